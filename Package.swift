@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    .library(name: "SluiceGateway", targets: ["SluiceGateway"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // System interfaces.
+    .target(name: "CLinux"),
+    .systemLibrary(
+      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+
+    // The house, bottom up; imports point down only (docs/internals/README.md).
+    .target(name: "SluiceWire", swiftSettings: settings),
+    .target(name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
+    .target(
+      name: "SluiceConfiguration", dependencies: [.product(name: "Yams", package: "Yams")],
+      swiftSettings: settings),
+    .target(
+      name: "SluiceGateway",
+      dependencies: ["SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2"],
+      swiftSettings: settings),
+    .target(
+      name: "SluiceControl",
+      dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "sluice",
+      dependencies: [
+        "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+
+    .testTarget(
+      name: "SluiceWireTests", dependencies: ["SluiceWire"], swiftSettings: settings),
+    .testTarget(
+      name: "SluiceReactorTests", dependencies: ["SluiceReactor", "SluiceWire", "CLinux"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SluiceGatewayTests",
+      dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ScenarioTests",
+      dependencies: [
+        "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+      ],
+      swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

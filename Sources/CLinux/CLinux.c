@@ -1,0 +1,24 @@
+#define _GNU_SOURCE
+#include "include/CLinux.h"
+#include <sys/syscall.h>
+#include <time.h>
+
+int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
+  return accept4(fd, address, length, flags);
+}
+
+int clinux_usable_cpu_count(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  int count = CPU_COUNT(&set);
+  return count > 0 ? count : 1;
+}
+
+int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+uint64_t clinux_thread_cpu_nanoseconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
+}

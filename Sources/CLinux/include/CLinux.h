@@ -1,0 +1,25 @@
+/// The Linux interfaces that Glibc's module map leaves out.
+#pragma once
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+/// The CPUs this process may run on, at least 1.
+int clinux_usable_cpu_count(void);
+/// The kernel's id of the calling thread.
+int clinux_thread_id(void);
+/// CPU time of the calling thread in nanoseconds.
+uint64_t clinux_thread_cpu_nanoseconds(void);

@@ -1,0 +1,186 @@
+/// Growable bytes with one owner: written at the end, consumed at the front.
+///
+/// An empty buffer that never grew owns no memory, so an idle connection may hold one for nothing.
+/// `clear()` keeps the memory for the next use, `release()` gives it back.
+/// Not thread-safe. Reading costs nothing; appending is a bounds check and a copy.
+public struct ByteBuffer: ~Copyable {
+  private var storage: UnsafeMutablePointer<UInt8>?
+  private var capacity: Int
+  private var head: Int
+  private var tail: Int
+
+  public init() {
+    storage = nil
+    capacity = 0
+    head = 0
+    tail = 0
+  }
+
+  public init(capacity: Int) {
+    self.init()
+    reserve(capacity)
+  }
+
+  deinit { storage?.deallocate() }
+
+  /// Bytes that can be read.
+  public var count: Int { tail &- head }
+  public var isEmpty: Bool { tail == head }
+  /// Bytes of memory owned, used or not.
+  public var allocatedBytes: Int { capacity }
+
+  /// The readable bytes.
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      // SAFETY: head ≤ tail ≤ capacity always holds, and the storage lives as long as self.
+      let bytes = UnsafeBufferPointer(start: storage.map { UnsafePointer($0 + head) }, count: count)
+      let span = Span(_unsafeElements: bytes)
+      return _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// Calls `body` with the readable bytes; for system calls. The pointer must not escape.
+  public borrowing func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+    // SAFETY: as in `span`; the storage can't change while self is borrowed.
+    body(UnsafeRawBufferPointer(start: storage.map { $0 + head }, count: count))
+  }
+
+  /// Makes room for `additional` more bytes behind the readable ones.
+  public mutating func reserve(_ additional: Int) {
+    if capacity &- tail < additional { makeRoom(additional) }
+  }
+
+  private mutating func makeRoom(_ additional: Int) {
+    precondition(additional >= 0)
+    let used = count
+    if let storage, head > 0, capacity - used >= additional, head >= used {
+      storage.update(from: storage + head, count: used)
+      head = 0
+      tail = used
+      return
+    }
+    let wanted = max(used + additional, capacity * 2, 64)
+    let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: wanted)
+    if let storage {
+      grown.update(from: storage + head, count: used)
+      storage.deallocate()
+    }
+    storage = grown
+    capacity = wanted
+    head = 0
+    tail = used
+  }
+
+  public mutating func append(_ byte: UInt8) {
+    reserve(1)
+    // SAFETY: reserve made room for one byte at tail.
+    storage.unsafelyUnwrapped[tail] = byte
+    tail &+= 1
+  }
+
+  public mutating func append(_ bytes: Span<UInt8>) {
+    let added = bytes.count
+    if added == 0 { return }
+    reserve(added)
+    // SAFETY: reserve made room for `added` bytes at tail; a span never aliases memory that self owns
+    // alone, because self is borrowed exclusively here.
+    bytes.withUnsafeBufferPointer { source in
+      (storage.unsafelyUnwrapped + tail).update(
+        from: source.baseAddress.unsafelyUnwrapped, count: added)
+    }
+    tail &+= added
+  }
+
+  public mutating func append(_ text: StaticString) {
+    let added = text.utf8CodeUnitCount
+    reserve(added)
+    // SAFETY: reserve made room; StaticString's storage is immortal.
+    (storage.unsafelyUnwrapped + tail).update(from: text.utf8Start, count: added)
+    tail &+= added
+  }
+
+  public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
+
+  /// Appends the UTF-8 of `text`. For set-up and tests; the request path has bytes.
+  public mutating func append(utf8 text: String) {
+    var text = text
+    text.withUTF8 { source in
+      append(Span(_unsafeElements: source))
+    }
+  }
+
+  /// Appends `value` in decimal digits.
+  public mutating func append(decimal value: UInt64) {
+    reserve(20)
+    var digits = 1
+    var rest = value
+    while rest >= 10 {
+      rest /= 10
+      digits &+= 1
+    }
+    var at = tail &+ digits
+    tail = at
+    rest = value
+    repeat {
+      at &-= 1
+      // SAFETY: reserve made room for 20 digits, the most a UInt64 has.
+      storage.unsafelyUnwrapped[at] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
+      rest /= 10
+    } while rest > 0
+  }
+
+  /// Appends `value` in lower-case hexadecimal digits without leading zeros.
+  public mutating func append(hex value: UInt64) {
+    var shift = value == 0 ? 0 : (63 - value.leadingZeroBitCount) / 4 * 4
+    while shift >= 0 {
+      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
+      append(digit < 10 ? 48 &+ digit : 87 &+ digit)
+      shift -= 4
+    }
+  }
+
+  /// Lets `fill` write up to `capacity` bytes at the end and return how many it wrote (≥ 0).
+  public mutating func append(
+    upTo capacity: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int
+  ) {
+    reserve(capacity)
+    // SAFETY: reserve made room for `capacity` bytes at tail; the count returned is checked.
+    let room = UnsafeMutableRawBufferPointer(
+      start: storage.map { $0 + tail }, count: capacity)
+    let written = fill(room)
+    precondition(written >= 0 && written <= capacity)
+    tail &+= written
+  }
+
+  /// Forgets the first `count` readable bytes.
+  public mutating func consume(_ count: Int) {
+    precondition(count >= 0 && count <= self.count)
+    head &+= count
+    if head == tail {
+      head = 0
+      tail = 0
+    }
+  }
+
+  /// Cuts the readable bytes down to the first `count`.
+  public mutating func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count)
+    tail = head &+ count
+  }
+
+  /// Forgets everything, keeps the memory.
+  public mutating func clear() {
+    head = 0
+    tail = 0
+  }
+
+  /// Forgets everything and gives the memory back.
+  public mutating func release() {
+    storage?.deallocate()
+    storage = nil
+    capacity = 0
+    head = 0
+    tail = 0
+  }
+}
