@@ -1,6 +1,5 @@
 /// The Linux interfaces that Glibc's module map leaves out.
 #pragma once
-#define _GNU_SOURCE
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
