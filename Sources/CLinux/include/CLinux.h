@@ -1,7 +1,7 @@
 /// The Linux interfaces that Glibc's module map leaves out.
 #pragma once
-#define _GNU_SOURCE
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
