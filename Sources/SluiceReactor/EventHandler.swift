@@ -1,5 +1,3 @@
-public import SluiceWire
-
 /// What a descriptor is ready for, as epoll reports it.
 public struct Readiness: OptionSet, Sendable {
   public let rawValue: UInt32

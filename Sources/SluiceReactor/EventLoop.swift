@@ -47,7 +47,7 @@ public final class EventLoop {
   public init(readBufferSize: Int = 128 * 1_024) throws(SystemError) {
     mailbox = try Mailbox()
     executor = EventLoopExecutor(mailbox: mailbox)
-    epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     if epoll < 0 { throw SystemError(call: "epoll_create1", code: errno) }
     now = .now()
     timers = TimerWheel(now: now)

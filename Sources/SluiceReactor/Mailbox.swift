@@ -23,7 +23,7 @@ public final class Mailbox: Sendable {
   private let owner = Atomic<UInt>(0)
 
   init() throws(SystemError) {
-    let descriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue | EFD_CLOEXEC.rawValue))
+    let descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
     if descriptor < 0 { throw SystemError(call: "eventfd", code: errno) }
     wakeDescriptor = descriptor
   }

@@ -27,7 +27,7 @@ public enum Sockets {
     let actual = localAddress(of: probe) ?? address
     close(probe)
     var descriptors: [Int32] = []
-    do {
+    do throws(SystemError) {
       for _ in 0..<count {
         let descriptor = try bound(to: actual, sharesPort: true)
         descriptors.append(descriptor)
@@ -63,7 +63,10 @@ public enum Sockets {
   private static func listenUnix(
     on address: SocketAddress, count: Int, _ backlog: Int32
   ) throws(SystemError) -> [Int32] {
-    if let path = address.unixPath, isStaleSocket(address) { unlink(path) }
+    if var path = address.pathBytes, path.first != 0, isStaleSocket(address) {
+      path.append(0)
+      path.withUnsafeBytes { _ = unlink($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+    }
     let first = try bound(to: address, sharesPort: false)
     if Glibc.listen(first, backlog) != 0 {
       let code = errno
@@ -99,6 +102,6 @@ public enum Sockets {
     let result = withUnsafeMutablePointer(to: &storage) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
     }
-    return result == 0 ? SocketAddress(storage, length: length) : nil
+    return result == 0 ? SocketAddress(storage: storage, length: length) : nil
   }
 }

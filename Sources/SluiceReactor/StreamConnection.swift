@@ -59,7 +59,7 @@ open class StreamConnection: EventHandler {
     self.descriptor = descriptor
     loop.register(self)
     isWritable = true
-    do {
+    do throws(SystemError) {
       try loop.watchEdges(descriptor, self)
     } catch {
       close()
@@ -77,7 +77,7 @@ open class StreamConnection: EventHandler {
     descriptor = socket
     isConnecting = true
     loop.register(self)
-    do {
+    do throws(SystemError) {
       try loop.watchEdges(socket, self)
     } catch {
       close()
@@ -161,7 +161,7 @@ open class StreamConnection: EventHandler {
   /// One system call.
   public final func isQuiet() -> Bool {
     var byte: UInt8 = 0
-    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK.rawValue | MSG_DONTWAIT.rawValue))
+    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     return count < 0 && errno == EAGAIN
   }
 
@@ -239,7 +239,7 @@ open class StreamConnection: EventHandler {
   /// Returns how many bytes the kernel took.
   private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
     while true {
-      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       if count >= 0 {
         if count < bytes.count { isWritable = false }
         return count
@@ -261,7 +261,7 @@ open class StreamConnection: EventHandler {
       message.msg_iov = parts.baseAddress
       message.msg_iovlen = 2
       while true {
-        let count = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL.rawValue))
+        let count = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
         if count >= 0 {
           if count < total { isWritable = false }
           return count

@@ -81,7 +81,7 @@ open class StreamListener: EventHandler {
       }
       if isIP { Sockets.setNoDelay(accepted) }
       self.accepted(
-        accepted, from: SocketAddress(storage, length: length) ?? .unspecified)
+        accepted, from: SocketAddress(storage: storage, length: length) ?? .unnamedUnix)
     }
   }
 
