@@ -22,6 +22,8 @@ open class StreamConnection: EventHandler {
   /// The peer's FIN arrived; it may still have to be read.
   public private(set) var hasPeerFinished = false
   public private(set) var isReadingPaused = false
+  /// The connection is gone in both directions: the peer sent a reset, or the network failed.
+  public private(set) var isBroken = false
   private var isWritable = false
   private var shutsDownWhenDrained = false
   /// Bytes that the kernel did not take yet.
@@ -45,6 +47,10 @@ open class StreamConnection: EventHandler {
 
   /// Bytes, an end or an error can be read and reading is not paused.
   open func streamReadable() {}
+  /// The turn that `resumeReading` or `loop.resumeLater` promised.
+  open func streamResumed() { if isReadable { streamReadable() } }
+  /// The peer took some of the backlog.
+  open func streamProgressed() {}
   /// The backlog is gone, after it was there.
   open func streamDrained() {}
   /// `connect` succeeded.
@@ -128,11 +134,11 @@ open class StreamConnection: EventHandler {
 
   public final func pauseReading() { isReadingPaused = true }
 
-  /// Reading goes on in the loop's next turn, if there is anything.
+  /// `streamResumed` follows in the loop's next turn.
   public final func resumeReading() {
     if !isReadingPaused { return }
     isReadingPaused = false
-    if isReadable { loop.resumeLater(self) }
+    if !isClosed { loop.resumeLater(self) }
   }
 
   /// Reads once into `buffer`. A short read means that the kernel has no more: the next edge tells.
@@ -283,7 +289,8 @@ open class StreamConnection: EventHandler {
     if outbound.isEmpty || !isWritable { return }
     let sent = outbound.withUnsafeBytes { transmit($0) }
     outbound.consume(sent)
-    if !outbound.isEmpty { return }
+    if sent > 0 { streamProgressed() }
+    if isClosed || !outbound.isEmpty { return }
     outbound.release()
     if shutsDownWhenDrained {
       shutsDownWhenDrained = false
@@ -296,7 +303,7 @@ open class StreamConnection: EventHandler {
 
   public final override func ready(_ readiness: Readiness) {
     if isConnecting { return connectReady(readiness) }
-    let isBroken = !readiness.isDisjoint(with: [.failure, .hangUp])
+    if !readiness.isDisjoint(with: [.failure, .hangUp]) { isBroken = true }
     if readiness.contains(.output) || isBroken {
       isWritable = true
       flush()
@@ -337,6 +344,6 @@ open class StreamConnection: EventHandler {
   }
 
   public final override func resumed() {
-    if !isClosed && isReadable && !isReadingPaused { streamReadable() }
+    if !isClosed && !isReadingPaused { streamResumed() }
   }
 }
