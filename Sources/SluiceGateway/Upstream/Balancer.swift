@@ -6,8 +6,6 @@ struct TargetStatus: Equatable, Sendable {
   var inFlight: Int32 = 0
   /// False while ejected, or while the one probe that is let through is under way.
   var isAvailable = true
-
-  init() {}
 }
 
 /// Chooses the target of the next exchange: one instance per service and worker.

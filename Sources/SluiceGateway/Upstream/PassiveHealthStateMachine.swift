@@ -4,7 +4,7 @@ import SluiceReactor
 /// What an exchange's result did to its target's health, for the log and the counters.
 enum HealthChange: Equatable, Sendable {
   case unchanged
-  /// `ejections` counts those in a row, this one included.
+  /// `ejections` counts those since the target was last healthy, this one included.
   case becameEjected(until: MonotonicTime, ejections: Int)
   case recovered
 }
@@ -22,8 +22,9 @@ enum HealthChange: Equatable, Sendable {
 ///                     └─────────────────────────────────── │ probing │ ──┘
 ///                                                          └─────────┘
 ///
-/// Only the probe decides while a target is out: exchanges that began before the ejection and end
-/// after it say nothing about now.
+/// While a target is out, only the probe decides. The results of exchanges that began before an
+/// ejection count for nothing after it, so that their time-outs do not eject a target that came back
+/// in the meantime.
 struct PassiveHealthStateMachine: Sendable {
   enum State: Equatable, Sendable {
     case healthy(failuresInARow: Int)
@@ -32,13 +33,21 @@ struct PassiveHealthStateMachine: Sendable {
     case probing(pauseEnded: MonotonicTime)
   }
 
+  /// What an exchange shows when it reports.
+  struct Ticket: Equatable, Sendable {
+    fileprivate let epoch: UInt32
+    let isProbe: Bool
+  }
+
   private(set) var state = State.healthy(failuresInARow: 0)
   /// Ejections since the target was last healthy.
   private(set) var ejectionsInARow = 0
+  /// Tickets of another epoch are void.
+  private var epoch: UInt32 = 0
+  private var pause: Int64 = 0
   private let failureLimit: Int
   private let firstPause: Int64
   private let maxPause: Int64
-  private var pause: Int64 = 0
 
   init(_ settings: Configuration.Health) {
     failureLimit = settings.failures
@@ -46,64 +55,65 @@ struct PassiveHealthStateMachine: Sendable {
     maxPause = max(settings.pause.nanoseconds, settings.maxPause.nanoseconds)
   }
 
-  /// Whether an exchange may begin; for an ejected target whose pause is over it would be the probe.
+  /// Whether an exchange may begin; on an ejected target whose pause is over it would be the probe.
   func admits(now: MonotonicTime) -> Bool {
     switch state {
-    case .healthy: return true
-    case .ejected(let until): return now >= until
-    case .probing: return false
+    case .healthy: true
+    case .ejected(let until): now >= until
+    case .probing: false
     }
   }
 
-  /// An exchange begins. True when it is the probe, which its result must say. Only when `admits`.
-  mutating func begin(now: MonotonicTime) -> Bool {
+  /// An exchange begins; only when `admits`.
+  mutating func begin(now: MonotonicTime) -> Ticket {
     switch state {
     case .healthy:
-      return false
+      return Ticket(epoch: epoch, isProbe: false)
     case .ejected(let until):
       assert(now >= until, "an exchange began on an ejected target")
       state = .probing(pauseEnded: until)
-      return true
+      return Ticket(epoch: epoch, isProbe: true)
     case .probing:
       assertionFailure("a second exchange began on a target that is being probed")
-      return false
+      return Ticket(epoch: epoch &- 1, isProbe: false)
     }
   }
 
-  mutating func succeeded(wasProbe: Bool) -> HealthChange {
+  mutating func succeeded(_ ticket: Ticket) -> HealthChange {
+    guard ticket.epoch == epoch else { return .unchanged }
     switch state {
     case .healthy:
       state = .healthy(failuresInARow: 0)
       return .unchanged
-    case .probing where wasProbe:
+    case .probing:
       state = .healthy(failuresInARow: 0)
       ejectionsInARow = 0
       pause = 0
       return .recovered
-    case .ejected, .probing:
+    case .ejected:
       return .unchanged
     }
   }
 
-  mutating func failed(wasProbe: Bool, now: MonotonicTime) -> HealthChange {
+  mutating func failed(_ ticket: Ticket, now: MonotonicTime) -> HealthChange {
+    guard ticket.epoch == epoch else { return .unchanged }
     switch state {
     case .healthy(let failures):
       guard failureLimit > 0 else { return .unchanged }
-      guard failures + 1 >= failureLimit else {
-        state = .healthy(failuresInARow: failures + 1)
-        return .unchanged
-      }
+      if failures + 1 >= failureLimit { return eject(now: now) }
+      state = .healthy(failuresInARow: failures + 1)
+      return .unchanged
+    case .probing:
       return eject(now: now)
-    case .probing where wasProbe:
-      return eject(now: now)
-    case .ejected, .probing:
+    case .ejected:
       return .unchanged
     }
   }
 
   /// The exchange ended for a reason that says nothing about the target, such as its caller leaving.
-  mutating func abandoned(wasProbe: Bool) {
-    guard wasProbe, case .probing(let pauseEnded) = state else { return }
+  mutating func abandoned(_ ticket: Ticket) {
+    guard ticket.epoch == epoch, case .probing(let pauseEnded) = state else { return }
+    epoch &+= 1
     state = .ejected(until: pauseEnded)
   }
 
@@ -123,8 +133,9 @@ struct PassiveHealthStateMachine: Sendable {
 
   private mutating func eject(now: MonotonicTime) -> HealthChange {
     let (doubled, overflow) = pause.multipliedReportingOverflow(by: 2)
-    pause = min(maxPause, pause == 0 ? firstPause : overflow ? .max : doubled)
+    pause = min(maxPause, ejectionsInARow == 0 ? firstPause : overflow ? .max : doubled)
     ejectionsInARow += 1
+    epoch &+= 1
     let until = now.advanced(byNanoseconds: pause)
     state = .ejected(until: until)
     return .becameEjected(until: until, ejections: ejectionsInARow)

@@ -6,10 +6,12 @@ import SluiceReactor
 /// A silent second try on another connection of the same target is the same attempt.
 struct TargetAttempt: Sendable {
   let target: Int
+  fileprivate let ticket: PassiveHealthStateMachine.Ticket
+  /// What has gone into the target's health already.
+  fileprivate var reported: TargetOutcome?
+
   /// The one exchange that an ejected target gets, to see whether it is well again.
-  let isProbe: Bool
-  /// Whether its result has already gone into the target's health.
-  fileprivate(set) var isReported = false
+  var isProbe: Bool { ticket.isProbe }
 }
 
 /// What an attempt told of its target.
@@ -50,7 +52,8 @@ struct ServiceState: Sendable {
   private var health: [PassiveHealthStateMachine]
   private(set) var statuses: [TargetStatus]
   private let identities: [UInt64]
-  private let hasTargets: Bool
+  /// Whether each target has a weight; the others get no exchange.
+  private let isUsed: [Bool]
   /// The earliest end of a pause that is not over; distantFuture when nobody is ejected. Keeps the
   /// health machines out of the common path.
   private var nextPauseEnd = MonotonicTime.distantFuture
@@ -67,10 +70,10 @@ struct ServiceState: Sendable {
     let targets = zip(service.targets, identities).map { (weight: $0.weight, identity: $1) }
     balancer = Balancer(balance: service.balance, targets: targets, seed: seed)
     health = targets.map { _ in PassiveHealthStateMachine(service.health) }
-    statuses = targets.map { _ in TargetStatus() }
+    isUsed = targets.map { $0.weight > 0 }
+    statuses = isUsed.map { TargetStatus(isAvailable: $0) }
+    availableCount = isUsed.count { $0 }
     self.identities = identities
-    hasTargets = targets.contains { $0.weight > 0 }
-    availableCount = targets.count
     retryBudget = RetryBudget(percent: service.retries.budgetPercent)
   }
 
@@ -86,12 +89,13 @@ struct ServiceState: Sendable {
   ) -> TargetChoice {
     if now >= nextPauseEnd { refreshAvailability(now: now) }
     guard availableCount > 0 else {
-      return .noneAvailable(hasTargets ? .allEjected(probeAt: firstPauseEnd()) : .noTargets)
+      guard let probeAt = firstPauseEnd() else { return .noneAvailable(.noTargets) }
+      return .noneAvailable(.allEjected(probeAt: probeAt))
     }
     if let target = balancer.pick(hash: hash, statuses: statuses, tried: tried) {
       return .target(target)
     }
-    return .noneAvailable(hasTargets ? .allTried : .noTargets)
+    return .noneAvailable(.allTried)
   }
 
   /// An attempt on a target that `choose` returned at the same `now`.
@@ -99,47 +103,45 @@ struct ServiceState: Sendable {
     assert(statuses[target].isAvailable, "an attempt began on a target that is not available")
     statuses[target].inFlight += 1
     inFlight += 1
-    let isProbe = health[target].begin(now: now)
-    if isProbe { setAvailable(target, false) }
-    return TargetAttempt(target: target, isProbe: isProbe)
+    let ticket = health[target].begin(now: now)
+    if ticket.isProbe { setAvailable(target, false) }
+    return TargetAttempt(target: target, ticket: ticket)
   }
 
   /// Tells what the target's answer said, before the attempt ends. Called with the response head of
   /// what may stream for long: a probe that becomes a session must not keep its target out.
   ///
-  /// A later failure, such as a body cut short, may be reported in addition.
+  /// A later failure, such as a body cut short, may be reported in addition; after a failure nothing
+  /// else counts.
   mutating func report(
     _ outcome: TargetOutcome, of attempt: inout TargetAttempt, now: MonotonicTime
   ) -> HealthChange {
-    let wasProbe = attempt.isProbe && !attempt.isReported
-    attempt.isReported = true
+    guard attempt.reported == nil || (attempt.reported == .succeeded && outcome == .failed)
+    else { return .unchanged }
+    attempt.reported = outcome
     let target = attempt.target
     let change: HealthChange
     switch outcome {
     case .succeeded:
-      change = health[target].succeeded(wasProbe: wasProbe)
+      change = health[target].succeeded(attempt.ticket)
     case .failed:
-      change = health[target].failed(wasProbe: wasProbe, now: now)
+      change = health[target].failed(attempt.ticket, now: now)
     case .abandoned:
-      health[target].abandoned(wasProbe: wasProbe)
+      health[target].abandoned(attempt.ticket)
       change = .unchanged
     }
-    if change != .unchanged || wasProbe { healthChanged(target, now: now) }
+    if change != .unchanged || attempt.isProbe { healthChanged(target, now: now) }
     return change
   }
 
-  /// The attempt is over; every one that was started ends here exactly once.
-  ///
-  /// The outcome goes into the target's health unless a result has been reported before and this one
-  /// adds no failure.
+  /// The attempt is over; every one that was started ends here exactly once. The outcome is reported
+  /// as by `report`.
   mutating func finished(
-    _ attempt: TargetAttempt, _ outcome: TargetOutcome, now: MonotonicTime
+    _ attempt: consuming TargetAttempt, _ outcome: TargetOutcome, now: MonotonicTime
   ) -> HealthChange {
     assert(statuses[attempt.target].inFlight > 0, "an attempt finished twice")
     statuses[attempt.target].inFlight -= 1
     inFlight -= 1
-    if attempt.isReported && outcome != .failed { return .unchanged }
-    var attempt = attempt
     return report(outcome, of: &attempt, now: now)
   }
 
@@ -161,7 +163,7 @@ struct ServiceState: Sendable {
   }
 
   private mutating func healthChanged(_ target: Int, now: MonotonicTime) {
-    setAvailable(target, health[target].admits(now: now))
+    setAvailable(target, isUsed[target] && health[target].admits(now: now))
     if case .ejected(let until) = health[target].state, until > now {
       nextPauseEnd = min(nextPauseEnd, until)
     }
@@ -173,13 +175,13 @@ struct ServiceState: Sendable {
     availableCount += isAvailable ? 1 : -1
   }
 
-  private func firstPauseEnd() -> MonotonicTime {
-    var first = MonotonicTime.distantFuture
-    for machine in health {
-      switch machine.state {
+  /// Nil when no used target is out.
+  private func firstPauseEnd() -> MonotonicTime? {
+    var first: MonotonicTime?
+    for target in health.indices where isUsed[target] {
+      switch health[target].state {
       case .healthy: continue
-      case .ejected(let until): first = min(first, until)
-      case .probing(let pauseEnded): first = min(first, pauseEnded)
+      case .ejected(let end), .probing(let end): first = min(first ?? end, end)
       }
     }
     return first

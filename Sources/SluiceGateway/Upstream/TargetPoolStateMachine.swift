@@ -1,67 +1,20 @@
 import SluiceReactor
 
-/// A connection to a target, as the shell numbers them; never used twice on one worker.
-struct ConnectionID: Hashable, Sendable {
-  var raw: UInt64
-}
-
-/// An exchange that asks a pool for a connection, as the shell numbers them.
-struct WaiterID: Hashable, Sendable {
-  var raw: UInt64
-}
-
-/// The answer to an exchange that asks for a connection.
-enum LeaseAction: Equatable, Sendable {
-  /// The connection is leased to the exchange.
-  case reuse(ConnectionID)
-  /// Open one for the exchange, and tell the pool with `connectionOpened` or `connectFailed`.
-  case connect
-  /// The exchange is in the queue; at `deadline` it fails.
-  case wait(deadline: MonotonicTime)
-  /// Neither a connection nor a place in the queue is free.
-  case refuse
-}
-
-/// What to do with a connection that its exchange gave back.
-enum ReleaseAction: Equatable, Sendable {
-  /// It is leased to the exchange that has waited longest.
-  case assign(ConnectionID, to: WaiterID)
-  /// It is idle; watch it for the peer's FIN and tell `closed`.
-  case park
-  /// Close it; the pool has forgotten it. With `connectFor`, open one for that exchange.
-  case close(connectFor: WaiterID?)
-}
-
-/// What follows when a connection or an attempt to open one is gone.
-enum PoolAction: Equatable, Sendable {
-  case none
-  /// Open one for this exchange, which has left the queue.
-  case connect(for: WaiterID)
-}
-
-/// What time or a change of configuration brought.
-enum PoolEvent: Equatable, Sendable {
-  /// Close this idle connection; the pool has forgotten it.
-  case close(ConnectionID)
-  /// Open a connection for this exchange, which has left the queue.
-  case connect(for: WaiterID)
-  /// This exchange's time in the queue is over.
-  case fail(WaiterID)
-}
-
 /// The keep-alive connections to one target and the queue in front of them; one per worker.
 ///
 /// A connection:
 ///
-///                 connectFailed
-///             ┌──────────────────▶ gone
-///     ┌───────┴────┐ connectionOpened  ┌────────┐  release: park   ┌──────┐
-///     │ connecting ├──────────────────▶│ leased ├─────────────────▶│ idle │
-///     └────────────┘                   │        │◀─────────────────┤      │
-///           ▲                          └┬───┬─▲─┘   lease: reuse   └──┬───┘
-///           │ lease: connect            │   └─┘ release: assign       │
-///                          release: close, closed          closed (FIN), nextEvent: close
-///                                       └──────────▶ gone ◀───────────┘
+///            lease: connect, or .connect(for:)
+///                           │
+///                           ▼
+///      connectFailed ┌────────────┐ connectionOpened ┌────────┐   release: park   ┌──────┐
+///     gone ◀─────────┤ connecting ├─────────────────▶│ leased ├──────────────────▶│ idle │
+///                    └────────────┘        ┌────────▶│        │◀──────────────────┤      │
+///                                          │         └─┬────┬─┘   lease: reuse    └──┬───┘
+///                          release: assign └───────────┘    │                        │
+///                                                           │ release: close, or     │ closed (FIN), or
+///                                                           ▼ closed                 ▼ nextEvent: close
+///                                                          gone                     gone
 ///
 /// An exchange: `lease` gives it a connection at once, an attempt of its own to connect, a place in
 /// the queue, or a refusal. From the queue it gets a connection that another gives back, or, when a
@@ -69,9 +22,10 @@ enum PoolEvent: Equatable, Sendable {
 /// that leaves while it connects hands the connection back through `connectionOpened` and `release`.
 ///
 /// Invariants: open and connecting never pass the limit (unless it was lowered since); while
-/// exchanges wait the limit is reached, and idle connections then are past their time. The queue is
-/// first in, first out; idle connections are last in, first out, so that the surplus gets to its
-/// timeout. A connection past its idle timeout or age is never handed out.
+/// exchanges wait, the limit is reached, and no connection is idle but such as are past their time
+/// (until `nextEvent` has closed them). The queue is first in, first out; idle connections are last
+/// in, first out, so that the surplus gets to its timeout. A connection past its idle timeout or age
+/// is never handed out.
 ///
 /// `now` never goes back. After each call the shell looks at `nextExpiry` for its timer; when the
 /// timer fires, and after `retire` and `reconfigure`, it performs `nextEvent` until nil. Nothing is
@@ -128,7 +82,7 @@ struct TargetPoolStateMachine: Sendable {
       connections[slot].isIdle = false
       return .reuse(connections[slot].id)
     }
-    if hasRoom {
+    if hasRoom && queue.isEmpty {
       connecting += 1
       return .connect
     }
