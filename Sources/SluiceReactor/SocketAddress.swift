@@ -97,6 +97,9 @@ public struct SocketAddress: Hashable, Sendable {
     self = address
   }
 
+  /// What a client of a Unix socket has.
+  public static let unnamedUnix = SocketAddress(unixPath: []).unsafelyUnwrapped
+
   public var isUnix: Bool { unixPath != nil }
 
   /// The path of a Unix socket as given to `init(unixPath:)`.
