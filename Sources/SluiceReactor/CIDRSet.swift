@@ -22,7 +22,8 @@ public struct CIDR: Hashable, Sendable {
     guard parts.count <= 2, let address = IPAddress(String(parts[0])) else { return nil }
     var length = 128
     if parts.count == 2 {
-      guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ (48...57).contains($0) }),
+      guard (1...3).contains(parts[1].utf8.count),
+        parts[1].utf8.allSatisfy({ (48...57).contains($0) }),
         let given = Int(parts[1])
       else { return nil }
       let isQuad = !parts[0].utf8.contains(UInt8(ascii: ":"))

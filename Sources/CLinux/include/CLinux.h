@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -23,3 +24,7 @@ int clinux_usable_cpu_count(void);
 int clinux_thread_id(void);
 /// CPU time of the calling thread in nanoseconds.
 uint64_t clinux_thread_cpu_nanoseconds(void);
+/// Waits for the semaphore until a moment on CLOCK_MONOTONIC; 0, or -1 with errno (ETIMEDOUT).
+int clinux_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
+/// Whether a getaddrinfo error says that the name doesn't exist or has no address.
+int clinux_is_name_without_address(int error);
