@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "include/CLinux.h"
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -31,3 +32,5 @@ int clinux_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds) {
 int clinux_is_name_without_address(int error) {
   return error == EAI_NONAME || error == EAI_NODATA || error == EAI_ADDRFAMILY;
 }
+
+void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -15,9 +15,7 @@ public final class EventLoop {
   /// One buffer for all reads of this loop; its content is valid until the next read.
   public let readBuffer: UnsafeMutableRawBufferPointer
   /// Whoever owns the loop, for calls that come through the mailbox.
-  public weak var owner: AnyObject?
-  /// Called when a connection gave its descriptor back; listeners that wait for one resume.
-  public var onDescriptorFreed: (() -> Void)?
+  public var owner: AnyObject?
   /// Called at the end of every turn; must not post to this loop's own mailbox.
   public var onTurnEnd: (() -> Void)?
   /// How long turns took.

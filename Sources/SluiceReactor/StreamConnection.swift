@@ -108,7 +108,6 @@ open class StreamConnection: EventHandler {
     isWritable = false
     isConnecting = false
     outbound.release()
-    loop.onDescriptorFreed?()
   }
 
   /// Makes the peer see a reset instead of an orderly end: a message was cut short.

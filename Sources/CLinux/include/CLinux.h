@@ -28,3 +28,5 @@ uint64_t clinux_thread_cpu_nanoseconds(void);
 int clinux_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
 /// Whether a getaddrinfo error says that the name doesn't exist or has no address.
 int clinux_is_name_without_address(int error);
+/// Names the calling thread; the kernel keeps 15 bytes.
+void clinux_name_thread(const char *name);

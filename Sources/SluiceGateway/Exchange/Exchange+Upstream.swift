@@ -15,14 +15,21 @@ extension Exchange {
       service.state.retryBudget.recordRequest(now: now)
       if let total = route.totalTimeout { setDeadline(afterNanoseconds: total) }
     }
+    if !chooseTarget(of: service, now: now) { fail(.noTargetAvailable) }
+  }
+
+  /// False when there is none.
+  private func chooseTarget(of service: UpstreamService, now: MonotonicTime) -> Bool {
     state = .waiting
-    switch service.state.choose(hash: service.hash(of: self), now: now, tried: tried) {
-    case .target(let index):
-      attempt = service.state.started(index, now: now)
-      service.targets[index].lease(for: self)
-    case .noneAvailable:
-      fail(.noTargetAvailable)
-    }
+    guard
+      case .target(let index) = service.state.choose(
+        hash: service.hash(of: self), now: now, tried: tried)
+    else { return false }
+    attempt = service.state.started(index, now: now)
+    let target = service.targets[index]
+    lastTarget = target
+    target.lease(for: self)
+    return true
   }
 
   /// POST and the like on a kept-alive connection: if the target has closed it meanwhile, nobody
@@ -94,14 +101,7 @@ extension Exchange {
 
   private func retry(after failure: UpstreamFailure) {
     guard let service = route?.service else { return fail(.internalError) }
-    state = .waiting
-    let now = loop.now
-    switch service.state.choose(hash: service.hash(of: self), now: now, tried: tried) {
-    case .target(let index):
-      attempt = service.state.started(index, now: now)
-      service.targets[index].lease(for: self)
-    case .noneAvailable: giveUp(failure)
-    }
+    if !chooseTarget(of: service, now: loop.now) { giveUp(failure) }
   }
 
   private func giveUp(_ failure: UpstreamFailure) {

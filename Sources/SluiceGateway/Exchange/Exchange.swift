@@ -40,6 +40,8 @@ final class Exchange: EventHandler {
   var isQueued = false
 
   var attempt: TargetAttempt?
+  /// The target of the last attempt, for the log.
+  var lastTarget: UpstreamTarget?
   var tried = TargetSet()
   var attempts = RetryDecision.Attempts()
   var isRequestComplete = false
@@ -60,14 +62,9 @@ final class Exchange: EventHandler {
 
   /// `request` holds a new head that arrived on `listener` from `peer`.
   func begin(_ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress) {
-    self.downstream = downstream
-    self.listener = listener
-    self.peer = peer
-    state = .routing
+    start(downstream, listener: listener, peer: peer)
     isTrusted = listener.trusts(peer)
     isRequestComplete = request.framing.isEmpty
-    record.started = loop.now
-    worker.counters.exchangesInProgress &+= 1
     worker.counters.requests &+= 1
     if case .routes = listener.destination {
       if let error = matchRoute(request) { fail(error) } else { forward() }
@@ -81,15 +78,29 @@ final class Exchange: EventHandler {
     _ error: HeadError, _ downstream: any DownstreamStream, listener: CompiledListener,
     peer: SocketAddress
   ) {
+    start(downstream, listener: listener, peer: peer)
+    request.reset()
+    worker.counters.malformedRequests &+= 1
+    fail(GatewayError(error), detail: error.text)
+  }
+
+  /// Part of a head arrived and the rest did not come in time.
+  func refuseLate(
+    _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
+  ) {
+    start(downstream, listener: listener, peer: peer)
+    fail(.requestTimeout)
+  }
+
+  private func start(
+    _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
+  ) {
     self.downstream = downstream
     self.listener = listener
     self.peer = peer
     state = .routing
-    request.reset()
     record.started = loop.now
     worker.counters.exchangesInProgress &+= 1
-    worker.counters.malformedRequests &+= 1
-    fail(GatewayError(error), detail: error.text)
   }
 
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
@@ -283,6 +294,7 @@ final class Exchange: EventHandler {
     upstream = nil
     isQueued = false
     attempt = nil
+    lastTarget = nil
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false

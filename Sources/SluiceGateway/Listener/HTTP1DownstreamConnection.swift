@@ -321,6 +321,19 @@ final class HTTP1DownstreamConnection: StreamConnection {
 
   // MARK: Reload and shutdown
 
+  /// Ends at once, whatever is under way.
+  func shutDown() { gone() }
+
+  /// The response is cut short where the caller could not tell it from a whole one.
+  func abortConnection() {
+    abort()
+    machine.closed()
+    forget()
+  }
+
+  /// What was written still reaches the caller, then the connection ends.
+  func shutAfterFlush() { if !isClosed { linger() } }
+
   /// Closes an idle connection now and any other after its exchange.
   func drain() {
     if machine.isAwaitingRequest && pending.isEmpty { shut() } else { machine.stopKeepingAlive() }

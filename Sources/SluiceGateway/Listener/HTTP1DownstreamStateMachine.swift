@@ -79,6 +79,7 @@ struct HTTP1DownstreamStateMachine {
     return .linger
   }
 
+  mutating func lingers() { state = .lingering }
   mutating func upgraded() { state = .tunnel }
   mutating func closed() { state = .closed }
 }

@@ -36,6 +36,15 @@ final class Router {
   let regexes: RegexSet
   private let tables: RouteTables
 
+  /// Matches nothing.
+  static var empty: Router {
+    do throws(RouterError) {
+      return try Router(routes: [:], listeners: [])
+    } catch {
+      preconditionFailure("no routes have no mistakes: \(error)")
+    }
+  }
+
   /// - Parameter listeners: names; a request carries the index of its own.
   init(routes: [String: Configuration.Route], listeners: [String]) throws(RouterError) {
     routeNames = routes.keys.sorted()

@@ -50,7 +50,7 @@ final class UpstreamTarget: EventHandler {
   func addressesChanged(_ resolution: NameAddresses) {
     guard case .host(_, let port) = url.place else { return }
     switch resolution {
-    case .found(let ips): addresses = ips.map { SocketAddress(ip: $0, port: port) }
+    case .found(let found): addresses = found.map { $0.withPort(port) }
     case .failed: break
     }
     lookupFailed = addresses.isEmpty
@@ -215,6 +215,7 @@ final class UpstreamTarget: EventHandler {
 
 /// What looking up a target's name told.
 enum NameAddresses: Sendable {
-  case found([IPAddress])
+  /// With port 0.
+  case found([SocketAddress])
   case failed
 }
