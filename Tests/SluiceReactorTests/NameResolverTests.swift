@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -104,7 +105,7 @@ private final class HeldLookUp: Sendable {
     // EAI_NONAME, EAI_NODATA, EAI_AGAIN, EAI_MEMORY, EAI_FAIL and EAI_SYSTEM, as in netdb.h.
     let kinds: [(Int32, Int32, NameResolutionError.Kind)] = [
       (-2, 0, .notFound), (-5, 0, .notFound), (-3, 0, .temporary), (-10, 0, .temporary),
-      (-4, 0, .failed), (-11, 24 /* EMFILE */, .temporary), (-11, 13 /* EACCES */, .failed),
+      (-4, 0, .failed), (-11, EMFILE, .temporary), (-11, EACCES, .failed),
     ]
     for (status, code, kind) in kinds {
       let error = NameResolver.systemError(status, errno: code)
