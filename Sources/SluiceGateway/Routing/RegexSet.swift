@@ -50,7 +50,7 @@ final class RegexSet {
   func add(_ pattern: String) throws(PatternError) -> Int {
     let options =
       UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) | UInt32(PCRE2_NEVER_UTF)
-      | UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NO_AUTO_CAPTURE)
+      | UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_DOLLAR_ENDONLY)
     var code: Int32 = 0
     var offset = 0
     let compiled = Array(pattern.utf8).withUnsafeBufferPointer { bytes in

@@ -112,8 +112,12 @@ struct RouteConditions: Sendable {
     let pair = pairs[index]
     let name = text.span.extracting(pair.name.range)
     let value = text.span.extracting(pair.value.range)
-    for at in head.fields.indices {
-      let field = head.fields[at]
+    guard let first = pair.known == .other ? 0 : head.firstIndex(of: pair.known) else {
+      return false
+    }
+    let fields = head.fields.span
+    for at in first..<fields.count {
+      let field = fields[at]
       if field.known != pair.known { continue }
       if pair.known == .other, !equalFolding(head.span(field.name), name) { continue }
       if pair.isAnyValue || bytesEqual(head.span(field.value), value) { return true }
