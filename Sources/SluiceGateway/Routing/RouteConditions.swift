@@ -6,7 +6,7 @@ internal import SluiceWire
 /// One flat table for all routes; checking allocates nothing. A field or parameter that comes several
 /// times satisfies a condition when one of them does. Field values are compared byte by byte,
 /// parameters after percent-decoding (`+` is a space).
-struct RouteConditions: Sendable {
+struct RouteConditions: ~Copyable, Sendable {
   enum Outcome {
     case holds
     /// Only the method is wrong.

@@ -62,8 +62,10 @@ final class Router {
         builder.add(route: Int32(rule.index), host: host, path: rule.path)
       }
     }
-    let (tables, steps) = builder.build()
-    guard steps <= Self.maximumSteps else { throw .tooManyOverlaps(steps: steps) }
+    let tables = builder.build()
+    guard builder.steps <= Self.maximumSteps else {
+      throw .tooManyOverlaps(steps: builder.steps)
+    }
     self.rules = rules
     self.conditions = conditions
     self.regexes = regexes
@@ -96,7 +98,8 @@ final class Router {
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
     }
-    return search.allow == 0 ? .notFound : .methodNotAllowed(allow: Int(truncatingIfNeeded: search.allow))
+    if search.allow == 0 { return .notFound }
+    return .methodNotAllowed(allow: Int(truncatingIfNeeded: search.allow))
   }
 
   /// What one `match` knows so far.
