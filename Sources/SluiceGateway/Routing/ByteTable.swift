@@ -121,7 +121,8 @@ private func word(_ bytes: RawSpan, _ offset: Int) -> UInt64 {
   unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
 }
 
-/// The last eight bytes, or all of fewer; pieces of one length have equal words when they are equal.
+/// The last eight bytes, or all of fewer; pieces of one length have equal words when they are
+/// equal.
 @inline(__always)
 private func lastWord(_ bytes: RawSpan, _ count: Int) -> UInt64 {
   if count >= 8 { return word(bytes, count &- 8) }

@@ -1,11 +1,12 @@
 internal import SluiceConfiguration
 internal import SluiceWire
 
-/// What routes demand besides host and path: methods, listeners, header fields and query parameters.
+/// What routes demand besides host and path: methods, listeners, header fields and query
+/// parameters.
 ///
-/// One flat table for all routes; checking allocates nothing. A field or parameter that comes several
-/// times satisfies a condition when one of them does. Field values are compared byte by byte,
-/// parameters after percent-decoding (`+` is a space).
+/// One flat table for all routes; checking allocates nothing. A field or parameter that comes
+/// several times satisfies a condition when one of them does. Field values are compared byte by
+/// byte, parameters after percent-decoding (`+` is a space).
 struct RouteConditions: ~Copyable, Sendable {
   enum Outcome {
     case holds

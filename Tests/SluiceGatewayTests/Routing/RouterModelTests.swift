@@ -143,7 +143,8 @@ struct RouterModel {
       return segmentsMatch(Array(pattern), Array(parts)) ? path.utf8.count : nil
     }
     if let prefix = match.prefix {
-      var pattern = Array(prefix.split(separator: "/", omittingEmptySubsequences: false).dropFirst())
+      var pattern = Array(
+        prefix.split(separator: "/", omittingEmptySubsequences: false).dropFirst())
       let endsInSlash = pattern.last == ""
       if endsInSlash { pattern.removeLast() }
       guard parts.count >= pattern.count + (endsInSlash ? 1 : 0) else { return nil }

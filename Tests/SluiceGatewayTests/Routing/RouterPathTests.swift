@@ -131,7 +131,12 @@ import Testing
 
   @Test func onePathRuleAtMost() {
     #expect(throws: RouterError.severalPaths(route: "r")) {
-      try router(["r": { $0.path = "/a"; $0.regex = "/a" }])
+      try router([
+        "r": {
+          $0.path = "/a"
+          $0.regex = "/a"
+        }
+      ])
     }
   }
 

@@ -34,6 +34,12 @@ import Testing
     #expect(throws: RouterError.self) { try router(["r": { $0.regex = "(*UTF)/a" }]) }
   }
 
+  @Test func backReferencesWork() throws {
+    let router = try router(["r": { $0.regex = "/([a-z]+)/\\1" }])
+    #expect(router.name("GET /ab/ab") == "r")
+    #expect(router.name("GET /ab/ac") == "404")
+  }
+
   @Test func badPatternSaysWhere() {
     #expect(
       throws: RouterError.invalidRegex(
@@ -49,7 +55,9 @@ import Testing
 
   /// Exponential and polynomial backtracking end at the limit, count as no match, and leave the
   /// routes behind them reachable.
-  @Test(arguments: ["/(a+)+[bc]", "/(a|aa)*[bc]", "/(?:.*?a)*?[bc]", "/([a-z]+)*[0-9]x?", "/.*.*.*.*[0-9]"])
+  @Test(arguments: [
+    "/(a+)+[bc]", "/(a|aa)*[bc]", "/(?:.*?a)*?[bc]", "/([a-z]+)*[0-9]x?", "/.*.*.*.*[0-9]",
+  ])
   func catastrophicPatternsAreBounded(pattern: String) throws {
     let router = try router([
       "bad": { $0.regex = pattern },
