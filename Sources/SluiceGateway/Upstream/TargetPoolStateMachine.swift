@@ -31,7 +31,8 @@ import SluiceReactor
 /// timer fires, and after `retire` and `reconfigure`, it performs `nextEvent` until nil. Nothing is
 /// called back, so the shell may call the pool between two events. No call allocates once the pool
 /// has been as large before.
-struct TargetPoolStateMachine: Sendable {
+/// Not copyable: a copy would be another pool, and making one by accident costs a dozen references.
+struct TargetPoolStateMachine: ~Copyable, Sendable {
   private struct Connection: Sendable {
     var id: ConnectionID
     var openedAt: MonotonicTime

@@ -12,7 +12,7 @@ final class UpstreamTarget: EventHandler {
   let urlBytes: [UInt8]
   let basePath: [UInt8]
   let authority: [UInt8]
-  unowned let worker: Worker
+  let worker: Worker
   private(set) var pool: TargetPoolStateMachine
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
