@@ -19,6 +19,9 @@ class Case:
     close: bool = False
     # Exact routes `/routes/N/items`, all of them visited in turn; none: one route for everything.
     routes: int = 0
+    # Bytes of an answer that is so large that work is counted in bytes, over the whole load: the
+    # requests of all connections run in step, so a window may catch few of their starts.
+    large_answer: int = 0
     # Part of `--quick`.
     quick: bool = False
 
@@ -36,6 +39,7 @@ CASES = [
             f"GET {_SIZES[size]}, {connections} connections",
             path=f"/body/{size}",
             connections=connections,
+            large_answer=BODIES[size] if BODIES[size] >= 65_536 else 0,
             quick=(size, connections) in {("25", 64), ("25", 512), ("1m", 64)},
         )
         for connections in (64, 512)

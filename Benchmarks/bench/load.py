@@ -16,6 +16,7 @@ class LoadResult:
     """What the generator saw; latencies are in microseconds."""
 
     requests: int
+    bytes: int
     p50: int
     p99: int
     errors: int

@@ -78,18 +78,23 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
     """Puts one load on one proxy. `proxy` may carry a suffix after a colon (the null control)."""
     with running(PROXIES[proxy.partition(":")[0]], case.routes, backend.port) as server:
         processes = server.processes()
+        before = _Reading.take(processes, backend)
         load = Load(case, server.port, timing.load_seconds)
         try:
             time.sleep(timing.settle)
-            before = _Reading.take(processes, backend)
+            if not case.large_answer:
+                before = _Reading.take(processes, backend)
             time.sleep(timing.window)
             after = _Reading.take(processes, backend)
             resident = machine.resident_kib(processes)
             result = load.result()
         finally:
             load.stop()
-    # The second reading's own question to the backend is not the proxy's.
-    requests = max(after.requests - before.requests - 1, 1)
+        # The second reading's own question to the backend is not the proxy's.
+        requests: float = max(after.requests - before.requests - 1, 1)
+        if case.large_answer:
+            after = _Reading.take(processes, backend)
+            requests = max(result.bytes / case.large_answer, 1)
     seconds = after.time - before.time
     cpu = after.cpu - before.cpu
     return Sample(

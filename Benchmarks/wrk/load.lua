@@ -36,7 +36,7 @@ end
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(
-    'RESULT {"requests": %d, "p50": %d, "p99": %d, "errors": %d}\n',
-    summary.requests, latency:percentile(50), latency:percentile(99),
+    'RESULT {"requests": %d, "bytes": %d, "p50": %d, "p99": %d, "errors": %d}\n',
+    summary.requests, summary.bytes, latency:percentile(50), latency:percentile(99),
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end
