@@ -9,8 +9,9 @@ SWIFT_RELEASE_FLAGS := -c release
 SANITIZE ?=
 # `make test FILTER=WireTests` runs the matching tests only.
 FILTER ?=
-# Further arguments: `make bench BENCH_ARGS=--quick`, `make fuzz FUZZ_SECONDS=600`.
-BENCH_ARGS ?=
+# `make bench BENCH_ARGS=--quick` measures for a minute; --write puts the tables into the docs.
+BENCH_ARGS ?= --write
+# `make fuzz FUZZ_SECONDS=600`: how long each target runs.
 FUZZ_SECONDS ?= 60
 
 TEST_FLAGS := $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path .build/$(SANITIZE))
@@ -41,6 +42,8 @@ test: ## Build and run all tests. SANITIZE=address|thread, FILTER=name.
 bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--quick.
 	@scripts/install-dependencies.sh bench
 	python3 Benchmarks/run.py $(BENCH_ARGS)
+	Benchmarks/syscalls.sh --budget 4.6
+	Benchmarks/allocations.sh --budget 0.01
 
 fuzz: ## Fuzz every decoder for FUZZ_SECONDS each.
 	@scripts/install-dependencies.sh build

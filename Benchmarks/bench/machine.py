@@ -29,18 +29,23 @@ class CPUTime:
 
 def process_tree(root: int) -> list[int]:
     """A process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            fields = _stat(int(entry.name))
-            if fields:
-                children.setdefault(int(fields[1]), []).append(int(entry.name))
     tree, waiting = [], [root]
     while waiting:
         process = waiting.pop()
         tree.append(process)
-        waiting += children.get(process, [])
+        waiting += children(process)
     return tree
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process started."""
+    found = []
+    for thread in Path(f"/proc/{parent}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in thread.read_text().split()]
+        except OSError:
+            continue
+    return found
 
 
 def cpu_time(processes: list[int]) -> CPUTime:

@@ -14,6 +14,8 @@ _TITLES = {
     "sluice": "Sluice", "nginx": "nginx", "haproxy": "HAProxy", "envoy": "Envoy",
     "caddy": "Caddy", "nginx:again": "nginx again",
 }  # fmt: skip
+# More than this, as a share, and the machine was measuring something else.
+_TOLERANCE = 0.1
 _MARKERS = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 
 
@@ -91,10 +93,16 @@ class Report:
         null = self._ratio("get-25-64", "nginx", "nginx:again")
         if null:
             lines.append(f"Null control (nginx over nginx, CPU per request): {null.text(2)}.")
-        foreign = max(sample.foreign for sample in self._samples)
-        lines.append(f"At most {foreign:.0%} of the proxy's core went to other processes.")
+            if abs(null.middle - 1) > _TOLERANCE:
+                lines.append("**Void: the null control is off by more than 10 %.**")
+        noisy = [sample for sample in self._samples if sample.foreign > _TOLERANCE]
+        if noisy:
+            lines.append(
+                f"**Noisy: other processes took more than 10 % of the proxy's core in "
+                f"{len(noisy)} of {len(self._samples)} measurements.**"
+            )
         lines += [f"Failed requests: {line(sample)}" for sample in self.failures()]
-        return "\n".join(lines) + "\n"
+        return "\\\n".join(lines) + "\n"
 
     def _ratios(self) -> str:
         peers = [name for name in self._proxies if name != OURS and ":" not in name]

@@ -74,6 +74,15 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
+    def end_traced(self) -> None:
+        """Asks the proxy to end, and waits for the tracer that started it."""
+        for process in machine.children(self._process.pid):
+            os.kill(process, signal.SIGTERM)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired as error:
+            raise ServerFailed(f"{self._process.args}: does not end") from error
+
     def _signal(self, number: int) -> None:
         try:
             os.killpg(self._process.pid, number)
