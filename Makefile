@@ -27,13 +27,13 @@ run: build ## Build the gateway and start it in front of two sample services.
 	.build/release/sluice demo
 
 build: ## Build the release binary, .build/release/sluice.
-	@scripts/install-dependencies.sh build
 	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build
 	$(SWIFT) build $(SWIFT_RELEASE_FLAGS) --product sluice
 
 test: ## Build and run all tests. SANITIZE=address|thread, FILTER=name.
-	@scripts/install-dependencies.sh build test
 	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build test
 	@case "$(SANITIZE)" in ''|address|thread) ;; \
 	  *) echo "SANITIZE is 'address' or 'thread', not '$(SANITIZE)'." >&2; exit 2 ;; esac
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
@@ -46,8 +46,8 @@ bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--qu
 	Benchmarks/allocations.sh --budget 0.01
 
 fuzz: ## Fuzz every decoder for FUZZ_SECONDS each.
-	@scripts/install-dependencies.sh build
 	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build
 	Fuzz/run.sh $(FUZZ_SECONDS)
 
 lint: ## Check formatting, imports, file sizes and safety notes.

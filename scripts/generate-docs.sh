@@ -10,7 +10,7 @@ status=0
 generate() {
   local page="$1" text
   shift
-  text="$("$sluice" "$@"; echo end)"
+  text="$("$sluice" "$@" && echo end)"
   text="${text%end}"
   if [[ "$check" != --check ]]; then
     mkdir -p "$(dirname "$page")"
