@@ -83,8 +83,7 @@ enum FieldSection {
     let end = head.count
     while at < end {
       if at &+ 8 <= end {
-        let word = head.word(at: at)
-        let matches = Word.below(word, 0x20) | Word.equal(word, 0x7F)
+        let matches = Word.controls(head.word(at: at))
         if matches == 0 {
           at &+= 8
           continue
