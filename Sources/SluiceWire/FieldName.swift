@@ -147,7 +147,8 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   /// The only name that these three can belong to; letters are lower-case.
   ///
   /// The factors are chosen so that no two names share a value: the switch is one look-up in a table.
-  /// A new name that collides does not compile, and needs other factors.
+  /// When a new name collides, the compiler warns of a case that is handled already: then try other
+  /// factors below 256, or a wider mask.
   @inline(__always)
   private static func candidate(_ count: Int, _ first: UInt8, _ beforeLast: UInt8) -> FieldName {
     let key = (count &* 9 &+ Int(first) &* 107 &+ Int(beforeLast) &* 185) & 255

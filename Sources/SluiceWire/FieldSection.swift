@@ -112,7 +112,9 @@ enum FieldSection {
     let token = ByteSet.token
     var at = start
     while at < end {
-      if !token.contains(head[at]) { throw head[at] == 0x7F ? .controlCharacter : .invalidFieldName }
+      if !token.contains(head[at]) {
+        throw head[at] == 0x7F ? .controlCharacter : .invalidFieldName
+      }
       at &+= 1
     }
   }
@@ -187,7 +189,8 @@ extension FieldFacts {
   }
 
   /// The body's framing if Transfer-Encoding or Content-Length fix it.
-  func explicitFraming(_ head: Span<UInt8>, version: HTTPVersion) throws(HeadError) -> BodyFraming? {
+  func explicitFraming(_ head: Span<UInt8>, version: HTTPVersion) throws(HeadError) -> BodyFraming?
+  {
     guard let transferEncoding else {
       if let contentLength { return .length(contentLength) }
       return nil

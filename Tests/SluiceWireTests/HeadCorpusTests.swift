@@ -29,6 +29,8 @@ func readHead(
         try parse(span.extracting(0..<end))
         return .head(count: end)
       }
+      // Nothing is looked at twice, except a CR whose LF is still to come.
+      #expect(scanned >= min(available, HeadLimits().bytes) - 1)
       if available == stream.count { return .incomplete }
       available = min(stream.count, available + step)
     }

@@ -35,7 +35,8 @@ private func model(
     at += 1
     if byte == UInt8(ascii: "%") {
       let digits = String(decoding: path[at..<min(at + 2, path.count)], as: UTF8.self)
-      guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16)
+      guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit),
+        let value = UInt8(digits, radix: 16)
       else { return nil }
       at += 2
       if value < 0x20 || value == 0x7F { return nil }
@@ -81,8 +82,9 @@ private func isNormal(_ path: [UInt8]) -> Bool { PathNormalizer.isNormal(path.sp
   func corpus(_ sample: CorpusCase) {
     if sample.expected == "ok" {
       let parts = sample.bytes.split(separator: UInt8(ascii: " ")).map(Array.init)
-      #expect(normalize(parts[0], .reject).map { String(decoding: $0, as: UTF8.self) }
-        == .success(String(decoding: parts[1], as: UTF8.self)))
+      #expect(
+        normalize(parts[0], .reject).map { String(decoding: $0, as: UTF8.self) }
+          == .success(String(decoding: parts[1], as: UTF8.self)))
       #expect(isNormal(parts[0]) ? parts[0] == parts[1] : true)
     } else {
       guard case .failure(let error) = normalize(sample.bytes, .reject) else {

@@ -76,7 +76,8 @@ private func parse(_ source: String) throws -> Request {
     #expect(try outline("OPTIONS http://a") == ["absolute", "*", nil, "a"])
     #expect(try outline("OPTIONS *") == ["asterisk", "*", nil, "a"])
     #expect(try outline("CONNECT a:1", host: "a:1") == ["authority", "", nil, "a:1"])
-    #expect(try outline("GET http://[::1]:9/", host: "[::1]:9") == ["absolute", "/", nil, "[::1]:9"])
+    #expect(
+      try outline("GET http://[::1]:9/", host: "[::1]:9") == ["absolute", "/", nil, "[::1]:9"])
   }
 
   @Test func framing() throws {
