@@ -48,6 +48,8 @@ public struct ConfigurationReader {
     }
     do {
       let configuration = try json.decode(Configuration.self)
+      ConfigurationValidator.validate(
+        configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
       return ReadResult(
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())

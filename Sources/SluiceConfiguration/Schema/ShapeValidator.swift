@@ -5,26 +5,30 @@ struct ShapeValidator {
   let references: References
   var diagnostics: DiagnosticCollector
 
-  /// Nil when nothing usable is there.
-  mutating func check(_ node: SourceNode, as kind: Field.Kind, at path: String) -> JSONValue? {
+  /// Nil when nothing usable is there. `keyPosition` is where the value's key stands: the place for what
+  /// is missing in it.
+  mutating func check(
+    _ node: SourceNode, as kind: Field.Kind, at path: String, keyPosition: Position? = nil
+  ) -> JSONValue? {
     let errorsBefore = diagnostics.errorCount
     defer { if diagnostics.errorCount > errorsBefore { diagnostics.markUnsound(node) } }
+    let owner = keyPosition ?? node.position
     switch kind {
-    case .object(let schema): return object(node, schema, at: path)
+    case .object(let schema): return object(node, schema, at: path, owner)
     case .textOrObject(let form, let schema):
-      if case .mapping = node.content { return object(node, schema, at: path) }
+      if case .mapping = node.content { return object(node, schema, at: path, owner) }
       return scalar(node, as: .text(form), at: path)
     case .map(let keys, let valueKind, let minimum):
-      return map(node, keys: keys, of: valueKind, atLeast: minimum, at: path)
+      return map(node, keys: keys, of: valueKind, atLeast: minimum, at: path, owner)
     case .list(let elementKind, let minimum):
-      return list(node, of: elementKind, atLeast: minimum, at: path)
+      return list(node, of: elementKind, atLeast: minimum, at: path, owner)
     case .boolean, .integer, .text, .timespan, .byteCount, .choice:
       return scalar(node, as: kind, at: path)
     }
   }
 
   private mutating func object(
-    _ node: SourceNode, _ schema: Schema, at path: String
+    _ node: SourceNode, _ schema: Schema, at path: String, _ owner: Position
   ) -> JSONValue? {
     guard isMapping(node, at: path) else { return nil }
     var members: [String: JSONValue] = [:]
@@ -33,11 +37,12 @@ struct ShapeValidator {
         unknownKey(entry, schema, at: path)
         continue
       }
-      members[entry.key] = check(entry.value, as: field.kind, at: join(path, entry.key))
+      members[entry.key] = check(
+        entry.value, as: field.kind, at: join(path, entry.key), keyPosition: entry.keyPosition)
     }
     for field in schema.fields where field.isRequired && node.entry(field.key) == nil {
-      let owner = path.isEmpty ? "the file" : path
-      diagnostics.error("\(owner) needs '\(field.key)'", at: node.position, hint: field.summary)
+      let name = path.isEmpty ? "the file" : path
+      diagnostics.error("\(name) needs '\(field.key)'", at: owner, hint: field.summary)
     }
     return .object(
       schema.fields.compactMap { field in
@@ -46,26 +51,28 @@ struct ShapeValidator {
   }
 
   private mutating func map(
-    _ node: SourceNode, keys: TextForm, of kind: Field.Kind, atLeast minimum: Int, at path: String
+    _ node: SourceNode, keys: TextForm, of kind: Field.Kind, atLeast minimum: Int, at path: String,
+    _ owner: Position
   ) -> JSONValue? {
     guard isMapping(node, at: path) else { return nil }
     if node.entries.count < minimum {
-      diagnostics.error("\(path) needs at least one entry", at: node.position)
+      diagnostics.error("\(path) needs at least one entry", at: owner)
     }
     var members: [(String, JSONValue)] = []
     for entry in node.entries {
       if let problem = keys.check(entry.key) {
         report(problem, about: quoted(entry.key), in: path, keys, at: entry.keyPosition)
       }
-      if let value = check(entry.value, as: kind, at: join(path, entry.key)) {
-        members.append((entry.key, value))
-      }
+      let value = check(
+        entry.value, as: kind, at: join(path, entry.key), keyPosition: entry.keyPosition)
+      if let value { members.append((entry.key, value)) }
     }
     return .object(members)
   }
 
   private mutating func list(
-    _ node: SourceNode, of kind: Field.Kind, atLeast minimum: Int, at path: String
+    _ node: SourceNode, of kind: Field.Kind, atLeast minimum: Int, at path: String,
+    _ owner: Position
   ) -> JSONValue? {
     guard case .sequence(let elements) = node.content else {
       if node.isNull, minimum == 0 { return .array([]) }
@@ -78,7 +85,7 @@ struct ShapeValidator {
       return nil
     }
     if elements.count < minimum {
-      diagnostics.error("\(path) needs at least one entry", at: node.position)
+      diagnostics.error("\(path) needs at least one entry", at: owner)
     }
     var values: [JSONValue] = []
     for (index, element) in elements.enumerated() {

@@ -1,12 +1,12 @@
-/// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
-public struct CIDR: Hashable, Sendable {
+/// A range of addresses, for validation: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+struct CIDR: Hashable, Sendable {
   /// The first address; every bit behind the prefix is zero.
-  public let network: IPAddress
+  let network: IPAddress
   /// In bits: 0…32 for IPv4, 0…128 for IPv6.
-  public let prefixLength: Int
+  let prefixLength: Int
 
   /// Nil when the prefix is longer than the address or when `network` has bits behind it.
-  public init?(network: IPAddress, prefixLength: Int) {
+  init?(network: IPAddress, prefixLength: Int) {
     guard (0...network.bitWidth).contains(prefixLength),
       network.bits & Self.hostMask(network.bitWidth - prefixLength) == 0
     else { return nil }
@@ -15,7 +15,7 @@ public struct CIDR: Hashable, Sendable {
   }
 
   /// Reads `address/prefix`, or an address alone as the range of just that address.
-  public init?(_ text: String) {
+  init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let network = IPAddress(String(parts[0])) else { return nil }
     guard parts.count == 2 else {
@@ -28,23 +28,7 @@ public struct CIDR: Hashable, Sendable {
     self.init(network: network, prefixLength: prefixLength)
   }
 
-  /// Whether the address lies in the range; an IPv4-mapped address counts as IPv4, too.
-  public func contains(_ address: IPAddress) -> Bool {
-    if address.isV4 == network.isV4 { return holds(address) }
-    let unmapped = address.unmapped
-    return unmapped.isV4 == network.isV4 && holds(unmapped)
-  }
-
-  private func holds(_ address: IPAddress) -> Bool {
-    let hostBits = network.bitWidth - prefixLength
-    return address.bits & ~Self.hostMask(hostBits) == network.bits
-  }
-
   private static func hostMask(_ hostBits: Int) -> UInt128 {
     hostBits == 128 ? .max : (1 << UInt128(hostBits)) - 1
   }
-}
-
-extension CIDR: CustomStringConvertible {
-  public var description: String { "\(network)/\(prefixLength)" }
 }

@@ -1,29 +1,25 @@
-/// An IPv4 or IPv6 address: a plain value, parsed and compared without allocation.
+/// An IPv4 or IPv6 address, for validation; the data plane has its own, which knows sockets.
 ///
-/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) stays what it is; `unmapped` gives the IPv4 address
-/// in it. Zones (`%eth0`) are refused.
-public struct IPAddress: Hashable, Sendable {
+/// Zones (`%eth0`) are refused.
+struct IPAddress: Hashable, Sendable {
   /// As a number in network order; an IPv4 address in the low 32 bits.
-  public let bits: UInt128
-  public let isV4: Bool
+  let bits: UInt128
+  let isV4: Bool
 
-  public init(v4 bits: UInt32) {
+  init(v4 bits: UInt32) {
     self.bits = UInt128(bits)
     isV4 = true
   }
 
-  public init(v6 bits: UInt128) {
+  init(v6 bits: UInt128) {
     self.bits = bits
     isV4 = false
   }
 
   /// Reads the text form without brackets (RFC 4291 section 2.2; four decimal octets without leading
   /// zeros for IPv4).
-  public init?(_ text: String) {
-    self.init(utf8: text.utf8Span.span)
-  }
-
-  public init?(utf8 text: Span<UInt8>) {
+  init?(_ text: String) {
+    let text = Array(text.utf8)
     if let bits = Self.parseV4(text, from: 0) {
       self.init(v4: bits)
     } else if let bits = Self.parseV6(text) {
@@ -33,22 +29,16 @@ public struct IPAddress: Hashable, Sendable {
     }
   }
 
-  /// The IPv4 address that an IPv4-mapped address stands for; any other address as it is.
-  public var unmapped: IPAddress {
-    !isV4 && bits >> 32 == 0xffff ? IPAddress(v4: UInt32(truncatingIfNeeded: bits)) : self
-  }
-
-  public var isLoopback: Bool {
-    let address = unmapped
-    return address.isV4 ? address.bits >> 24 == 127 : address.bits == 1
+  var isLoopback: Bool {
+    isV4 ? bits >> 24 == 127 : bits == 1 || bits >> 24 == 0xffff_7f
   }
 
   /// 32 or 128.
-  public var bitWidth: Int { isV4 ? 32 : 128 }
+  var bitWidth: Int { isV4 ? 32 : 128 }
 }
 
 extension IPAddress {
-  private static func parseV4(_ text: Span<UInt8>, from start: Int) -> UInt32? {
+  private static func parseV4(_ text: [UInt8], from start: Int) -> UInt32? {
     var bits: UInt32 = 0
     var octets = 0
     var index = start
@@ -69,7 +59,7 @@ extension IPAddress {
     }
   }
 
-  private static func parseV6(_ text: Span<UInt8>) -> UInt128? {
+  private static func parseV6(_ text: [UInt8]) -> UInt128? {
     var bits: UInt128 = 0
     var groups = 0
     /// How many groups stand before `::`.
@@ -131,7 +121,7 @@ extension IPAddress {
 
 extension IPAddress: CustomStringConvertible {
   /// The canonical form of RFC 5952.
-  public var description: String {
+  var description: String {
     if isV4 { return Self.dotted(bits) }
     if bits >> 32 == 0xffff { return "::ffff:" + Self.dotted(bits & 0xffff_ffff) }
     let groups = (0..<8).map { UInt16(truncatingIfNeeded: bits >> (112 - 16 * $0)) }

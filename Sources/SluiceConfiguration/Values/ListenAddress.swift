@@ -1,15 +1,15 @@
 /// Where a listener is bound: `192.0.2.1:8080`, `[2001:db8::1]:8080` or `unix:/run/sluice.sock`.
-public enum ListenAddress: Hashable, Sendable {
+enum ListenAddress: Hashable, Sendable {
   /// Port 0 lets the kernel choose.
   case ip(IPAddress, port: UInt16)
   case unix(path: String)
 
-  public init?(_ text: String) {
+  init?(_ text: String) {
     guard let address = try? Self(parsing: text) else { return nil }
     self = address
   }
 
-  public init(parsing text: String) throws(TextProblem) {
+  init(parsing text: String) throws(TextProblem) {
     if text.hasPrefix("unix:") {
       self = .unix(path: try parseSocketPath(text.dropFirst("unix:".count)))
       return
@@ -40,19 +40,10 @@ public enum ListenAddress: Hashable, Sendable {
   }
 
   /// Whether only this machine can reach it.
-  public var isLocal: Bool {
+  var isLocal: Bool {
     switch self {
     case .ip(let address, _): address.isLoopback
     case .unix: true
-    }
-  }
-}
-
-extension ListenAddress: CustomStringConvertible {
-  public var description: String {
-    switch self {
-    case .ip(let address, let port): address.isV4 ? "\(address):\(port)" : "[\(address)]:\(port)"
-    case .unix(let path): "unix:\(path)"
     }
   }
 }

@@ -1,9 +1,8 @@
 /// Where a target answers: `http://name[:port][/base]` or `http+unix:///path/to.sock`.
 public struct TargetURL: Hashable, Sendable {
   public enum Host: Hashable, Sendable {
-    /// Lower-case.
-    case name(String)
-    case ip(IPAddress)
+    /// A name or an IP address: lower-case, without brackets, in its canonical form.
+    case network(String)
     /// The path of a Unix-domain socket.
     case unix(path: String)
   }
@@ -75,12 +74,12 @@ public struct TargetURL: Hashable, Sendable {
       guard let address = IPAddress(String(text.dropFirst().dropLast())), !address.isV4 else {
         throw TextProblem("what stands in the brackets is not an IPv6 address")
       }
-      return .ip(address)
+      return .network("\(address)")
     }
-    if let address = IPAddress(String(text)) { return .ip(address) }
+    if let address = IPAddress(String(text)) { return .network("\(address)") }
     guard let name = HostName.normalized(String(text)) else {
       throw TextProblem("the host is neither a name nor an address")
     }
-    return .name(name)
+    return .network(name)
   }
 }
