@@ -54,7 +54,7 @@ public struct ConfigurationReader {
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())
     } catch {
-      // The tables and the types disagree: a bug here, and the error may hold a secret.
+      // The tables and the types disagree, which is a bug; the error is not shown, it may hold a secret.
       diagnostics.error("internal error: the validated file could not be decoded", at: .start)
       return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
     }

@@ -27,8 +27,8 @@ struct YAMLEvent {
   }
 }
 
-/// Reads events off a text that outlives it.
 final class YAMLEvents {
+  private let bytes: [UInt8]
   // On the heap because the parser keeps a pointer to itself.
   private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
 
@@ -36,12 +36,10 @@ final class YAMLEvents {
   static func read<Result>(
     _ text: String, _ body: (YAMLEvents) throws(YAMLFailure) -> Result
   ) throws(YAMLFailure) -> Result {
-    let events = YAMLEvents()
-    var bytes = Array(text.utf8)
     // An empty array has no address, and libyaml asks for one.
-    if bytes.isEmpty { bytes = [UInt8(ascii: "\n")] }
+    let events = YAMLEvents(text.isEmpty ? [UInt8(ascii: "\n")] : Array(text.utf8))
     var result: Swift.Result<Result, YAMLFailure>?
-    bytes.withUnsafeBufferPointer { buffer in
+    events.bytes.withUnsafeBufferPointer { buffer in
       // SAFETY: the parser reads the buffer only in `next`, which is called in `body` only.
       yaml_parser_set_input_string(events.parser, buffer.baseAddress, buffer.count)
       do throws(YAMLFailure) {
@@ -53,7 +51,8 @@ final class YAMLEvents {
     return try result!.get()
   }
 
-  private init() {
+  private init(_ bytes: [UInt8]) {
+    self.bytes = bytes
     yaml_parser_initialize(parser)
     yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
   }
@@ -98,9 +97,11 @@ final class YAMLEvents {
       let line = parser.pointee.context_mark.line + 1
       message += " (\(context) from line \(line))"
     }
-    let isReaderError = parser.pointee.error == YAML_READER_ERROR
-    let mark = isReaderError ? parser.pointee.mark : parser.pointee.problem_mark
-    return YAMLFailure(message: message, position: position(mark), hint: hint(for: problem))
+    // The reader, which is ahead of the scanner, knows bytes but not lines.
+    let place =
+      parser.pointee.error == YAML_READER_ERROR
+      ? position(ofByte: parser.pointee.problem_offset) : position(parser.pointee.problem_mark)
+    return YAMLFailure(message: message, position: place, hint: hint(for: problem))
   }
 
   private func hint(for problem: String) -> String? {
@@ -109,10 +110,23 @@ final class YAMLEvents {
       "indent with spaces, not tabs, and quote text that starts with @, ` or %"
     case "mapping values are not allowed in this context":
       "check the indentation, and quote a value that contains ': '"
+    case "found a tab character that violates indentation": "indent with spaces"
+    case "did not find expected ',' or '}'", "did not find expected ',' or ']'":
+      "check commas and brackets, and quote text with braces: \"${env:NAME}\""
     case "did not find expected key", "could not find expected ':'":
       "check the indentation, and that every key has its ':'"
     default: nil
     }
+  }
+
+  private func position(ofByte offset: Int) -> Position {
+    let before = bytes.prefix(offset)
+    let lastLine = before.split(
+      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
+    ).last ?? []
+    return Position(
+      line: before.count { $0 == UInt8(ascii: "\n") } + 1,
+      column: String(decoding: lastLine, as: UTF8.self).unicodeScalars.count + 1)
   }
 
   private func position(_ mark: yaml_mark_t) -> Position {

@@ -44,10 +44,12 @@ struct ShapeValidator {
       let name = path.isEmpty ? "the file" : path
       diagnostics.error("\(name) needs '\(field.key)'", at: owner, hint: field.summary)
     }
-    return .object(
-      schema.fields.compactMap { field in
-        (members[field.key] ?? schema.defaultValue(of: field.key)).map { (field.key, $0) }
-      })
+    for field in schema.fields where members[field.key] == nil {
+      members[field.key] = schema.defaultValue(of: field.key)
+      // Without it the object could not be decoded.
+      if field.isRequired, members[field.key] == nil { return nil }
+    }
+    return .object(schema.fields.compactMap { field in members[field.key].map { (field.key, $0) } })
   }
 
   private mutating func map(

@@ -12,7 +12,7 @@ extension ConfigurationValidator {
       {
         unknownName(service, route.service, "service", of: services, "routes.\(entry.key).service")
       }
-      for (name, element) in elements(route.match.listeners, node["match"]?["listeners"])
+      for (name, element) in soundElements(route.match.listeners, node["match"]?["listeners"])
       where !names.listeners.contains(name) {
         unknownName(
           element, name, "listener", of: listeners, "routes.\(entry.key).match.listeners")
@@ -24,7 +24,7 @@ extension ConfigurationValidator {
   }
 
   /// The values with their places; none when one of them is wrong.
-  private func elements(
+  private func soundElements(
     _ values: [String], _ node: SourceNode?
   ) -> [(String, SourceNode)] {
     guard let node, diagnostics.isSound(node) else { return [] }
@@ -79,7 +79,7 @@ extension ConfigurationValidator {
     if strip != nil, let replace {
       diagnostics.error(
         "routes.\(name).path has both 'stripPrefix' and 'replacePrefix'", at: replace.keyPosition,
-        hint: "replacePrefix: / is the same as stripPrefix")
+        hint: "remove one of them")
     }
     if given.contains("regex") {
       diagnostics.error(
