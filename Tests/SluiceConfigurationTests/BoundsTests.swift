@@ -10,7 +10,10 @@ import Testing
       let uses = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
       text += "a\(level): &a\(level) [\(uses)]\n"
     }
-    #expect(diagnostics(text) == ["6:45: error: more than 1000000 values, counting what aliases stand for"])
+    #expect(
+      diagnostics(text) == [
+        "6:45: error: more than 1000000 values, counting what aliases stand for"
+      ])
   }
 
   @Test func nestingIsBounded() {
@@ -76,8 +79,8 @@ import Testing
     #expect(diagnostics(text).map { $0.prefix(5) } == ["3:45:", "3:45:"])
   }
 
-  /// Any prefix of a right file, and any file with one byte changed, is answered without a crash, and
-  /// with a configuration or an error.
+  /// Any prefix of a right file, and any file with one byte changed, is answered without a crash,
+  /// and with a configuration or an error.
   @Test func brokenFilesAreAnswered() throws {
     let text = try text(of: "examples/services/sluice.yaml")
     for end in stride(from: 0, to: text.utf8.count, by: 7) {

@@ -85,7 +85,9 @@ private struct SchemaWalker {
   let root: JSONValue
 
   func check(_ value: JSONValue, against schema: JSONValue, at path: String) -> [String] {
-    guard case .object(let members) = schema else { return schema == false ? ["\(path): refused"] : [] }
+    guard case .object(let members) = schema else {
+      return schema == false ? ["\(path): refused"] : []
+    }
     return members.flatMap { (word, rule) -> [String] in
       holds(word, rule, value, schema, path).map { ["\(path): \(word) \($0)"] } ?? []
     }
@@ -103,8 +105,10 @@ private struct SchemaWalker {
     case ("type", .array(let names), _):
       return names.contains { isType(value, $0.string) } ? nil : value.typeName
     case ("enum", .array(let choices), _): return choices.contains(value) ? nil : value.text()
-    case ("minimum", .integer(let bound), .integer(let number)): return number >= bound ? nil : "less"
-    case ("maximum", .integer(let bound), .integer(let number)): return number <= bound ? nil : "more"
+    case ("minimum", .integer(let bound), .integer(let number)):
+      return number >= bound ? nil : "less"
+    case ("maximum", .integer(let bound), .integer(let number)):
+      return number <= bound ? nil : "more"
     case ("minItems", .integer(let bound), .array(let elements)):
       return elements.count >= bound ? nil : "few"
     case ("minProperties", .integer(let bound), .object(let members)):
@@ -128,7 +132,8 @@ private struct SchemaWalker {
     case ("properties", _, .object(let members)):
       return first(
         members.flatMap { member in
-          rule[member.key].map { check(member.value, against: $0, at: "\(path).\(member.key)") } ?? []
+          rule[member.key].map { check(member.value, against: $0, at: "\(path).\(member.key)") }
+            ?? []
         })
     case ("additionalProperties", _, .object(let members)):
       let others = members.filter { schema["properties"]?[$0.key] == nil }

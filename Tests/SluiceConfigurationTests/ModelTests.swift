@@ -4,7 +4,8 @@ import Testing
 @testable import SluiceConfiguration
 
 @Suite struct ModelTests {
-  /// What decoding asks for is what the table offers: no key is without validation, none without use.
+  /// What decoding asks for is what the table offers: no key is without validation, none without
+  /// use.
   @Test func tablesHaveTheKeysOfTheirTypes() throws {
     var types: [String: any (Codable).Type] = [:]
     func add<Model: Codable>(_ schema: Schema, _ model: Model) throws {
