@@ -184,3 +184,8 @@ public struct ByteBuffer: ~Copyable {
     tail = 0
   }
 }
+
+extension ByteBuffer {
+  /// A copy of the readable bytes on the heap; for what leaves the request path.
+  public borrowing func copiedBytes() -> [UInt8] { withUnsafeBytes { Array($0) } }
+}

@@ -1,12 +1,13 @@
 /// The Linux interfaces that Glibc's module map leaves out.
 #pragma once
-#define _GNU_SOURCE
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -23,3 +24,9 @@ int clinux_usable_cpu_count(void);
 int clinux_thread_id(void);
 /// CPU time of the calling thread in nanoseconds.
 uint64_t clinux_thread_cpu_nanoseconds(void);
+/// Waits for the semaphore until a moment on CLOCK_MONOTONIC; 0, or -1 with errno (ETIMEDOUT).
+int clinux_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
+/// Whether a getaddrinfo error says that the name doesn't exist or has no address.
+int clinux_is_name_without_address(int error);
+/// Names the calling thread; the kernel keeps 15 bytes.
+void clinux_name_thread(const char *name);

@@ -1,0 +1,202 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// Choosing a target, and what happens there.
+extension Exchange {
+  // MARK: Towards a connection
+
+  /// Sends the exchange to a target, first or again.
+  func forward() {
+    guard let route else { return fail(.internalError) }
+    let service = route.service
+    let now = loop.now
+    if state == .routing {
+      service.state.retryBudget.recordRequest(now: now)
+      if let total = route.totalTimeout { setDeadline(afterNanoseconds: total) }
+    }
+    if !chooseTarget(of: service, now: now) { fail(.noTargetAvailable) }
+  }
+
+  /// False when there is none.
+  private func chooseTarget(of service: UpstreamService, now: MonotonicTime) -> Bool {
+    state = .waiting
+    guard
+      case .target(let index) = service.state.choose(
+        hash: service.hash(of: self), now: now, tried: tried)
+    else { return false }
+    attempt = service.state.started(index, now: now)
+    let target = service.targets[index]
+    lastTarget = target
+    target.lease(for: self)
+    return true
+  }
+
+  /// POST and the like on a kept-alive connection: if the target has closed it meanwhile, nobody
+  /// could tell afterwards whether the request was processed, so it is looked at before.
+  var needsProvenConnection: Bool { !request.method.isIdempotent }
+
+  private var target: UpstreamTarget? {
+    guard let route, let attempt else { return nil }
+    return route.service.targets[attempt.target]
+  }
+
+  /// A connection is being opened for this exchange.
+  func upstreamConnecting(_ stream: any UpstreamStream) { upstream = stream }
+
+  /// The connection is there and writes the request now.
+  func upstreamReady(_ stream: any UpstreamStream, isReused: Bool) {
+    upstream = stream
+    state = .forwarding
+    record.isReusedConnection = isReused
+    record.connected = loop.now
+  }
+
+  /// Takes what was begun with a target back: the exchange ends, or tries again.
+  func leaveUpstream() {
+    if let upstream {
+      self.upstream = nil
+      upstream.abandon()
+    } else if state == .waiting || isQueued {
+      target?.forget(self)
+    }
+    endAttempt(.abandoned)
+  }
+
+  func endAttempt(_ outcome: TargetOutcome) {
+    guard let attempt, let service = route?.service else { return }
+    self.attempt = nil
+    worker.healthChanged(
+      service.state.finished(attempt, outcome, now: loop.now), service, attempt.target)
+  }
+
+  // MARK: Failures
+
+  func upstreamFailed(_ failure: UpstreamFailure) {
+    upstream = nil
+    isQueued = false
+    if let attempt { tried.insert(attempt.target) }
+    endAttempt(failure.outcome)
+    let retries = route?.service.settings.retries ?? Configuration.Retries()
+    let decision = RetryDecision.decide(
+      failure, isIdempotent: request.method.isIdempotent, isReplayable: !hasPassedBody,
+      isResponseBegun: state == .responding, attempts: attempts,
+      connectRetries: retries.connect, idempotentRetries: retries.idempotent)
+    switch decision {
+    case .no: return giveUp(failure)
+    case .silently:
+      attempts.stale += 1
+      tried = TargetSet()
+    case .elsewhere: attempts.connect += 1
+    case .idempotentElsewhere:
+      guard let service = route?.service, service.state.retryBudget.takeRetry(now: loop.now) else {
+        return giveUp(failure)
+      }
+      attempts.idempotent += 1
+      route?.counters.retries &+= 1
+    }
+    downstream?.pauseRequestBody()
+    retry(after: failure)
+  }
+
+  private func retry(after failure: UpstreamFailure) {
+    guard let service = route?.service else { return fail(.internalError) }
+    if !chooseTarget(of: service, now: loop.now) { giveUp(failure) }
+  }
+
+  private func giveUp(_ failure: UpstreamFailure) {
+    if state == .responding {
+      record.error = failure.error
+      record.isCutShort = true
+      downstream?.abortResponse()
+      finish()
+    } else {
+      fail(failure.error)
+    }
+  }
+
+  // MARK: The response
+
+  func upstreamInformational(_ head: borrowing ResponseHead) {
+    if head.status == 100 && !request.expectsContinue { return }
+    downstream?.sendInformational(head)
+  }
+
+  func upstreamHead(_ head: borrowing ResponseHead) {
+    state = .responding
+    record.status = head.status
+    record.responded = loop.now
+    if var attempt, let service = route?.service {
+      let change = service.state.report(.succeeded, of: &attempt, now: loop.now)
+      self.attempt = attempt
+      worker.healthChanged(change, service, attempt.target)
+    }
+    downstream?.sendHead(head, of: self)
+  }
+
+  func upstreamBody(_ bytes: Span<UInt8>) {
+    guard let downstream else { return }
+    record.sent &+= UInt64(bytes.count)
+    downstream.sendBody(bytes)
+    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
+  }
+
+  func upstreamEnd(_ trailers: borrowing TrailerSection) {
+    upstream = nil
+    endAttempt(.succeeded)
+    let downstream = self.downstream
+    downstream?.sendEnd(trailers)
+    finish()
+  }
+
+  /// The target took what had piled up of the request.
+  func upstreamDrained() {
+    if state == .tunnel { downstream?.resumeTunnel() } else { downstream?.resumeRequestBody() }
+  }
+
+  // MARK: Tunnels
+
+  func upstreamUpgraded(_ head: borrowing ResponseHead) {
+    state = .tunnel
+    clearDeadline()
+    record.status = head.status
+    record.responded = loop.now
+    record.isTunnel = true
+    route?.counters.openTunnels += 1
+    if var attempt, let service = route?.service {
+      let change = service.state.report(.succeeded, of: &attempt, now: loop.now)
+      self.attempt = attempt
+      worker.healthChanged(change, service, attempt.target)
+    }
+    downstream?.sendHead(head, of: self)
+    downstream?.beginTunnel()
+  }
+
+  func upstreamTunnel(_ bytes: Span<UInt8>) {
+    guard let downstream else { return }
+    record.sent &+= UInt64(bytes.count)
+    downstream.sendTunnel(bytes)
+    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
+  }
+
+  /// The target sent its FIN; bytes may still go there.
+  func upstreamTunnelEnded() {
+    record.hasUpstreamEnded = true
+    downstream?.finishTunnel()
+    if record.hasDownstreamEnded { closeTunnel() }
+  }
+
+  /// The target is gone, or nothing passed for too long.
+  func upstreamTunnelBroken() {
+    upstream = nil
+    closeTunnel()
+  }
+
+  func closeTunnel() {
+    guard state == .tunnel else { return }
+    route?.counters.openTunnels -= 1
+    let downstream = self.downstream
+    downstream?.sendTunnelEnd()
+    finish()
+  }
+}

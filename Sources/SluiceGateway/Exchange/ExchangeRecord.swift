@@ -1,0 +1,27 @@
+import SluiceReactor
+
+/// What the log line and the counters of an exchange are made from.
+struct ExchangeRecord {
+  var started = MonotonicTime(nanoseconds: 0)
+  /// When a connection to a target was had; zero for never.
+  var connected = MonotonicTime(nanoseconds: 0)
+  /// When the response head came; zero for never.
+  var responded = MonotonicTime(nanoseconds: 0)
+  var status = 0
+  /// Body bytes from the caller and to the caller.
+  var received: UInt64 = 0
+  var sent: UInt64 = 0
+  /// Why the gateway answered, or why the response was cut short.
+  var error: GatewayError?
+  /// The Allow field of a 405.
+  var allow: [UInt8]?
+  var routed = false
+  var isReusedConnection = false
+  /// The response was begun and not completed.
+  var isCutShort = false
+  var isCallerGone = false
+  var isTunnel = false
+  /// Each side's FIN in a tunnel.
+  var hasUpstreamEnded = false
+  var hasDownstreamEnded = false
+}

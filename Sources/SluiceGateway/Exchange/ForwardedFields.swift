@@ -1,0 +1,120 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// What targets are told about the caller: X-Forwarded-*, X-Real-IP, Forwarded (RFC 7239) and Via.
+///
+/// A caller that is no trusted proxy can't say anything about itself here: its own fields of these
+/// names are dropped. A trusted proxy's are kept and added to.
+struct ForwardedFields {
+  private let writesXForwarded: Bool
+  private let writesForwarded: Bool
+  private let via: [UInt8]
+  private let port: UInt16
+  /// Fields of the request that are not copied, as bits by `FieldName`.
+  private let droppedUntrusted: UInt128
+  private let droppedTrusted: UInt128
+
+  init(_ settings: Configuration.Forwarded, port: UInt16) {
+    writesXForwarded = settings.xForwarded
+    writesForwarded = settings.forwarded
+    via = Array(settings.via.utf8)
+    self.port = port
+    let all: [FieldName] = [
+      .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xRealIP, .forwarded,
+      .xForwardedPrefix,
+    ]
+    var untrusted = all.reduce(UInt128(0)) { $0 | $1.bit }
+    // These are merged with our own and written once.
+    var trusted: UInt128 = 0
+    if writesXForwarded { trusted |= FieldName.xForwardedFor.bit }
+    if writesForwarded { trusted |= FieldName.forwarded.bit }
+    if !via.isEmpty {
+      untrusted |= FieldName.via.bit
+      trusted |= FieldName.via.bit
+    }
+    droppedUntrusted = untrusted
+    droppedTrusted = trusted
+  }
+
+  func dropped(isTrusted: Bool) -> UInt128 { isTrusted ? droppedTrusted : droppedUntrusted }
+
+  /// Appends the fields for one request. `peer` is the connection's other end.
+  func append(
+    to output: inout ByteBuffer, head: borrowing RequestHead, peer: SocketAddress, isTrusted: Bool
+  ) {
+    if writesXForwarded {
+      output.append("X-Forwarded-For: ")
+      if isTrusted { appendValues(of: .xForwardedFor, head, to: &output) }
+      appendHost(of: peer, to: &output)
+      output.append("\r\n")
+      if !isTrusted || head.firstIndex(of: .xForwardedProto) == nil {
+        output.append("X-Forwarded-Proto: http\r\n")
+      }
+      if let authority = head.authority, !isTrusted || head.firstIndex(of: .xForwardedHost) == nil {
+        output.appendField("X-Forwarded-Host", head.span(authority))
+      }
+      if !isTrusted || head.firstIndex(of: .xForwardedPort) == nil {
+        output.appendField("X-Forwarded-Port", decimal: UInt64(port))
+      }
+      if !isTrusted || head.firstIndex(of: .xRealIP) == nil {
+        output.append("X-Real-IP: ")
+        appendHost(of: peer, to: &output)
+        output.append("\r\n")
+      }
+    }
+    if writesForwarded { appendForwarded(to: &output, head, peer, isTrusted) }
+    if !via.isEmpty {
+      output.append("Via: ")
+      appendValues(of: .via, head, to: &output)
+      output.append(head.version == .http10 ? "1.0 " : "1.1 ")
+      output.append(via)
+      output.append("\r\n")
+    }
+  }
+
+  private func appendForwarded(
+    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress,
+    _ isTrusted: Bool
+  ) {
+    output.append("Forwarded: ")
+    if isTrusted { appendValues(of: .forwarded, head, to: &output) }
+    // RFC 7239 4: an IPv6 address is quoted and bracketed, a caller without an address is unknown.
+    if let ip = peer.ip {
+      output.append(ip.isIPv4 ? "for=" : "for=\"[")
+      output.append(hostOf: peer)
+      if !ip.isIPv4 { output.append("]\"") }
+    } else {
+      output.append("for=unknown")
+    }
+    if let authority = head.authority {
+      output.append(";host=\"")
+      output.append(head.span(authority))
+      output.append("\"")
+    }
+    output.append(";proto=http\r\n")
+  }
+
+  /// Every value that the request has for `name`, each followed by a comma.
+  private func appendValues(
+    of name: FieldName, _ head: borrowing RequestHead, to output: inout ByteBuffer
+  ) {
+    for field in head.fields where field.known == name && !field.value.isEmpty {
+      output.append(head.span(field.value))
+      output.append(", ")
+    }
+  }
+
+  private func appendHost(of peer: SocketAddress, to output: inout ByteBuffer) {
+    if peer.isUnix {
+      output.append("unknown")
+    } else {
+      output.append(hostOf: peer)
+    }
+  }
+}
+
+extension FieldName {
+  /// This name's bit in a set of names.
+  var bit: UInt128 { UInt128(1) << UInt128(rawValue) }
+}

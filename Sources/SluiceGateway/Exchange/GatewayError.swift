@@ -1,0 +1,124 @@
+import SluiceWire
+
+/// Why the gateway itself answers an exchange instead of a target.
+///
+/// This is the one table: the answer's status and text, the `code` in logs and metric labels, and
+/// the reference page come from here. Codes are stable; texts may be improved.
+public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
+  case malformedRequest
+  case requestTimeout
+  case noRoute
+  case methodNotAllowed
+  case bodyTooLarge
+  case uriTooLong
+  case expectationFailed
+  case upgradeRequired
+  case connectRefused
+  case headTooLarge
+  case versionNotSupported
+  case transferCodingNotSupported
+  case internalError
+  case upstreamRefused
+  case upstreamReset
+  case upstreamMalformed
+  case noTargetAvailable
+  case targetNotResolved
+  case queueFull
+  case queueTimeout
+  case upstreamConnectTimeout
+  case upstreamResponseTimeout
+  case exchangeTimeout
+  case overloaded
+
+  /// Whose fault it is; metrics and retries go by it.
+  public enum Side: String, Sendable { case downstream, upstream, gateway }
+
+  public struct Row: Sendable {
+    public let code: StaticString
+    public let status: Int
+    public let side: Side
+    public let title: StaticString
+    /// Seconds for Retry-After, where waiting helps.
+    public let retryAfter: Int?
+  }
+
+  public var row: Row {
+    switch self {
+    case .malformedRequest:
+      Row("malformed-request", 400, .downstream, "The request is not well-formed HTTP.")
+    case .requestTimeout:
+      Row("request-timeout", 408, .downstream, "The request did not arrive in time.")
+    case .noRoute: Row("no-route", 404, .downstream, "No route matches this request.")
+    case .methodNotAllowed:
+      Row("method-not-allowed", 405, .downstream, "This path exists for other methods.")
+    case .bodyTooLarge:
+      Row("body-too-large", 413, .downstream, "The request body is larger than allowed.")
+    case .uriTooLong: Row("uri-too-long", 414, .downstream, "The request target is too long.")
+    case .expectationFailed:
+      Row("expectation-failed", 417, .downstream, "This expectation is not supported.")
+    case .upgradeRequired:
+      Row("upgrade-required", 426, .downstream, "This route speaks WebSocket only.")
+    case .connectRefused:
+      Row("connect-refused", 405, .downstream, "CONNECT is not offered here.")
+    case .headTooLarge:
+      Row("head-too-large", 431, .downstream, "The request head is larger than allowed.")
+    case .versionNotSupported:
+      Row("version-not-supported", 505, .downstream, "This version of HTTP is not supported.")
+    case .transferCodingNotSupported:
+      Row(
+        "transfer-coding-not-supported", 501, .downstream, "This transfer coding is not supported.")
+    case .internalError: Row("internal-error", 500, .gateway, "The gateway could not do this.")
+    case .upstreamRefused:
+      Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
+    case .upstreamReset:
+      Row("upstream-reset", 502, .upstream, "The target closed the connection early.")
+    case .upstreamMalformed:
+      Row("upstream-malformed", 502, .upstream, "The target's response is not well-formed HTTP.")
+    case .noTargetAvailable:
+      Row("no-target-available", 503, .upstream, "No healthy target is available.", retryAfter: 5)
+    case .targetNotResolved:
+      Row(
+        "target-not-resolved", 503, .upstream, "The target's name has no address.", retryAfter: 5)
+    case .queueFull:
+      Row("queue-full", 503, .gateway, "Too many requests wait for this service.", retryAfter: 1)
+    case .queueTimeout:
+      Row("queue-timeout", 503, .gateway, "No connection became free in time.", retryAfter: 1)
+    case .upstreamConnectTimeout:
+      Row("upstream-connect-timeout", 504, .upstream, "The target could not be reached in time.")
+    case .upstreamResponseTimeout:
+      Row("upstream-response-timeout", 504, .upstream, "The target did not answer in time.")
+    case .exchangeTimeout:
+      Row("exchange-timeout", 504, .gateway, "The exchange took longer than allowed.")
+    case .overloaded:
+      Row("overloaded", 503, .gateway, "The gateway is at its limit.", retryAfter: 1)
+    }
+  }
+
+  public var code: StaticString { row.code }
+  public var status: Int { row.status }
+
+  /// What a head that could not be parsed is answered with.
+  init(_ error: HeadError) {
+    switch error {
+    case .headTooLarge, .tooManyFields: self = .headTooLarge
+    case .targetTooLong: self = .uriTooLong
+    case .unsupportedVersion: self = .versionNotSupported
+    case .unsupportedTransferCoding: self = .transferCodingNotSupported
+    case .unsupportedExpectation: self = .expectationFailed
+    default: self = .malformedRequest
+    }
+  }
+}
+
+extension GatewayError.Row {
+  fileprivate init(
+    _ code: StaticString, _ status: Int, _ side: GatewayError.Side, _ title: StaticString,
+    retryAfter: Int? = nil
+  ) {
+    self.code = code
+    self.status = status
+    self.side = side
+    self.title = title
+    self.retryAfter = retryAfter
+  }
+}

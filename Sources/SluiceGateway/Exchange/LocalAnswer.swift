@@ -1,0 +1,55 @@
+import SluiceWire
+
+/// A complete response that the gateway makes itself: an error, or what a local responder says.
+public struct LocalAnswer: Sendable {
+  public var status: Int
+  public var contentType: StaticString
+  public var body: [UInt8]
+  /// Further fields; names and values must be valid (`FieldSyntax`).
+  public var fields: [(name: StaticString, value: [UInt8])] = []
+
+  public init(status: Int, contentType: StaticString = "text/plain; charset=utf-8", body: [UInt8]) {
+    self.status = status
+    self.contentType = contentType
+    self.body = body
+  }
+
+  /// The answer for an error: RFC 9457 problem details with the stable code.
+  init(_ error: GatewayError, detail: StaticString?, requestID: RequestID?) {
+    let row = error.row
+    var text = ByteBuffer(capacity: 256)
+    text.append("{\"type\":\"about:blank\",\"title\":\"")
+    text.append(row.title)
+    text.append("\",\"status\":")
+    text.append(decimal: UInt64(row.status))
+    text.append(",\"code\":\"")
+    text.append(row.code)
+    if let detail {
+      text.append("\",\"detail\":\"")
+      text.append(detail)
+    }
+    if let requestID {
+      text.append("\",\"requestId\":\"")
+      requestID.append(to: &text)
+    }
+    text.append("\"}\n")
+    self.init(
+      status: row.status, contentType: "application/problem+json", body: text.copiedBytes())
+    if let seconds = row.retryAfter {
+      fields.append((name: "Retry-After", value: Array(String(seconds).utf8)))
+    }
+  }
+}
+
+/// Answers exchanges inside the process: the admin API, samples. Called on a worker's thread.
+public protocol LocalResponder: Sendable {
+  func answer(_ request: LocalRequest) async -> LocalAnswer
+}
+
+/// What a local responder sees of a request. The body is not read.
+public struct LocalRequest: Sendable {
+  public let method: String
+  /// Normalised.
+  public let path: String
+  public let query: String?
+}

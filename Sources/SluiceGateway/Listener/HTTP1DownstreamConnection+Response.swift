@@ -1,0 +1,175 @@
+import SluiceReactor
+import SluiceWire
+
+/// Writing responses: framing is this carrier's, content is the exchange's.
+extension HTTP1DownstreamConnection: DownstreamStream {
+  var responseBacklog: Int { backlog }
+
+  func sendInformational(_ head: borrowing ResponseHead) {
+    // RFC 9110 15.2: an HTTP/1.0 client knows no 1xx.
+    guard let exchange, exchange.request.version == .http11 else { return }
+    stageHead(head, extra: nil)
+  }
+
+  func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
+    if head.framing == .untilClose || head.framing == .chunked,
+      exchange.request.version == .http10
+    {
+      // Without chunks the end of the body is the end of the connection.
+      responseFraming = .untilClose
+      machine.stopKeepingAlive()
+    } else {
+      responseFraming = head.framing == .untilClose ? .chunked : head.framing
+    }
+    stageHead(head, extra: exchange)
+  }
+
+  /// The parsed head, written anew. `extra` adds the final response's own fields.
+  private func stageHead(_ head: borrowing ResponseHead, extra exchange: Exchange?) {
+    let status = head.status
+    let framing = responseFraming
+    let keepsAlive = machine.keepsAlive
+    let isOld = exchange?.request.version == .http10
+    // The closure only borrows for the call; a borrowed parameter can't be captured, a pointer can.
+    withUnsafePointer(to: head) { head in
+      stage { output in
+        output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
+        Self.appendFields(head.pointee, echoing: exchange, to: &output)
+        if let exchange {
+          if status == 101 {
+            Self.appendUpgrade(head.pointee, to: &output)
+          } else {
+            Self.appendFraming(framing, head.pointee, to: &output)
+            Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
+          }
+          Self.appendEcho(exchange, to: &output)
+        }
+        output.append("\r\n")
+      }
+    }
+  }
+
+  private static func appendFields(
+    _ head: borrowing ResponseHead, echoing exchange: Exchange?, to output: inout ByteBuffer
+  ) {
+    let dropped = FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    let echo = exchange?.route?.requestID.flatMap { $0.echoes ? $0.header : nil }
+    for field in head.fields {
+      if field.isHopByHop || dropped & field.known.bit != 0 { continue }
+      let name = head.span(field.name)
+      if let echo, name.equalsIgnoringCase(echo) { continue }
+      output.appendField(name: name, value: head.span(field.value))
+    }
+  }
+
+  private static func appendUpgrade(_ head: borrowing ResponseHead, to output: inout ByteBuffer) {
+    guard let upgrade = head.upgrade else { return }
+    output.append("Connection: Upgrade\r\n")
+    output.appendField("Upgrade", head.span(upgrade))
+  }
+
+  private static func appendFraming(
+    _ framing: BodyFraming, _ head: borrowing ResponseHead, to output: inout ByteBuffer
+  ) {
+    switch framing {
+    case .length(let count): output.appendField("Content-Length", decimal: count)
+    case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+    case .none:
+      // HEAD and 304 announce the length that a GET would have had.
+      if let count = head.contentLength { output.appendField("Content-Length", decimal: count) }
+    case .untilClose: break
+    }
+  }
+
+  private static func appendConnection(
+    keepsAlive: Bool, isOld: Bool, to output: inout ByteBuffer
+  ) {
+    if !keepsAlive {
+      output.append("Connection: close\r\n")
+    } else if isOld {
+      output.append("Connection: keep-alive\r\n")
+    }
+  }
+
+  private static func appendEcho(_ exchange: Exchange, to output: inout ByteBuffer) {
+    guard let policy = exchange.route?.requestID, policy.echoes else { return }
+    output.append(policy.header)
+    output.append(": ")
+    exchange.requestID.append(to: &output)
+    output.append("\r\n")
+  }
+
+  func sendBody(_ bytes: Span<UInt8>) {
+    if responseFraming == .chunked {
+      stage { $0.appendChunkHeader(size: bytes.count) }
+      write(bytes)
+      stage { $0.appendChunkEnd() }
+    } else {
+      write(bytes)
+    }
+    if backlog > 0 && deadline == .distantFuture {
+      setDeadline(afterNanoseconds: listener.writeTimeout)
+    }
+  }
+
+  func sendEnd(_ trailers: borrowing TrailerSection) {
+    if responseFraming == .chunked {
+      let trailers = copy trailers
+      stage { $0.appendLastChunk(trailers: trailers) }
+    }
+    responseCompleted()
+  }
+
+  func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
+    // A request that is not wholly here would have to be read to its end first.
+    if !machine.isRequestComplete { machine.stopKeepingAlive() }
+    let keepsAlive = machine.keepsAlive
+    let isOld = exchange.request.version == .http10
+    let isHead = exchange.request.method == .head
+    let date = worker.date
+    stage { output in
+      output.appendStatusLine(answer.status)
+      output.appendField("Date", date.span)
+      output.appendField("Content-Type", answer.contentType)
+      output.appendField("Content-Length", decimal: UInt64(answer.body.count))
+      for field in answer.fields { output.appendField(field.name, field.value.span) }
+      // RFC 9110 7.8: Upgrade has to be named in Connection.
+      if answer.status == 426 { output.append("Connection: Upgrade\r\n") }
+      Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
+      Self.appendEcho(exchange, to: &output)
+      output.append("\r\n")
+      if !isHead { output.append(answer.body) }
+    }
+    responseCompleted()
+  }
+
+  func abortResponse() {
+    exchange = nil
+    // With a length or chunks the missing rest shows by itself; without, only a reset does.
+    if responseFraming == .untilClose { abortConnection() } else { shutAfterFlush() }
+  }
+
+  // MARK: Tunnel
+
+  func beginTunnel() {
+    machine.upgraded()
+    clearDeadline()
+    flushStage()
+    resumeTunnel()
+  }
+
+  func sendTunnel(_ bytes: Span<UInt8>) { write(bytes) }
+
+  func finishTunnel() { finishWriting() }
+
+  func sendTunnelEnd() {
+    exchange = nil
+    shutAfterFlush()
+  }
+
+  func pauseTunnel() { pauseReading() }
+
+  func resumeTunnel() {
+    if isReadingPaused { resumeReading() } else { loop.resumeLater(self) }
+  }
+}

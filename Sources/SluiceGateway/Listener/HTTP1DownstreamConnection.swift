@@ -1,0 +1,357 @@
+import SluiceReactor
+import SluiceWire
+
+/// A caller's HTTP/1.1 connection: the shell around `HTTP1DownstreamStateMachine`.
+///
+/// One exchange at a time; a pipelined request waits, unread where possible, until the one before it
+/// is answered. Between requests the connection owns this object and nothing else. Its deadline is
+/// the head, body, idle or write timeout, whichever applies.
+final class HTTP1DownstreamConnection: StreamConnection {
+  let worker: Worker
+  let peer: SocketAddress
+  /// The acceptor, whose settings a reload replaces.
+  unowned let acceptor: HTTPListener
+  var machine = HTTP1DownstreamStateMachine()
+  var exchange: Exchange?
+  /// How the response under way is framed.
+  var responseFraming = BodyFraming.none
+  /// Bytes that wait: an incomplete head, or what must not be processed yet.
+  private var pending = ByteBuffer()
+  private var scanned = 0
+  private var decoder = BodyDecoder(.none)
+  private var isRequestBodyPaused = false
+  private var isProcessing = false
+  private var lingered = 0
+
+  /// Full reads in a row before others get a turn.
+  private static let readsPerTurn = 4
+  private static let lingerNanoseconds: Int64 = 2_000_000_000
+  private static let lingerBytes = 1 << 20
+
+  var listener: CompiledListener { acceptor.compiled }
+
+  init(acceptor: HTTPListener, peer: SocketAddress) {
+    self.acceptor = acceptor
+    self.peer = peer
+    worker = acceptor.worker
+    super.init(loop: acceptor.loop)
+  }
+
+  func start(_ descriptor: Int32) throws(SystemError) {
+    try adopt(descriptor)
+    setDeadline(afterNanoseconds: listener.headTimeout)
+  }
+
+  // MARK: Reading
+
+  override func streamReadable() {
+    var reads = 0
+    while isReadable && !isReadingPaused && !isClosed {
+      if case .exchanging = machine.state, machine.isRequestComplete {
+        // What comes next is the next request's. Only a reset matters: nobody wants the response.
+        if isBroken { gone() }
+        return
+      }
+      if reads == Self.readsPerTurn { return loop.resumeLater(self) }
+      reads &+= 1
+      switch read(into: loop.readBuffer) {
+      case .bytes(let count): received(count)
+      case .wouldBlock: return
+      case .end: return ended()
+      case .failed: return gone()
+      }
+    }
+  }
+
+  override func streamResumed() {
+    if !pending.isEmpty { processPending() }
+    if isReadable && !isReadingPaused && !isClosed { streamReadable() }
+  }
+
+  override func streamFailed(_ code: Int32) { gone() }
+
+  private func received(_ count: Int) {
+    if pending.isEmpty {
+      // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
+      let bytes = UnsafeBufferPointer(
+        rebasing: loop.readBuffer.assumingMemoryBound(to: UInt8.self)[..<count])
+      let input = Span(_unsafeElements: bytes)
+      let used = process(input)
+      if used < count && !isClosed { pending.append(input.extracting(used...)) }
+    } else {
+      pending.append(upTo: count) { room in
+        room.copyMemory(from: UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+        return count
+      }
+      processPending()
+    }
+  }
+
+  private func processPending() {
+    if isProcessing { return }
+    var taken = ByteBuffer()
+    swap(&taken, &pending)
+    taken.consume(process(taken.span))
+    if !taken.isEmpty && !isClosed { swap(&taken, &pending) }
+  }
+
+  /// Returns how many bytes are done with; the rest waits for more bytes or for its turn.
+  private func process(_ input: Span<UInt8>) -> Int {
+    isProcessing = true
+    defer { isProcessing = false }
+    var offset = 0
+    while offset < input.count && !isClosed {
+      switch machine.state {
+      case .awaitingRequest:
+        guard let next = processHead(input, offset) else { return offset }
+        offset = next
+      case .exchanging(let progress):
+        if progress.isRequestComplete { return offset }
+        guard let exchange, exchange.takesRequestBody else {
+          pauseRequestBody()
+          return offset
+        }
+        offset = processBody(input, offset, exchange)
+      case .tunnel:
+        if isReadingPaused { return offset }
+        exchange?.downstreamTunnel(input.extracting(offset...))
+        return input.count
+      case .lingering:
+        lingered += input.count - offset
+        if lingered > Self.lingerBytes { close() }
+        return input.count
+      case .closed: return input.count
+      }
+    }
+    return offset
+  }
+
+  /// Returns the new offset; nil when the head is not complete.
+  private func processHead(_ input: Span<UInt8>, _ offset: Int) -> Int? {
+    let rest = input.extracting(offset...)
+    let limits = listener.headLimits
+    let exchange: Exchange
+    do throws(HeadError) {
+      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: limits) else {
+        // The whole head has one deadline, from its first byte; the first one from the accept.
+        if machine.requests > 0 && !isHeadDeadlineSet {
+          isHeadDeadlineSet = true
+          setDeadline(afterNanoseconds: listener.headTimeout)
+        }
+        return nil
+      }
+      exchange = worker.takeExchange()
+      scanned = 0
+      try exchange.request.parse(rest.extracting(..<count), limits: limits)
+      begin(exchange)
+      return offset &+ count
+    } catch {
+      refuse(error)
+      return input.count
+    }
+  }
+
+  private var isHeadDeadlineSet = false
+
+  private func begin(_ exchange: Exchange) {
+    isHeadDeadlineSet = false
+    let hasBody = !exchange.request.framing.isEmpty
+    machine.requestBegun(
+      keepsAlive: exchange.request.keepsAlive && !acceptor.isDraining, hasBody: hasBody,
+      maxRequests: listener.maxRequests)
+    self.exchange = exchange
+    if hasBody {
+      decoder = BodyDecoder(exchange.request.framing)
+      setDeadline(afterNanoseconds: listener.bodyTimeout)
+    } else {
+      clearDeadline()
+    }
+    exchange.begin(self, listener: listener, peer: peer)
+  }
+
+  private func refuse(_ error: HeadError) {
+    let exchange = worker.takeExchange()
+    clearDeadline()
+    machine.requestBegun(keepsAlive: false, hasBody: true, maxRequests: 0)
+    self.exchange = exchange
+    exchange.refuse(error, self, listener: listener, peer: peer)
+  }
+
+  private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
+    do throws(BodyError) {
+      switch try decoder.next(input, from: start) {
+      case .needsMore: return input.count
+      case .payload(let range, let consumed):
+        setDeadline(afterNanoseconds: listener.bodyTimeout)
+        exchange.downstreamBody(input.extracting(range))
+        if decoder.isComplete && self.exchange === exchange { bodyCompleted(exchange) }
+        return consumed
+      case .complete(let consumed):
+        bodyCompleted(exchange)
+        return consumed
+      }
+    } catch {
+      machine.stopKeepingAlive()
+      malformedBody(exchange)
+      return input.count
+    }
+  }
+
+  private func bodyCompleted(_ exchange: Exchange) {
+    clearDeadline()
+    machine.requestCompleted()
+    exchange.downstreamBodyEnded(decoder.trailers)
+  }
+
+  /// The request can't be completed: nothing more of it may reach the target as if it were whole.
+  private func malformedBody(_ exchange: Exchange) {
+    if exchange.state == .responding {
+      exchange.record.error = .malformedRequest
+      self.exchange = nil
+      exchange.downstreamGone()
+      abort()
+      forget()
+    } else {
+      exchange.fail(.malformedRequest, detail: "The request body's framing is invalid.")
+    }
+  }
+
+  // MARK: The caller's end
+
+  /// The caller's FIN. It may still read: a complete request is answered.
+  private func ended() {
+    switch machine.state {
+    case .awaitingRequest, .closed: shut()
+    case .lingering: shut()
+    case .tunnel: exchange?.downstreamTunnelEnded()
+    case .exchanging: gone()
+    }
+  }
+
+  private func gone() {
+    let exchange = self.exchange
+    self.exchange = nil
+    shut()
+    exchange?.downstreamGone()
+  }
+
+  /// Closes without ceremony.
+  func shut() {
+    if isClosed { return }
+    machine.closed()
+    close()
+    forget()
+  }
+
+  private func forget() {
+    pending.release()
+    acceptor.connectionClosed(self)
+  }
+
+  override func deadlineReached() {
+    switch machine.state {
+    case .awaitingRequest:
+      if pending.isEmpty || machine.requests == 0 && pending.isEmpty { return shut() }
+      refuseLate()
+    case .exchanging(let progress):
+      if backlog > 0 || progress.isRequestComplete {
+        // The caller does not read.
+        let exchange = self.exchange
+        self.exchange = nil
+        abort()
+        machine.closed()
+        forget()
+        exchange?.downstreamGone()
+      } else if let exchange, exchange.state != .responding {
+        machine.stopKeepingAlive()
+        exchange.fail(.requestTimeout)
+      } else {
+        gone()
+      }
+    case .lingering, .tunnel, .closed: gone()
+    }
+  }
+
+  /// Part of a head arrived and the rest did not come in time.
+  private func refuseLate() {
+    let exchange = worker.takeExchange()
+    machine.requestBegun(keepsAlive: false, hasBody: true, maxRequests: 0)
+    self.exchange = exchange
+    exchange.refuseLate(self, listener: listener, peer: peer)
+  }
+
+  // MARK: Writing
+
+  override func streamProgressed() {
+    if backlog > 0 && !machine.isLingering { setDeadline(afterNanoseconds: listener.writeTimeout) }
+  }
+
+  override func streamDrained() {
+    if machine.isLingering { return }
+    clearDeadline()
+    exchange?.downstreamDrained()
+    if machine.isAwaitingRequest { setDeadline(afterNanoseconds: listener.idleTimeout) }
+  }
+
+  /// The response is complete as far as the exchange is concerned.
+  func responseCompleted() {
+    exchange = nil
+    switch machine.responseCompleted() {
+    case .nextRequest:
+      setDeadline(
+        afterNanoseconds: backlog > 0 ? listener.writeTimeout : listener.idleTimeout)
+      if acceptor.isDraining { return linger() }
+      // Within `process` the loop there goes on with the next request by itself.
+      if !isProcessing && (!pending.isEmpty || isReadable) { loop.resumeLater(self) }
+      isRequestBodyPaused = false
+      if isReadingPaused { resumeReading() }
+    case .linger: linger()
+    }
+  }
+
+  private func linger() {
+    machine.lingers()
+    isRequestBodyPaused = false
+    finishWriting()
+    setDeadline(
+      afterNanoseconds: backlog > 0 ? listener.writeTimeout : Self.lingerNanoseconds)
+    if hasPeerFinished && backlog == 0 && !isProcessing { return shut() }
+    if isReadingPaused { resumeReading() } else { loop.resumeLater(self) }
+  }
+
+  // MARK: Reload and shutdown
+
+  /// Ends at once, whatever is under way.
+  func shutDown() { gone() }
+
+  /// The response is cut short where the caller could not tell it from a whole one.
+  func abortConnection() {
+    abort()
+    machine.closed()
+    forget()
+  }
+
+  /// What was written still reaches the caller, then the connection ends.
+  func shutAfterFlush() { if !isClosed { linger() } }
+
+  /// Closes an idle connection now and any other after its exchange.
+  func drain() {
+    if machine.isAwaitingRequest && pending.isEmpty { shut() } else { machine.stopKeepingAlive() }
+  }
+
+  // MARK: Flow of the request body
+
+  func pauseRequestBody() {
+    if isRequestBodyPaused || machine.isRequestComplete { return }
+    isRequestBodyPaused = true
+    pauseReading()
+    clearDeadline()
+  }
+
+  func resumeRequestBody() {
+    if !isRequestBodyPaused { return }
+    isRequestBodyPaused = false
+    setDeadline(afterNanoseconds: listener.bodyTimeout)
+    resumeReading()
+  }
+}

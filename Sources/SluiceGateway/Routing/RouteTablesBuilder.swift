@@ -1,0 +1,195 @@
+/// Collects routes and lays them out as `RouteTables`.
+///
+/// Routes have to come in order of precedence; every list then is in that order, too.
+struct RouteTablesBuilder {
+  private struct Node {
+    var literals: [[UInt8]: Int] = [:]
+    var parameter: Int?
+    var exact: [Int32] = []
+    var exactSlash: [Int32] = []
+    var prefix: [Int32] = []
+    var prefixSlash: [Int32] = []
+  }
+
+  private struct Level {
+    var root: Int
+    var literalPaths: [[UInt8]: [Int32]] = [:]
+    var regexes: [Int32] = []
+    var anyPath: [Int32] = []
+  }
+
+  private var levelIndices: [HostPattern: Int] = [.any: 0]
+  private var levels = [Level(root: 0)]
+  private var nodes = [Node()]
+  private var candidates: [Int32] = []
+
+  mutating func add(route: Int32, host: HostPattern, path: PathRule) {
+    let level = levelIndex(host)
+    switch path {
+    case .exact(let pattern) where !pattern.hasParameters:
+      levels[level].literalPaths[pattern.literalBytes, default: []].append(route)
+    case .exact(let pattern):
+      let node = descend(from: levels[level].root, pattern.segments)
+      if pattern.endsInSlash {
+        nodes[node].exactSlash.append(route)
+      } else {
+        nodes[node].exact.append(route)
+      }
+    case .prefix(let pattern):
+      let node = descend(from: levels[level].root, pattern.segments)
+      if pattern.endsInSlash {
+        nodes[node].prefixSlash.append(route)
+      } else {
+        nodes[node].prefix.append(route)
+      }
+    case .regex: levels[level].regexes.append(route)
+    case .any: levels[level].anyPath.append(route)
+    }
+  }
+
+  private mutating func levelIndex(_ host: HostPattern) -> Int {
+    if let index = levelIndices[host] { return index }
+    nodes.append(Node())
+    levels.append(Level(root: nodes.count - 1))
+    levelIndices[host] = levels.count - 1
+    return levels.count - 1
+  }
+
+  private mutating func descend(from root: Int, _ segments: [PathPattern.Segment]) -> Int {
+    var node = root
+    for segment in segments {
+      let next: Int?
+      switch segment {
+      case .literal(let bytes): next = nodes[node].literals[bytes]
+      case .parameter: next = nodes[node].parameter
+      }
+      if let next {
+        node = next
+        continue
+      }
+      nodes.append(Node())
+      switch segment {
+      case .literal(let bytes): nodes[node].literals[bytes] = nodes.count - 1
+      case .parameter: nodes[node].parameter = nodes.count - 1
+      }
+      node = nodes.count - 1
+    }
+    return node
+  }
+
+  /// How many trie nodes one request may visit at worst; known after `build`.
+  private(set) var steps = 0
+
+  mutating func build() -> RouteTables {
+    var tables = RouteTables(
+      hosts: ByteTable(capacity: levels.count),
+      levels: [],
+      paths: ByteTable(capacity: levels.reduce(0) { $0 + $1.literalPaths.count }),
+      pathLists: [],
+      edges: ByteTable(capacity: nodes.reduce(0) { $0 + $1.literals.count }),
+      nodes: nodes.map { _ in RouteTables.Node() },
+      candidates: [])
+    let stepsBelow = layOutNodes(&tables)
+    layOutLevels(&tables)
+    layOutHosts(&tables)
+    tables.candidates = candidates
+    var total = levels.map { stepsBelow[$0.root] }
+    // A level's fallback is shorter, so it is added up before the level that leads to it.
+    let order = levelIndices.sorted { $0.key.precedence > $1.key.precedence }
+    for (_, level) in order where tables.levels[level].fallback >= 0 {
+      total[level] += total[Int(tables.levels[level].fallback)]
+    }
+    steps = total.max() ?? 0
+    return tables
+  }
+
+  /// Children have greater indices than their parent, so one pass backwards sums up subtrees.
+  private mutating func layOutNodes(_ tables: inout RouteTables) -> [Int] {
+    var steps = [Int](repeating: 1, count: nodes.count)
+    let depths = nodeDepths()
+    for index in nodes.indices.reversed() {
+      let node = nodes[index]
+      var laid = RouteTables.Node()
+      laid.parameter = Int32(node.parameter ?? -1)
+      laid.hasLiterals = !node.literals.isEmpty
+      laid.exact = list(node.exact)
+      laid.exactSlash = list(node.exactSlash)
+      laid.prefix = list(node.prefix)
+      laid.prefixSlash = list(node.prefixSlash)
+      laid.hasExact = !node.exact.isEmpty || !node.exactSlash.isEmpty
+      if !node.prefixSlash.isEmpty {
+        laid.bestPrefix = Int32(depths[index] * 2 + 1)
+      } else if !node.prefix.isEmpty {
+        laid.bestPrefix = Int32(depths[index] * 2)
+      }
+      for child in Array(node.literals.values) + (node.parameter.map { [$0] } ?? []) {
+        laid.hasExact = laid.hasExact || tables.nodes[child].hasExact
+        laid.bestPrefix = max(laid.bestPrefix, tables.nodes[child].bestPrefix)
+      }
+      steps[index] += (node.literals.values.map { steps[$0] }.max() ?? 0)
+      steps[index] += node.parameter.map { steps[$0] } ?? 0
+      for (bytes, child) in node.literals {
+        tables.edges.insert(
+          owner: Int32(index), hash: hash(of: bytes.span), key: bytes, value: Int32(child))
+      }
+      tables.nodes[index] = laid
+    }
+    return steps
+  }
+
+  private func nodeDepths() -> [Int] {
+    var depths = [Int](repeating: 0, count: nodes.count)
+    for (index, node) in nodes.enumerated() {
+      for child in node.literals.values { depths[child] = depths[index] + 1 }
+      if let child = node.parameter { depths[child] = depths[index] + 1 }
+    }
+    return depths
+  }
+
+  private mutating func layOutLevels(_ tables: inout RouteTables) {
+    for (index, level) in levels.enumerated() {
+      var laid = RouteTables.Level(root: Int32(level.root))
+      laid.hasLiteralPaths = !level.literalPaths.isEmpty
+      laid.regexes = list(level.regexes)
+      laid.anyPath = list(level.anyPath)
+      for (bytes, routes) in level.literalPaths {
+        tables.paths.insert(
+          owner: Int32(index), hash: hash(of: bytes.span), key: bytes,
+          value: Int32(tables.pathLists.count))
+        tables.pathLists.append(list(routes))
+      }
+      tables.levels.append(laid)
+    }
+  }
+
+  private func layOutHosts(_ tables: inout RouteTables) {
+    for (pattern, index) in levelIndices {
+      switch pattern {
+      case .any: continue
+      case .exact(let name):
+        tables.hosts.insert(
+          owner: RouteTables.exactHost, hash: HostHash.of(name), key: name, value: Int32(index))
+        tables.levels[index].fallback = fallback(name)
+      case .wildcard(let suffix):
+        tables.hosts.insert(
+          owner: RouteTables.wildcardHost, hash: HostHash.of(suffix), key: suffix,
+          value: Int32(index))
+        tables.longestSuffix = max(tables.longestSuffix, suffix.count)
+        tables.levels[index].fallback = fallback(suffix)
+      }
+    }
+  }
+
+  /// The level of the longest wildcard that covers `name` (or is shorter than the suffix `name`).
+  private func fallback(_ name: [UInt8]) -> Int32 {
+    for at in name.indices.dropFirst() where name[at] == UInt8(ascii: ".") {
+      if let level = levelIndices[.wildcard(Array(name[at...]))] { return Int32(level) }
+    }
+    return 0
+  }
+
+  private mutating func list(_ routes: [Int32]) -> ListRange {
+    candidates += routes
+    return ListRange(start: candidates.count - routes.count, count: routes.count)
+  }
+}

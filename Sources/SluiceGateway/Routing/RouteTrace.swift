@@ -1,0 +1,28 @@
+/// How the router came to its answer; for `sluice explain`.
+struct RouteTrace: Equatable, Sendable {
+  var match: RouteMatch
+  /// Every route once, in order of precedence for this request; those of other hosts come last.
+  var verdicts: [RouteVerdict]
+}
+
+/// What became of one route.
+struct RouteVerdict: Equatable, Sendable {
+  enum Reason: Equatable, Sendable {
+    case matched
+    /// Everything holds, but the route named here comes first.
+    case lowerPrecedence(than: String)
+    case host
+    case path
+    /// The regex reached a limit, which counts as no match.
+    case regexLimit
+    case listener
+    /// The field's name, lower-case.
+    case header(String)
+    case query(String)
+    /// Everything but the method holds.
+    case method
+  }
+
+  var route: String
+  var reason: Reason
+}

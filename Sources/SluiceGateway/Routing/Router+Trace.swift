@@ -1,0 +1,77 @@
+internal import SluiceWire
+
+extension Router {
+  /// Answers like `match` and says what became of every route.
+  ///
+  /// Compares the routes one by one by the documented rules, without the tables: slow, allocates,
+  /// and thereby a check of the tables (conditions and regexes are shared with `match`).
+  func trace(
+    _ head: borrowing RequestHead, host: Span<UInt8>, path: Span<UInt8>, query: Span<UInt8>,
+    listener: Int
+  ) -> RouteTrace {
+    let host = Self.hostName(host)
+    let pathBytes = Self.bytes(path)
+    let candidates = rules.map { rule in
+      (rule: rule, host: rule.hosts.filter { $0.matches(host) }.map(\.precedence).min() ?? Int.max)
+    }
+    let ordered = candidates.sorted { left, right in
+      left.host != right.host
+        ? left.host < right.host : CompiledRule.precedes(left.rule, right.rule)
+    }
+    var winner: CompiledRule?
+    var matched = RouteMatch.notFound
+    var allow: MethodSet = 0
+    var verdicts: [RouteVerdict] = []
+    for (rule, host) in ordered {
+      var reason: RouteVerdict.Reason
+      if host == Int.max {
+        reason = .host
+      } else {
+        let (failure, length) = pathFailure(rule, path, pathBytes)
+        reason =
+          failure
+          ?? conditions.firstFailure(rule.index, head, query: query, listener: listener)
+          ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
+        if reason == .matched {
+          winner = rule
+          matched = .route(index: rule.index, matchedLength: length)
+        } else if reason == .method {
+          allow |= conditions.entries[rule.index].methods
+        }
+      }
+      verdicts.append(RouteVerdict(route: rule.name, reason: reason))
+    }
+    if winner == nil, allow != 0 {
+      matched = .methodNotAllowed(allow: Int(truncatingIfNeeded: allow))
+    }
+    return RouteTrace(match: matched, verdicts: verdicts)
+  }
+
+  private func pathFailure(_ rule: CompiledRule, _ path: Span<UInt8>, _ bytes: [UInt8])
+    -> (failure: RouteVerdict.Reason?, matchedLength: Int)
+  {
+    let length: Int?
+    switch rule.path {
+    case .any: length = 0
+    case .exact(let pattern): length = pattern.matchedLength(bytes, asPrefix: false)
+    case .prefix(let pattern): length = pattern.matchedLength(bytes, asPrefix: true)
+    case .regex:
+      switch regexes.run(Int(conditions.entries[rule.index].regex), path) {
+      case .match: length = 0
+      case .noMatch: length = nil
+      case .limit: return (.regexLimit, 0)
+      }
+    }
+    return (length == nil ? .path : nil, length ?? 0)
+  }
+
+  private static func hostName(_ host: Span<UInt8>) -> [UInt8] {
+    var name = bytes(host).map(lowercased)
+    if name.last == UInt8(ascii: ".") { name.removeLast() }
+    return name
+  }
+
+  private static func bytes(_ span: Span<UInt8>) -> [UInt8] {
+    span.indices.map { span[$0] }
+  }
+}

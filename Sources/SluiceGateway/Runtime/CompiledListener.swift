@@ -1,0 +1,68 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// What a listener's settings compile to; one per worker, read on the request path.
+final class CompiledListener {
+  /// Who answers what arrives here.
+  enum Destination {
+    case routes
+    /// The admin API and samples: everything goes to one responder.
+    case responder(any LocalResponder)
+  }
+
+  let name: String
+  /// The name as a JSON string's content, for log lines.
+  let nameBytes: [UInt8]
+  /// Position among the listeners' sorted names, as the router counts them.
+  let index: Int
+  let destination: Destination
+  let trustedProxies: CIDRSet
+  let isTrustingUnix: Bool
+  let forwarded: ForwardedFields
+  let headLimits: HeadLimits
+  let slashes: PathNormalizer.EncodedSlashes
+  let headTimeout: Int64
+  let bodyTimeout: Int64
+  let idleTimeout: Int64
+  let writeTimeout: Int64
+  let maxConnections: Int
+  let maxConnectionsPerAddress: Int
+  let maxRequests: Int
+
+  init(
+    name: String, index: Int, settings: Configuration.Listener, port: UInt16,
+    destination: Destination
+  ) {
+    self.name = name
+    nameBytes = Array(name.utf8)
+    self.index = index
+    self.destination = destination
+    trustedProxies = CIDRSet(texts: settings.trustedProxies) ?? CIDRSet([])
+    isTrustingUnix = settings.address.hasPrefix("unix:")
+    forwarded = ForwardedFields(settings.forwarded, port: port)
+    headLimits = HeadLimits(
+      bytes: settings.limits.head.bytes, fields: settings.limits.fields,
+      target: settings.limits.uri.bytes)
+    slashes =
+      switch settings.encodedSlashes {
+      case .reject: .reject
+      case .keep: .keep
+      case .decode: .decode
+      }
+    headTimeout = settings.timeouts.head.nanoseconds
+    bodyTimeout = settings.timeouts.body.nanoseconds
+    idleTimeout = settings.timeouts.idle.nanoseconds
+    writeTimeout = settings.timeouts.write.nanoseconds
+    maxConnections = settings.limits.connections
+    maxConnectionsPerAddress = settings.limits.connectionsPerAddress
+    maxRequests = settings.limits.requestsPerConnection
+  }
+
+  /// Whether what this peer says about the caller is believed. Whoever may open a Unix socket's file
+  /// runs on this machine and was let in by the file's permissions.
+  func trusts(_ peer: SocketAddress) -> Bool {
+    if peer.isUnix { return isTrustingUnix }
+    return !trustedProxies.isEmpty && trustedProxies.contains(peer)
+  }
+}

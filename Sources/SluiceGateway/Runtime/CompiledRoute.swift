@@ -1,0 +1,70 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// What a route's settings compile to; one per worker.
+final class CompiledRoute {
+  let name: String
+  let nameBytes: [UInt8]
+  let kind: Configuration.RouteKind
+  let service: UpstreamService
+  /// The service's base path is in front of what this makes of the path.
+  let rewrite: Rewrite
+  let maxBodySize: UInt64?
+  let connectTimeout: Int64
+  let responseTimeout: Int64
+  let idleTimeout: Int64
+  let totalTimeout: Int64?
+  let requestID: CompiledRequestID?
+  let counters: RouteCounters
+
+  enum Rewrite {
+    case none
+    case strip
+    case replace([UInt8])
+  }
+
+  init(
+    name: String, settings: Configuration.Route, globalPolicies: Configuration.Policies,
+    service: UpstreamService, counters: RouteCounters
+  ) {
+    self.name = name
+    nameBytes = Array(name.utf8)
+    kind = settings.kind
+    self.service = service
+    self.counters = counters
+    if settings.path.stripPrefix {
+      rewrite = .strip
+    } else if let replacement = settings.path.replacePrefix {
+      rewrite = .replace(Array(replacement.utf8))
+    } else {
+      rewrite = .none
+    }
+    maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
+    let timeouts = service.settings.timeouts
+    if kind == .websocket {
+      let connection = settings.connection ?? Configuration.ConnectionSettings()
+      connectTimeout = connection.connectTimeout.nanoseconds
+      responseTimeout = connection.connectTimeout.nanoseconds
+      idleTimeout = connection.idleTimeout.nanoseconds
+    } else {
+      connectTimeout = timeouts.connect.nanoseconds
+      responseTimeout = (settings.timeouts?.response ?? timeouts.response).nanoseconds
+      idleTimeout = (settings.timeouts?.idle ?? timeouts.idle).nanoseconds
+    }
+    totalTimeout = (settings.timeouts?.total ?? timeouts.total)?.nanoseconds
+    requestID = (settings.policies.requestID ?? globalPolicies.requestID).map(
+      CompiledRequestID.init)
+  }
+}
+
+/// The request-id policy (stage identify, before everything else).
+struct CompiledRequestID {
+  let header: [UInt8]
+  let echoes: Bool
+
+  init(_ settings: Configuration.RequestID) {
+    header = Array(settings.header.utf8)
+    echoes = settings.echo
+  }
+}

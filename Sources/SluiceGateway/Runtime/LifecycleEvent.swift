@@ -1,0 +1,29 @@
+/// What an operator should know of; the message is static, the values are metadata.
+public enum LifecycleEvent: Sendable, Equatable {
+  case targetEjected(service: String, target: String)
+  case targetRecovered(service: String, target: String)
+  case nameResolved(name: String, addresses: [String])
+  case nameLookupFailed(name: String, reason: String)
+  case accessLogLost(lines: UInt64)
+
+  public var message: StaticString {
+    switch self {
+    case .targetEjected: "target ejected"
+    case .targetRecovered: "target recovered"
+    case .nameResolved: "name resolved"
+    case .nameLookupFailed: "name lookup failed"
+    case .accessLogLost: "access log lines lost"
+    }
+  }
+
+  public var metadata: [(key: StaticString, value: String)] {
+    switch self {
+    case .targetEjected(let service, let target), .targetRecovered(let service, let target):
+      [("service", service), ("target", target)]
+    case .nameResolved(let name, let addresses):
+      [("name", name), ("addresses", addresses.joined(separator: ","))]
+    case .nameLookupFailed(let name, let reason): [("name", name), ("reason", reason)]
+    case .accessLogLost(let lines): [("lines", String(lines))]
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import SluiceConfiguration
+import SluiceReactor
+
+/// A listener as the control thread hands it to the workers: settings and, when it is new or moved,
+/// a bound socket for each.
+struct ListenerSpecification: Sendable {
+  enum Destination: Sendable {
+    case routes
+    case responder(any LocalResponder)
+  }
+
+  let name: String
+  let index: Int
+  let settings: Configuration.Listener
+  let port: UInt16
+  let isShared: Bool
+  let destination: Destination
+  /// By worker; nil when the workers have theirs already.
+  let descriptors: [Int32]?
+
+  func descriptor(worker: Int) -> Int32? { descriptors?[worker] }
+
+  func compile() -> CompiledListener {
+    CompiledListener(
+      name: name, index: index, settings: settings, port: port,
+      destination: {
+        switch destination {
+        case .routes: .routes
+        case .responder(let responder): .responder(responder)
+        }
+      }())
+  }
+}

@@ -1,0 +1,149 @@
+import CLinux
+import Glibc
+import SluiceReactor
+import Synchronization
+
+/// A thread that writes log lines to a descriptor, so that no worker waits for a disk or a pipe.
+///
+/// Lines that arrive while more than `maxQueuedBytes` wait are lost and counted: a stuck log must not
+/// stop traffic. Thread-safe.
+public final class LogWriter: Sendable {
+  private struct Queue: ~Copyable {
+    var batches: [[UInt8]] = []
+    var queuedBytes = 0
+    var isClosing = false
+    var reopens = false
+  }
+
+  public enum Output: Sendable, Equatable {
+    case standardOutput
+    case standardError
+    case file(path: String)
+
+    public init(_ text: String) {
+      switch text {
+      case "stdout": self = .standardOutput
+      case "stderr": self = .standardError
+      default: self = .file(path: text)
+      }
+    }
+  }
+
+  private static let maxQueuedBytes = 16 << 20
+
+  private let output: Output
+  private let queue = Locked(Queue())
+  private let signal: Int32
+  private let thread: Locked<pthread_t?> = Locked(nil)
+  private let descriptor: Atomic<Int32>
+  private let lost = Atomic<UInt64>(0)
+
+  /// Opens the output and starts the thread.
+  public init(_ output: Output) throws(OpenError) {
+    self.output = output
+    descriptor = Atomic(try Self.open(output))
+    signal = eventfd(0, Int32(EFD_CLOEXEC))
+    let context = Unmanaged.passRetained(self)
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        // SAFETY: the argument is the writer that init retained for this thread.
+        Unmanaged<LogWriter>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue().run()
+        return nil
+      }, context.toOpaque())
+    if code != 0 {
+      context.release()
+      throw OpenError(path: "thread", code: code)
+    }
+    self.thread.withLock { $0 = thread }
+  }
+
+  public struct OpenError: Error, CustomStringConvertible {
+    public let path: String
+    public let code: Int32
+    public var description: String { "\(path): \(String(cString: strerror(code)))" }
+  }
+
+  private static func open(_ output: Output) throws(OpenError) -> Int32 {
+    switch output {
+    case .standardOutput: return STDOUT_FILENO
+    case .standardError: return STDERR_FILENO
+    case .file(let path):
+      let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+      if descriptor < 0 { throw OpenError(path: path, code: errno) }
+      return descriptor
+    }
+  }
+
+  /// Batches lost because the output was too slow.
+  public var lostBatches: UInt64 { lost.load(ordering: .relaxed) }
+
+  public func enqueue(_ batch: [UInt8]) {
+    let accepted = queue.withLock { queue -> Bool in
+      if queue.queuedBytes + batch.count > Self.maxQueuedBytes { return false }
+      queue.queuedBytes += batch.count
+      queue.batches.append(batch)
+      return true
+    }
+    if accepted { wake() } else { lost.add(1, ordering: .relaxed) }
+  }
+
+  /// Opens the file again, after it was rotated; the old one stays in use if that fails.
+  public func reopen() {
+    queue.withLock { $0.reopens = true }
+    wake()
+  }
+
+  /// Writes what is queued and ends the thread.
+  public func close() {
+    queue.withLock { $0.isClosing = true }
+    wake()
+    if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
+  }
+
+  private func wake() {
+    var one: UInt64 = 1
+    _ = write(signal, &one, 8)
+  }
+
+  private func run() {
+    while true {
+      var count: UInt64 = 0
+      _ = read(signal, &count, 8)
+      var batches: [[UInt8]] = []
+      let (isClosing, reopens) = queue.withLock { queue -> (Bool, Bool) in
+        swap(&batches, &queue.batches)
+        queue.queuedBytes = 0
+        defer { queue.reopens = false }
+        return (queue.isClosing, queue.reopens)
+      }
+      for batch in batches { writeAll(batch) }
+      if reopens { reopenNow() }
+      if isClosing { break }
+    }
+    if case .file = output { Glibc.close(descriptor.load(ordering: .relaxed)) }
+    Glibc.close(signal)
+  }
+
+  private func reopenNow() {
+    guard case .file = output, let fresh = try? Self.open(output) else { return }
+    Glibc.close(descriptor.exchange(fresh, ordering: .relaxed))
+  }
+
+  private func writeAll(_ batch: [UInt8]) {
+    batch.withUnsafeBytes { bytes in
+      var start = 0
+      while start < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        let count = write(descriptor.load(ordering: .relaxed), rest.baseAddress, rest.count)
+        if count > 0 {
+          start += count
+        } else if count < 0 && errno != EINTR {
+          lost.add(1, ordering: .relaxed)
+          return
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/// What one worker counted of one route. Touched by that worker only; read through its mailbox.
+final class RouteCounters {
+  /// Upper bounds of the latency buckets in nanoseconds; one more bucket is open.
+  static let bounds: [Int64] = [
+    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000,
+    250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
+  ]
+  static let statusClasses = 5
+
+  /// By status class (1xx…5xx), then bucket.
+  private(set) var buckets: [UInt64] = []
+  private(set) var durationNanoseconds: [UInt64] = []
+  private(set) var bytesReceived: UInt64 = 0
+  private(set) var bytesSent: UInt64 = 0
+  /// Answers that the gateway made itself, by `GatewayError`.
+  private(set) var errors: [UInt64] = []
+  /// Upgraded connections that are open now.
+  var openTunnels = 0
+  var retries: UInt64 = 0
+
+  /// Routes that were never used own no buckets.
+  private func allocate() {
+    buckets = Array(repeating: 0, count: Self.statusClasses * (Self.bounds.count + 1))
+    durationNanoseconds = Array(repeating: 0, count: Self.statusClasses)
+    errors = Array(repeating: 0, count: GatewayError.allCases.count)
+  }
+
+  func record(status: Int, nanoseconds: Int64, received: UInt64, sent: UInt64, error: GatewayError?)
+  {
+    if buckets.isEmpty { allocate() }
+    let statusClass = min(max(status / 100 - 1, 0), Self.statusClasses - 1)
+    var bucket = 0
+    while bucket < Self.bounds.count && nanoseconds > Self.bounds[bucket] { bucket &+= 1 }
+    buckets[statusClass &* (Self.bounds.count &+ 1) &+ bucket] &+= 1
+    durationNanoseconds[statusClass] &+= UInt64(max(0, nanoseconds))
+    bytesReceived &+= received
+    bytesSent &+= sent
+    if let error { errors[Int(error.rawValue)] &+= 1 }
+  }
+}

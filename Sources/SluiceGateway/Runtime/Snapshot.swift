@@ -1,0 +1,56 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// The compiled configuration in force on one worker.
+///
+/// Exchanges hold what they need of it (their route, service and listener), so one that began before
+/// a reload finishes on the snapshot it began with.
+final class Snapshot {
+  let router: Router
+  /// By the router's index.
+  let routes: [CompiledRoute]
+  let services: [String: UpstreamService]
+
+  /// Nothing is configured yet.
+  init() {
+    router = Router.empty
+    routes = []
+    services = [:]
+  }
+
+  /// Throws what `Router` throws; services take over the targets of `former` that are still there.
+  init(
+    _ configuration: Configuration, worker: Worker, former: Snapshot?
+  ) throws(RouterError) {
+    router = try Router(
+      routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
+    var services: [String: UpstreamService] = [:]
+    for (name, settings) in configuration.services {
+      services[name] = UpstreamService(
+        name: name, settings: settings, worker: worker, former: former?.services[name])
+    }
+    self.services = services
+    var routes: [CompiledRoute] = []
+    for name in router.routeNames {
+      guard let settings = configuration.routes[name], let service = services[settings.service]
+      else { preconditionFailure("the configuration was not validated") }
+      let counters = former?.counters(ofRoute: name) ?? RouteCounters()
+      routes.append(
+        CompiledRoute(
+          name: name, settings: settings, globalPolicies: configuration.policies,
+          service: service, counters: counters))
+    }
+    self.routes = routes
+  }
+
+  private func counters(ofRoute name: String) -> RouteCounters? {
+    routes.first { $0.name == name }?.counters
+  }
+
+  func match(_ head: borrowing RequestHead, path: Span<UInt8>, listener: Int) -> RouteMatch {
+    router.match(
+      head, host: head.span(head.host ?? .empty), path: path,
+      query: head.span(head.query ?? .empty), listener: listener)
+  }
+}

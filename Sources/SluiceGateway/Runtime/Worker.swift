@@ -1,0 +1,195 @@
+import Glibc
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// One event-loop thread and all it owns: listeners, connections, pools, counters and its own
+/// compiled configuration. Workers share nothing mutable.
+final class Worker {
+  let index: Int
+  let workerCount: Int
+  let loop: EventLoop
+  let control: any WorkerControl
+  /// For ids and balancing; seeded from the system once.
+  var random: SplitMix64
+  var counters = WorkerCounters()
+  private(set) var snapshot: Snapshot
+  private(set) var listeners: [String: HTTPListener] = [:]
+  /// What is known of targets' names; from the control thread.
+  private(set) var addresses: [String: NameAddresses] = [:]
+  let noListener: CompiledListener
+  /// Response heads are parsed into this one; it is used within one call.
+  var response = ResponseHead()
+  /// What upstream heads may be at most.
+  let headLimits = HeadLimits()
+  let accessLog: AccessLog
+  private var spareExchanges: [Exchange] = []
+  private var dateCache = HTTPDate()
+  private var onDrained: (@Sendable () -> Void)?
+
+  private static let maxSpareExchanges = 1_024
+
+  init(
+    index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?
+  ) {
+    self.index = index
+    workerCount = count
+    self.loop = loop
+    self.control = control
+    accessLog = AccessLog(loop: loop, writer: logWriter)
+    var generator = SystemRandomNumberGenerator()
+    random = SplitMix64(seed: generator.next())
+    noListener = CompiledListener(
+      name: "", index: -1, settings: Configuration.Listener(), port: 0, destination: .routes)
+    snapshot = Snapshot()
+    loop.owner = self
+  }
+
+  /// The worker that runs `loop`, for calls through the mailbox.
+  static func of(_ loop: EventLoop) -> Worker {
+    guard let worker = loop.owner as? Worker else {
+      preconditionFailure("this loop belongs to no worker")
+    }
+    return worker
+  }
+
+  /// The time for Date fields; formatted once a second.
+  var date: [UInt8] { dateCache.text(now: loop.now) }
+
+  // MARK: Exchanges
+
+  func takeExchange() -> Exchange { spareExchanges.popLast() ?? Exchange(worker: self) }
+
+  func exchange(_ token: HandlerToken) -> Exchange? { loop.handler(token) as? Exchange }
+
+  func exchangeFinished(_ exchange: Exchange) {
+    counters.exchangesInProgress &-= 1
+    let record = exchange.record
+    let end = record.isTunnel ? record.responded : loop.now
+    let nanoseconds = end.nanoseconds(since: record.started)
+    let status = record.status == 0 ? 499 : record.status
+    if let route = exchange.route {
+      route.counters.record(
+        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
+        error: record.error)
+    } else {
+      counters.unrouted.record(
+        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
+        error: record.error)
+    }
+    if accessLog.isOn, case .routes = exchange.listener.destination {
+      accessLog.write(exchange, status: status)
+    }
+    if spareExchanges.count < Self.maxSpareExchanges {
+      exchange.reset()
+      spareExchanges.append(exchange)
+    } else {
+      exchange.reset()
+      loop.unregister(exchange)
+    }
+    if onDrained != nil { drainProgressed() }
+  }
+
+  // MARK: Health and names
+
+  func healthChanged(_ change: HealthChange, _ service: UpstreamService, _ target: Int) {
+    switch change {
+    case .unchanged: return
+    case .becameEjected:
+      counters.ejections &+= 1
+      control.log(.targetEjected(service: service.name, target: service.targets[target].urlText))
+    case .recovered:
+      control.log(.targetRecovered(service: service.name, target: service.targets[target].urlText))
+    }
+  }
+
+  func connectFailed(name: String) { control.connectFailed(name: name) }
+
+  func addressesChanged(_ name: String, _ resolution: NameAddresses) {
+    if case .failed = resolution, case .found = addresses[name] { return }
+    addresses[name] = resolution
+    for service in snapshot.services.values {
+      for target in service.targets where target.lookupName == name {
+        target.addressesChanged(resolution)
+      }
+    }
+  }
+
+  // MARK: Configuration
+
+  /// Puts a checked configuration in force, whole.
+  func apply(
+    _ configuration: Configuration, listeners specifications: [ListenerSpecification]
+  ) {
+    let former = snapshot
+    do throws(RouterError) {
+      snapshot = try Snapshot(configuration, worker: self, former: former)
+    } catch {
+      preconditionFailure("the configuration was not checked: \(error)")
+    }
+    for (name, service) in former.services {
+      service.retire(successor: snapshot.services[name])
+    }
+    applyListeners(specifications)
+  }
+
+  private func applyListeners(_ specifications: [ListenerSpecification]) {
+    let names = Set(specifications.map(\.name))
+    for (name, listener) in listeners where !names.contains(name) {
+      listener.drain()
+      retiredListeners.append(listener)
+      listeners[name] = nil
+    }
+    for specification in specifications {
+      let compiled = specification.compile()
+      if let descriptor = specification.descriptor(worker: index) {
+        if let moved = listeners[specification.name] {
+          moved.drain()
+          retiredListeners.append(moved)
+        }
+        listeners[specification.name] = HTTPListener(
+          worker: self, compiled: compiled, descriptor: descriptor,
+          isShared: specification.isShared)
+      } else {
+        listeners[specification.name]?.compiled = compiled
+      }
+    }
+    retiredListeners.removeAll { $0.connectionCount == 0 }
+  }
+
+  /// Listeners that accept no more and still have connections.
+  private var retiredListeners: [HTTPListener] = []
+
+  // MARK: Shutdown
+
+  var connectionCount: Int {
+    (Array(listeners.values) + retiredListeners).reduce(0) { $0 + $1.connectionCount }
+  }
+
+  /// Accepts no more, lets exchanges finish, then calls `done` once.
+  func drain(_ done: @escaping @Sendable () -> Void) {
+    onDrained = done
+    for listener in listeners.values { listener.drain() }
+    drainProgressed()
+  }
+
+  func drainProgressed() {
+    guard let done = onDrained, connectionCount == 0 else { return }
+    onDrained = nil
+    done()
+  }
+
+  /// Ends what is left and the loop.
+  func stop() {
+    for listener in Array(listeners.values) + retiredListeners { listener.closeConnections() }
+    accessLog.flush()
+    loop.owner = nil
+    loop.stop()
+  }
+}
+
+/// What a worker may ask of the control thread; callable from any thread, never blocks.
+protocol WorkerControl: Sendable {
+  func connectFailed(name: String)
+  func log(_ event: LifecycleEvent)
+}

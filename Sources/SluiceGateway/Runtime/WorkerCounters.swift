@@ -1,0 +1,13 @@
+/// What one worker counts beside its routes. Touched by that worker only.
+struct WorkerCounters {
+  var acceptedConnections: UInt64 = 0
+  var refusedConnections: UInt64 = 0
+  var requests: UInt64 = 0
+  var malformedRequests: UInt64 = 0
+  var exchangesInProgress = 0
+  var upstreamConnections: UInt64 = 0
+  var ejections: UInt64 = 0
+  /// Requests that no route matched, and those of the admin listener.
+  let unrouted = RouteCounters()
+}
+

@@ -1,0 +1,91 @@
+public import SluiceReactor
+
+/// What one worker counted, as a value that may leave its thread.
+public struct WorkerReport: Sendable {
+  public struct Route: Sendable {
+    public let name: String
+    public let service: String
+    /// By status class, then bucket; empty when the route was never used.
+    public let buckets: [UInt64]
+    public let durationNanoseconds: [UInt64]
+    public let errors: [UInt64]
+    public let bytesReceived: UInt64
+    public let bytesSent: UInt64
+    public let openTunnels: Int
+    public let retries: UInt64
+  }
+
+  public struct Target: Sendable {
+    public let service: String
+    public let url: String
+    public let isHealthy: Bool
+    public let open: Int
+    public let idle: Int
+    public let connecting: Int
+    public let waiting: Int
+    public let inFlight: Int
+  }
+
+  public struct Listener: Sendable {
+    public let name: String
+    public let openConnections: Int
+    public let descriptorExhaustions: UInt64
+  }
+
+  public let worker: Int
+  public let routes: [Route]
+  public let targets: [Target]
+  public let listeners: [Listener]
+  public let acceptedConnections: UInt64
+  public let refusedConnections: UInt64
+  public let requests: UInt64
+  public let malformedRequests: UInt64
+  public let exchangesInProgress: Int
+  public let upstreamConnections: UInt64
+  public let ejections: UInt64
+  public let regexLimitExceeded: UInt64
+  public let lag: LoopLag
+}
+
+extension Worker {
+  func report() -> WorkerReport {
+    var targets: [WorkerReport.Target] = []
+    for service in snapshot.services.values.sorted(by: { $0.name < $1.name }) {
+      for (index, target) in service.targets.enumerated() {
+        targets.append(
+          WorkerReport.Target(
+            service: service.name, url: target.urlText,
+            isHealthy: service.state.statuses[index].isAvailable,
+            open: target.pool.open, idle: target.pool.idle, connecting: target.pool.connecting,
+            waiting: target.pool.waiting, inFlight: Int(service.state.statuses[index].inFlight)))
+      }
+    }
+    var routes = snapshot.routes.map { route in
+      Self.report(route.name, service: route.service.name, route.counters)
+    }
+    routes.append(Self.report("", service: "", counters.unrouted))
+    return WorkerReport(
+      worker: index, routes: routes, targets: targets,
+      listeners: listeners.values.sorted(by: { $0.compiled.name < $1.compiled.name }).map {
+        WorkerReport.Listener(
+          name: $0.compiled.name, openConnections: $0.connectionCount,
+          descriptorExhaustions: $0.exhaustions)
+      },
+      acceptedConnections: counters.acceptedConnections,
+      refusedConnections: counters.refusedConnections, requests: counters.requests,
+      malformedRequests: counters.malformedRequests,
+      exchangesInProgress: counters.exchangesInProgress,
+      upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
+      regexLimitExceeded: snapshot.router.regexLimitExceeded, lag: loop.lag)
+  }
+
+  private static func report(
+    _ name: String, service: String, _ counters: RouteCounters
+  ) -> WorkerReport.Route {
+    WorkerReport.Route(
+      name: name, service: service, buckets: counters.buckets,
+      durationNanoseconds: counters.durationNanoseconds, errors: counters.errors,
+      bytesReceived: counters.bytesReceived, bytesSent: counters.bytesSent,
+      openTunnels: counters.openTunnels, retries: counters.retries)
+  }
+}

@@ -1,0 +1,330 @@
+import Glibc
+import SluiceReactor
+import SluiceWire
+
+/// An HTTP/1.1 connection to a target: the shell around `HTTP1UpstreamStateMachine`.
+///
+/// It belongs to one exchange at a time or waits in its target's pool. While idle it owns no buffer
+/// and its only memory is this object. Its deadline is connect, response or idle timeout, whichever
+/// applies; idle connections are timed by the pool.
+final class HTTP1UpstreamConnection: StreamConnection {
+  unowned let target: UpstreamTarget
+  private let worker: Worker
+  private let attemptsLeft: Int
+  var machine = HTTP1UpstreamStateMachine()
+  private var exchange: Exchange?
+  /// Bytes of a head that has not arrived whole.
+  private var pending = ByteBuffer()
+  private var scanned = 0
+  private var decoder = BodyDecoder(.none)
+  private var isReadingBody = false
+  private var isClosing = false
+
+  /// Full reads in a row before others get a turn.
+  private static let readsPerTurn = 4
+
+  init(target: UpstreamTarget, attemptsLeft: Int) {
+    self.target = target
+    self.attemptsLeft = attemptsLeft
+    worker = target.worker
+    super.init(loop: target.loop)
+  }
+
+  // MARK: Connecting
+
+  func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
+    try connect(to: address)
+    self.exchange = exchange
+    exchange.upstreamConnecting(self)
+    setDeadline(afterNanoseconds: exchange.connectTimeout)
+  }
+
+  override func streamConnected() {
+    clearDeadline()
+    machine.opened()
+    worker.counters.upstreamConnections &+= 1
+    let exchange = self.exchange
+    self.exchange = nil
+    target.connected(self, for: exchange)
+  }
+
+  private func connectFailed(_ code: Int32) {
+    let exchange = self.exchange
+    self.exchange = nil
+    isClosing = true
+    machine.closed()
+    close()
+    target.connectFailed(for: exchange, attemptsLeft: attemptsLeft, code: code)
+  }
+
+  // MARK: Sending the request
+
+  func begin(_ exchange: Exchange, isReused: Bool) {
+    self.exchange = exchange
+    scanned = 0
+    isReadingBody = false
+    let isComplete = exchange.request.framing.isEmpty
+    machine.requestBegun(isReused: isReused, isRequestComplete: isComplete)
+    exchange.upstreamReady(self, isReused: isReused)
+    stage { RequestComposer.append(exchange, target: target, to: &$0) }
+    if isComplete {
+      flushStage()
+      setDeadline(afterNanoseconds: exchange.responseTimeout)
+    } else {
+      setDeadline(afterNanoseconds: exchange.responseTimeout)
+      exchange.downstream?.resumeRequestBody()
+    }
+  }
+
+  // MARK: Reading the response
+
+  override func streamReadable() {
+    var reads = 0
+    while isReadable && !isReadingPaused && !isClosed {
+      if reads == Self.readsPerTurn { return loop.resumeLater(self) }
+      reads &+= 1
+      switch read(into: loop.readBuffer) {
+      case .bytes(let count): received(count)
+      case .wouldBlock: return
+      case .end: return ended()
+      case .failed: return failed(isMalformed: false)
+      }
+    }
+  }
+
+  override func streamFailed(_ code: Int32) {
+    if machine.isConnecting { connectFailed(code) } else { failed(isMalformed: false) }
+  }
+
+  private func received(_ count: Int) {
+    if machine.isIdle { return failed(isMalformed: false) }
+    if pending.isEmpty {
+      // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
+      let bytes = UnsafeBufferPointer(
+        rebasing: loop.readBuffer.assumingMemoryBound(to: UInt8.self)[..<count])
+      let input = Span(_unsafeElements: bytes)
+      let used = process(input)
+      if used < count && !isClosed { pending.append(input.extracting(used...)) }
+    } else {
+      var joined = ByteBuffer()
+      swap(&joined, &pending)
+      joined.append(upTo: count) { room in
+        room.copyMemory(from: UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+        return count
+      }
+      joined.consume(process(joined.span))
+      if !joined.isEmpty && !isClosed { swap(&joined, &pending) }
+    }
+  }
+
+  /// Returns how many bytes are done with; the rest waits for more.
+  private func process(_ input: Span<UInt8>) -> Int {
+    var offset = 0
+    while offset < input.count, !isClosed, let exchange {
+      if machine.isTunnel {
+        setDeadline(afterNanoseconds: exchange.idleTimeout)
+        exchange.upstreamTunnel(input.extracting(offset...))
+        return input.count
+      }
+      if isReadingBody {
+        offset = processBody(input, offset, exchange)
+      } else if let next = processHead(input, offset, exchange) {
+        offset = next
+      } else {
+        return offset
+      }
+    }
+    return offset
+  }
+
+  /// Returns the new offset; nil when the head is not complete.
+  private func processHead(_ input: Span<UInt8>, _ offset: Int, _ exchange: Exchange) -> Int? {
+    let rest = input.extracting(offset...)
+    do throws(HeadError) {
+      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: worker.headLimits)
+      else { return nil }
+      scanned = 0
+      try worker.response.parse(
+        rest.extracting(..<count), requestMethod: exchange.request.method,
+        limits: worker.headLimits)
+      headArrived(exchange, worker.response, hasExcess: count < rest.count)
+      return offset &+ count
+    } catch {
+      failed(isMalformed: true)
+      return input.count
+    }
+  }
+
+  private func headArrived(
+    _ exchange: Exchange, _ head: borrowing ResponseHead, hasExcess: Bool
+  ) {
+    if head.isInformational { return exchange.upstreamInformational(head) }
+    if head.status == 101 {
+      guard exchange.wantsUpgrade, head.upgrade != nil else { return failed(isMalformed: true) }
+      machine.upgraded()
+      setDeadline(afterNanoseconds: exchange.idleTimeout)
+      return exchange.upstreamUpgraded(head)
+    }
+    machine.responseBegun(keepsAlive: head.keepsAlive)
+    decoder = BodyDecoder(head.framing)
+    isReadingBody = true
+    if !head.framing.isEmpty { setDeadline(afterNanoseconds: exchange.idleTimeout) }
+    exchange.upstreamHead(head)
+    if head.framing.isEmpty && self.exchange === exchange { completed(hasExcess: hasExcess) }
+  }
+
+  private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
+    var offset = start
+    do throws(BodyError) {
+      while self.exchange === exchange {
+        switch try decoder.next(input, from: offset) {
+        case .needsMore:
+          setDeadline(afterNanoseconds: exchange.idleTimeout)
+          return input.count
+        case .payload(let range, let consumed):
+          offset = consumed
+          exchange.upstreamBody(input.extracting(range))
+        case .complete(let consumed):
+          completed(hasExcess: consumed < input.count)
+          return input.count
+        }
+      }
+    } catch {
+      failed(isMalformed: true)
+    }
+    return input.count
+  }
+
+  // MARK: The end
+
+  private func completed(hasExcess: Bool) {
+    guard let exchange else { return }
+    self.exchange = nil
+    isReadingBody = false
+    clearDeadline()
+    let after = machine.responseCompleted(hasExcess: hasExcess)
+    let trailers = decoder.trailers
+    if after == .reuse && !hasPeerFinished {
+      exchange.upstreamEnd(trailers)
+      target.release(self, reusable: true)
+    } else {
+      machine.closed()
+      exchange.upstreamEnd(trailers)
+      target.release(self, reusable: false)
+    }
+  }
+
+  /// The peer's FIN.
+  private func ended() {
+    if machine.isTunnel {
+      exchange?.upstreamTunnelEnded()
+    } else if isReadingBody, let ended = try? decoder.endOfInput(), ended {
+      completed(hasExcess: false)
+    } else {
+      failed(isMalformed: false)
+    }
+  }
+
+  private func failed(isMalformed: Bool) {
+    if isClosing { return }
+    if machine.isTunnel {
+      let exchange = self.exchange
+      drop()
+      exchange?.upstreamTunnelBroken()
+      return
+    }
+    let failure = machine.failed(isMalformed: isMalformed)
+    let exchange = self.exchange
+    drop()
+    if let failure { exchange?.upstreamFailed(failure) }
+  }
+
+  /// Closes and tells the pool.
+  private func drop() {
+    if isClosing { return }
+    isClosing = true
+    exchange = nil
+    let id = ConnectionID(raw: token.raw)
+    machine.closed()
+    close()
+    target.closed(self, id: id)
+  }
+
+  override func deadlineReached() {
+    guard let exchange else { return }
+    if machine.isConnecting { return connectFailed(ETIMEDOUT) }
+    if machine.isTunnel {
+      drop()
+      return exchange.upstreamTunnelBroken()
+    }
+    let failure: UpstreamFailure = isReadingBody ? .truncatedResponse : .responseTimeout
+    drop()
+    exchange.upstreamFailed(failure)
+  }
+
+  override func streamDrained() { exchange?.upstreamDrained() }
+}
+
+extension HTTP1UpstreamConnection: UpstreamStream {
+  var requestBacklog: Int { backlog }
+
+  func sendBody(_ bytes: Span<UInt8>) {
+    if exchange?.request.framing == .chunked {
+      stage { $0.appendChunkHeader(size: bytes.count) }
+      write(bytes)
+      stage { $0.appendChunkEnd() }
+    } else {
+      write(bytes)
+    }
+    // The response's time runs from the last piece of the request.
+    if !isReadingBody, let exchange { setDeadline(afterNanoseconds: exchange.responseTimeout) }
+  }
+
+  func sendEnd(_ trailers: borrowing TrailerSection) {
+    guard let exchange else { return }
+    if exchange.request.framing == .chunked {
+      let trailers = copy trailers
+      stage { $0.appendLastChunk(trailers: trailers) }
+    }
+    flushStage()
+    machine.requestCompleted()
+  }
+
+  func pauseResponse() {
+    pauseReading()
+    // A slow caller is not the target's fault.
+    clearDeadline()
+  }
+
+  func resumeResponse() {
+    if !isReadingPaused { return }
+    if let exchange { setDeadline(afterNanoseconds: exchange.idleTimeout) }
+    resumeReading()
+  }
+
+  func abandon() {
+    if machine.isConnecting {
+      // The attempt goes on: the connection is good for the next exchange.
+      exchange = nil
+      return
+    }
+    drop()
+  }
+
+  func sendTunnel(_ bytes: Span<UInt8>) {
+    if let exchange { setDeadline(afterNanoseconds: exchange.idleTimeout) }
+    write(bytes)
+  }
+
+  func finishTunnel() { finishWriting() }
+}
+
+extension BodyFraming {
+  /// No body bytes follow the head.
+  var isEmpty: Bool {
+    switch self {
+    case .none, .length(0): true
+    case .length, .chunked, .untilClose: false
+    }
+  }
+}

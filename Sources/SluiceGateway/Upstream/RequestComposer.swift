@@ -1,0 +1,104 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// Writes the request that a target gets, from the parsed form: no byte passes that was not
+/// understood (RFC 9110 7.6, RFC 9112 3.2).
+enum RequestComposer {
+  private static let never: UInt128 =
+    FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+
+  static func append(
+    _ exchange: Exchange, target: UpstreamTarget, to output: inout ByteBuffer
+  ) {
+    append(exchange.request, exchange, target, to: &output)
+  }
+
+  private static func append(
+    _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
+    to output: inout ByteBuffer
+  ) {
+    let forwarded = exchange.listener.forwarded
+    output.append(head.span(head.methodName))
+    output.append(0x20)
+    appendTarget(head, exchange, target, to: &output)
+    output.append(" HTTP/1.1\r\nHost: ")
+    appendHost(head, exchange, target, to: &output)
+    output.append("\r\n")
+    var dropped = never | forwarded.dropped(isTrusted: exchange.isTrusted)
+    let requestID = exchange.route?.requestID
+    if requestID != nil { dropped |= FieldName.xRequestID.bit }
+    for field in head.fields {
+      if field.isHopByHop || dropped & field.known.bit != 0 { continue }
+      if let requestID, field.known == .other,
+        head.span(field.name).equalsIgnoringCase(requestID.header)
+      {
+        continue
+      }
+      output.appendField(name: head.span(field.name), value: head.span(field.value))
+    }
+    forwarded.append(
+      to: &output, head: head, peer: exchange.peer, isTrusted: exchange.isTrusted)
+    if let requestID {
+      output.append(requestID.header)
+      output.append(": ")
+      exchange.requestID.append(to: &output)
+      output.append("\r\n")
+    }
+    if exchange.wantsUpgrade, let upgrade = head.upgrade {
+      output.append("Connection: Upgrade\r\nUpgrade: ")
+      output.append(head.span(upgrade))
+      output.append("\r\n")
+    }
+    switch head.framing {
+    case .none, .untilClose: break
+    case .length(let count): output.appendField("Content-Length", decimal: count)
+    case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+    }
+    output.append("\r\n")
+  }
+
+  /// Base path, what the route makes of the normalised path, and the query as it came.
+  private static func appendTarget(
+    _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
+    to output: inout ByteBuffer
+  ) {
+    if head.form == .asterisk { return output.append(0x2A) }
+    output.append(target.basePath)
+    exchange.appendRewrittenPath(to: &output)
+    if let query = head.query {
+      output.append(0x3F)
+      output.append(head.span(query))
+    }
+  }
+
+  private static func appendHost(
+    _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
+    to output: inout ByteBuffer
+  ) {
+    switch exchange.route?.service.settings.host ?? .preserve {
+    case .preserve:
+      if let authority = head.authority {
+        output.append(head.span(authority))
+      } else {
+        output.append(target.authority)
+      }
+    case .target: output.append(target.authority)
+    case .literal(let name): output.append(utf8: name)
+    }
+  }
+}
+
+extension Span where Element == UInt8 {
+  func equalsIgnoringCase(_ other: [UInt8]) -> Bool {
+    if count != other.count { return false }
+    for index in indices {
+      let left = self[index]
+      let right = other[index]
+      if left == right { continue }
+      let lowered = left | 0x20
+      if lowered != right | 0x20 || lowered < 0x61 || lowered > 0x7A { return false }
+    }
+    return true
+  }
+}

@@ -1,0 +1,306 @@
+import SluiceReactor
+
+/// The keep-alive connections to one target and the queue in front of them; one per worker.
+///
+/// A connection:
+///
+///            lease: connect, or .connect(for:)
+///                           │
+///                           ▼
+///      connectFailed ┌────────────┐ connectionOpened ┌────────┐   release: park   ┌──────┐
+///     gone ◀─────────┤ connecting ├─────────────────▶│ leased ├──────────────────▶│ idle │
+///                    └────────────┘        ┌────────▶│        │◀──────────────────┤      │
+///                                          │         └─┬────┬─┘   lease: reuse    └──┬───┘
+///                          release: assign └───────────┘    │                        │
+///                                                           │ release: close, or     │ closed (FIN), or
+///                                                           ▼ closed                 ▼ nextEvent: close
+///                                                          gone                     gone
+///
+/// An exchange: `lease` gives it a connection at once, an attempt of its own to connect, a place in
+/// the queue, or a refusal. From the queue it gets a connection that another gives back, or, when a
+/// place becomes free, an attempt to connect; it leaves by `cancel` or at its deadline. An exchange
+/// that leaves while it connects hands the connection back through `connectionOpened` and `release`.
+///
+/// Invariants: open and connecting never pass the limit (unless it was lowered since); while
+/// exchanges wait, the limit is reached, and no connection is idle but such as are past their time
+/// (until `nextEvent` has closed them). The queue is first in, first out; idle connections are last
+/// in, first out, so that the surplus gets to its timeout. A connection past its idle timeout or age
+/// is never handed out.
+///
+/// `now` never goes back. After each call the shell looks at `nextExpiry` for its timer; when the
+/// timer fires, and after `retire` and `reconfigure`, it performs `nextEvent` until nil. Nothing is
+/// called back, so the shell may call the pool between two events. No call allocates once the pool
+/// has been as large before.
+struct TargetPoolStateMachine: Sendable {
+  private struct Connection: Sendable {
+    var id: ConnectionID
+    var openedAt: MonotonicTime
+    var idleSince: MonotonicTime
+    var isIdle: Bool
+  }
+
+  private struct Waiter: Sendable {
+    var id: WaiterID
+    var since: MonotonicTime
+  }
+
+  private(set) var limits: PoolLimits
+  private(set) var isRetired = false
+  private(set) var connecting = 0
+
+  private var connections: [Connection] = []
+  private var freeConnections: [Int32] = []
+  private var connectionSlots = SlotTable()
+  /// Idle connections, the longest idle first.
+  private var idleList = SlotList()
+  /// Open connections that age has not caught up with, the oldest first.
+  private var ages = SlotList()
+
+  private var waiters: [Waiter] = []
+  private var freeWaiters: [Int32] = []
+  private var waiterSlots = SlotTable()
+  private var queue = SlotList()
+
+  init(limits: PoolLimits) { self.limits = limits }
+
+  // MARK: - Counts
+
+  /// Idle and leased ones.
+  var open: Int { connectionSlots.count }
+  var idle: Int { idleList.count }
+  var leased: Int { open - idle }
+  var waiting: Int { queue.count }
+  /// Nothing is left that could call the pool; a retired one may go.
+  var isDrained: Bool { open == 0 && connecting == 0 && waiting == 0 }
+
+  // MARK: - Exchanges
+
+  /// An exchange asks for a connection.
+  mutating func lease(waiter: WaiterID, now: MonotonicTime) -> LeaseAction {
+    if let slot = freshestIdle(now: now) {
+      idleList.remove(slot)
+      connections[slot].isIdle = false
+      return .reuse(connections[slot].id)
+    }
+    if hasRoom && queue.isEmpty {
+      connecting += 1
+      return .connect
+    }
+    guard queue.count < limits.queue else { return .refuse }
+    enqueue(Waiter(id: waiter, since: now))
+    return .wait(deadline: now.advanced(byNanoseconds: limits.queueTimeout))
+  }
+
+  /// The exchange no longer waits. False when it was not in the queue: it has been assigned a
+  /// connection or an attempt to connect, or has failed.
+  @discardableResult
+  mutating func cancel(_ waiter: WaiterID) -> Bool {
+    guard let slot = waiterSlots[waiter.raw] else { return false }
+    dequeue(slot)
+    return true
+  }
+
+  // MARK: - Connections
+
+  /// An attempt to connect succeeded; the connection is leased to the exchange it was opened for.
+  mutating func connectionOpened(_ id: ConnectionID, now: MonotonicTime) {
+    precondition(connecting > 0, "a connection opened that the pool did not ask for")
+    connecting -= 1
+    let connection = Connection(id: id, openedAt: now, idleSince: now, isIdle: false)
+    let slot: Int
+    if let free = freeConnections.popLast() {
+      slot = Int(free)
+      connections[slot] = connection
+    } else {
+      slot = connections.count
+      connections.append(connection)
+    }
+    connectionSlots.insert(id.raw, slot: slot)
+    ages.append(slot)
+  }
+
+  /// An attempt to connect failed or was given up; its place may go to the next in the queue.
+  mutating func connectFailed() -> PoolAction {
+    precondition(connecting > 0, "an attempt to connect failed that the pool did not ask for")
+    connecting -= 1
+    return useRoom()
+  }
+
+  /// The exchange on a leased connection is over. `reusable` means that both sides are at a message
+  /// boundary and want to keep it.
+  mutating func release(
+    _ id: ConnectionID, now: MonotonicTime, reusable: Bool
+  ) -> ReleaseAction {
+    guard let slot = connectionSlots[id.raw], !connections[slot].isIdle else {
+      assertionFailure("a connection was released that is not leased")
+      return .close(connectFor: nil)
+    }
+    guard reusable, !isOverLimit, ages.contains(slot), !isAged(slot, now: now) else {
+      return close(slot)
+    }
+    if let next = queue.first {
+      let waiter = waiters[next].id
+      dequeue(next)
+      return .assign(id, to: waiter)
+    }
+    guard !isRetired, idleList.count < limits.maxIdle else { return close(slot) }
+    connections[slot].isIdle = true
+    connections[slot].idleSince = now
+    idleList.append(slot)
+    return .park
+  }
+
+  /// The connection is gone, idle (the peer's FIN or an error) or leased.
+  mutating func closed(_ id: ConnectionID) -> PoolAction {
+    guard let slot = connectionSlots[id.raw] else {
+      assertionFailure("a connection closed that the pool does not hold")
+      return .none
+    }
+    forget(slot)
+    return useRoom()
+  }
+
+  // MARK: - Time and configuration
+
+  /// When `nextEvent` has to be asked next; nil when never.
+  var nextExpiry: MonotonicTime? {
+    var first = MonotonicTime.distantFuture
+    if let slot = idleList.first {
+      first = connections[slot].idleSince.advanced(byNanoseconds: limits.idleTimeout)
+    }
+    if let maxAge = limits.maxAge, let slot = ages.first {
+      first = min(first, connections[slot].openedAt.advanced(byNanoseconds: maxAge))
+    }
+    if let slot = queue.first {
+      first = min(first, waiters[slot].since.advanced(byNanoseconds: limits.queueTimeout))
+    }
+    return first == .distantFuture ? nil : first
+  }
+
+  /// The next thing that time or a change of configuration demands; call it until nil.
+  mutating func nextEvent(now: MonotonicTime) -> PoolEvent? {
+    if let slot = idleList.first, mustClose(slot, now: now) {
+      let id = connections[slot].id
+      forget(slot)
+      return .close(id)
+    }
+    while let slot = ages.first, isAged(slot, now: now) {
+      if connections[slot].isIdle {
+        let id = connections[slot].id
+        forget(slot)
+        return .close(id)
+      }
+      // A leased one is closed when it is released; until then it needs no timer.
+      ages.remove(slot)
+    }
+    // Before the deadlines: whoever can still be served is.
+    if case .connect(let waiter) = useRoom() { return .connect(for: waiter) }
+    if let slot = queue.first,
+      now >= waiters[slot].since.advanced(byNanoseconds: limits.queueTimeout)
+    {
+      let waiter = waiters[slot].id
+      dequeue(slot)
+      return .fail(waiter)
+    }
+    return nil
+  }
+
+  /// The target has left the configuration: idle connections close now (`nextEvent`), leased ones
+  /// when they are released. Exchanges that began before are still served.
+  mutating func retire() { isRetired = true }
+
+  /// New limits for a target that stays, whose connections stay with it; `nextEvent` tells what
+  /// follows.
+  mutating func reconfigure(limits: PoolLimits) {
+    self.limits = limits
+    isRetired = false
+  }
+
+  /// Takes the longest waiting exchange out of the queue, for a target that was just ejected: what
+  /// waits for it is better off elsewhere.
+  mutating func dismissWaiter() -> WaiterID? {
+    guard let slot = queue.first else { return nil }
+    let waiter = waiters[slot].id
+    dequeue(slot)
+    return waiter
+  }
+
+  // MARK: - Details
+
+  private var hasRoom: Bool {
+    guard let limit = limits.maxConnections else { return true }
+    return open + connecting < limit
+  }
+
+  /// Only after the limit was lowered.
+  private var isOverLimit: Bool {
+    guard let limit = limits.maxConnections else { return false }
+    return open + connecting > limit
+  }
+
+  /// The idle connection to hand out: the most recently used that is not past its time.
+  private func freshestIdle(now: MonotonicTime) -> Int? {
+    var candidate = idleList.last
+    while let slot = candidate {
+      // Those before it have been idle for longer still.
+      if isIdleTooLong(slot, now: now) { return nil }
+      if !isAged(slot, now: now) { return slot }
+      candidate = idleList.slot(before: slot)
+    }
+    return nil
+  }
+
+  private func isIdleTooLong(_ slot: Int, now: MonotonicTime) -> Bool {
+    now >= connections[slot].idleSince.advanced(byNanoseconds: limits.idleTimeout)
+  }
+
+  private func isAged(_ slot: Int, now: MonotonicTime) -> Bool {
+    guard let maxAge = limits.maxAge else { return false }
+    return now >= connections[slot].openedAt.advanced(byNanoseconds: maxAge)
+  }
+
+  /// For the longest idle one.
+  private func mustClose(_ slot: Int, now: MonotonicTime) -> Bool {
+    isRetired || isOverLimit || idleList.count > limits.maxIdle || isIdleTooLong(slot, now: now)
+  }
+
+  private mutating func useRoom() -> PoolAction {
+    guard let slot = queue.first, hasRoom else { return .none }
+    let waiter = waiters[slot].id
+    dequeue(slot)
+    connecting += 1
+    return .connect(for: waiter)
+  }
+
+  private mutating func close(_ slot: Int) -> ReleaseAction {
+    forget(slot)
+    if case .connect(let waiter) = useRoom() { return .close(connectFor: waiter) }
+    return .close(connectFor: nil)
+  }
+
+  private mutating func forget(_ slot: Int) {
+    connectionSlots.remove(connections[slot].id.raw)
+    if connections[slot].isIdle { idleList.remove(slot) }
+    if ages.contains(slot) { ages.remove(slot) }
+    freeConnections.append(Int32(slot))
+  }
+
+  private mutating func enqueue(_ waiter: Waiter) {
+    let slot: Int
+    if let free = freeWaiters.popLast() {
+      slot = Int(free)
+      waiters[slot] = waiter
+    } else {
+      slot = waiters.count
+      waiters.append(waiter)
+    }
+    waiterSlots.insert(waiter.id.raw, slot: slot)
+    queue.append(slot)
+  }
+
+  private mutating func dequeue(_ slot: Int) {
+    queue.remove(slot)
+    waiterSlots.remove(waiters[slot].id.raw)
+    freeWaiters.append(Int32(slot))
+  }
+}

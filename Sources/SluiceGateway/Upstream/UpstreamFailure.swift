@@ -1,0 +1,76 @@
+import SluiceReactor
+
+/// Why an attempt at a target failed, and with that: whether another may follow, what the caller is
+/// told, and what it says about the target's health.
+enum UpstreamFailure: Equatable, Sendable {
+  /// No connection: errno of connect().
+  case connectFailed(Int32)
+  case connectTimeout
+  case notResolved
+  case queueFull
+  case queueTimeout
+  /// The connection ended before any byte of a response.
+  case closedBeforeResponse(isReused: Bool)
+  case responseTimeout
+  case malformedResponse
+  /// The response began and did not end.
+  case truncatedResponse
+
+  var error: GatewayError {
+    switch self {
+    case .connectFailed: .upstreamRefused
+    case .connectTimeout: .upstreamConnectTimeout
+    case .notResolved: .targetNotResolved
+    case .queueFull: .queueFull
+    case .queueTimeout: .queueTimeout
+    case .closedBeforeResponse, .truncatedResponse: .upstreamReset
+    case .responseTimeout: .upstreamResponseTimeout
+    case .malformedResponse: .upstreamMalformed
+    }
+  }
+
+  /// A full queue is the gateway's limit, not the target's fault.
+  var outcome: TargetOutcome {
+    switch self {
+    case .queueFull, .queueTimeout: .abandoned
+    default: .failed
+    }
+  }
+}
+
+/// Whether and how an exchange may try again after a failed attempt. Pure.
+enum RetryDecision: Equatable, Sendable {
+  case no
+  /// On another connection, perhaps to the same target: the old one was stale.
+  case silently
+  /// Connecting failed, so nothing was sent: on a target not tried yet.
+  case elsewhere
+  /// An idempotent request was perhaps processed: elsewhere, if the budget allows.
+  case idempotentElsewhere
+
+  /// What an exchange has done so far.
+  struct Attempts: Equatable, Sendable {
+    var connect = 0
+    var stale = 0
+    var idempotent = 0
+  }
+
+  static let maxStale = 5
+
+  /// `isReplayable`: the request's body, if any, has not been passed on.
+  static func decide(
+    _ failure: UpstreamFailure, isIdempotent: Bool, isReplayable: Bool, isResponseBegun: Bool,
+    attempts: Attempts, connectRetries: Int, idempotentRetries: Int
+  ) -> RetryDecision {
+    if isResponseBegun || !isReplayable { return .no }
+    switch failure {
+    case .connectFailed, .connectTimeout, .notResolved:
+      return attempts.connect < connectRetries ? .elsewhere : .no
+    case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
+      return .silently
+    case .closedBeforeResponse, .responseTimeout, .malformedResponse:
+      return isIdempotent && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
+    case .queueFull, .queueTimeout, .truncatedResponse: return .no
+    }
+  }
+}

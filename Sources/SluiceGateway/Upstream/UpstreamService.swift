@@ -1,0 +1,93 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// A service on one worker: its balancing and health machine and the shells of its targets.
+final class UpstreamService {
+  let name: String
+  let nameBytes: [UInt8]
+  let settings: Configuration.Service
+  let targets: [UpstreamTarget]
+  var state: ServiceState
+
+  /// `former` is the service of this name in the snapshot before: targets that stayed keep their
+  /// connections and what is known of their health.
+  init(
+    name: String, settings: Configuration.Service, worker: Worker, former: UpstreamService?
+  ) {
+    self.name = name
+    nameBytes = Array(name.utf8)
+    self.settings = settings
+    let limits = PoolLimits(
+      settings.connections, worker: worker.index, of: worker.workerCount)
+    targets = settings.targets.enumerated().map { index, target in
+      if let kept = former?.targets.first(where: { $0.urlText == target.url }) {
+        kept.keep(limits: limits)
+        return kept
+      }
+      return UpstreamTarget(urlText: target.url, limits: limits, worker: worker)
+    }
+    state = ServiceState(
+      settings, identities: settings.targets.map { StableHash.hash($0.url) },
+      seed: worker.random.next())
+    if let former { state.inheritHealth(from: former.state, now: worker.loop.now) }
+  }
+
+  /// Lets go of the targets that `successor` did not take over.
+  func retire(successor: UpstreamService?) {
+    for target in targets {
+      if let successor, successor.targets.contains(where: { $0 === target }) { continue }
+      target.retire()
+    }
+  }
+
+  /// The number that `consistent-hash` balances by; 0 where there is nothing to hash.
+  func hash(of exchange: Exchange) -> UInt64 {
+    guard settings.balance == .consistentHash, let key = settings.hash else { return 0 }
+    switch key {
+    case .address:
+      guard let ip = exchange.clientAddress.ip else { return 0 }
+      return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
+    case .path: return exchange.withPath { StableHash.hash($0) }
+    case .header(let name): return Self.hash(ofField: name, exchange.request)
+    case .cookie(let name): return Self.hash(ofCookie: name, exchange.request)
+    }
+  }
+
+  private static func hash(ofField name: String, _ head: borrowing RequestHead) -> UInt64 {
+    let bytes = Array(name.utf8)
+    guard let index = head.firstIndex(named: bytes.span) else { return 0 }
+    return StableHash.hash(head.span(head.fields[index].value))
+  }
+
+  private static func hash(ofCookie name: String, _ head: borrowing RequestHead) -> UInt64 {
+    let wanted = Array(name.utf8)
+    for field in head.fields where field.known == .cookie {
+      let value = head.span(field.value)
+      if let range = Cookies.value(of: wanted, in: value) {
+        return StableHash.hash(value.extracting(range))
+      }
+    }
+    return 0
+  }
+}
+
+/// Reading the Cookie field (RFC 6265 4.2.1).
+enum Cookies {
+  /// The range of the value of the first cookie named `name`.
+  static func value(of name: [UInt8], in field: Span<UInt8>) -> Range<Int>? {
+    var start = 0
+    while start < field.count {
+      while start < field.count && (field[start] == 0x20 || field[start] == 0x3B) { start += 1 }
+      var end = start
+      while end < field.count && field[end] != 0x3B { end += 1 }
+      if end - start > name.count && field[start + name.count] == 0x3D {
+        var matches = true
+        for offset in name.indices where field[start + offset] != name[offset] { matches = false }
+        if matches { return (start + name.count + 1)..<end }
+      }
+      start = end
+    }
+    return nil
+  }
+}

@@ -1,0 +1,221 @@
+import Glibc
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// One target on one worker: performs what its pool machine decides, and knows its addresses.
+///
+/// The pool's ids are handler tokens: a connection's for `ConnectionID`, an exchange's for `WaiterID`.
+final class UpstreamTarget: EventHandler {
+  let urlText: String
+  let url: TargetURL
+  let urlBytes: [UInt8]
+  let basePath: [UInt8]
+  let authority: [UInt8]
+  unowned let worker: Worker
+  private(set) var pool: TargetPoolStateMachine
+  /// Every address of the target's name; empty until the first look-up has ended.
+  private var addresses: [SocketAddress] = []
+  private var nextAddress = 0
+  /// Exchanges whose connection waits for the first addresses.
+  private var waitingForAddress: [Exchange] = []
+  private var lookupFailed = false
+
+  init(urlText: String, limits: PoolLimits, worker: Worker) {
+    self.urlText = urlText
+    urlBytes = Array(urlText.utf8)
+    // The configuration was checked, so this parses; a target that can't be reached stays unresolved.
+    url = TargetURL(urlText) ?? TargetURL("http://invalid.invalid").unsafelyUnwrapped
+    basePath = Array(url.basePath.utf8)
+    authority = Array(url.authority.utf8)
+    self.worker = worker
+    pool = TargetPoolStateMachine(limits: limits)
+    super.init(loop: worker.loop)
+    loop.register(self)
+    switch url.place {
+    case .unix(let path):
+      if let address = SocketAddress(unixPath: Array(path.utf8)) { addresses = [address] }
+    case .host(let name, _):
+      if let known = worker.addresses[name] { addressesChanged(known) }
+    }
+  }
+
+  /// The name that has to be looked up; nil for an IP address or a Unix socket.
+  var lookupName: String? {
+    if case .host(let name, _) = url.place { name } else { nil }
+  }
+
+  // MARK: Addresses
+
+  func addressesChanged(_ resolution: NameAddresses) {
+    guard case .host(_, let port) = url.place else { return }
+    switch resolution {
+    case .found(let found): addresses = found.map { $0.withPort(port) }
+    case .failed: break
+    }
+    lookupFailed = addresses.isEmpty
+    let waiting = waitingForAddress
+    waitingForAddress = []
+    for exchange in waiting { openConnection(for: exchange) }
+  }
+
+  // MARK: Leases
+
+  /// Gets the exchange a connection: now, after connecting, or after waiting in the queue.
+  func lease(for exchange: Exchange) {
+    switch pool.lease(waiter: WaiterID(raw: exchange.token.raw), now: loop.now) {
+    case .reuse(let id):
+      let connection = connection(id)
+      if exchange.needsProvenConnection && !connection.isQuiet() {
+        connection.close()
+        perform(pool.closed(id))
+        return lease(for: exchange)
+      }
+      connection.begin(exchange, isReused: true)
+    case .connect: openConnection(for: exchange)
+    case .wait:
+      exchange.isQueued = true
+      armTimer()
+    case .refuse: exchange.upstreamFailed(.queueFull)
+    }
+  }
+
+  /// The exchange ends before it got a connection.
+  func forget(_ exchange: Exchange) {
+    exchange.isQueued = false
+    if pool.cancel(WaiterID(raw: exchange.token.raw)) { return armTimer() }
+    if let index = waitingForAddress.firstIndex(where: { $0 === exchange }) {
+      waitingForAddress.remove(at: index)
+      perform(pool.connectFailed())
+    }
+  }
+
+  private func openConnection(for exchange: Exchange) {
+    guard !addresses.isEmpty else {
+      if lookupFailed {
+        perform(pool.connectFailed())
+        return exchange.upstreamFailed(.notResolved)
+      }
+      return waitingForAddress.append(exchange)
+    }
+    tryConnect(for: exchange, attemptsLeft: addresses.count)
+  }
+
+  private func tryConnect(for exchange: Exchange, attemptsLeft: Int) {
+    nextAddress = (nextAddress + 1) % addresses.count
+    let address = addresses[nextAddress]
+    let connection = HTTP1UpstreamConnection(target: self, attemptsLeft: attemptsLeft - 1)
+    do throws(SystemError) {
+      try connection.open(to: address, for: exchange)
+    } catch {
+      connectFailed(for: exchange, attemptsLeft: attemptsLeft - 1, code: error.code)
+    }
+  }
+
+  /// One address did not answer: the others are tried before the target counts as failed.
+  func connectFailed(for exchange: Exchange?, attemptsLeft: Int, code: Int32) {
+    if let name = lookupName { worker.connectFailed(name: name) }
+    if let exchange, attemptsLeft > 0, code != ETIMEDOUT {
+      return tryConnect(for: exchange, attemptsLeft: attemptsLeft)
+    }
+    perform(pool.connectFailed())
+    exchange?.upstreamFailed(code == ETIMEDOUT ? .connectTimeout : .connectFailed(code))
+  }
+
+  /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.
+  func connected(_ connection: HTTP1UpstreamConnection, for exchange: Exchange?) {
+    pool.connectionOpened(ConnectionID(raw: connection.token.raw), now: loop.now)
+    if let exchange {
+      connection.begin(exchange, isReused: false)
+    } else {
+      release(connection, reusable: true)
+    }
+  }
+
+  // MARK: Giving back
+
+  func release(_ connection: HTTP1UpstreamConnection, reusable: Bool) {
+    let id = ConnectionID(raw: connection.token.raw)
+    switch pool.release(id, now: loop.now, reusable: reusable) {
+    case .park: armTimer()
+    case .assign(_, let waiter):
+      if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
+        exchange.isQueued = false
+        connection.begin(exchange, isReused: true)
+      } else {
+        release(connection, reusable: true)
+      }
+    case .close(let waiter):
+      connection.close()
+      if let waiter { connect(for: waiter) }
+    }
+  }
+
+  /// The connection closed while it was idle or leased.
+  func closed(_ connection: HTTP1UpstreamConnection, id: ConnectionID) {
+    perform(pool.closed(id))
+  }
+
+  private func perform(_ action: PoolAction) {
+    if case .connect(let waiter) = action { connect(for: waiter) }
+  }
+
+  private func connect(for waiter: WaiterID) {
+    if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
+      exchange.isQueued = false
+      openConnection(for: exchange)
+    } else {
+      perform(pool.connectFailed())
+    }
+  }
+
+  private func connection(_ id: ConnectionID) -> HTTP1UpstreamConnection {
+    // The pool forgets an id before its connection unregisters, so the handler is there.
+    loop.handler(HandlerToken(raw: id.raw)) as! HTTP1UpstreamConnection
+  }
+
+  // MARK: Time and configuration
+
+  private func armTimer() {
+    if let expiry = pool.nextExpiry, expiry < deadline { setDeadline(expiry) }
+  }
+
+  override func deadlineReached() {
+    performEvents()
+    armTimer()
+  }
+
+  private func performEvents() {
+    while let event = pool.nextEvent(now: loop.now) {
+      switch event {
+      case .close(let id): connection(id).close()
+      case .connect(let waiter): connect(for: waiter)
+      case .fail(let waiter):
+        if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
+          exchange.isQueued = false
+          exchange.upstreamFailed(.queueTimeout)
+        }
+      }
+    }
+  }
+
+  /// Stays in the next snapshot, with these limits.
+  func keep(limits: PoolLimits) {
+    pool.reconfigure(limits: limits)
+    performEvents()
+    armTimer()
+  }
+
+  /// Left the configuration.
+  func retire() {
+    pool.retire()
+    performEvents()
+  }
+}
+
+/// What looking up a target's name told.
+enum NameAddresses: Sendable {
+  /// With port 0.
+  case found([SocketAddress])
+  case failed
+}

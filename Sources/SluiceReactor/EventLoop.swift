@@ -1,0 +1,219 @@
+import CLinux
+import Glibc
+import SluiceWire
+
+/// One thread's epoll loop: sockets, deadlines, mail from other threads and async jobs.
+///
+/// Everything here but `mailbox` and `executor` belongs to the thread that calls `run()`.
+/// Registration is edge-triggered and happens once per descriptor, so steady traffic costs no
+/// epoll_ctl (docs/internals/threads-and-memory.md).
+public final class EventLoop {
+  public let mailbox: Mailbox
+  public let executor: EventLoopExecutor
+  /// When the current turn began; read once per turn.
+  public private(set) var now: MonotonicTime
+  /// One buffer for all reads of this loop; its content is valid until the next read.
+  public let readBuffer: UnsafeMutableRawBufferPointer
+  /// Whoever owns the loop, for calls that come through the mailbox.
+  public var owner: AnyObject?
+  /// Called at the end of every turn; must not post to this loop's own mailbox.
+  public var onTurnEnd: (() -> Void)?
+  /// How long turns took.
+  public private(set) var lag = LoopLag()
+
+  /// Output that one connection has composed and the kernel has not seen; see `StreamConnection.stage`.
+  var staged = ByteBuffer(capacity: 32 * 1_024)
+  var stageOwner: StreamConnection?
+
+  var timers: TimerWheel
+  private let epoll: Int32
+  private var slots: [Slot] = []
+  private var freeSlots: [Int] = []
+  private var events: [epoll_event]
+  private var dueTimers: [UInt64] = []
+  private var mail: [Mailbox.Message] = []
+  private var resumeQueue: [HandlerToken] = []
+  private var resumeTurn: [HandlerToken] = []
+  private var isStopping = false
+
+  private struct Slot {
+    var handler: EventHandler?
+    var generation: UInt32
+  }
+
+  /// `readBufferSize`: bytes one read takes at most.
+  public init(readBufferSize: Int = 128 * 1_024) throws(SystemError) {
+    mailbox = try Mailbox()
+    executor = EventLoopExecutor(mailbox: mailbox)
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    if epoll < 0 { throw SystemError(call: "epoll_create1", code: errno) }
+    now = .now()
+    timers = TimerWheel(now: now)
+    events = Array(repeating: epoll_event(), count: 256)
+    readBuffer = .allocate(byteCount: readBufferSize, alignment: 64)
+    dueTimers.reserveCapacity(256)
+    resumeQueue.reserveCapacity(64)
+    resumeTurn.reserveCapacity(64)
+    try control(EPOLL_CTL_ADD, mailbox.wakeDescriptor, .input, .none)
+  }
+
+  deinit {
+    close(epoll)
+    readBuffer.deallocate()
+  }
+
+  // MARK: Handlers
+
+  /// Gives the handler a token; the loop keeps it alive until `unregister`.
+  public func register(_ handler: EventHandler) {
+    if let index = freeSlots.popLast() {
+      slots[index].handler = handler
+      handler.token = HandlerToken(index: index, generation: slots[index].generation)
+    } else {
+      handler.token = HandlerToken(index: slots.count, generation: 1)
+      slots.append(Slot(handler: handler, generation: 1))
+    }
+  }
+
+  /// Forgets the handler; events, timers and turns that are still on their way to it are dropped.
+  public func unregister(_ handler: EventHandler) {
+    handler.dropTimer()
+    let index = handler.token.index
+    handler.token = .none
+    slots[index].handler = nil
+    slots[index].generation = (slots[index].generation &+ 1) & 0x7FFF_FFFF
+    freeSlots.append(index)
+  }
+
+  /// The handler that `token` names, nil when it is gone.
+  public func handler(_ token: HandlerToken) -> EventHandler? {
+    let index = token.index
+    if index >= slots.count || slots[index].generation != token.generation { return nil }
+    return slots[index].handler
+  }
+
+  /// Handlers registered now.
+  public var handlerCount: Int { slots.count - freeSlots.count }
+
+  // MARK: Descriptors
+
+  /// Watches for every readiness, edge-triggered; the handler remembers what it was told.
+  public func watchEdges(_ descriptor: Int32, _ handler: EventHandler) throws(SystemError) {
+    try control(
+      EPOLL_CTL_ADD, descriptor, [.input, .output, .inputClosed, .edgeTriggered], handler.token)
+  }
+
+  /// Watches for input, level-triggered; `isShared`: several loops watch it and one is woken.
+  public func watchInput(
+    _ descriptor: Int32, _ handler: EventHandler, isShared: Bool = false
+  ) throws(SystemError) {
+    try control(
+      EPOLL_CTL_ADD, descriptor, isShared ? [.input, .exclusive] : .input, handler.token)
+  }
+
+  public func unwatch(_ descriptor: Int32) { epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) }
+
+  private func control(
+    _ operation: Int32, _ descriptor: Int32, _ readiness: Readiness, _ token: HandlerToken
+  ) throws(SystemError) {
+    var event = epoll_event()
+    event.events = readiness.rawValue
+    event.data.u64 = token.raw
+    if epoll_ctl(epoll, operation, descriptor, &event) != 0 {
+      throw SystemError(call: "epoll_ctl", code: errno)
+    }
+  }
+
+  /// Gives `handler` another turn after all others had theirs; for long work cut into pieces.
+  public func resumeLater(_ handler: EventHandler) { resumeQueue.append(handler.token) }
+
+  // MARK: Running
+
+  /// Runs on the calling thread until `stop()`.
+  public func run() {
+    mailbox.adoptCurrentThread()
+    now = .now()
+    while !isStopping { turn() }
+    mailbox.closeQueue()
+    deliverMail()
+  }
+
+  /// Ends `run()` after the current turn.
+  public func stop() { isStopping = true }
+
+  private func turn() {
+    let ready = Int(epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds()))
+    now = .now()
+    let began = now
+    var index = 0
+    while index < ready {
+      let event = events[index]
+      let token = HandlerToken(raw: event.data.u64)
+      if token == .none {
+        mailbox.clearWake()
+      } else if let handler = handler(token) {
+        handler.ready(Readiness(rawValue: event.events))
+      }
+      index &+= 1
+    }
+    fireTimers()
+    giveTurns()
+    // Unconditional: what this very thread posted during the turn did not write the eventfd.
+    deliverMail()
+    onTurnEnd?()
+    stageOwner?.flushStage()
+    if ready > 0 { lag.record(nanoseconds: MonotonicTime.now().nanoseconds(since: began)) }
+  }
+
+  private func waitMilliseconds() -> Int32 {
+    if !resumeQueue.isEmpty || isStopping { return 0 }
+    guard let wakeUp = timers.nextWakeUp() else { return -1 }
+    let nanoseconds = wakeUp.nanoseconds(since: MonotonicTime.now())
+    if nanoseconds <= 0 { return 0 }
+    return Int32(clamping: (nanoseconds &+ 999_999) / 1_000_000)
+  }
+
+  private func fireTimers() {
+    timers.advance(to: now, due: &dueTimers)
+    if dueTimers.isEmpty { return }
+    for payload in dueTimers {
+      handler(HandlerToken(raw: payload))?.timerFired(now: now)
+    }
+    dueTimers.removeAll(keepingCapacity: true)
+  }
+
+  private func giveTurns() {
+    if resumeQueue.isEmpty { return }
+    swap(&resumeQueue, &resumeTurn)
+    for token in resumeTurn { handler(token)?.resumed() }
+    resumeTurn.removeAll(keepingCapacity: true)
+  }
+
+  private func deliverMail() {
+    while true {
+      mailbox.take(&mail)
+      if mail.isEmpty { return }
+      for message in mail {
+        switch message {
+        case .call(let call): call(self)
+        case .job(let job): executor.runNow(job)
+        }
+      }
+      mail.removeAll(keepingCapacity: true)
+    }
+  }
+}
+
+/// How long the turns of a loop took: what a busy neighbour adds to everybody's latency.
+public struct LoopLag: Sendable {
+  public private(set) var turns: UInt64 = 0
+  public private(set) var totalNanoseconds: UInt64 = 0
+  public private(set) var longestNanoseconds: UInt64 = 0
+
+  mutating func record(nanoseconds: Int64) {
+    let nanoseconds = UInt64(max(0, nanoseconds))
+    turns &+= 1
+    totalNanoseconds &+= nanoseconds
+    if nanoseconds > longestNanoseconds { longestNanoseconds = nanoseconds }
+  }
+}

@@ -1,0 +1,33 @@
+import CLinux
+import Glibc
+
+/// A counting semaphore to wake threads with; what they find is kept behind a `Locked`.
+///
+/// Thread-safe. For background threads: an event loop must never wait on one.
+final class Semaphore: @unchecked Sendable {
+  // SAFETY: sem_t is made for concurrent use; the pointer never changes.
+  private let raw: UnsafeMutablePointer<sem_t>
+
+  init() {
+    raw = .allocate(capacity: 1)
+    let status = sem_init(raw, 0, 0)
+    precondition(status == 0)
+  }
+
+  deinit {
+    // Nobody waits: waiting needs a reference.
+    sem_destroy(raw)
+    raw.deallocate()
+  }
+
+  func post() { sem_post(raw) }
+
+  func wait() {
+    while sem_wait(raw) != 0 {}
+  }
+
+  /// Returns at the deadline at the latest; may return early.
+  func wait(until deadline: MonotonicTime) {
+    _ = clinux_semaphore_wait_until(raw, deadline.nanoseconds)
+  }
+}

@@ -1,0 +1,348 @@
+import CLinux
+import Glibc
+public import SluiceWire
+
+/// One non-blocking stream socket on one event loop, with the bytes that wait for the kernel.
+///
+/// The socket is watched edge-triggered, so readiness is remembered here: `isReadable` stays true
+/// until a read came back short. A subclass gets the four `stream…` calls, decides what to read, and
+/// stops reading (`pauseReading`) while the bytes it produced for another connection pile up there.
+/// An idle connection owns no buffer. Everything happens on the loop's thread.
+///
+/// ```
+///          connect()                     writable, no error
+///  new ───────────────▶ connecting ─────────────────────────▶ open ──▶ closed
+///   └── adopt() (accepted) ─────────────────────────────────▶ open
+/// ```
+open class StreamConnection: EventHandler {
+  public private(set) var descriptor: Int32 = -1
+  public private(set) var isConnecting = false
+  /// More bytes, an end or an error can be read.
+  public private(set) var isReadable = false
+  /// The peer's FIN arrived; it may still have to be read.
+  public private(set) var hasPeerFinished = false
+  public private(set) var isReadingPaused = false
+  /// The connection is gone in both directions: the peer sent a reset, or the network failed.
+  public private(set) var isBroken = false
+  private var isWritable = false
+  private var shutsDownWhenDrained = false
+  /// Bytes that the kernel did not take yet.
+  private var outbound = ByteBuffer()
+
+  public enum ReadOutcome: Equatable {
+    case bytes(Int)
+    case wouldBlock
+    /// The peer's FIN: no more bytes.
+    case end
+    case failed(Int32)
+  }
+
+  public var isClosed: Bool { descriptor < 0 }
+  /// Bytes that wait for the peer to read.
+  public final var backlog: Int { outbound.count }
+  /// The backlog above which whoever feeds this connection should stop until `streamDrained`.
+  public static let highWater = 64 * 1_024
+
+  // MARK: What subclasses implement
+
+  /// Bytes, an end or an error can be read and reading is not paused.
+  open func streamReadable() {}
+  /// The turn that `resumeReading` or `loop.resumeLater` promised.
+  open func streamResumed() { if isReadable { streamReadable() } }
+  /// The peer took some of the backlog.
+  open func streamProgressed() {}
+  /// The backlog is gone, after it was there.
+  open func streamDrained() {}
+  /// `connect` succeeded.
+  open func streamConnected() {}
+  /// Connecting failed, or the connection broke while nothing was being read. Not called by `close`.
+  open func streamFailed(_ code: Int32) {}
+
+  // MARK: Life
+
+  /// Takes over an accepted, non-blocking socket and starts watching it.
+  public final func adopt(_ descriptor: Int32) throws(SystemError) {
+    self.descriptor = descriptor
+    loop.register(self)
+    isWritable = true
+    do throws(SystemError) {
+      try loop.watchEdges(descriptor, self)
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  /// Opens a socket and starts connecting; `streamConnected` or `streamFailed` follows.
+  public final func connect(to address: SocketAddress) throws(SystemError) {
+    let family = address.family
+    let socket = Glibc.socket(
+      family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    if socket < 0 { throw SystemError(call: "socket", code: errno) }
+    if family != AF_UNIX { Sockets.setNoDelay(socket) }
+    descriptor = socket
+    isConnecting = true
+    loop.register(self)
+    do throws(SystemError) {
+      try loop.watchEdges(socket, self)
+    } catch {
+      close()
+      throw error
+    }
+    let result = address.withSockaddr { Glibc.connect(socket, $0, $1) }
+    let code = errno
+    if result != 0 && code != EINPROGRESS {
+      close()
+      throw SystemError(call: "connect", code: code)
+    }
+  }
+
+  /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
+  public final func close() {
+    if descriptor < 0 { return }
+    flushStage()
+    loop.unregister(self)
+    Glibc.close(descriptor)
+    descriptor = -1
+    isReadable = false
+    isWritable = false
+    isConnecting = false
+    outbound.release()
+  }
+
+  /// Makes the peer see a reset instead of an orderly end: a message was cut short.
+  public final func abort() {
+    if descriptor < 0 { return }
+    var option = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    close()
+  }
+
+  /// Sends FIN once the backlog is gone; reading goes on.
+  public final func finishWriting() {
+    if descriptor < 0 { return }
+    flushStage()
+    if outbound.isEmpty {
+      shutdown(descriptor, Int32(SHUT_WR))
+    } else {
+      shutsDownWhenDrained = true
+    }
+  }
+
+  // MARK: Reading
+
+  public final func pauseReading() { isReadingPaused = true }
+
+  /// `streamResumed` follows in the loop's next turn.
+  public final func resumeReading() {
+    if !isReadingPaused { return }
+    isReadingPaused = false
+    if !isClosed { loop.resumeLater(self) }
+  }
+
+  /// Reads once into `buffer`. A short read means that the kernel has no more: the next edge tells.
+  public final func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+    while true {
+      let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+      if count > 0 {
+        // With the FIN already seen no further edge will come, so reading must go on to the end.
+        if count < buffer.count && !hasPeerFinished { isReadable = false }
+        return .bytes(count)
+      }
+      if count == 0 {
+        isReadable = false
+        hasPeerFinished = true
+        return .end
+      }
+      let code = errno
+      if code == EINTR { continue }
+      isReadable = false
+      if code == EAGAIN { return .wouldBlock }
+      return .failed(code)
+    }
+  }
+
+  /// Proves that an idle connection is alive: false when the peer has closed it or sent something.
+  /// One system call.
+  public final func isQuiet() -> Bool {
+    var byte: UInt8 = 0
+    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+    return count < 0 && errno == EAGAIN
+  }
+
+  // MARK: Writing
+
+  /// Composes output in the loop's staging buffer: what several calls write during one turn, and a
+  /// head with its body, leave in one system call. Flushed when another connection stages, when this
+  /// one writes more than the stage is for or closes, and at the end of the turn.
+  public final func stage(_ compose: (inout ByteBuffer) -> Void) {
+    if loop.stageOwner !== self {
+      loop.stageOwner?.flushStage()
+      loop.stageOwner = self
+    }
+    compose(&loop.staged)
+    if loop.staged.count > Self.stageLimit { flushStage() }
+  }
+
+  private static let stageLimit = 24 * 1_024
+  /// Smaller pieces are copied behind what is staged, larger ones are sent from where they are.
+  private static let copyLimit = 4 * 1_024
+
+  /// Sends or queues what is staged, if it is this connection's.
+  public final func flushStage() {
+    if loop.stageOwner !== self { return }
+    loop.stageOwner = nil
+    send(loop.staged)
+    loop.staged.clear()
+  }
+
+  /// Sends bytes after what is staged; small pieces are staged, too.
+  public final func write(_ bytes: Span<UInt8>) {
+    if bytes.count <= Self.copyLimit {
+      stage { $0.append(bytes) }
+    } else if loop.stageOwner === self {
+      loop.stageOwner = nil
+      send(loop.staged, bytes)
+      loop.staged.clear()
+    } else {
+      send(bytes)
+    }
+  }
+
+  /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
+  private func send(_ bytes: Span<UInt8>) {
+    if bytes.isEmpty || descriptor < 0 { return }
+    if !outbound.isEmpty || !isWritable {
+      outbound.append(bytes)
+      return
+    }
+    let sent = bytes.withUnsafeBufferPointer { transmit(UnsafeRawBufferPointer($0)) }
+    if sent < bytes.count { outbound.append(bytes.extracting(sent...)) }
+  }
+
+  private func send(_ bytes: borrowing ByteBuffer) { send(bytes.span) }
+
+  /// Like two sends, in one system call.
+  private func send(_ first: borrowing ByteBuffer, _ second: Span<UInt8>) {
+    if second.isEmpty { return send(first.span) }
+    if !outbound.isEmpty || !isWritable || descriptor < 0 {
+      send(first.span)
+      return send(second)
+    }
+    let firstCount = first.count
+    let sent = first.withUnsafeBytes { head in
+      second.withUnsafeBufferPointer { transmit(head, UnsafeRawBufferPointer($0)) }
+    }
+    if sent < firstCount {
+      outbound.append(first.span.extracting(sent...))
+      outbound.append(second)
+    } else if sent < firstCount &+ second.count {
+      outbound.append(second.extracting((sent &- firstCount)...))
+    }
+  }
+
+  /// Returns how many bytes the kernel took.
+  private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
+    while true {
+      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      if count >= 0 {
+        if count < bytes.count { isWritable = false }
+        return count
+      }
+      if errno == EINTR { continue }
+      return couldNotSend()
+    }
+  }
+
+  private func transmit(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
+    let total = first.count &+ second.count
+    return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
+      // SAFETY: sendmsg only reads; the casts drop const because iovec has none.
+      parts[0] = iovec(
+        iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+      parts[1] = iovec(
+        iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+      var message = msghdr()
+      message.msg_iov = parts.baseAddress
+      message.msg_iovlen = 2
+      while true {
+        let count = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+        if count >= 0 {
+          if count < total { isWritable = false }
+          return count
+        }
+        if errno == EINTR { continue }
+        return couldNotSend()
+      }
+    }
+  }
+
+  /// The kernel took nothing. On a broken connection the bytes are kept like those that must wait;
+  /// the failure itself arrives as an event, in order with what the peer may have sent before.
+  private func couldNotSend() -> Int {
+    isWritable = false
+    return 0
+  }
+
+  private func flush() {
+    if outbound.isEmpty || !isWritable { return }
+    let sent = outbound.withUnsafeBytes { transmit($0) }
+    outbound.consume(sent)
+    if sent > 0 { streamProgressed() }
+    if isClosed || !outbound.isEmpty { return }
+    outbound.release()
+    if shutsDownWhenDrained {
+      shutsDownWhenDrained = false
+      shutdown(descriptor, Int32(SHUT_WR))
+    }
+    streamDrained()
+  }
+
+  // MARK: Events
+
+  public final override func ready(_ readiness: Readiness) {
+    if isConnecting { return connectReady(readiness) }
+    if !readiness.isDisjoint(with: [.failure, .hangUp]) { isBroken = true }
+    if readiness.contains(.output) || isBroken {
+      isWritable = true
+      flush()
+      if isClosed { return }
+    }
+    if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed]) {
+      isReadable = true
+      if isBroken || readiness.contains(.inputClosed) { hasPeerFinished = true }
+      if !isReadingPaused {
+        streamReadable()
+      } else if isBroken {
+        streamFailed(pendingError())
+      }
+    }
+  }
+
+  private func connectReady(_ readiness: Readiness) {
+    if readiness.isDisjoint(with: [.output, .failure, .hangUp]) { return }
+    let code = pendingError()
+    if code != 0 || readiness.contains(.failure) {
+      return streamFailed(code == 0 ? ECONNREFUSED : code)
+    }
+    isConnecting = false
+    isWritable = true
+    if !readiness.isDisjoint(with: [.input, .inputClosed]) { isReadable = true }
+    streamConnected()
+    if isClosed { return }
+    flush()
+    if !isClosed && isReadable && !isReadingPaused { streamReadable() }
+  }
+
+  /// SO_ERROR, which reading clears.
+  private func pendingError() -> Int32 {
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+    return code
+  }
+
+  public final override func resumed() {
+    if !isClosed && !isReadingPaused { streamResumed() }
+  }
+}

@@ -1,0 +1,23 @@
+/// Where something lies in a head's bytes. Sixteen bits suffice: no head exceeds 65,535 bytes.
+public struct ByteRange: Equatable, Sendable {
+  public var start: UInt16
+  public var count: UInt16
+
+  public init(start: UInt16, count: UInt16) {
+    self.start = start
+    self.count = count
+  }
+
+  /// `lower` and `upper` must lie within a head.
+  @inline(__always)
+  init(_ lower: Int, _ upper: Int) {
+    start = UInt16(truncatingIfNeeded: lower)
+    count = UInt16(truncatingIfNeeded: upper &- lower)
+  }
+
+  public static var empty: ByteRange { ByteRange(start: 0, count: 0) }
+
+  public var isEmpty: Bool { count == 0 }
+
+  public var range: Range<Int> { Int(start)..<Int(start) + Int(count) }
+}

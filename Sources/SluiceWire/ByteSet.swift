@@ -1,0 +1,96 @@
+/// A set of ASCII bytes as two words of bits, so that a test needs no table in memory.
+struct ByteSet: Sendable {
+  let low: UInt64
+  let high: UInt64
+
+  @inline(__always)
+  func contains(_ byte: UInt8) -> Bool {
+    let word = byte & 0x40 == 0 ? low : high
+    return byte < 0x80 && (word &>> UInt64(byte & 0x3F)) & 1 == 1
+  }
+}
+
+// Computed, not stored: a constant folds into the code and costs no one-time initialisation.
+extension ByteSet {
+  /// RFC 9110 5.6.2 tchar.
+  static var token: ByteSet { ByteSet(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE) }
+  /// RFC 3986 unreserved.
+  static var unreserved: ByteSet {
+    ByteSet(low: 0x03FF_6000_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
+  }
+  /// RFC 3986 pchar and "/", without "%".
+  static var path: ByteSet { ByteSet(low: 0x2FFF_FFD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFF) }
+  /// What a request target may hold: visible ASCII without `"`, `#`, `<` and `>`.
+  static var target: ByteSet { ByteSet(low: 0xAFFF_FFF2_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF) }
+  static var hexDigit: ByteSet { ByteSet(low: 0x03FF_0000_0000_0000, high: 0x0000_007E_0000_007E) }
+}
+
+/// Eight bytes at a time: each function returns a word whose lowest set bit lies in the first byte
+/// that matches; bits above it may be false, so only the first match counts.
+enum Word {
+  static var ones: UInt64 { 0x0101_0101_0101_0101 }
+  static var tops: UInt64 { 0x8080_8080_8080_8080 }
+
+  /// Bytes below `bound`, which must be at most 128.
+  @inline(__always)
+  static func below(_ word: UInt64, _ bound: UInt8) -> UInt64 {
+    (word &- (ones &* UInt64(bound))) & ~word & tops
+  }
+
+  @inline(__always)
+  static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
+    below(word ^ (ones &* UInt64(byte)), 1)
+  }
+
+  /// The index in the word of the first match.
+  @inline(__always)
+  static func firstIndex(_ matches: UInt64) -> Int { matches.trailingZeroBitCount &>> 3 }
+}
+
+extension Span<UInt8> {
+  /// The eight bytes at `offset`, the first one lowest. Traps when they are not all there.
+  @inline(__always)
+  func word(at offset: Int) -> UInt64 {
+    // SAFETY: any bits make a UInt64; the load itself checks its bounds.
+    UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// Whether the bytes equal `text`, a lower-case text, ignoring ASCII case.
+  func equalsIgnoringCase(_ text: StaticString) -> Bool {
+    if count != text.utf8CodeUnitCount { return false }
+    for index in 0..<count {
+      // SAFETY: index is below the text's length.
+      if self[index].asciiLowercased != text.utf8Start[index] { return false }
+    }
+    return true
+  }
+
+  func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
+    if count != other.count { return false }
+    for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased {
+      return false
+    }
+    return true
+  }
+}
+
+extension UInt8 {
+  @inline(__always)
+  var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+
+  @inline(__always)
+  var isDigit: Bool { self &- 0x30 < 10 }
+
+  /// The value of a hexadecimal digit, or nil.
+  @inline(__always)
+  var hexValue: UInt8? {
+    if isDigit { return self &- 0x30 }
+    let letter = (self | 0x20) &- 0x61
+    return letter < 6 ? letter &+ 10 : nil
+  }
+
+  static var tab: UInt8 { 0x09 }
+  static var lineFeed: UInt8 { 0x0A }
+  static var carriageReturn: UInt8 { 0x0D }
+  static var space: UInt8 { 0x20 }
+}
