@@ -13,7 +13,7 @@ final class UpstreamTarget: EventHandler {
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
-  private(set) var pool: TargetPoolStateMachine
+  let pool: TargetPoolStateMachine
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
   private var nextAddress = 0
