@@ -68,7 +68,7 @@ final class Exchange: EventHandler {
     isTrusted = listener.trusts(peer)
     isRequestComplete = request.framing.isEmpty
     worker.counters.requests &+= 1
-    if case .routes = listener.destination {
+    if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { forward() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
@@ -217,6 +217,9 @@ final class Exchange: EventHandler {
     if rest.isEmpty || rest[0] != 0x2F { output.append(0x2F) }
     output.append(rest)
   }
+
+  /// Where this exchange is counted.
+  var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
 
   var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
   var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
