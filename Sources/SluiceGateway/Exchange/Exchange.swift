@@ -50,6 +50,8 @@ final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
+  /// How often this object was recycled; its token stays the same.
+  private var use: UInt64 = 0
 
   init(worker: Worker) {
     self.worker = worker
@@ -152,18 +154,19 @@ final class Exchange: EventHandler {
     state = .waiting
     let request = localRequest(self.request)
     let token = self.token
+    let use = self.use
     let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; the token tells whether the exchange is still there.
+    // Swift's task resumes on this worker; token and use tell whether the request is still there.
     Task(executorPreference: loop.executor) {
       let answer = await responder.answer(request)
       mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer)
+        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
       }
     }
   }
 
-  private func answerIfWaiting(_ answer: LocalAnswer) {
-    if state == .waiting { self.answer(answer) }
+  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
+    if self.use == use && state == .waiting { self.answer(answer) }
   }
 
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
@@ -280,6 +283,7 @@ final class Exchange: EventHandler {
   /// Ready for the next request; called by the worker when it recycles the exchange.
   func reset() {
     clearDeadline()
+    use &+= 1
     state = .unused
     request.reset()
     if hasOwnPath {
