@@ -154,3 +154,12 @@ func eventually(
   }
   throw ScenarioError.timedOut(what)
 }
+
+/// The same for a test that does not await.
+func waitUntil(_ what: String = "condition", _ condition: () throws -> Bool) throws {
+  for _ in 0..<Int(RawSocket.patience) {
+    if try condition() { return }
+    usleep(1_000)
+  }
+  throw ScenarioError.timedOut(what)
+}
