@@ -141,6 +141,16 @@ public final class EventLoop {
     while !isStopping { turn() }
     mailbox.closeQueue()
     deliverMail()
+    discardHandlers()
+  }
+
+  /// Handlers refer to the loop and the loop to them; and peers wait for the end of connections.
+  private func discardHandlers() {
+    for slot in slots { slot.handler?.loopEnded() }
+    slots = []
+    freeSlots = []
+    owner = nil
+    onTurnEnd = nil
   }
 
   /// Ends `run()` after the current turn.
