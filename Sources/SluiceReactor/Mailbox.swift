@@ -17,7 +17,7 @@ public final class Mailbox: Sendable {
     var isClosed = false
   }
 
-  private let queue = Mutex(Queue())
+  private let queue = Locked(Queue())
   let wakeDescriptor: Int32
   /// The loop's thread, 0 before it runs.
   private let owner = Atomic<UInt>(0)

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Turns names into addresses without ever blocking the caller.
 ///
@@ -21,7 +20,7 @@ public final class NameResolver: Sendable {
     var timeoutNanoseconds: Int64
   }
 
-  private let settings: Mutex<Settings>
+  private let settings: Locked<Settings>
   private let core: NameResolverCore
 
   /// `hosts` maps names to IP literals; see `update`.
@@ -29,7 +28,7 @@ public final class NameResolver: Sendable {
     hosts: [String: [String]] = [:], timeoutNanoseconds: Int64, threads: Int = 4,
     lookUp: @escaping LookUp = NameResolver.systemLookUp
   ) {
-    settings = Mutex(
+    settings = Locked(
       Settings(hosts: Self.table(hosts), timeoutNanoseconds: timeoutNanoseconds))
     core = NameResolverCore(maximumThreads: threads, lookUp: lookUp)
   }

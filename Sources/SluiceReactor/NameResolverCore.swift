@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The threads of a `NameResolver`. They hold this and not the resolver, so that the resolver can
 /// go while getaddrinfo hangs.
@@ -12,7 +11,7 @@ final class NameResolverCore: Sendable {
     var isStopped = false
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let maximumThreads: Int
   private let lookUp: NameResolver.LookUp
   /// Posted once per queued name, and once per thread to stop.

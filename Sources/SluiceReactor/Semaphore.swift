@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A counting semaphore to wake threads with; what they find is kept behind a `Mutex`.
+/// A counting semaphore to wake threads with; what they find is kept behind a `Locked`.
 ///
 /// Thread-safe. For background threads: an event loop must never wait on one.
 final class Semaphore: @unchecked Sendable {

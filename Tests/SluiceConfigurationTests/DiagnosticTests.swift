@@ -25,12 +25,14 @@ import Testing
       result.diagnostics.map(\.description).joined(separator: "\n") == """
         conf/sluice.yaml:4:5: error: unknown key 'adress' in listeners.web
           hint: did you mean 'address'?
-        conf/sluice.yaml:5:14: error: listeners.web.address: '127.0.0.1:80800' is not a listener address: \
+        conf/sluice.yaml:5:14: error: listeners.web.address: '127.0.0.1:80800' is not a \
+        listener address: \
         it needs a port from 0 to 65535 at its end
           hint: write it like 0.0.0.0:8080
         conf/sluice.yaml:9:25: error: services.time.timeouts.connect: '5' is not a length of time
           hint: units are ms, s, m and h, as in 250ms, 7s or 1m30s
-        conf/sluice.yaml:12:19: error: routes.time.match.path: 'time' is not a path: it must start with /
+        conf/sluice.yaml:12:19: error: routes.time.match.path: 'time' is not a path: it must \
+        start with /
         conf/sluice.yaml:13:14: error: routes.time.service: no service is named 'tyme'
           hint: did you mean 'time'?
         """)
@@ -80,7 +82,8 @@ import Testing
   }
 
   @Test func duplicateKeysDoNotHideTheRest() {
-    let text = file(rest: "workers: 3\nworkers: 4\nadmin: {address: unix:/a, address: unix:/b}\nx: 1")
+    let text = file(
+      rest: "workers: 3\nworkers: 4\nadmin: {address: unix:/a, address: unix:/b}\nx: 1")
     #expect(
       diagnostics(text).map { $0.prefix { $0 != "\n" } } == [
         "6:1: error: duplicate key 'workers'; it is already on line 5",
@@ -104,16 +107,25 @@ import Testing
       ])
   }
 
-
   @Test func cleanFileHasNone() {
     #expect(diagnostics(file()) == [])
     #expect(read(file()).configuration?.routes["a"]?.match.path == "/a")
   }
 
+  @Test func byteOrderMarksAndCarriageReturnsAreNothingToSpeakOf() {
+    #expect(diagnostics("\u{FEFF}" + file()) == [])
+    #expect(diagnostics(file().replacing("\n", with: "\r\n")) == [])
+    #expect(
+      diagnostics(file(rest: "workers: 0").replacing("\n", with: "\r\n")).map { $0.prefix(5) }
+        == ["5:10:"])
+  }
+
   @Test func warningsDoNotRefuseTheFile() {
     let result = read(
       file(
-        route: "kind: websocket, match: {methods: [POST]}, timeouts: {response: 1s, idle: 1s, total: 1s}, "
+        route:
+          "kind: websocket, match: {methods: [POST]}, timeouts: {response: 1s, idle: 1s, total: "
+            + "1s}, "
           + "maxBodySize: 1"))
     #expect(result.configuration != nil)
     #expect(

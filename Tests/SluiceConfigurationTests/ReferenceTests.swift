@@ -18,6 +18,7 @@ import Testing
     if ProcessInfo.processInfo.environment["SLUICE_WRITE_DOCS"] != nil {
       try ConfigurationSchema.referenceMarkdown().write(to: page, atomically: true, encoding: .utf8)
     }
-    #expect(try text(of: "docs/reference/configuration.md") == ConfigurationSchema.referenceMarkdown())
+    #expect(
+      try text(of: "docs/reference/configuration.md") == ConfigurationSchema.referenceMarkdown())
   }
 }

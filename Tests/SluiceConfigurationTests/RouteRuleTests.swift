@@ -3,32 +3,34 @@ import Testing
 @testable import SluiceConfiguration
 
 @Suite struct RouteRuleTests {
-  @Test(arguments: [
-    ("a", "it must start with /"),
-    ("/a//b", "it has an empty segment\n  hint: requests come with single slashes"),
-    ("/a/../b", "it has a dot segment\n  hint: requests come with dot segments resolved"),
-    ("/a/.", "it has a dot segment\n  hint: requests come with dot segments resolved"),
-    ("/a/%2f", "percent-encoding stands in upper case, as in %2F"),
-    (
-      "/%61", "it encodes a character that needs no encoding\n  hint: requests come with it decoded"
-    ),
-    ("/a%2", "'%' must be followed by two hexadecimal digits"),
-    ("/%zz", "'%' must be followed by two hexadecimal digits"),
-    ("/%00", "it has an encoded NUL"),
-    ("/a?b", "it must be a path only, without query and fragment"),
-    ("/ä", "it has a character that stands percent-encoded in a path"),
-    ("/a/{x}/{x}", "it has two segments with the same name"),
-    (
-      "/a/x{x}",
-      "braces enclose a whole segment: a name of letters, digits and _\n"
-        + "  hint: write it like /orders/{id}/items"
-    ),
-    (
-      "/{}",
-      "braces enclose a whole segment: a name of letters, digits and _\n"
-        + "  hint: write it like /orders/{id}/items"
-    ),
-  ], ["path", "prefix"])
+  @Test(
+    arguments: [
+      ("a", "it must start with /"),
+      ("/a//b", "it has an empty segment\n  hint: requests come with single slashes"),
+      ("/a/../b", "it has a dot segment\n  hint: requests come with dot segments resolved"),
+      ("/a/.", "it has a dot segment\n  hint: requests come with dot segments resolved"),
+      ("/a/%2f", "percent-encoding stands in upper case, as in %2F"),
+      (
+        "/%61",
+        "it encodes a character that needs no encoding\n  hint: requests come with it decoded"
+      ),
+      ("/a%2", "'%' must be followed by two hexadecimal digits"),
+      ("/%zz", "'%' must be followed by two hexadecimal digits"),
+      ("/%00", "it has an encoded NUL"),
+      ("/a?b", "it must be a path only, without query and fragment"),
+      ("/ä", "it has a character that stands percent-encoded in a path"),
+      ("/a/{x}/{x}", "it has two segments with the same name"),
+      (
+        "/a/x{x}",
+        "braces enclose a whole segment: a name of letters, digits and _\n"
+          + "  hint: write it like /orders/{id}/items"
+      ),
+      (
+        "/{}",
+        "braces enclose a whole segment: a name of letters, digits and _\n"
+          + "  hint: write it like /orders/{id}/items"
+      ),
+    ], ["path", "prefix"])
   func paths(path: (text: String, message: String), key: String) {
     let column = key == "path" ? 42 : 44
     #expect(
@@ -50,19 +52,24 @@ import Testing
         hint: a route has one of path, prefix and regex
       """
     ),
-    ("match: {regex: ''}", "4:43: error: routes.a.match.regex: '' is not a regular expression: it is empty"),
+    (
+      "match: {regex: ''}",
+      "4:43: error: routes.a.match.regex: '' is not a regular expression: it is empty"
+    ),
     (
       "match: {regex: (}",
       "4:43: error: routes.a.match.regex: '(' is not a regular expression: missing )"
     ),
     (
       "match: {hosts: ['a.*']}",
-      "4:44: error: routes.a.match.hosts[0]: 'a.*' is not a host name or *.name: a wildcard stands for "
+      "4:44: error: routes.a.match.hosts[0]: 'a.*' is not a host name or *.name: a wildcard "
+        + "stands for "
         + "whole labels at the front, as in *.example.com"
     ),
     (
       "match: {hosts: [a, '*']}",
-      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name or *.name: a wildcard stands for "
+      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name or *.name: a wildcard "
+        + "stands for "
         + "whole labels at the front, as in *.example.com"
     ),
     (
@@ -96,7 +103,8 @@ import Testing
     ),
     (
       "match: {headers: {c: \"\\n\"}}",
-      "4:49: error: routes.a.match.headers.c: '\\u{a}' is not a header field value: it has a control "
+      "4:49: error: routes.a.match.headers.c: '\\u{a}' is not a header field value: it has a "
+        + "control "
         + "character"
     ),
     ("match: {query: {'': x}}", "4:44: error: routes.a.match.query: '' is not a parameter name"),
@@ -124,7 +132,8 @@ import Testing
     ),
     (
       "match: {path: /a}, path: {replacePrefix: '/{x}'}",
-      "4:69: error: routes.a.path.replacePrefix: '/{x}' is not a path: it must not have {name} segments"
+      "4:69: error: routes.a.path.replacePrefix: '/{x}' is not a path: it must not have {name} "
+        + "segments"
     ),
     (
       "kind: http, connection: {}",
@@ -179,7 +188,8 @@ import Testing
     ("match: {headers: {a: b}}", "match: {headers: {a: B}}"),
   ])
   func differentMatch(first: String, second: String) {
-    let text = file(route: first).replacing("routes: {", with: "routes: {b: {service: api, \(second)}, ")
+    let text = file(route: first).replacing(
+      "routes: {", with: "routes: {b: {service: api, \(second)}, ")
     #expect(diagnostics(text) == [])
   }
 }

@@ -9,11 +9,18 @@ import Testing
     (file().replacing("version: 1", with: "version: 2"), "1:10: error: version must be 1, not '2'"),
     (
       file(rest: "workers: 0"),
-      "5:10: error: workers: '0' is not auto or a number of threads: write auto or a number from 1 to 1024"
+      "5:10: error: workers: '0' is not auto or a number of threads: write auto or a number "
+        + "from 1 to 1024"
     ),
-    (file(rest: "workers: [1]"), "5:10: error: workers must be auto or a number of threads, not a list"),
+    (
+      file(rest: "workers: [1]"),
+      "5:10: error: workers must be auto or a number of threads, not a list"
+    ),
     (file(rest: "accessLog: [json]"), "5:12: error: accessLog must be a map, not a list"),
-    (file(rest: "accessLog: {format: }"), "5:21: error: accessLog.format needs a value: one of json, off"),
+    (
+      file(rest: "accessLog: {format: }"),
+      "5:21: error: accessLog.format needs a value: one of json, off"
+    ),
     (
       file(listener: "forwarded: {xForwarded: yes}"),
       "2:70: error: listeners.web.forwarded.xForwarded must be true or false, not 'yes'"
@@ -48,7 +55,8 @@ import Testing
     (
       file(service: "balance: round-robbin"),
       """
-      3:61: error: services.api.balance: 'round-robbin' is not one of round-robin, least-connections, \
+      3:61: error: services.api.balance: 'round-robbin' is not one of round-robin, \
+      least-connections, \
       random-two-choices, consistent-hash
         hint: did you mean 'round-robin'?
       """
@@ -89,7 +97,8 @@ import Testing
     (
       "localhost:8080",
       """
-      'localhost:8080' is not a listener address: a listener is bound to an IP address, not to a name
+      'localhost:8080' is not a listener address: a listener is bound to an IP address, not to \
+      a name
         hint: 0.0.0.0 and [::] stand for every interface, 127.0.0.1 for this machine only
       """
     ),
@@ -143,7 +152,8 @@ import Testing
     (
       file(rest: "admin: {address: 0.0.0.0:1}"),
       """
-      5:18: error: admin.address: '0.0.0.0:1' is not a local address: other machines could reach it, \
+      5:18: error: admin.address: '0.0.0.0:1' is not a local address: other machines could \
+      reach it, \
       and it asks for no credentials yet
         hint: use 127.0.0.1, [::1] or a Unix-domain socket
       """
@@ -154,7 +164,8 @@ import Testing
     ),
     (
       file(listener: "trustedProxies: [10.0.0.0/8, 10.0.0.1/8]"),
-      "2:75: error: listeners.web.trustedProxies[1]: '10.0.0.1/8' is not an address range: bits behind "
+      "2:75: error: listeners.web.trustedProxies[1]: '10.0.0.1/8' is not an address range: bits "
+        + "behind "
         + "the prefix are set"
     ),
     (
@@ -223,7 +234,9 @@ import Testing
   func targetURL(url: String, message: String) {
     let text = file().replacing("http://api.internal", with: url)
     #expect(
-      diagnostics(text) == ["3:28: error: services.api.targets[0]: '\(url)' is not a target: \(message)"])
+      diagnostics(text) == [
+        "3:28: error: services.api.targets[0]: '\(url)' is not a target: \(message)"
+      ])
   }
 
   @Test(arguments: [
@@ -280,7 +293,8 @@ import Testing
     ),
     (
       file(service: "balance: consistent-hash, hash: cookie:a b"),
-      "3:84: error: services.api.hash: 'cookie:a b' is not a hash key: the name behind the colon is not "
+      "3:84: error: services.api.hash: 'cookie:a b' is not a hash key: the name behind the "
+        + "colon is not "
         + "a token"
     ),
     (
@@ -296,7 +310,8 @@ import Testing
     ),
     (
       file().replacing("{api:", with: "{api: {targets: ['http://b']}, -api:"),
-      "3:42: error: services: '-api' is not a name: a name has 1 to 64 letters, digits, '.', '_' and "
+      "3:42: error: services: '-api' is not a name: a name has 1 to 64 letters, digits, '.', "
+        + "'_' and "
         + "'-', the first a letter or digit"
     ),
   ])

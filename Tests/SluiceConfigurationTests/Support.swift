@@ -28,7 +28,8 @@ func diagnostics(
 
 /// A whole file around a few lines: a listener, a service and a route, each extended or replaced.
 func file(
-  listener: String = "", service: String = "", route: String = "match: {path: /a}", rest: String = ""
+  listener: String = "", service: String = "", route: String = "match: {path: /a}",
+  rest: String = ""
 ) -> String {
   """
   version: 1

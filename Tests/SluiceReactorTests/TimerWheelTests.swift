@@ -38,6 +38,15 @@ private func time(_ nanoseconds: Int64) -> MonotonicTime { MonotonicTime(nanosec
     #expect(due(&wheel, 3 * tick) == [4], "a clock that goes back must not hold up a due timer")
   }
 
+  @Test func aClockThatGoesBackMeansTimeStandsStill() {
+    var wheel = TimerWheel(now: time(100 * tick))
+    _ = wheel.schedule(at: time(110 * tick), payload: 1)
+    #expect(due(&wheel, 3 * tick) == [])
+    #expect(wheel.nextWakeUp() == time(110 * tick))
+    #expect(due(&wheel, 109 * tick) == [])
+    #expect(due(&wheel, 110 * tick) == [1])
+  }
+
   @Test func staleTokensDoNothing() {
     var wheel = TimerWheel(now: time(0))
     var fired = wheel.schedule(at: time(tick), payload: 1)

@@ -1,7 +1,7 @@
 /// What one configuration file says: the model that every part of the gateway reads.
 ///
-/// Property defaults are the documented defaults; the `schema` beside each type holds the documentation
-/// and the bounds. Entities are maps by name. Values here are valid on their own;
+/// Property defaults are the documented defaults; the `schema` beside each type holds the
+/// documentation and the bounds. Entities are maps by name. Values here are valid on their own;
 /// references between entities are checked by `ConfigurationValidator`.
 public struct Configuration: Codable, Equatable, Sendable {
   public var version = 1
@@ -74,8 +74,8 @@ extension Configuration {
         "listeners", .entities(Listener.schema, atLeast: 1), "The addresses to accept on, by name.",
         isRequired: true),
       Field("services", .entities(Service.schema), "Groups of targets, by name."),
-      Field("routes", .entities(Route.schema), "What goes where, by name."),
       Field("policies", .object(Policies.schema), "Policies for every route."),
+      Field("routes", .entities(Route.schema), "What goes where, by name."),
       Field("accessLog", .object(AccessLog.schema), "The log of exchanges."),
       Field("admin", .object(Admin.schema), "The admin listener; none unless given."),
       Field("shutdown", .object(Shutdown.schema), "How the gateway stops."),

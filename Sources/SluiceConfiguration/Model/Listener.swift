@@ -61,13 +61,15 @@ extension Configuration.Listener {
     "Listener", of: Self(), "A bound address and what it accepts.",
     [
       Field(
-        "address", .text(.listenAddress), "Where it listens: an address and port, or a socket's path.",
+        "address", .text(.listenAddress),
+        "Where it listens: an address and port, or a socket's path.",
         isRequired: true),
       Field(
         "trustedProxies", .list(of: .text(.addressRange)),
         "Peers whose `X-Forwarded-*`, `Forwarded` and request-id fields are believed."),
       Field(
-        "forwarded", .object(Configuration.Forwarded.schema), "Which forwarding fields targets get."),
+        "forwarded", .object(Configuration.Forwarded.schema), "Which forwarding fields targets get."
+      ),
       Field(
         "encodedSlashes", .choice(Configuration.EncodedSlashes.self),
         "What `%2F` in a path does: answer 400, stay as it is, or become a `/`."),

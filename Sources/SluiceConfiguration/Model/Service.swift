@@ -86,7 +86,8 @@ extension Configuration {
   public struct Retries: Codable, Equatable, Sendable {
     /// Further targets tried when connecting fails.
     public var connect = 2
-    /// Further attempts for an idempotent request whose target failed before its response began; 0 is off.
+    /// Further attempts for an idempotent request whose target failed before its response began; 0
+    /// is off.
     public var idempotent = 0
     /// Share of requests, in percent, that may be idempotent retries.
     public var budgetPercent = 20
@@ -106,11 +107,13 @@ extension Configuration.Service {
         "Where requests go: URLs, or objects with a weight.", isRequired: true),
       Field("balance", .choice(Configuration.Balance.self), "How a target is picked."),
       Field(
-        "hash", .text(.hashKey), "What `consistent-hash` hashes; required for it, refused otherwise."),
+        "hash", .text(.hashKey),
+        "What `consistent-hash` hashes; required for it, refused otherwise."),
       Field(
         "host", .text(.hostField),
         "The `Host` field that targets get: the client's, the target's or this one."),
-      Field("timeouts", .object(Configuration.ServiceTimeouts.schema), "How long targets may take."),
+      Field(
+        "timeouts", .object(Configuration.ServiceTimeouts.schema), "How long targets may take."),
       Field(
         "connections", .object(Configuration.Connections.schema), "The pool of connections."),
       Field(
@@ -168,7 +171,7 @@ extension Configuration.Health {
       Field(
         "failures", .integer(0...1_000), "Failures in a row that eject a target; 0 never ejects."),
       Field(
-        "pause", .duration, "How long a target is left alone; doubles with each ejection in a row."),
+        "pause", .duration, "How long a target is left alone; doubles with each ejection."),
       Field("maxPause", .duration, "The longest such pause."),
     ])
 }
@@ -180,7 +183,8 @@ extension Configuration.Retries {
       Field("connect", .integer(0...10), "Further targets tried when connecting fails."),
       Field(
         "idempotent", .integer(0...10),
-        "Further attempts for an idempotent request that failed before its response began; 0 is off."),
+        "Further attempts for an idempotent request that failed before its response; 0 is off."
+      ),
       Field(
         "budgetPercent", .integer(0...100),
         "The share of requests, in percent, that may be such attempts."),

@@ -13,8 +13,8 @@ public struct ReadResult: Sendable {
 
 /// Text to configuration: parse, expand references, validate, decode.
 ///
-/// Pure: files and the environment are parameters. Never stops at the first mistake, unless the text is
-/// no YAML at all.
+/// Pure: files and the environment are parameters. Never stops at the first mistake, unless the
+/// text is no YAML at all.
 public struct ConfigurationReader {
   /// - Parameters:
   ///   - text: YAML or JSON.
@@ -54,7 +54,8 @@ public struct ConfigurationReader {
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())
     } catch {
-      // The tables and the types disagree, which is a bug; the error is not shown, it may hold a secret.
+      // The tables and the types disagree, which is a bug; the error is not shown, it may hold a
+      // secret.
       diagnostics.error("internal error: the validated file could not be decoded", at: .start)
       return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
     }

@@ -3,8 +3,8 @@ struct DiagnosticCollector {
   let file: String
   private var diagnostics: [Diagnostic] = []
   private(set) var errorCount = 0
-  /// Where the values start that hold an error, themselves or further in. Later rules leave them alone,
-  /// so that one mistake makes one diagnostic.
+  /// Where the values start that hold an error, themselves or further in. Later rules leave them
+  /// alone, so that one mistake makes one diagnostic.
   private var unsound: Set<Position> = []
 
   /// More than anybody reads; keeps a hostile file from filling the memory.

@@ -1,6 +1,7 @@
 /// Builds the tree of a YAML or JSON text, within bounds.
 ///
-/// Text that is no YAML ends it; duplicate keys, unknown tags and the like are reported and passed over.
+/// Text that is no YAML ends it; duplicate keys, unknown tags and the like are reported and passed
+/// over.
 struct SourceTree {
   static let maximumBytes = 8 << 20
   static let maximumDepth = 64

@@ -1,5 +1,6 @@
-// The events of libyaml, which Yams carries. `Yams.compose` is not used because it stops at the first
-// duplicate key and sets no bounds to what aliases expand to. All that is unsafe is in this file.
+// The events of libyaml, which Yams carries. `Yams.compose` is not used because it stops at the
+// first duplicate key and sets no bounds to what aliases expand to. All that is unsafe is in this
+// file.
 
 internal import CYaml
 internal import Yams
@@ -54,7 +55,6 @@ final class YAMLEvents {
   private init(_ bytes: [UInt8]) {
     self.bytes = bytes
     yaml_parser_initialize(parser)
-    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
   }
 
   deinit {
@@ -121,9 +121,10 @@ final class YAMLEvents {
 
   private func position(ofByte offset: Int) -> Position {
     let before = bytes.prefix(offset)
-    let lastLine = before.split(
-      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
-    ).last ?? []
+    let lastLine =
+      before.split(
+        separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
+      ).last ?? []
     return Position(
       line: before.count { $0 == UInt8(ascii: "\n") } + 1,
       column: String(decoding: lastLine, as: UTF8.self).unicodeScalars.count + 1)

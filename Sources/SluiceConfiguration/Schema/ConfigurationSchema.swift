@@ -1,7 +1,8 @@
-/// The description of the configuration for editors and for readers, made from the tables of fields.
+/// The description of the configuration for editors and for readers, made from the tables of
+/// fields.
 public enum ConfigurationSchema {
-  /// A JSON Schema (draft 2020-12). It knows shapes and bounds; what the rules between values say, only
-  /// `ConfigurationReader` knows.
+  /// A JSON Schema (draft 2020-12). It knows shapes and bounds; what the rules between values say,
+  /// only `ConfigurationReader` knows.
   public static func jsonSchema() -> String {
     JSONSchemaWriter().document(Configuration.schema).text(isPretty: true) + "\n"
   }

@@ -7,7 +7,9 @@ struct JSONSchemaWriter {
       ("title", "Sluice configuration"),
     ]
     members += object(root)
-    let definitions = tables.dropFirst().map { ($0.schema.name, JSONValue.object(object($0.schema))) }
+    let definitions = tables.dropFirst().map {
+      ($0.schema.name, JSONValue.object(object($0.schema)))
+    }
     members.append(("$defs", .object(Self.scalarDefinitions + definitions)))
     return .object(members)
   }

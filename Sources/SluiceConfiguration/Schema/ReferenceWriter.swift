@@ -16,13 +16,14 @@ struct ReferenceWriter {
     One file, YAML or JSON. `sluice check FILE` prints everything that is wrong with it;
     `sluice check --schema` prints a JSON Schema for editors.
 
-    - **Names.** Listeners, services and routes are maps by name: 1 to 64 letters, digits, `.`, `_` and
-      `-`, the first a letter or digit.
-    - **Lengths of time** have units: `250ms`, `7s`, `1m30s`, `24h`. Except where the tables say
-      otherwise they are more than zero and at most 366 days.
+    - **Names.** Listeners, services and routes are maps by name: 1 to 64 letters, digits, `.`, `_`
+      and `-`, the first a letter or digit.
+    - **Lengths of time** have units: `250ms`, `7s`, `1m30s`, `24h`. They are more than zero and at
+      most 366 days.
     - **Numbers of bytes** may have units: `512`, `64KiB`, `10MB`.
-    - **References.** `${env:NAME}` in a value stands for an environment variable, `${file:/path}` for
-      what is in a file, without its last line break. Diagnostics never show such values. `$$` is a `$`.
+    - **References.** `${env:NAME}` in a value stands for an environment variable, `${file:/path}`
+      for what is in a file, without its last line break. Diagnostics never show such values. `$$`
+      is a `$`.
     - **Defaults.** Whatever is left out has its default; an object that is given empty (`{}` or
       nothing) has all of its defaults.
     - **Anchors, aliases and merge keys** (`&name`, `*name`, `<<`) work as in YAML 1.1.
@@ -54,6 +55,7 @@ struct ReferenceWriter {
     if field.isRequired { return "**required**" }
     switch schema.defaultValue(of: field.key) {
     case nil: return "–"
+    case .object(let members) where members.isEmpty: return "none"
     case .object: return "as below"
     case .array(let elements) where elements.isEmpty: return "none"
     case .string(""): return "empty"

@@ -10,7 +10,8 @@ extension ShapeValidator {
     }
     switch references.expand(scalar.text) {
     case .success(let text):
-      // References often have to be quoted for YAML's sake; what they stand for is no less a number.
+      // References often have to be quoted for YAML's sake; what they stand for is no less a
+      // number.
       scalar.isPlain = scalar.isPlain || scalar.hasReference
       scalar.text = text
     case .failure(let problem):

@@ -1,12 +1,12 @@
-/// Checks the tree against the tables, value by value, and builds the JSON that the model decodes from:
-/// the file over the defaults. Wrong values are reported and left out, so that the rules that follow
-/// still see the rest.
+/// Checks the tree against the tables, value by value, and builds the JSON that the model decodes
+/// from: the file over the defaults. Wrong values are reported and left out, so that the rules that
+/// follow still see the rest.
 struct ShapeValidator {
   let references: References
   var diagnostics: DiagnosticCollector
 
-  /// Nil when nothing usable is there. `keyPosition` is where the value's key stands: the place for what
-  /// is missing in it.
+  /// Nil when nothing usable is there. `keyPosition` is where the value's key stands: the place for
+  /// what is missing in it.
   mutating func check(
     _ node: SourceNode, as kind: Field.Kind, at path: String, keyPosition: Position? = nil
   ) -> JSONValue? {

@@ -104,7 +104,9 @@ extension TextForm {
 
   static let targetURL = TextForm(
     "a target", pattern: "^[Hh][Tt][Tt][Pp](\\+[Uu][Nn][Ii][Xx])?://",
-    examples: ["http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock"],
+    examples: [
+      "http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock",
+    ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 
   static let hostName = TextForm(
@@ -121,7 +123,8 @@ extension TextForm {
   static let hostPattern = TextForm(
     "a host name or *.name", examples: ["api.example.com", "*.example.com"],
     check: { text in
-      if text.hasPrefix("*.") ? HostName.normalized(String(text.dropFirst(2))) != nil
+      if text.hasPrefix("*.")
+        ? HostName.normalized(String(text.dropFirst(2))) != nil
         : HostName.isHost(text)
       {
         return nil

@@ -101,7 +101,8 @@ extension ConfigurationValidator {
     guard route.kind == .websocket else {
       if let entry = node.entry("connection") {
         diagnostics.error(
-          "routes.\(name).connection is for kind: websocket, and this route is \(route.kind.rawValue)",
+          "routes.\(name).connection is for kind: websocket, and this route is "
+            + route.kind.rawValue,
           at: entry.keyPosition, hint: "set kind: websocket, or use timeouts")
       }
       return
@@ -152,7 +153,8 @@ extension ConfigurationValidator {
       hosts = Set(match.hosts.map { $0.lowercased() })
       methods = Set(match.methods)
       headers = Dictionary(
-        match.headers.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { first, _ in first })
+        match.headers.map { ($0.key.lowercased(), $0.value) },
+        uniquingKeysWith: { first, _ in first })
       query = match.query
       listeners = Set(match.listeners)
     }
@@ -167,7 +169,9 @@ extension ConfigurationValidator {
     _ route: Configuration.Route, _ entry: SourceNode.Entry,
     _ places: inout [MatchKey: (name: String, line: Int)]
   ) {
-    guard diagnostics.isSound(entry.value["match"]), diagnostics.isSound(entry.value) else { return }
+    guard diagnostics.isSound(entry.value["match"]), diagnostics.isSound(entry.value) else {
+      return
+    }
     let key = MatchKey(route.match)
     let line = entry.keyPosition.line
     if let first = places[key] {

@@ -1,7 +1,8 @@
-/// The rules that more than one value takes part in: references between entities, what excludes what.
+/// The rules that more than one value takes part in: references between entities, what excludes
+/// what.
 ///
-/// Works on the decoded model for the values and on the tree for their places. Values that hold an error
-/// already are left alone.
+/// Works on the decoded model for the values and on the tree for their places. Values that hold an
+/// error already are left alone.
 struct ConfigurationValidator {
   let configuration: Configuration
   let root: SourceNode

@@ -1,4 +1,5 @@
-/// Host names as configuration writes them: letters, digits, `-` and `_` in labels of 1 to 63 bytes.
+/// Host names as configuration writes them: letters, digits, `-` and `_` in labels of 1 to 63
+/// bytes.
 enum HostName {
   /// In lower case; nil when it is no host name, or reads as a malformed IPv4 address.
   static func normalized(_ text: String) -> String? {

@@ -16,8 +16,8 @@ struct IPAddress: Hashable, Sendable {
     isV4 = false
   }
 
-  /// Reads the text form without brackets (RFC 4291 section 2.2; four decimal octets without leading
-  /// zeros for IPv4).
+  /// Reads the text form without brackets (RFC 4291 section 2.2; four decimal octets without
+  /// leading zeros for IPv4).
   init?(_ text: String) {
     let text = Array(text.utf8)
     if let bits = Self.parseV4(text, from: 0) {

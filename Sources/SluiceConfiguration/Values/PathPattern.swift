@@ -1,6 +1,7 @@
 /// The rules for `path`, `prefix` and other paths in the file.
 ///
-/// They are compared with normalised request paths, so one that is not normalised would never match.
+/// They are compared with normalised request paths, so one that is not normalised would never
+/// match.
 enum PathPattern {
   static func check(_ text: String, allowsNames: Bool) throws(TextProblem) {
     guard text.hasPrefix("/") else { throw TextProblem("it must start with /") }

@@ -8,7 +8,8 @@ public protocol TextValue: Codable, Sendable {
 extension TextValue {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Int.self)).map(String.init) ?? container.decode(String.self)
+    let text =
+      try (try? container.decode(Int.self)).map(String.init) ?? container.decode(String.self)
     guard let value = Self(text: text) else {
       throw DecodingError.dataCorruptedError(in: container, debugDescription: "not valid: \(text)")
     }

@@ -89,42 +89,52 @@ private func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
   return product.high ^ product.low
 }
 
-/// A hash of bytes, eight at a time.
+/// A hash of bytes, eight at a time; the last eight may overlap those before.
 func hash(of bytes: Span<UInt8>) -> UInt64 {
   let raw = bytes.bytes
-  var state = 0x2D35_8DCC_AA6C_78A5 ^ UInt64(truncatingIfNeeded: bytes.count)
+  let count = raw.byteCount
+  var state = 0x2D35_8DCC_AA6C_78A5 ^ UInt64(truncatingIfNeeded: count)
   var offset = 0
-  while offset &+ 8 <= raw.byteCount {
-    // SAFETY: bounds-checked, and every bit pattern is a UInt64.
-    let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-    state = folded(state ^ word, 0x8BB8_4B93_962E_ACC9)
+  while offset &+ 8 < count {
+    state = folded(state ^ word(raw, offset), 0x8BB8_4B93_962E_ACC9)
     offset &+= 8
   }
-  var tail: UInt64 = 0
-  while offset < raw.byteCount {
-    tail = tail << 8 | UInt64(bytes[offset])
-    offset &+= 1
-  }
-  return folded(state ^ tail, 0x8BB8_4B93_962E_ACC9)
+  return folded(state ^ lastWord(raw, count), 0x8BB8_4B93_962E_ACC9)
 }
 
 /// Whether two pieces of bytes are the same, eight at a time.
 func bytesEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
   guard left.count == right.count else { return false }
   let (leftRaw, rightRaw) = (left.bytes, right.bytes)
+  let count = leftRaw.byteCount
   var offset = 0
-  while offset &+ 8 <= leftRaw.byteCount {
-    // SAFETY: bounds-checked, and every bit pattern is a UInt64.
-    let (a, b) = unsafe (
-      leftRaw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self),
-      rightRaw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-    )
-    if a != b { return false }
+  while offset &+ 8 < count {
+    if word(leftRaw, offset) != word(rightRaw, offset) { return false }
     offset &+= 8
   }
-  while offset < leftRaw.byteCount {
-    if left[offset] != right[offset] { return false }
-    offset &+= 1
+  return lastWord(leftRaw, count) == lastWord(rightRaw, count)
+}
+
+@inline(__always)
+private func word(_ bytes: RawSpan, _ offset: Int) -> UInt64 {
+  // SAFETY: bounds-checked, and every bit pattern is a UInt64.
+  unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+}
+
+/// The last eight bytes, or all of fewer; pieces of one length have equal words when they are
+/// equal.
+@inline(__always)
+private func lastWord(_ bytes: RawSpan, _ count: Int) -> UInt64 {
+  if count >= 8 { return word(bytes, count &- 8) }
+  // SAFETY: all loads are bounds-checked, and every bit pattern is an integer.
+  if count >= 4 {
+    let low = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self)
+    let high = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+    return UInt64(low) | UInt64(high) << 32
   }
-  return true
+  if count == 0 { return 0 }
+  let first = unsafe bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
+  let middle = unsafe bytes.unsafeLoad(fromByteOffset: count >> 1, as: UInt8.self)
+  let last = unsafe bytes.unsafeLoad(fromByteOffset: count &- 1, as: UInt8.self)
+  return UInt64(first) | UInt64(middle) << 8 | UInt64(last) << 16
 }

@@ -1,6 +1,7 @@
 /// Which hosts a route answers for; written `name`, `*.name` or not at all.
 ///
-/// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name` itself.
+/// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name`
+/// itself.
 enum HostPattern: Hashable {
   case exact([UInt8])
   /// The suffix with its leading dot.
@@ -36,13 +37,15 @@ enum HostPattern: Hashable {
   func matches(_ host: [UInt8]) -> Bool {
     switch self {
     case .exact(let name): host == name
-    case .wildcard(let suffix): host.count > suffix.count && host.suffix(suffix.count) == suffix[...]
+    case .wildcard(let suffix):
+      host.count > suffix.count && host.suffix(suffix.count) == suffix[...]
     case .any: true
     }
   }
 }
 
-/// Hashes a host from its end, one byte at a time, so that one walk yields the hash of every suffix.
+/// Hashes a host from its end, one byte at a time, so that one walk yields the hash of every
+/// suffix.
 struct HostHash {
   private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 

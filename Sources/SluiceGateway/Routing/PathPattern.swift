@@ -1,8 +1,11 @@
+internal import SluiceWire
+
 /// What a route says about the path, taken apart.
 ///
 /// A pattern is a list of segments; one written `{name}` stands for exactly one segment that is not
-/// empty. A slash at the end is part of the pattern: the path `/a/` is not `/a`, and the prefix `/a/`
-/// matches `/a/` and what is below it, but not `/a`.
+/// empty. A slash at the end is part of the pattern: the path `/a/` is not `/a`, and the prefix
+/// `/a/` matches `/a/` and what is below it, but not `/a`. Literals are kept in `PathNormalizer`'s
+/// spelling.
 struct PathPattern: Equatable {
   enum Segment: Equatable {
     case literal([UInt8])
@@ -19,8 +22,8 @@ struct PathPattern: Equatable {
   /// How specific a prefix is: the number of segments, then whether it ends in a slash.
   var prefixRank: Int { segments.count * 2 + (endsInSlash ? 1 : 0) }
 
-  /// Nil when the text does not begin with `/`, has an empty segment inside, or a brace anywhere but
-  /// around a whole segment's name.
+  /// Nil when the text does not begin with `/`, has an empty or dot segment, a character that no
+  /// path holds, or a brace anywhere but around a whole segment's name.
   init?(_ text: String) {
     let bytes = Array(text.utf8)
     guard bytes.first == UInt8(ascii: "/") else { return nil }
@@ -45,7 +48,29 @@ struct PathPattern: Equatable {
       }
       return isName && !name.isEmpty ? .parameter : nil
     }
-    return part.contains(open) || part.contains(close) ? nil : .literal(Array(part))
+    if part.contains(open) || part.contains(close) { return nil }
+    return normalized(part).map(Segment.literal)
+  }
+
+  /// The spelling that a request's path has when it is matched, so `/caf%c3%a9` and `/café` in a
+  /// configuration both match; nil for dots and what no path can hold.
+  private static func normalized(_ part: ArraySlice<UInt8>) -> [UInt8]? {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var escaped: [UInt8] = [UInt8(ascii: "/")]
+    for byte in part {
+      if byte == 0x20 || byte >= 0x80 {
+        escaped += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      } else {
+        escaped.append(byte)
+      }
+    }
+    var output = ByteBuffer()
+    do {
+      try PathNormalizer.normalize(escaped.span, slashes: .keep, into: &output)
+    } catch {
+      return nil
+    }
+    return output.count > 1 ? output.withUnsafeBytes { Array($0.dropFirst()) } : nil
   }
 
   /// The bytes of a pattern without parameters.
@@ -59,9 +84,10 @@ struct PathPattern: Equatable {
     return bytes
   }
 
-  /// Whether `self` comes before `other`: at the first segment where one has a literal and the other a
-  /// parameter, the literal wins. Nil when neither does. Patterns of different lengths never match the
-  /// same path as exact paths; the shorter comes first, so that the order is a total one.
+  /// Whether `self` comes before `other`: at the first segment where one has a literal and the
+  /// other a parameter, the literal wins. Nil when neither does. Patterns of different lengths
+  /// never match the same path as exact paths; the shorter comes first, so that the order is a
+  /// total one.
   func isMoreLiteral(than other: PathPattern) -> Bool? {
     for (left, right) in zip(segments, other.segments)
     where left.isParameter != right.isParameter {
@@ -70,10 +96,11 @@ struct PathPattern: Equatable {
     return segments.count == other.segments.count ? nil : segments.count < other.segments.count
   }
 
-  /// How many bytes of `path` the pattern matches, as an exact path or as a prefix (then without the
-  /// slash it may end in); nil when it does not. Slow: `Router.match` has tables for this.
+  /// How many bytes of `path` the pattern matches, as an exact path or as a prefix (then without
+  /// the slash it may end in); nil when it does not. Slow: `Router.match` has tables for this.
   func matchedLength(_ path: [UInt8], asPrefix: Bool) -> Int? {
     let slash = UInt8(ascii: "/")
+    guard path.first == slash else { return nil }
     var offset = 0
     for segment in segments {
       guard offset < path.count, path[offset] == slash else { return nil }

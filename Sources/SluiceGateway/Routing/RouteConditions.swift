@@ -1,12 +1,13 @@
 internal import SluiceConfiguration
 internal import SluiceWire
 
-/// What routes demand besides host and path: methods, listeners, header fields and query parameters.
+/// What routes demand besides host and path: methods, listeners, header fields and query
+/// parameters.
 ///
-/// One flat table for all routes; checking allocates nothing. A field or parameter that comes several
-/// times satisfies a condition when one of them does. Field values are compared byte by byte,
-/// parameters after percent-decoding (`+` is a space).
-struct RouteConditions: Sendable {
+/// One flat table for all routes; checking allocates nothing. A field or parameter that comes
+/// several times satisfies a condition when one of them does. Field values are compared byte by
+/// byte, parameters after percent-decoding (`+` is a space).
+struct RouteConditions: ~Copyable, Sendable {
   enum Outcome {
     case holds
     /// Only the method is wrong.
@@ -112,8 +113,12 @@ struct RouteConditions: Sendable {
     let pair = pairs[index]
     let name = text.span.extracting(pair.name.range)
     let value = text.span.extracting(pair.value.range)
-    for at in head.fields.indices {
-      let field = head.fields[at]
+    guard let first = pair.known == .other ? 0 : head.firstIndex(of: pair.known) else {
+      return false
+    }
+    let fields = head.fields.span
+    for at in first..<fields.count {
+      let field = fields[at]
       if field.known != pair.known { continue }
       if pair.known == .other, !equalFolding(head.span(field.name), name) { continue }
       if pair.isAnyValue || bytesEqual(head.span(field.value), value) { return true }

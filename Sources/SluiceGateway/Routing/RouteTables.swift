@@ -1,9 +1,9 @@
 /// The compiled host and path tables: flat arrays and integer indices.
 ///
 /// A host leads to a level, a level to its exact paths (one hash look-up), its trie of segments for
-/// prefixes and parameters, its regexes and its routes without a path, and to the next less specific
-/// level. Lists hold route indices in order of precedence.
-struct RouteTables: Sendable {
+/// prefixes and parameters, its regexes and its routes without a path, and to the next less
+/// specific level. Lists hold route indices in order of precedence.
+struct RouteTables: ~Copyable, Sendable {
   /// All routes for one host pattern.
   struct Level: Sendable {
     /// The trie's root.

@@ -77,8 +77,10 @@ struct RouteTablesBuilder {
     return node
   }
 
-  /// The tables, and how many trie nodes one request may visit at worst.
-  mutating func build() -> (tables: RouteTables, steps: Int) {
+  /// How many trie nodes one request may visit at worst; known after `build`.
+  private(set) var steps = 0
+
+  mutating func build() -> RouteTables {
     var tables = RouteTables(
       hosts: ByteTable(capacity: levels.count),
       levels: [],
@@ -87,17 +89,18 @@ struct RouteTablesBuilder {
       edges: ByteTable(capacity: nodes.reduce(0) { $0 + $1.literals.count }),
       nodes: nodes.map { _ in RouteTables.Node() },
       candidates: [])
-    let steps = layOutNodes(&tables)
+    let stepsBelow = layOutNodes(&tables)
     layOutLevels(&tables)
     layOutHosts(&tables)
     tables.candidates = candidates
-    var total: [Int] = tables.levels.map { steps[Int($0.root)] }
+    var total = levels.map { stepsBelow[$0.root] }
     // A level's fallback is shorter, so it is added up before the level that leads to it.
     let order = levelIndices.sorted { $0.key.precedence > $1.key.precedence }
     for (_, level) in order where tables.levels[level].fallback >= 0 {
       total[level] += total[Int(tables.levels[level].fallback)]
     }
-    return (tables, total.max() ?? 0)
+    steps = total.max() ?? 0
+    return tables
   }
 
   /// Children have greater indices than their parent, so one pass backwards sums up subtrees.

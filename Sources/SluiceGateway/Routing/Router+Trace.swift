@@ -3,8 +3,8 @@ internal import SluiceWire
 extension Router {
   /// Answers like `match` and says what became of every route.
   ///
-  /// Compares the routes one by one by the documented rules, without the tables: slow, allocates, and
-  /// an independent check of `match`.
+  /// Compares the routes one by one by the documented rules, without the tables: slow, allocates,
+  /// and thereby a check of the tables (conditions and regexes are shared with `match`).
   func trace(
     _ head: borrowing RequestHead, host: Span<UInt8>, path: Span<UInt8>, query: Span<UInt8>,
     listener: Int

@@ -5,24 +5,24 @@ internal import SluiceWire
 ///
 /// Precedence, independent of the order in which routes are written:
 /// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then routes
-///    without hosts. A more specific host wins over a more specific path, but when none of its routes
-///    matches, the next level is tried.
-/// 2. Path, within a host: an exact path, then the longest prefix, then regexes, then routes without a
-///    path. Among exact paths and prefixes of one length a literal segment beats `{name}` at the first
-///    segment that differs. The length of a prefix is its number of segments; one that ends in a slash
-///    is longer than the same without. Regexes are tried by route name.
-/// 3. More conditions before fewer: `methods` and `listeners` count one each, every header and every
-///    query parameter one.
+///    without hosts. A more specific host wins over a more specific path, but when none of its
+///    routes matches, the next level is tried.
+/// 2. Path, within a host: an exact path, then the longest prefix, then regexes, then routes
+///    without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
+///    at the first segment that differs. The length of a prefix is its number of segments; one that
+///    ends in a slash is longer than the same without. Regexes are tried by route name.
+/// 3. More conditions before fewer: `methods` and `listeners` count one each, every header and
+///    every query parameter one.
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
 ///
-/// A candidate whose conditions fail is passed over for the next. The answer is "method not allowed"
-/// only when nothing matches and some route failed by its method alone.
+/// A candidate whose conditions fail is passed over for the next. The answer is "method not
+/// allowed" only when nothing matches and some route failed by its method alone.
 ///
-/// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match` allocates
-/// nothing. Its cost is bounded by the lengths of host and path, by the number of routes that share
-/// one host and path, and by the number of regexes of the host; not by the number of routes. Patterns
-/// whose `{name}` segments overlap could make one path visit many trie nodes: at most `maximumSteps`,
-/// or the routes are refused.
+/// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
+/// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
+/// that share one host and path, and by the number of regexes of the host; not by the number of
+/// routes. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
+/// most `maximumSteps`, or the routes are refused.
 final class Router {
   /// Segments of a path that a route may have.
   static let maximumSegments = 64
@@ -71,8 +71,10 @@ final class Router {
         builder.add(route: Int32(rule.index), host: host, path: rule.path)
       }
     }
-    let (tables, steps) = builder.build()
-    guard steps <= Self.maximumSteps else { throw .tooManyOverlaps(steps: steps) }
+    let tables = builder.build()
+    guard builder.steps <= Self.maximumSteps else {
+      throw .tooManyOverlaps(steps: builder.steps)
+    }
     self.rules = rules
     self.conditions = conditions
     self.regexes = regexes
@@ -82,8 +84,8 @@ final class Router {
   /// Runs of a regex that reached PCRE2's limits and so counted as no match.
   var regexLimitExceeded: UInt64 { regexes.limitExceeded }
 
-  /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of all
-  /// routes that would have matched but for their method. Allocates; 405 answers only.
+  /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
+  /// all routes that would have matched but for their method. Allocates; 405 answers only.
   func allowValue(_ allow: Int) -> [UInt8] {
     conditions.methods.text(MethodSet(truncatingIfNeeded: allow))
   }
@@ -105,7 +107,8 @@ final class Router {
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
     }
-    return search.allow == 0 ? .notFound : .methodNotAllowed(allow: Int(truncatingIfNeeded: search.allow))
+    if search.allow == 0 { return .notFound }
+    return .methodNotAllowed(allow: Int(truncatingIfNeeded: search.allow))
   }
 
   /// What one `match` knows so far.
@@ -146,11 +149,11 @@ final class Router {
     _ = take(level.anyPath, head, path, query, &search)
   }
 
-  /// Visits the trie below `index`, literal segments first; `offset` bytes in `depth` segments lead to
-  /// it. True when an exact path was found, which ends the search: the first found is the best.
+  /// Visits the trie below `index`, literal segments first; `offset` bytes in `depth` segments lead
+  /// to it. True when an exact path was found, which ends the search: the first found is the best.
   ///
-  /// Prefixes are looked at on the way back, so the longest come first; a shorter one cannot replace
-  /// one that was taken, and among equally long ones the first wins.
+  /// Prefixes are looked at on the way back, so the longest come first; a shorter one cannot
+  /// replace one that was taken, and among equally long ones the first wins.
   private func walk(
     _ index: Int32, _ offset: Int, _ depth: Int32, _ head: borrowing RequestHead,
     _ path: Span<UInt8>, _ query: Span<UInt8>, _ search: inout Search

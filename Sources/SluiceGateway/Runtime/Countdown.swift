@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
-import Synchronization
+import SluiceReactor
 
 /// Lets a thread wait until others have arrived. For set-up and shutdown.
 final class Countdown: Sendable {
-  private let remaining: Mutex<Int>
+  private let remaining: Locked<Int>
   private let event: Int32
 
   init(_ count: Int) {
-    remaining = Mutex(count)
+    remaining = Locked(count)
     event = eventfd(0, Int32(EFD_CLOEXEC))
   }
 

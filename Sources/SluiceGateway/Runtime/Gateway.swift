@@ -2,7 +2,6 @@ import CLinux
 import Glibc
 public import SluiceConfiguration
 public import SluiceReactor
-import Synchronization
 
 /// A running gateway: its workers, listeners, control loop and log.
 ///
@@ -35,7 +34,7 @@ public final class Gateway: Sendable {
   private let control: ControlLoop
   private let options: Options
   private let logWriter: LogWriter?
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   /// Starts the workers and binds every listener; throws when one can't be bound, and then nothing
   /// runs. The configuration must come from the reader without errors.
@@ -54,7 +53,7 @@ public final class Gateway: Sendable {
     case .automatic: count = Int(clinux_usable_cpu_count())
     case .count(let number): count = number
     }
-    state = Mutex(State(configuration: configuration))
+    state = Locked(State(configuration: configuration))
     do throws(SystemError) {
       control = try ControlLoop(onEvent: options.onEvent)
       let (control, logWriter) = (control, logWriter)

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SluiceReactor
 import Synchronization
 
 /// A thread that writes log lines to a descriptor, so that no worker waits for a disk or a pipe.
@@ -31,9 +32,9 @@ public final class LogWriter: Sendable {
   private static let maxQueuedBytes = 16 << 20
 
   private let output: Output
-  private let queue = Mutex(Queue())
+  private let queue = Locked(Queue())
   private let signal: Int32
-  private let thread: Mutex<pthread_t?> = Mutex(nil)
+  private let thread: Locked<pthread_t?> = Locked(nil)
   private let descriptor: Atomic<Int32>
   private let lost = Atomic<UInt64>(0)
 

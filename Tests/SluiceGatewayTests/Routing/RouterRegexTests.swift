@@ -1,0 +1,102 @@
+import SluiceConfiguration
+import Testing
+
+@testable import SluiceGateway
+
+@Suite struct RouterRegexTests {
+  @Test func regexMatchesTheWholePath() throws {
+    let router = try router(["r": { $0.regex = "/a|/a/[0-9]+" }])
+    for path in ["/a", "/a/1", "/a/12"] { #expect(router.name("GET \(path)") == "r", "\(path)") }
+    for path in ["/a/", "/a/1x", "x/a", "/b/a", "/a/1/2"] {
+      #expect(router.name("GET \(path)") == "404", "\(path)")
+    }
+  }
+
+  @Test func regexesAreTriedByName() throws {
+    let router = try router([
+      "b": {
+        $0.regex = "/a.*"
+        $0.methods = ["GET"]
+      }, "a": { $0.regex = "/.*" },
+    ])
+    #expect(router.name("GET /abc") == "a")
+  }
+
+  @Test func bytesThatAreNotUTF8AreJustBytes() throws {
+    let regexes = RegexSet()
+    let pattern = try regexes.add("/.{2}")
+    let path: [UInt8] = [0x2F, 0xFF, 0xFE]
+    let matches = regexes.matches(pattern, path.span)
+    #expect(matches)
+  }
+
+  @Test func patternCannotSwitchUTFOn() {
+    #expect(throws: RouterError.self) { try router(["r": { $0.regex = "(*UTF)/a" }]) }
+  }
+
+  @Test func backReferencesWork() throws {
+    let router = try router(["r": { $0.regex = "/([a-z]+)/\\1" }])
+    #expect(router.name("GET /ab/ab") == "r")
+    #expect(router.name("GET /ab/ac") == "404")
+  }
+
+  @Test func badPatternSaysWhere() {
+    #expect(
+      throws: RouterError.invalidRegex(
+        route: "r", message: "missing closing parenthesis", offset: 3)
+    ) {
+      try router(["r": { $0.regex = "/(a" }])
+    }
+  }
+
+  @Test func emptyPatternMatchesNoPath() throws {
+    #expect(try router(["r": { $0.regex = "" }]).name("GET /") == "404")
+  }
+
+  /// Exponential and polynomial backtracking end at the limit, count as no match, and leave the
+  /// routes behind them reachable.
+  @Test(arguments: [
+    "/(a+)+[bc]", "/(a|aa)*[bc]", "/(?:.*?a)*?[bc]", "/([a-z]+)*[0-9]x?", "/.*.*.*.*[0-9]",
+  ])
+  func catastrophicPatternsAreBounded(pattern: String) throws {
+    let router = try router([
+      "bad": { $0.regex = pattern },
+      "good": { $0.regex = "/a*!?" },
+    ])
+    #expect(router.regexLimitExceeded == 0)
+    #expect(router.name("GET /" + String(repeating: "a", count: 2_000) + "!") == "good")
+    #expect(router.regexLimitExceeded == 1)
+    #expect(router.name("GET /aaa!") == "good")
+    #expect(router.regexLimitExceeded == 1)
+  }
+
+  @Test func deepRecursionIsBounded() throws {
+    let router = try router(["bad": { $0.regex = "/(a(?1)?b?)+" }])
+    _ = router.name("GET /" + String(repeating: "a", count: 8_000) + "!")
+    #expect(router.regexLimitExceeded == 1)
+  }
+
+  @Test func longOrdinaryPathsStayBelowTheLimit() throws {
+    let router = try router(["r": { $0.regex = "/files/(.*)\\.(png|jpg)" }])
+    let long = "/files/" + String(repeating: "abcdefg/", count: 1_000)
+    #expect(router.name("GET \(long)x.png") == "r")
+    #expect(router.name("GET \(long)x.gif") == "404")
+    #expect(router.regexLimitExceeded == 0)
+  }
+
+  @Test func prefixesSpareTheRegexes() throws {
+    let router = try router([
+      "bad": { $0.regex = "/(a+)+[bc]" },
+      "prefix": { $0.prefix = "/" },
+    ])
+    #expect(router.name("GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") == "prefix")
+    #expect(router.regexLimitExceeded == 0)
+  }
+
+  @Test func limitIsNamedInTheTraceAndNotCountedTwice() throws {
+    let router = try router(["bad": { $0.regex = "/(a+)+[bc]" }])
+    let trace = router.explain(Ask("GET /" + String(repeating: "a", count: 100)))
+    #expect(trace.verdicts == [RouteVerdict(route: "bad", reason: .regexLimit)])
+    #expect(router.regexLimitExceeded == 0)
+  }
+}

@@ -1,0 +1,186 @@
+import SluiceConfiguration
+import SluiceReactor
+import Testing
+
+@testable import SluiceGateway
+
+struct ServiceStateTests {
+  private func at(_ seconds: Double) -> MonotonicTime {
+    MonotonicTime(nanoseconds: Int64(seconds * 1_000_000_000))
+  }
+
+  /// Ejects at the first failure unless told otherwise, for 5 s.
+  private func state(
+    _ weights: [Int], _ balance: Configuration.Balance = .roundRobin, failures: Int = 1
+  ) -> ServiceState {
+    var service = Configuration.Service()
+    service.targets = weights.enumerated().map { .init(url: "http://t\($0)", weight: $1) }
+    service.balance = balance
+    service.health.failures = failures
+    let identities = service.targets.map { StableHash.hash($0.url) }
+    return ServiceState(service, identities: identities, seed: 0)
+  }
+
+  private func choose(
+    _ state: inout ServiceState, at now: MonotonicTime, tried: TargetSet = TargetSet()
+  ) -> TargetChoice {
+    state.choose(hash: 0, now: now, tried: tried)
+  }
+
+  private func fail(_ state: inout ServiceState, _ target: Int, at now: MonotonicTime) {
+    let attempt = state.started(target, now: now)
+    _ = state.finished(attempt, .failed, now: now)
+  }
+
+  @Test func anEjectedTargetIsPassedOverAndComesBackThroughOneProbe() {
+    var state = state([1, 1])
+    let attempt = state.started(0, now: at(0))
+    #expect(
+      state.finished(attempt, .failed, now: at(0)) == .becameEjected(until: at(5), ejections: 1))
+    #expect(state.availableCount == 1)
+    for _ in 0..<4 { #expect(choose(&state, at: at(4.999)) == .target(1)) }
+    // After the pause each choice may be the probe, until an exchange begins.
+    #expect(choose(&state, at: at(5)) == .target(0))
+    let probe = state.started(0, now: at(5))
+    #expect(probe.isProbe && state.availableCount == 1)
+    for _ in 0..<4 { #expect(choose(&state, at: at(6)) == .target(1)) }
+    #expect(state.finished(probe, .succeeded, now: at(6)) == .recovered)
+    #expect(choose(&state, at: at(6)) == .target(0))
+    #expect(choose(&state, at: at(6)) == .target(1))
+    #expect(choose(&state, at: at(6)) == .target(0))
+  }
+
+  @Test func whenAllAreEjectedTheFirstPauseThatEndsLetsAProbeThrough() {
+    var state = state([1, 1, 1])
+    for (target, time) in [(0, 2.0), (1, 1), (2, 3)] { fail(&state, target, at: at(time)) }
+    #expect(choose(&state, at: at(3)) == .noneAvailable(.allEjected(probeAt: at(6))))
+    #expect(choose(&state, at: at(5.999)) == .noneAvailable(.allEjected(probeAt: at(6))))
+    #expect(choose(&state, at: at(6)) == .target(1))
+    let probe = state.started(1, now: at(6))
+    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(probeAt: at(6))))
+    // The probe fails; the next one's pause ends at 7.
+    #expect(
+      state.finished(probe, .failed, now: at(6.5)) == .becameEjected(until: at(16.5), ejections: 2))
+    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(probeAt: at(7))))
+    #expect(choose(&state, at: at(7)) == .target(0))
+  }
+
+  @Test func aProbeThatIsAbandonedOrBecomesASessionFreesItsTarget() {
+    var state = state([1])
+    fail(&state, 0, at: at(0))
+    let abandoned = state.started(choose(&state, at: at(5)) == .target(0) ? 0 : 1, now: at(5))
+    #expect(state.finished(abandoned, .abandoned, now: at(6)) == .unchanged)
+    #expect(choose(&state, at: at(6)) == .target(0))
+    var session = state.started(0, now: at(6))
+    #expect(state.report(.succeeded, of: &session, now: at(6)) == .recovered)
+    #expect(choose(&state, at: at(6)) == .target(0))
+    #expect(state.inFlight == 1)
+    #expect(state.finished(session, .succeeded, now: at(9_000)) == .unchanged)
+    #expect(state.inFlight == 0)
+  }
+
+  @Test func anAttemptCountsAsOneFailureAtMost() {
+    var state = state([1], failures: 2)
+    var attempt = state.started(0, now: at(0))
+    #expect(state.report(.failed, of: &attempt, now: at(0)) == .unchanged)
+    #expect(state.report(.failed, of: &attempt, now: at(0)) == .unchanged)
+    #expect(state.finished(attempt, .failed, now: at(0)) == .unchanged)
+    #expect(state.healthState(of: 0) == .healthy(failuresInARow: 1))
+    // A body cut short after a good head is a failure, and a good end does not undo a failure.
+    var cut = state.started(0, now: at(0))
+    _ = state.report(.succeeded, of: &cut, now: at(0))
+    _ = state.finished(cut, .failed, now: at(0))
+    #expect(state.healthState(of: 0) == .healthy(failuresInARow: 1))
+    var late = state.started(0, now: at(0))
+    #expect(
+      state.report(.failed, of: &late, now: at(0)) == .becameEjected(until: at(5), ejections: 1))
+    #expect(state.finished(late, .succeeded, now: at(5)) == .unchanged)
+    #expect(state.healthState(of: 0) == .ejected(until: at(5)))
+  }
+
+  @Test func triedTargetsAndThoseWithoutWeightAreNotChosen() {
+    var state = state([1, 0, 1])
+    var tried = TargetSet()
+    tried.insert(0)
+    #expect(choose(&state, at: at(0), tried: tried) == .target(2))
+    tried.insert(2)
+    #expect(choose(&state, at: at(0), tried: tried) == .noneAvailable(.allTried))
+    fail(&state, 0, at: at(0))
+    fail(&state, 2, at: at(1))
+    #expect(choose(&state, at: at(1), tried: tried) == .noneAvailable(.allEjected(probeAt: at(5))))
+    var none = self.state([0])
+    #expect(choose(&none, at: at(0)) == .noneAvailable(.noTargets))
+    var empty = self.state([])
+    #expect(choose(&empty, at: at(0)) == .noneAvailable(.noTargets))
+  }
+
+  @Test func inheritsHealthByIdentity() {
+    var former = state([1, 1, 1])
+    fail(&former, 1, at: at(0))
+    var service = Configuration.Service()
+    service.targets = ["http://new", "http://t1", "http://t0"].map { .init(url: $0) }
+    service.health.failures = 1
+    let identities = service.targets.map { StableHash.hash($0.url) }
+    var next = ServiceState(service, identities: identities, seed: 0)
+    next.inheritHealth(from: former, now: at(1))
+    #expect(next.availableCount == 2)
+    #expect(next.healthState(of: 1) == .ejected(until: at(5)))
+    for _ in 0..<4 { #expect(choose(&next, at: at(4)) != .target(1)) }
+    let choices = (0..<3).map { _ in choose(&next, at: at(5)) }
+    #expect(choices.contains(.target(1)))
+  }
+
+  /// Random exchanges: the counts always add up, and nothing is chosen that should not be.
+  @Test(arguments: Configuration.Balance.allCases, UInt64(1)...6)
+  func countsStayTrue(balance: Configuration.Balance, seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let count = Int.random(in: 1...70, using: &random)
+    let weights = (0..<count).map { _ in Int.random(in: 0...3, using: &random) }
+    var state = state(weights, balance, failures: 2)
+    var attempts: [TargetAttempt] = []
+    var now = at(0)
+    var probes = 0
+    for step in 0..<2_000 {
+      now = now.advanced(byNanoseconds: Int64.random(in: 0...50_000_000, using: &random))
+      if Bool.random(using: &random) {
+        let choice = state.choose(hash: random.next(), now: now, tried: TargetSet())
+        guard case .target(let target) = choice else {
+          // Nothing was withheld.
+          #expect(
+            weights.indices.allSatisfy { target in
+              if weights[target] == 0 { return true }
+              switch state.healthState(of: target) {
+              case .healthy: return false
+              case .ejected(let until): return until > now
+              case .probing: return true
+              }
+            })
+          continue
+        }
+        #expect(weights[target] > 0)
+        switch state.healthState(of: target) {
+        case .healthy: break
+        case .ejected(let until): #expect(until <= now)
+        case .probing: Issue.record("a second probe")
+        }
+        let attempt = state.started(target, now: now)
+        probes += attempt.isProbe ? 1 : 0
+        attempts.append(attempt)
+      } else if !attempts.isEmpty {
+        let index = Int.random(in: 0..<attempts.count, using: &random)
+        let outcomes: [TargetOutcome] = [.succeeded, .failed, .failed, .abandoned]
+        let outcome = outcomes.randomElement(using: &random)!
+        if Bool.random(using: &random) {
+          _ = state.report(outcome, of: &attempts[index], now: now)
+        }
+        _ = state.finished(attempts.remove(at: index), outcome, now: now)
+      }
+      #expect(state.inFlight == attempts.count)
+      for target in 0..<count where step % 20 == 0 {
+        #expect(Int(state.statuses[target].inFlight) == attempts.count { $0.target == target })
+      }
+      #expect(state.availableCount == state.statuses.count { $0.isAvailable })
+    }
+    if weights.contains(where: { $0 > 0 }) && count < 20 { #expect(probes > 0) }
+  }
+}
