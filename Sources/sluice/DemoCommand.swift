@@ -25,11 +25,11 @@ struct Demo: ParsableCommand {
 
   private func start(_ configuration: Configuration) throws -> (SampleServices, GatewayProcess) {
     let samples: SampleServices
-    do throws(SystemError) {
+    do throws(SampleServices.StartError) {
       samples = try SampleServices(
         time: SocketAddress("127.0.0.1:8081")!, stocks: SocketAddress("127.0.0.1:8082")!)
     } catch {
-      Console.complain("the sample services need 127.0.0.1:8081 and :8082: \(error.reason)")
+      Console.complain(error.description)
       throw ExitCode(1)
     }
     do throws(Gateway.StartError) {

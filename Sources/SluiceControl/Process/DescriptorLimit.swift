@@ -6,6 +6,13 @@ public enum DescriptorLimit {
   /// What is open beside connections: files, epolls, listeners, the resolver's sockets.
   private static let reserve = 64
 
+  /// The soft limit in force.
+  static var current: UInt64 {
+    var limit = rlimit()
+    return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+      ? UInt64(limit.rlim_cur) : 0
+  }
+
   /// Raises the soft limit to the hard one, and returns what is in force.
   @discardableResult
   public static func raise() -> UInt64 {

@@ -10,16 +10,24 @@ import Synchronization
 public final class GatewayProcess: Sendable {
   public let gateway: Gateway
   private let logger: Logger
+  private let counters: ControlCounters
 
   /// Starts the gateway; throws when a listener can't be bound, and then nothing runs.
   public init(_ configuration: Configuration, logger: Logger) throws(Gateway.StartError) {
     self.logger = logger
-    let admin = AdminResponder()
+    let counters = ControlCounters()
+    self.counters = counters
+    let admin = AdminResponder(counters: counters)
     var options = Gateway.Options()
     if let settings = configuration.admin {
       options.responders = [("admin", settings.address, admin)]
     }
-    options.onEvent = { event in Self.log(event, to: logger) }
+    options.onEvent = { event in
+      // An address that is written as a target needs no look-up.
+      if case .nameResolved(let name, let addresses) = event, addresses == [name] { return }
+      counters.count(event)
+      Self.log(event, to: logger)
+    }
     let limit = DescriptorLimit.raise()
     gateway = try Gateway(configuration, options: options)
     admin.attach(gateway)
@@ -80,6 +88,7 @@ public final class GatewayProcess: Sendable {
   func reload(_ result: ReadResult) {
     guard let configuration = result.configuration else {
       let errors = result.diagnostics.count { $0.severity == .error }
+      counters.reloadRefused()
       return logger.error(
         "reload refused, the former configuration stays in force", metadata: ["errors": "\(errors)"]
       )
@@ -87,12 +96,14 @@ public final class GatewayProcess: Sendable {
     do throws(Gateway.StartError) {
       if configuration.admin != gateway.configuration.admin { throw .restartNeeded("admin") }
       try gateway.reload(configuration)
+      counters.reloaded()
       logger.info(
         "reloaded",
         metadata: [
           "routes": "\(configuration.routes.count)", "services": "\(configuration.services.count)",
         ])
     } catch {
+      counters.reloadRefused()
       logger.error(
         "reload refused, the former configuration stays in force",
         metadata: ["reason": "\(error.text)"])

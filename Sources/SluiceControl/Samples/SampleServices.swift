@@ -7,21 +7,42 @@ public final class SampleServices: Sendable {
   public let time: SocketAddress
   public let stocks: SocketAddress
 
+  public struct StartError: Error, CustomStringConvertible {
+    public let description: String
+  }
+
   /// Listens on both addresses (port 0 is any free one); throws when one is taken.
-  public init(time: SocketAddress, stocks: SocketAddress) throws(SystemError) {
-    let timeSocket = try Sockets.listen(on: time, count: 1)[0]
+  public init(time: SocketAddress, stocks: SocketAddress) throws(StartError) {
+    let timeSocket = try Self.listen(on: time, for: "time")
     let stocksSocket: Int32
-    do throws(SystemError) {
-      stocksSocket = try Sockets.listen(on: stocks, count: 1)[0]
+    do throws(StartError) {
+      stocksSocket = try Self.listen(on: stocks, for: "stocks")
     } catch {
       close(timeSocket)
       throw error
     }
     self.time = Sockets.localAddress(of: timeSocket) ?? time
     self.stocks = Sockets.localAddress(of: stocksSocket) ?? stocks
-    thread = try LoopThread(name: "samples") { loop in
-      _ = SampleListener(loop: loop, descriptor: timeSocket, service: .time)
-      _ = SampleListener(loop: loop, descriptor: stocksSocket, service: .stocks)
+    do throws(SystemError) {
+      thread = try LoopThread(name: "samples") { loop in
+        _ = SampleListener(loop: loop, descriptor: timeSocket, service: .time)
+        _ = SampleListener(loop: loop, descriptor: stocksSocket, service: .stocks)
+      }
+    } catch {
+      throw StartError(description: "the sample services can't start: \(error.description)")
+    }
+  }
+
+  private static func listen(
+    on address: SocketAddress, for name: String
+  ) throws(StartError) -> Int32 {
+    do throws(SystemError) {
+      return try Sockets.listen(on: address, count: 1)[0]
+    } catch {
+      let reason =
+        error.code == EADDRINUSE ? "the address is in use by another process" : error.description
+      throw StartError(
+        description: "the sample \(name) service can't listen on \(address): \(reason)")
     }
   }
 

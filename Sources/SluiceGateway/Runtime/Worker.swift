@@ -72,7 +72,7 @@ final class Worker {
       route.counters.record(
         status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
         error: record.error)
-    } else {
+    } else if case .routes = exchange.listener.destination {
       counters.unrouted.record(
         status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
         error: record.error)
