@@ -85,9 +85,7 @@ def _measure_all(
 def _chosen(options: argparse.Namespace) -> list[Case]:
     if options.case:
         patterns = [pattern for text in options.case for pattern in text.split(",")]
-        chosen = [
-            case for case in CASES if any(fnmatch.fnmatch(case.name, p) for p in patterns)
-        ]
+        chosen = [case for case in CASES if any(fnmatch.fnmatch(case.name, p) for p in patterns)]
         if not chosen:
             names = ", ".join(case.name for case in CASES)
             raise SystemExit(f"no such case; there are: {names}")

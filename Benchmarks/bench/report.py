@@ -107,8 +107,7 @@ class Report:
     def _ratios(self) -> str:
         peers = [name for name in self._proxies if name != OURS and ":" not in name]
         rows = [
-            [case.title]
-            + [_text(self._ratio(case.name, OURS, peer), 2) for peer in peers]
+            [case.title] + [_text(self._ratio(case.name, OURS, peer), 2) for peer in peers]
             for case in self._cases
         ]
         head = ["Sluice's CPU per request ÷"] + [_TITLES[peer] for peer in peers]

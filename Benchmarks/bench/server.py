@@ -1,13 +1,18 @@
 """A server process that runs while a measurement needs it."""
 
+import contextlib
 import http.client
 import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import TypeVar
 
 from bench import machine
+
+
+_Self = TypeVar("_Self", bound="Server")
 
 
 class ServerFailed(Exception):
@@ -26,6 +31,7 @@ class Server:
         environment: dict[str, str] | None = None,
     ) -> None:
         self.port = port
+        self._name = " ".join(command)
         self._log = folder / "output.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -38,7 +44,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def __enter__(self) -> "Server":
+    def __enter__(self: _Self) -> _Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +64,7 @@ class Server:
                 problem = str(error)
             if self._process.poll() is not None or time.monotonic() > deadline:
                 output = self._log.read_text(errors="replace")[-2_000:]
-                raise ServerFailed(f"{self._process.args}: {problem}\n{output}")
+                raise ServerFailed(f"{self._name}: {problem}\n{output}")
             time.sleep(0.02)
 
     def processes(self) -> list[int]:
@@ -67,10 +73,8 @@ class Server:
     def stop(self) -> None:
         """Ends the whole session that the server started, politely first."""
         self._signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            pass
         self._signal(signal.SIGKILL)
         self._process.wait()
 
@@ -81,13 +85,11 @@ class Server:
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired as error:
-            raise ServerFailed(f"{self._process.args}: does not end") from error
+            raise ServerFailed(f"{self._name} does not end") from error
 
     def _signal(self, number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def get(port: int, path: str) -> tuple[int, str]:

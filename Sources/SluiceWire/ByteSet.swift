@@ -30,6 +30,7 @@ extension ByteSet {
 enum Word {
   static var ones: UInt64 { 0x0101_0101_0101_0101 }
   static var tops: UInt64 { 0x8080_8080_8080_8080 }
+  static var spaces: UInt64 { 0x2020_2020_2020_2020 }
 
   /// Bytes below `bound`, which must be at most 128.
   @inline(__always)
@@ -40,6 +41,12 @@ enum Word {
   @inline(__always)
   static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
     below(word ^ (ones &* UInt64(byte)), 1)
+  }
+
+  /// Control characters: below 0x20, and 0x7F.
+  @inline(__always)
+  static func controls(_ word: UInt64) -> UInt64 {
+    ((word &- spaces) | ((word ^ 0x7F7F_7F7F_7F7F_7F7F) &- ones)) & ~word & tops
   }
 
   /// The index in the word of the first match.

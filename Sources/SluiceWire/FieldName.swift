@@ -111,20 +111,32 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     return candidate.matches(bytes, start, count) ? candidate : .other
   }
 
-  /// Whether the name is this one; `count` was compared by `candidate`.
+  /// Whether `bytes[start ..< start + count]` is this name, ignoring case.
   ///
-  /// Setting bit 5 lowers letters; what else it would make equal (a control character to "-") is
-  /// told apart by the second test of every byte that is not a letter.
+  /// Setting bit 5 of every byte lowers the letters. It also turns a carriage return into "-", and
+  /// nothing else into what a name holds, so control characters are ruled out.
   @inline(__always)
   private func matches(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
     let text = self.text
     if text.utf8CodeUnitCount != count { return false }
+    if count >= 8 {
+      // Whole words, the last one overlapping the one before it.
+      let source = UnsafeRawPointer(text.utf8Start)
+      var at = 0
+      while true {
+        let word = bytes.word(at: start &+ at)
+        // SAFETY: at + 8 is at most the text's length, which equals count.
+        let wanted = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        if word | Word.spaces != wanted || Word.below(word, 0x20) != 0 { return false }
+        if at &+ 8 == count { return true }
+        at = min(at &+ 8, count &- 8)
+      }
+    }
     var at = 0
     while at < count {
-      // SAFETY: at is below the text's length, which equals count.
-      let wanted = text.utf8Start[at]
       let byte = bytes[start &+ at]
-      if byte != wanted && (byte | 0x20 != wanted || byte &- 0x41 >= 26) { return false }
+      // SAFETY: at is below the text's length, which equals count.
+      if byte | 0x20 != text.utf8Start[at] || byte < 0x20 { return false }
       at &+= 1
     }
     return true
@@ -132,82 +144,87 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
 
   private static let longest = 30
 
-  /// The only name with this length, first and second to last letter (lower-case).
+  /// The only name that these three can belong to; letters are lower-case.
+  ///
+  /// The factors are chosen so that no two names share a value: the switch is one look-up in a table.
+  /// When a new name collides, the compiler warns of a case that is handled already: then try other
+  /// factors below 256, or a wider mask.
   @inline(__always)
-  private static func candidate(_ count: Int, _ first: UInt8, _ last: UInt8) -> FieldName {
-    switch (UInt32(truncatingIfNeeded: count) << 16) | UInt32(first) << 8 | UInt32(last) {
-    case 0x027474: .te
-    case 0x036167: .age
-    case 0x037669: .via
-    case 0x046474: .date
-    case 0x046561: .etag
-    case 0x046873: .host
-    case 0x047672: .vary
-    case 0x05616F: .allow
-    case 0x057267: .range
-    case 0x066170: .accept
-    case 0x066369: .cookie
-    case 0x066563: .expect
-    case 0x066F69: .origin
-    case 0x06706D: .pragma
-    case 0x067365: .server
-    case 0x076176: .altSvc
-    case 0x076565: .expires
-    case 0x077265: .referer
-    case 0x077465: .trailer
-    case 0x077564: .upgrade
-    case 0x086963: .ifMatch
-    case 0x086967: .ifRange
-    case 0x086C6F: .location
-    case 0x087074: .priority
-    case 0x096665: .forwarded
-    case 0x097865: .xAPIKey
-    case 0x097869: .xRealIP
-    case 0x0A636F: .connection
-    case 0x0A6B76: .keepAlive
-    case 0x0A7369: .setCookie
-    case 0x0A7474: .tracestate
-    case 0x0A756E: .userAgent
-    case 0x0B7265: .retryAfter
-    case 0x0B746E: .traceparent
-    case 0x0C6370: .contentType
-    case 0x0C6D64: .maxForwards
-    case 0x0C7869: .xRequestID
-    case 0x0D6165: .acceptRanges
-    case 0x0D616F: .authorization
-    case 0x0D636F: .cacheControl
-    case 0x0D6367: .contentRange
-    case 0x0D6963: .ifNoneMatch
-    case 0x0D6C65: .lastModified
-    case 0x0E6374: .contentLength
-    case 0x0F616E: .acceptEncoding
-    case 0x0F6167: .acceptLanguage
-    case 0x0F786F: .xForwardedFor
-    case 0x10636E: .contentEncoding
-    case 0x106367: .contentLanguage
-    case 0x10636F: .contentLocation
-    case 0x10706F: .proxyConnection
-    case 0x107774: .wwwAuthenticate
-    case 0x107869: .xCorrelationID
-    case 0x107873: .xForwardedHost
-    case 0x107872: .xForwardedPort
-    case 0x116963: .ifModifiedSince
-    case 0x117365: .secWebSocketKey
-    case 0x11746E: .transferEncoding
-    case 0x117874: .xForwardedProto
-    case 0x127074: .proxyAuthenticate
-    case 0x127869: .xForwardedPrefix
-    case 0x136963: .ifUnmodifiedSince
-    case 0x13706F: .proxyAuthorization
-    case 0x147370: .secWebSocketAccept
-    case 0x15736F: .secWebSocketVersion
-    case 0x16736F: .secWebSocketProtocol
-    case 0x18736E: .secWebSocketExtensions
-    case 0x197374: .strictTransportSecurity
-    case 0x1B6169: .accessControlAllowOrigin
-    case 0x1D616F: .accessControlRequestMethod
-    case 0x1E6172: .accessControlRequestHeaders
-    default: .other
+  private static func candidate(_ count: Int, _ first: UInt8, _ beforeLast: UInt8) -> FieldName {
+    let key = (count &* 9 &+ Int(first) &* 107 &+ Int(beforeLast) &* 185) & 255
+    switch key {
+    case 5: return .secWebSocketVersion
+    case 6: return .retryAfter
+    case 7: return .ifModifiedSince
+    case 13: return .cacheControl
+    case 14: return .secWebSocketProtocol
+    case 16: return .altSvc
+    case 21: return .age
+    case 25: return .ifUnmodifiedSince
+    case 26: return .xForwardedPort
+    case 33: return .wwwAuthenticate
+    case 40: return .contentLocation
+    case 55: return .authorization
+    case 63: return .maxForwards
+    case 66: return .range
+    case 68: return .server
+    case 69: return .contentRange
+    case 70: return .proxyAuthenticate
+    case 76: return .setCookie
+    case 78: return .via
+    case 89: return .keepAlive
+    case 90: return .xRealIP
+    case 93: return .traceparent
+    case 95: return .accessControlAllowOrigin
+    case 96: return .contentLanguage
+    case 98: return .te
+    case 103: return .secWebSocketExtensions
+    case 106: return .upgrade
+    case 111: return .contentEncoding
+    case 115: return .expires
+    case 116: return .etag
+    case 117: return .xRequestID
+    case 118: return .xAPIKey
+    case 120: return .cookie
+    case 124: return .origin
+    case 129: return .acceptLanguage
+    case 144: return .acceptEncoding
+    case 147: return .transferEncoding
+    case 149: return .xForwardedProto
+    case 150: return .lastModified
+    case 151: return .proxyConnection
+    case 153: return .xCorrelationID
+    case 154: return .ifRange
+    case 163: return .location
+    case 167: return .secWebSocketKey
+    case 170: return .tracestate
+    case 171: return .xForwardedPrefix
+    case 177: return .accept
+    case 178: return .proxyAuthorization
+    case 179: return .contentLength
+    case 181: return .secWebSocketAccept
+    case 182: return .ifMatch
+    case 183: return .host
+    case 184: return .trailer
+    case 189: return .contentType
+    case 191: return .userAgent
+    case 196: return .date
+    case 198: return .strictTransportSecurity
+    case 199: return .accessControlRequestMethod
+    case 203: return .pragma
+    case 211: return .xForwardedHost
+    case 216: return .vary
+    case 226: return .referer
+    case 227: return .ifNoneMatch
+    case 230: return .xForwardedFor
+    case 236: return .priority
+    case 239: return .allow
+    case 240: return .forwarded
+    case 242: return .connection
+    case 248: return .expect
+    case 251: return .accessControlRequestHeaders
+    case 253: return .acceptRanges
+    default: return .other
     }
   }
 }

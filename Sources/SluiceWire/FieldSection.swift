@@ -83,8 +83,7 @@ enum FieldSection {
     let end = head.count
     while at < end {
       if at &+ 8 <= end {
-        let word = head.word(at: at)
-        let matches = Word.below(word, 0x20) | Word.equal(word, 0x7F)
+        let matches = Word.controls(head.word(at: at))
         if matches == 0 {
           at &+= 8
           continue
@@ -113,7 +112,9 @@ enum FieldSection {
     let token = ByteSet.token
     var at = start
     while at < end {
-      if !token.contains(head[at]) { throw head[at] == 0x7F ? .controlCharacter : .invalidFieldName }
+      if !token.contains(head[at]) {
+        throw head[at] == 0x7F ? .controlCharacter : .invalidFieldName
+      }
       at &+= 1
     }
   }
@@ -188,7 +189,8 @@ extension FieldFacts {
   }
 
   /// The body's framing if Transfer-Encoding or Content-Length fix it.
-  func explicitFraming(_ head: Span<UInt8>, version: HTTPVersion) throws(HeadError) -> BodyFraming? {
+  func explicitFraming(_ head: Span<UInt8>, version: HTTPVersion) throws(HeadError) -> BodyFraming?
+  {
     guard let transferEncoding else {
       if let contentLength { return .length(contentLength) }
       return nil

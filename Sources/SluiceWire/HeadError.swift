@@ -18,7 +18,8 @@ public enum HeadError: UInt8, Error, CaseIterable {
   case transferEncodingInOldVersion, invalidConnection, forbiddenConnectionOption
   case invalidUpgrade, unsupportedExpectation
 
-  /// The status a request with this fault is answered with.
+  /// The status a request with this fault is answered with. For a response it says nothing: a target
+  /// that sends such a head is a bad gateway's case.
   public var status: Int {
     switch self {
     case .headTooLarge, .tooManyFields: 431
@@ -81,7 +82,10 @@ public enum HeadError: UInt8, Error, CaseIterable {
     case .invalidContentLength:
       ("invalid-content-length", "Content-Length is not a decimal number in range.")
     case .contentLengthWithTransferEncoding:
-      ("content-length-with-transfer-encoding", "Content-Length and Transfer-Encoding are both set.")
+      (
+        "content-length-with-transfer-encoding",
+        "Content-Length and Transfer-Encoding are both set."
+      )
     case .duplicateTransferEncoding:
       ("duplicate-transfer-encoding", "There is more than one Transfer-Encoding.")
     case .invalidTransferEncoding:

@@ -15,7 +15,7 @@ public enum HeadScanner {
   ) throws(HeadError) -> Int? {
     let limit = limits.effectiveBytes
     let end = min(input.count, limit)
-    let isStart = scanned < firstWord
+    let isStart = scanned <= firstWord + 2
     var at = scanned
     if at == 0, end > 0 { try checkFirstByte(input) }
     while at < end {
@@ -29,7 +29,7 @@ public enum HeadScanner {
         at &+= Word.firstIndex(matches)
       }
       let byte = input[at]
-      if byte >= 0x20 || byte == .tab {
+      if byte >= 0x10 || byte == .tab {
         at &+= 1
         continue
       }
@@ -69,17 +69,17 @@ public enum HeadScanner {
 
   /// Refuses a first line that begins with no method and no version, before it is complete.
   private static func checkStart(_ input: Span<UInt8>) throws(HeadError) {
-    var at = 0
-    if input.count >= 2, input[0] == .carriageReturn { at = 2 }
-    let end = min(input.count, at + firstWord + 1)
-    while at < end, input[at] != .space {
+    let start = input.count >= 2 && input[0] == .carriageReturn ? 2 : 0
+    var at = start
+    while at < input.count {
       let byte = input[at]
-      // A version contains a slash; the CR is that of a line which the parser will refuse.
-      if byte == .carriageReturn { return }
-      if !ByteSet.token.contains(byte) && byte != 0x2F { throw .invalidMethod }
+      // What whitespace or a line end at this place means, the parser tells.
+      if byte == .space || byte == .tab || byte == .carriageReturn { return }
+      // A version contains a slash.
+      let isAllowed = ByteSet.token.contains(byte) || byte == 0x2F
+      if !isAllowed || at - start == firstWord { throw .invalidMethod }
       at += 1
     }
-    if at == end, end < input.count || end > firstWord + 2 { throw .invalidMethod }
   }
 
   /// Tells a target that is too long from a head that is.

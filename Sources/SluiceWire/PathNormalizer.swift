@@ -38,8 +38,8 @@ public enum PathError: UInt8, Error, CaseIterable {
 /// - Escapes of unreserved characters are decoded, the others get upper-case digits.
 /// - `.` and `..` segments, escaped or not, are resolved; empty segments are merged away.
 /// - Visible ASCII that RFC 3986 does not allow in a path (`|`, `[`, `^`, …) is escaped.
-/// - Refused: controls (raw or escaped), spaces, bytes above 0x7E, bad escapes, `..` above the
-///   root, a raw backslash.
+/// - Refused: controls (raw or escaped), spaces, bytes above 0x7E, `?` and `#`, bad escapes, `..`
+///   above the root, a raw backslash.
 /// - An escaped slash is as `EncodedSlashes` says. An escaped backslash, which some targets take for
 ///   a slash, is refused unless escaped slashes are kept; it is never decoded.
 public enum PathNormalizer {
@@ -120,7 +120,7 @@ public enum PathNormalizer {
         output.append(byte)
       } else if byte == 0x5C {
         throw .backslash
-      } else if byte > 0x20, byte < 0x7F {
+      } else if byte > 0x20, byte < 0x7F, byte != 0x23, byte != 0x3F {
         append(percent: byte, &output)
       } else {
         throw .invalidCharacter

@@ -76,9 +76,7 @@ public struct ResponseHead: ~Copyable {
   /// `version SP status [SP [reason]] CRLF`; returns where the field lines begin.
   private mutating func parseStatusLine(_ head: Span<UInt8>) throws(HeadError) -> Int {
     let end = try FieldSection.lineEnd(head, from: 0)
-    guard end >= 12 else {
-      throw Version.fault(head.extracting(0..<min(end, 8)), otherwise: .invalidStatusLine)
-    }
+    guard end >= 12 else { throw .invalidStatusLine }
     switch head.word(at: 0) {
     case Version.http11: version = .http11
     case Version.http10: version = .http10

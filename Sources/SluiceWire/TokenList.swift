@@ -26,10 +26,14 @@ struct TokenList: ~Escapable {
 
 /// The Connection field (RFC 9110 7.6.1).
 enum Connection {
+  /// Options in one head; more would only make every field be compared with every option.
+  private static let maxOptions = 32
+
   /// Reads every Connection field and marks the fields that they nominate as hop-by-hop.
   static func apply(
     _ head: Span<UInt8>, _ fields: inout [HeaderField], _ facts: inout FieldFacts
   ) throws(HeadError) {
+    var options = 0
     for index in fields.indices where fields[index].known == .connection {
       let value = head.extracting(fields[index].value.range)
       // The two values that nearly every message carries.
@@ -43,6 +47,8 @@ enum Connection {
       }
       var list = TokenList(value)
       while let range = list.next() {
+        options += 1
+        if options > maxOptions { throw .invalidConnection }
         try apply(value.extracting(range), head, &fields, &facts)
       }
       if list.isInvalid { throw .invalidConnection }

@@ -1,4 +1,4 @@
-"""Envoy: one worker, no per-request statistics beyond its defaults; routes are an exact-match map."""
+"""Envoy: one worker, no dynamic statistics; routes are an exact-match map."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""HAProxy: connections reused always; routes are a map file, which it keeps in a tree."""
+"""HAProxy: connections always reused, answers spliced; routes are a map, kept in a tree."""
 
 from bench.install import tool
 from bench.proxies.base import Proxy, Setup
@@ -12,6 +12,8 @@ defaults
   no log
   option http-keep-alive
   http-reuse always
+  # Large answers pass from socket to socket inside the kernel.
+  option splice-response
   timeout connect 5s
   timeout client 1h
   timeout server 1h
@@ -40,9 +42,7 @@ class HAProxy(Proxy):
             choice = f"use_backend %[path,map_str({routes})]"
         configuration = setup.folder / "haproxy.cfg"
         configuration.write_text(
-            _CONFIGURATION.format(
-                port=setup.port, backend_port=setup.backend_port, choice=choice
-            )
+            _CONFIGURATION.format(port=setup.port, backend_port=setup.backend_port, choice=choice)
         )
         return [*tool("haproxy"), "-db", "-f", str(configuration)]
 

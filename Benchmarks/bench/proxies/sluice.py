@@ -23,8 +23,6 @@ class Sluice(Proxy):
     name = "sluice"
 
     def command(self, setup: Setup) -> list[str]:
-        if not SLUICE.exists():
-            raise MissingTool(f"{SLUICE} does not exist; build it with `make build`")
         routes = [
             f"  route-{number}: {{match: {{path: {path}}}, service: service}}"
             for number, path in enumerate(setup.routes)
@@ -37,7 +35,13 @@ class Sluice(Proxy):
                 port=setup.port, backend_port=setup.backend_port, routes="\n".join(routes)
             )
         )
-        return [str(SLUICE), "run", str(configuration)]
+        return [_binary(), "run", str(configuration)]
 
     def version_command(self) -> list[str]:
-        return [str(SLUICE), "--version"]
+        return [_binary(), "--version"]
+
+
+def _binary() -> str:
+    if not SLUICE.exists():
+        raise MissingTool(f"{SLUICE} does not exist; build it with `make build`")
+    return str(SLUICE)

@@ -22,6 +22,8 @@ final class Exchange: EventHandler {
 
   let worker: Worker
   var state = State.unused
+  /// Tells the uses of this object apart.
+  private(set) var serial: UInt64 = 0
   var request = RequestHead()
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
@@ -66,7 +68,7 @@ final class Exchange: EventHandler {
     isTrusted = listener.trusts(peer)
     isRequestComplete = request.framing.isEmpty
     worker.counters.requests &+= 1
-    if case .routes = listener.destination {
+    if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { forward() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
@@ -137,19 +139,17 @@ final class Exchange: EventHandler {
     guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
     state = .waiting
     let request = localRequest(self.request)
-    let token = self.token
-    let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; the token tells whether the exchange is still there.
+    let (token, serial, mailbox) = (token, serial, loop.mailbox)
     Task(executorPreference: loop.executor) {
       let answer = await responder.answer(request)
       mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer)
+        // The caller may have gone meanwhile, and this object may serve another one.
+        guard let exchange = loop.handler(token) as? Exchange, exchange.serial == serial else {
+          return
+        }
+        exchange.answer(answer)
       }
     }
-  }
-
-  private func answerIfWaiting(_ answer: LocalAnswer) {
-    if state == .waiting { self.answer(answer) }
   }
 
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
@@ -184,6 +184,9 @@ final class Exchange: EventHandler {
     let rewrite = route?.rewrite ?? .none
     withPath { rewrite.append($0, matched: matched, to: &output) }
   }
+
+  /// Where this exchange is counted.
+  var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
 
   var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
   var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
@@ -250,6 +253,7 @@ final class Exchange: EventHandler {
   func reset() {
     clearDeadline()
     state = .unused
+    serial &+= 1
     request.reset()
     if hasOwnPath {
       ownPath.clear()
