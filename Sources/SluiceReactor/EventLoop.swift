@@ -35,6 +35,8 @@ public final class EventLoop {
   private var resumeQueue: [HandlerToken] = []
   private var resumeTurn: [HandlerToken] = []
   private var isStopping = false
+  /// When the last turn was over.
+  private var turnEnd: MonotonicTime
 
   private struct Slot {
     var handler: EventHandler?
@@ -48,6 +50,7 @@ public final class EventLoop {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     if epoll < 0 { throw SystemError(call: "epoll_create1", code: errno) }
     now = .now()
+    turnEnd = now
     timers = TimerWheel(now: now)
     events = Array(repeating: epoll_event(), count: 256)
     readBuffer = .allocate(byteCount: readBufferSize, alignment: 64)
@@ -172,13 +175,14 @@ public final class EventLoop {
     deliverMail()
     onTurnEnd?()
     stageOwner?.flushStage()
-    if ready > 0 { lag.record(nanoseconds: MonotonicTime.now().nanoseconds(since: began)) }
+    turnEnd = .now()
+    if ready > 0 { lag.record(nanoseconds: turnEnd.nanoseconds(since: began)) }
   }
 
   private func waitMilliseconds() -> Int32 {
     if !resumeQueue.isEmpty || isStopping { return 0 }
     guard let wakeUp = timers.nextWakeUp() else { return -1 }
-    let nanoseconds = wakeUp.nanoseconds(since: MonotonicTime.now())
+    let nanoseconds = wakeUp.nanoseconds(since: turnEnd)
     if nanoseconds <= 0 { return 0 }
     return Int32(clamping: (nanoseconds &+ 999_999) / 1_000_000)
   }

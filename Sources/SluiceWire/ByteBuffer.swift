@@ -47,10 +47,12 @@ public struct ByteBuffer: ~Copyable {
   }
 
   /// Makes room for `additional` more bytes behind the readable ones.
+  @inline(__always)
   public mutating func reserve(_ additional: Int) {
     if capacity &- tail < additional { makeRoom(additional) }
   }
 
+  @inline(never)
   private mutating func makeRoom(_ additional: Int) {
     precondition(additional >= 0)
     let used = count
@@ -72,6 +74,7 @@ public struct ByteBuffer: ~Copyable {
     tail = used
   }
 
+  @inline(__always)
   public mutating func append(_ byte: UInt8) {
     reserve(1)
     // SAFETY: reserve made room for one byte at tail.
@@ -92,6 +95,8 @@ public struct ByteBuffer: ~Copyable {
     tail &+= added
   }
 
+  /// Inlined, so that the literal's length is a constant and the copy a few moves.
+  @inline(__always)
   public mutating func append(_ text: StaticString) {
     let added = text.utf8CodeUnitCount
     reserve(added)
@@ -112,22 +117,25 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends `value` in decimal digits.
   public mutating func append(decimal value: UInt64) {
+    if value < 10 { return append(0x30 &+ UInt8(truncatingIfNeeded: value)) }
     reserve(20)
-    var digits = 1
+    // SAFETY: reserve made room for 20 digits, the most a UInt64 has.
+    let start = storage.unsafelyUnwrapped + tail
+    var digits = 0
     var rest = value
-    while rest >= 10 {
+    while rest > 0 {
+      start[digits] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
       digits &+= 1
     }
-    var at = tail &+ digits
-    tail = at
-    rest = value
-    repeat {
-      at &-= 1
-      // SAFETY: reserve made room for 20 digits, the most a UInt64 has.
-      storage.unsafelyUnwrapped[at] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
-      rest /= 10
-    } while rest > 0
+    tail &+= digits
+    var low = 0
+    var high = digits &- 1
+    while low < high {
+      (start[low], start[high]) = (start[high], start[low])
+      low &+= 1
+      high &-= 1
+    }
   }
 
   /// Appends `value` in lower-case hexadecimal digits without leading zeros.
@@ -138,6 +146,18 @@ public struct ByteBuffer: ~Copyable {
       append(digit < 10 ? 48 &+ digit : 87 &+ digit)
       shift -= 4
     }
+  }
+
+  /// Appends a copy of bytes that are already in this buffer; `range` counts from the front.
+  public mutating func appendCopy(of range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    let added = range.count
+    if added == 0 { return }
+    reserve(added)
+    // SAFETY: the range lies within head..<tail, and reserve made room for as many bytes at tail.
+    let start = storage.unsafelyUnwrapped
+    (start + tail).update(from: start + head + range.lowerBound, count: added)
+    tail &+= added
   }
 
   /// Lets `fill` write up to `capacity` bytes at the end and return how many it wrote (≥ 0).

@@ -1,6 +1,6 @@
 /// What one configuration file says: the model that every part of the gateway reads.
 ///
-/// Property defaults are the documented defaults; `fields` in the extensions beside each type hold the
+/// Property defaults are the documented defaults; the `schema` beside each type holds the
 /// documentation and the bounds. Entities are maps by name. Values here are valid on their own;
 /// references between entities are checked by `ConfigurationValidator`.
 public struct Configuration: Codable, Equatable, Sendable {
@@ -55,4 +55,59 @@ extension Configuration {
     public var timeout = Timespan.seconds(30)
     public init() {}
   }
+}
+
+// MARK: Tables
+
+extension Configuration {
+  static let schema = Schema(
+    "Configuration", of: Configuration(),
+    "The whole file.",
+    [
+      Field("version", .integer(1...1), "The version of this format.", isRequired: true),
+      Field("workers", .text(.workers), "Event-loop threads; `auto` is one per CPU."),
+      Field(
+        "hosts", .map(keys: .hostName, of: .list(of: .text(.ipAddress), atLeast: 1), atLeast: 0),
+        "Addresses of host names, looked up before DNS."),
+      Field("resolver", .object(Resolver.schema), "How names of targets are looked up."),
+      Field(
+        "listeners", .entities(Listener.schema, atLeast: 1), "The addresses to accept on, by name.",
+        isRequired: true),
+      Field("services", .entities(Service.schema), "Groups of targets, by name."),
+      Field("policies", .object(Policies.schema), "Policies for every route."),
+      Field("routes", .entities(Route.schema), "What goes where, by name."),
+      Field("accessLog", .object(AccessLog.schema), "The log of exchanges."),
+      Field("admin", .object(Admin.schema), "The admin listener; none unless given."),
+      Field("shutdown", .object(Shutdown.schema), "How the gateway stops."),
+    ])
+}
+
+extension Configuration.Resolver {
+  static let schema = Schema(
+    "Resolver", of: Self(), "How names of targets are looked up.",
+    [
+      Field("interval", .duration, "How often names are looked up again."),
+      Field("timeout", .duration, "How long one look-up may take."),
+    ])
+}
+
+extension Configuration.AccessLog {
+  static let schema = Schema(
+    "AccessLog", of: Self(), "One line for every exchange.",
+    [
+      Field("format", .choice(Format.self), "`off` writes none."),
+      Field("output", .text(.logOutput), "`stdout`, `stderr` or the path of a file."),
+    ])
+}
+
+extension Configuration.Admin {
+  static let schema = Schema(
+    "Admin", of: Self(), "Health, metrics and the admin API.",
+    [Field("address", .text(.localAddress), "Where it listens; only this machine may reach it.")])
+}
+
+extension Configuration.Shutdown {
+  static let schema = Schema(
+    "Shutdown", of: Self(), "How the gateway stops.",
+    [Field("timeout", .duration, "How long exchanges may finish after SIGTERM.")])
 }

@@ -53,3 +53,69 @@ extension Configuration {
     public init() {}
   }
 }
+
+// MARK: Tables
+
+extension Configuration.Listener {
+  static let schema = Schema(
+    "Listener", of: Self(), "A bound address and what it accepts.",
+    [
+      Field(
+        "address", .text(.listenAddress),
+        "Where it listens: an address and port, or a socket's path.",
+        isRequired: true),
+      Field(
+        "trustedProxies", .list(of: .text(.addressRange)),
+        "Peers whose `X-Forwarded-*`, `Forwarded` and request-id fields are believed."),
+      Field(
+        "forwarded", .object(Configuration.Forwarded.schema), "Which forwarding fields targets get."
+      ),
+      Field(
+        "encodedSlashes", .choice(Configuration.EncodedSlashes.self),
+        "What `%2F` in a path does: answer 400, stay as it is, or become a `/`."),
+      Field(
+        "timeouts", .object(Configuration.ListenerTimeouts.schema), "How long clients may take."),
+      Field("limits", .object(Configuration.Limits.schema), "How much clients may send and hold."),
+    ])
+}
+
+extension Configuration.Forwarded {
+  static let schema = Schema(
+    "Forwarded", of: Self(), "Which forwarding fields targets get.",
+    [
+      Field(
+        "xForwarded", .boolean, "`X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and `X-Real-IP`."),
+      Field("forwarded", .boolean, "`Forwarded` (RFC 7239)."),
+      Field("via", .text(.pseudonym), "`Via` with this pseudonym; none when empty."),
+    ])
+}
+
+extension Configuration.ListenerTimeouts {
+  static let schema = Schema(
+    "ListenerTimeouts", of: Self(), "How long clients may take.",
+    [
+      Field("head", .duration, "For a whole request head, however it drips in."),
+      Field("body", .duration, "Between two pieces of a request body."),
+      Field("idle", .duration, "Between requests on a kept-alive connection."),
+      Field("write", .duration, "For the client to take more of a response."),
+    ])
+}
+
+extension Configuration.Limits {
+  static let schema = Schema(
+    "Limits", of: Self(), "How much clients may send and hold.",
+    [
+      Field("head", .byteCount(.kibibytes(1)...(.mebibytes(1))), "The request head."),
+      Field("fields", .integer(1...10_000), "Header fields of a request."),
+      Field(
+        "uri", .byteCount(ByteCount(256)...(.mebibytes(1))),
+        "The request target; at most `head`."),
+      Field("connections", .integer(1...10_000_000), "Open connections per worker."),
+      Field(
+        "connectionsPerAddress", .integer(0...10_000_000),
+        "Open connections per client address and worker; 0 is no limit."),
+      Field(
+        "requestsPerConnection", .integer(0...1_000_000_000),
+        "Requests on one connection before it is closed; 0 is no limit."),
+    ])
+}

@@ -80,3 +80,107 @@ extension Configuration {
     public init() {}
   }
 }
+
+// MARK: Tables
+
+extension Configuration.Route {
+  static let schema = Schema(
+    "Route", of: Self(), "Match rules, policies and the destination.",
+    [
+      Field(
+        "kind", .choice(Configuration.RouteKind.self),
+        "Which life its exchanges lead; picks the defaults."),
+      Field(
+        "match", .object(Configuration.Match.schema),
+        "The conditions, which must all hold; none matches everything."),
+      Field(
+        "service", .text(.entityReference), "The name of the service that answers.",
+        isRequired: true),
+      Field(
+        "path", .object(Configuration.PathRewrite.schema), "How the path changes on its way."),
+      Field(
+        "connection", .object(Configuration.ConnectionSettings.schema),
+        "For `kind: websocket` only."),
+      Field(
+        "timeouts", .object(Configuration.RouteTimeouts.schema),
+        "Used in the place of the service's."),
+      Field(
+        "maxBodySize", .byteCount(ByteCount(0)...ByteCount(1 << 50)),
+        "The largest request body; no limit unless set."),
+      Field(
+        "policies", .object(Configuration.Policies.schema),
+        "Policies for this route; each wins over the one of its kind for every route."),
+    ])
+}
+
+extension Configuration.Match {
+  static let schema = Schema(
+    "Match", of: Self(),
+    "All conditions that are given must hold; at most one of `path`, `prefix` and `regex`.",
+    [
+      Field("path", .text(.path), "The whole path; a segment `{name}` stands for any one segment."),
+      Field(
+        "prefix", .text(.path),
+        "The first segments of the path: `/time` does not match `/timeout`."),
+      Field("regex", .text(.regex), "Matches the whole path (PCRE2 syntax)."),
+      Field("hosts", .list(of: .text(.hostPattern)), "Names, or `*.name` for any name below it."),
+      Field("methods", .list(of: .text(.method)), "Methods."),
+      Field(
+        "headers", .map(keys: .fieldName, of: .text(.fieldValue), atLeast: 0),
+        "Field name to value; `*` is any value."),
+      Field(
+        "query", .map(keys: .parameterName, of: .text(.any), atLeast: 0),
+        "Parameter to value; `*` is any value."),
+      Field("listeners", .list(of: .text(.entityReference)), "Names of listeners."),
+    ])
+}
+
+extension Configuration.PathRewrite {
+  static let schema = Schema(
+    "PathRewrite", of: Self(),
+    "At most one of the two; for routes with `path` or `prefix`.",
+    [
+      Field("stripPrefix", .boolean, "Removes what `path` or `prefix` matched."),
+      Field(
+        "replacePrefix", .text(.plainPath),
+        "Puts this in the place of what `path` or `prefix` matched."),
+    ])
+}
+
+extension Configuration.ConnectionSettings {
+  static let schema = Schema(
+    "ConnectionSettings", of: Self(), "The connection of a `websocket` route.",
+    [
+      Field("connectTimeout", .duration, "For the handshake: connecting and the answer together."),
+      Field("idleTimeout", .duration, "Without a byte in either direction."),
+    ])
+}
+
+extension Configuration.RouteTimeouts {
+  static let schema = Schema(
+    "RouteTimeouts", of: Self(), "Used in the place of the service's timeouts.",
+    [
+      Field("response", .duration, "From the end of the request head to the response head."),
+      Field("idle", .duration, "Between two pieces of a response body."),
+      Field("total", .duration, "For the whole exchange."),
+    ])
+}
+
+extension Configuration.Policies {
+  static let schema = Schema(
+    "Policies", of: Self(), "At most one policy of a kind; `{}` means its defaults.",
+    [
+      Field(
+        "request-id", .object(Configuration.RequestID.schema),
+        "Gives every exchange an id that logs, targets and the caller see.")
+    ])
+}
+
+extension Configuration.RequestID {
+  static let schema = Schema(
+    "RequestID", of: Self(), "Gives every exchange an id that logs, targets and the caller see.",
+    [
+      Field("header", .text(.fieldName), "The field that carries it."),
+      Field("echo", .boolean, "Also puts it on the response."),
+    ])
+}

@@ -86,10 +86,107 @@ extension Configuration {
   public struct Retries: Codable, Equatable, Sendable {
     /// Further targets tried when connecting fails.
     public var connect = 2
-    /// Further attempts for an idempotent request whose target failed before its response began; 0 is off.
+    /// Further attempts for an idempotent request whose target failed before its response began; 0
+    /// is off.
     public var idempotent = 0
     /// Share of requests, in percent, that may be idempotent retries.
     public var budgetPercent = 20
     public init() {}
   }
+}
+
+// MARK: Tables
+
+extension Configuration.Service {
+  static let schema = Schema(
+    "Service", of: Self(), "A load-balanced group of targets.",
+    [
+      Field(
+        "targets",
+        .list(of: .textOrObject(.targetURL, Configuration.Target.schema), atLeast: 1),
+        "Where requests go: URLs, or objects with a weight.", isRequired: true),
+      Field("balance", .choice(Configuration.Balance.self), "How a target is picked."),
+      Field(
+        "hash", .text(.hashKey),
+        "What `consistent-hash` hashes; required for it, refused otherwise."),
+      Field(
+        "host", .text(.hostField),
+        "The `Host` field that targets get: the client's, the target's or this one."),
+      Field(
+        "timeouts", .object(Configuration.ServiceTimeouts.schema), "How long targets may take."),
+      Field(
+        "connections", .object(Configuration.Connections.schema), "The pool of connections."),
+      Field(
+        "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
+      Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
+    ])
+}
+
+extension Configuration.Target {
+  static let schema = Schema(
+    "Target", of: Self(), "One address of a service. The URL alone means weight 1.",
+    [
+      Field(
+        "url", .text(.targetURL), "`http://host[:port][/base]` or `http+unix:///path/to.sock`.",
+        isRequired: true),
+      Field(
+        "weight", .integer(0...1_000), "Its share of the requests; 0 gets none.",
+        defaultValue: .integer(Self().weight)),
+    ])
+}
+
+extension Configuration.ServiceTimeouts {
+  static let schema = Schema(
+    "ServiceTimeouts", of: Self(), "How long targets may take.",
+    [
+      Field("connect", .duration, "To connect."),
+      Field("response", .duration, "From the end of the request head to the response head."),
+      Field("idle", .duration, "Between two pieces of a response body."),
+      Field("total", .duration, "For the whole exchange; no limit unless set."),
+    ])
+}
+
+extension Configuration.Connections {
+  static let schema = Schema(
+    "Connections", of: Self(), "The pool of connections to the targets.",
+    [
+      Field(
+        "maxPerTarget", .integer(0...1_000_000),
+        "Connections to one target, divided among the workers; 0 is no limit."),
+      Field(
+        "maxIdle", .integer(0...1_000_000), "Idle connections kept per target and worker."),
+      Field("idleTimeout", .duration, "How long an idle connection is kept."),
+      Field("maxAge", .duration, "Older connections are not reused; no limit unless set."),
+      Field(
+        "queue", .integer(0...1_000_000),
+        "Exchanges that may wait for a connection, per target and worker."),
+      Field("queueTimeout", .duration, "How long an exchange waits for a connection."),
+    ])
+}
+
+extension Configuration.Health {
+  static let schema = Schema(
+    "Health", of: Self(), "Passive health: what exchanges tell of a target.",
+    [
+      Field(
+        "failures", .integer(0...1_000), "Failures in a row that eject a target; 0 never ejects."),
+      Field(
+        "pause", .duration, "How long a target is left alone; doubles with each ejection."),
+      Field("maxPause", .duration, "The longest such pause."),
+    ])
+}
+
+extension Configuration.Retries {
+  static let schema = Schema(
+    "Retries", of: Self(), "When another target is tried.",
+    [
+      Field("connect", .integer(0...10), "Further targets tried when connecting fails."),
+      Field(
+        "idempotent", .integer(0...10),
+        "Further attempts for an idempotent request that failed before its response; 0 is off."
+      ),
+      Field(
+        "budgetPercent", .integer(0...100),
+        "The share of requests, in percent, that may be such attempts."),
+    ])
 }

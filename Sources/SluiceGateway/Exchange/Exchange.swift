@@ -22,6 +22,8 @@ final class Exchange: EventHandler {
 
   let worker: Worker
   var state = State.unused
+  /// Tells the uses of this object apart.
+  private(set) var serial: UInt64 = 0
   var request = RequestHead()
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
@@ -50,8 +52,6 @@ final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
-  /// How often this object was recycled; its token stays the same.
-  private var use: UInt64 = 0
 
   init(worker: Worker) {
     self.worker = worker
@@ -68,7 +68,7 @@ final class Exchange: EventHandler {
     isTrusted = listener.trusts(peer)
     isRequestComplete = request.framing.isEmpty
     worker.counters.requests &+= 1
-    if case .routes = listener.destination {
+    if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { forward() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
@@ -153,20 +153,17 @@ final class Exchange: EventHandler {
     guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
     state = .waiting
     let request = localRequest(self.request)
-    let token = self.token
-    let use = self.use
-    let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; token and use tell whether the request is still there.
+    let (token, serial, mailbox) = (token, serial, loop.mailbox)
     Task(executorPreference: loop.executor) {
       let answer = await responder.answer(request)
       mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
+        // The caller may have gone meanwhile, and this object may serve another one.
+        guard let exchange = loop.handler(token) as? Exchange, exchange.serial == serial else {
+          return
+        }
+        exchange.answer(answer)
       }
     }
-  }
-
-  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
-    if self.use == use && state == .waiting { self.answer(answer) }
   }
 
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
@@ -220,6 +217,9 @@ final class Exchange: EventHandler {
     if rest.isEmpty || rest[0] != 0x2F { output.append(0x2F) }
     output.append(rest)
   }
+
+  /// Where this exchange is counted.
+  var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
 
   var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
   var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
@@ -283,8 +283,8 @@ final class Exchange: EventHandler {
   /// Ready for the next request; called by the worker when it recycles the exchange.
   func reset() {
     clearDeadline()
-    use &+= 1
     state = .unused
+    serial &+= 1
     request.reset()
     if hasOwnPath {
       ownPath.clear()

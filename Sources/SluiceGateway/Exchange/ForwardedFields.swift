@@ -6,11 +6,13 @@ import SluiceWire
 ///
 /// A caller that is no trusted proxy can't say anything about itself here: its own fields of these
 /// names are dropped. A trusted proxy's are kept and added to.
-struct ForwardedFields {
+final class ForwardedFields {
   private let writesXForwarded: Bool
   private let writesForwarded: Bool
   private let via: [UInt8]
   private let port: UInt16
+  /// What every caller's request gets alike.
+  private let constants: [UInt8]
   /// Fields of the request that are not copied, as bits by `FieldName`.
   private let droppedUntrusted: UInt128
   private let droppedTrusted: UInt128
@@ -20,6 +22,7 @@ struct ForwardedFields {
     writesForwarded = settings.forwarded
     via = Array(settings.via.utf8)
     self.port = port
+    constants = Array("X-Forwarded-Proto: http\r\nX-Forwarded-Port: \(port)\r\n".utf8)
     let all: [FieldName] = [
       .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xRealIP, .forwarded,
       .xForwardedPrefix,
@@ -44,23 +47,10 @@ struct ForwardedFields {
     to output: inout ByteBuffer, head: borrowing RequestHead, peer: SocketAddress, isTrusted: Bool
   ) {
     if writesXForwarded {
-      output.append("X-Forwarded-For: ")
-      if isTrusted { appendValues(of: .xForwardedFor, head, to: &output) }
-      appendHost(of: peer, to: &output)
-      output.append("\r\n")
-      if !isTrusted || head.firstIndex(of: .xForwardedProto) == nil {
-        output.append("X-Forwarded-Proto: http\r\n")
-      }
-      if let authority = head.authority, !isTrusted || head.firstIndex(of: .xForwardedHost) == nil {
-        output.appendField("X-Forwarded-Host", head.span(authority))
-      }
-      if !isTrusted || head.firstIndex(of: .xForwardedPort) == nil {
-        output.appendField("X-Forwarded-Port", decimal: UInt64(port))
-      }
-      if !isTrusted || head.firstIndex(of: .xRealIP) == nil {
-        output.append("X-Real-IP: ")
-        appendHost(of: peer, to: &output)
-        output.append("\r\n")
+      if isTrusted {
+        appendMerged(to: &output, head, peer)
+      } else {
+        appendOwn(to: &output, head, peer)
       }
     }
     if writesForwarded { appendForwarded(to: &output, head, peer, isTrusted) }
@@ -70,6 +60,46 @@ struct ForwardedFields {
       output.append(head.version == .http10 ? "1.0 " : "1.1 ")
       output.append(via)
       output.append("\r\n")
+    }
+  }
+
+  private func appendOwn(
+    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress
+  ) {
+    output.append("X-Forwarded-For: ")
+    let start = output.count
+    appendHost(of: peer, to: &output)
+    let length = output.count - start
+    output.append("\r\nX-Real-IP: ")
+    output.appendCopy(of: start..<(start + length))
+    output.append("\r\n")
+    output.append(constants)
+    if let authority = head.authority {
+      output.appendField("X-Forwarded-Host", head.span(authority))
+    }
+  }
+
+  /// What a trusted proxy said stays; it is added where it said nothing.
+  private func appendMerged(
+    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress
+  ) {
+    output.append("X-Forwarded-For: ")
+    appendValues(of: .xForwardedFor, head, to: &output)
+    appendHost(of: peer, to: &output)
+    output.append("\r\n")
+    if head.firstIndex(of: .xForwardedProto) == nil {
+      output.append("X-Forwarded-Proto: http\r\n")
+    }
+    if head.firstIndex(of: .xForwardedPort) == nil {
+      output.appendField("X-Forwarded-Port", decimal: UInt64(port))
+    }
+    if head.firstIndex(of: .xRealIP) == nil {
+      output.append("X-Real-IP: ")
+      appendHost(of: peer, to: &output)
+      output.append("\r\n")
+    }
+    if let authority = head.authority, head.firstIndex(of: .xForwardedHost) == nil {
+      output.appendField("X-Forwarded-Host", head.span(authority))
     }
   }
 

@@ -10,7 +10,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   let worker: Worker
   let peer: SocketAddress
   /// The acceptor, whose settings a reload replaces.
-  unowned let acceptor: HTTPListener
+  let acceptor: HTTPListener
   var machine = HTTP1DownstreamStateMachine()
   var exchange: Exchange?
   /// How the response under way is framed.
@@ -259,7 +259,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   override func deadlineReached() {
     switch machine.state {
     case .awaitingRequest:
-      if pending.isEmpty || machine.requests == 0 && pending.isEmpty { return shut() }
+      if pending.isEmpty { return shut() }
       refuseLate()
     case .exchanging(let progress):
       if backlog > 0 || progress.isRequestComplete {

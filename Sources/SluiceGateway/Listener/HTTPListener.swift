@@ -4,7 +4,7 @@ import SluiceWire
 
 /// Accepts callers on one listener and one worker, and keeps its limits.
 final class HTTPListener: StreamListener {
-  unowned let worker: Worker
+  let worker: Worker
   /// Replaced by a reload.
   var compiled: CompiledListener {
     // The new limit may leave room where the old one left none.

@@ -17,6 +17,8 @@ final class CompiledListener {
   /// Position among the listeners' sorted names, as the router counts them.
   let index: Int
   let destination: Destination
+  /// Whether `destination` is `routes`; without looking into it.
+  let servesRoutes: Bool
   let trustedProxies: CIDRSet
   let isTrustingUnix: Bool
   let forwarded: ForwardedFields
@@ -38,6 +40,7 @@ final class CompiledListener {
     nameBytes = Array(name.utf8)
     self.index = index
     self.destination = destination
+    servesRoutes = if case .routes = destination { true } else { false }
     trustedProxies = CIDRSet(texts: settings.trustedProxies) ?? CIDRSet([])
     isTrustingUnix = settings.address.hasPrefix("unix:")
     forwarded = ForwardedFields(settings.forwarded, port: port)

@@ -28,6 +28,8 @@ final class Worker {
   private var onDrained: (@Sendable () -> Void)?
 
   private static let maxSpareExchanges = 1_024
+  /// Logged when the caller left before any response, as nginx does.
+  private static let statusOfNone = 499
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?
@@ -64,27 +66,15 @@ final class Worker {
 
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
-    let record = exchange.record
-    let end = record.isTunnel ? record.responded : loop.now
-    let nanoseconds = end.nanoseconds(since: record.started)
-    let status = record.status == 0 ? 499 : record.status
-    if let route = exchange.route {
-      route.counters.record(
-        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
-        error: record.error)
-    } else {
-      counters.unrouted.record(
-        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
-        error: record.error)
-    }
-    if accessLog.isOn, case .routes = exchange.listener.destination {
+    let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
+    exchange.counters.record(exchange.record, status: status, now: loop.now)
+    if accessLog.isOn && exchange.listener.servesRoutes {
       accessLog.write(exchange, status: status)
     }
+    exchange.reset()
     if spareExchanges.count < Self.maxSpareExchanges {
-      exchange.reset()
       spareExchanges.append(exchange)
     } else {
-      exchange.reset()
       loop.unregister(exchange)
     }
     if onDrained != nil { drainProgressed() }

@@ -8,7 +8,7 @@ import SluiceWire
 /// and its only memory is this object. Its deadline is connect, response or idle timeout, whichever
 /// applies; idle connections are timed by the pool.
 final class HTTP1UpstreamConnection: StreamConnection {
-  unowned let target: UpstreamTarget
+  let target: UpstreamTarget
   private let worker: Worker
   private let attemptsLeft: Int
   var machine = HTTP1UpstreamStateMachine()
@@ -223,7 +223,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
     } else if isReadingBody, let ended = try? decoder.endOfInput(), ended {
       completed(hasExcess: false)
     } else {
-      failed(isMalformed: false)
+      // A head that began and did not end is no stale connection.
+      failed(isMalformed: !pending.isEmpty)
     }
   }
 

@@ -31,7 +31,8 @@ import SluiceReactor
 /// timer fires, and after `retire` and `reconfigure`, it performs `nextEvent` until nil. Nothing is
 /// called back, so the shell may call the pool between two events. No call allocates once the pool
 /// has been as large before.
-struct TargetPoolStateMachine: Sendable {
+/// A class, because a copy would be another pool, and one made by accident costs a dozen references.
+final class TargetPoolStateMachine {
   private struct Connection: Sendable {
     var id: ConnectionID
     var openedAt: MonotonicTime
@@ -76,7 +77,7 @@ struct TargetPoolStateMachine: Sendable {
   // MARK: - Exchanges
 
   /// An exchange asks for a connection.
-  mutating func lease(waiter: WaiterID, now: MonotonicTime) -> LeaseAction {
+  func lease(waiter: WaiterID, now: MonotonicTime) -> LeaseAction {
     if let slot = freshestIdle(now: now) {
       idleList.remove(slot)
       connections[slot].isIdle = false
@@ -94,7 +95,7 @@ struct TargetPoolStateMachine: Sendable {
   /// The exchange no longer waits. False when it was not in the queue: it has been assigned a
   /// connection or an attempt to connect, or has failed.
   @discardableResult
-  mutating func cancel(_ waiter: WaiterID) -> Bool {
+  func cancel(_ waiter: WaiterID) -> Bool {
     guard let slot = waiterSlots[waiter.raw] else { return false }
     dequeue(slot)
     return true
@@ -103,7 +104,7 @@ struct TargetPoolStateMachine: Sendable {
   // MARK: - Connections
 
   /// An attempt to connect succeeded; the connection is leased to the exchange it was opened for.
-  mutating func connectionOpened(_ id: ConnectionID, now: MonotonicTime) {
+  func connectionOpened(_ id: ConnectionID, now: MonotonicTime) {
     precondition(connecting > 0, "a connection opened that the pool did not ask for")
     connecting -= 1
     let connection = Connection(id: id, openedAt: now, idleSince: now, isIdle: false)
@@ -120,7 +121,7 @@ struct TargetPoolStateMachine: Sendable {
   }
 
   /// An attempt to connect failed or was given up; its place may go to the next in the queue.
-  mutating func connectFailed() -> PoolAction {
+  func connectFailed() -> PoolAction {
     precondition(connecting > 0, "an attempt to connect failed that the pool did not ask for")
     connecting -= 1
     return useRoom()
@@ -128,7 +129,7 @@ struct TargetPoolStateMachine: Sendable {
 
   /// The exchange on a leased connection is over. `reusable` means that both sides are at a message
   /// boundary and want to keep it.
-  mutating func release(
+  func release(
     _ id: ConnectionID, now: MonotonicTime, reusable: Bool
   ) -> ReleaseAction {
     guard let slot = connectionSlots[id.raw], !connections[slot].isIdle else {
@@ -151,7 +152,7 @@ struct TargetPoolStateMachine: Sendable {
   }
 
   /// The connection is gone, idle (the peer's FIN or an error) or leased.
-  mutating func closed(_ id: ConnectionID) -> PoolAction {
+  func closed(_ id: ConnectionID) -> PoolAction {
     guard let slot = connectionSlots[id.raw] else {
       assertionFailure("a connection closed that the pool does not hold")
       return .none
@@ -178,7 +179,7 @@ struct TargetPoolStateMachine: Sendable {
   }
 
   /// The next thing that time or a change of configuration demands; call it until nil.
-  mutating func nextEvent(now: MonotonicTime) -> PoolEvent? {
+  func nextEvent(now: MonotonicTime) -> PoolEvent? {
     if let slot = idleList.first, mustClose(slot, now: now) {
       let id = connections[slot].id
       forget(slot)
@@ -207,18 +208,18 @@ struct TargetPoolStateMachine: Sendable {
 
   /// The target has left the configuration: idle connections close now (`nextEvent`), leased ones
   /// when they are released. Exchanges that began before are still served.
-  mutating func retire() { isRetired = true }
+  func retire() { isRetired = true }
 
   /// New limits for a target that stays, whose connections stay with it; `nextEvent` tells what
   /// follows.
-  mutating func reconfigure(limits: PoolLimits) {
+  func reconfigure(limits: PoolLimits) {
     self.limits = limits
     isRetired = false
   }
 
   /// Takes the longest waiting exchange out of the queue, for a target that was just ejected: what
   /// waits for it is better off elsewhere.
-  mutating func dismissWaiter() -> WaiterID? {
+  func dismissWaiter() -> WaiterID? {
     guard let slot = queue.first else { return nil }
     let waiter = waiters[slot].id
     dequeue(slot)
@@ -264,7 +265,7 @@ struct TargetPoolStateMachine: Sendable {
     isRetired || isOverLimit || idleList.count > limits.maxIdle || isIdleTooLong(slot, now: now)
   }
 
-  private mutating func useRoom() -> PoolAction {
+  private func useRoom() -> PoolAction {
     guard let slot = queue.first, hasRoom else { return .none }
     let waiter = waiters[slot].id
     dequeue(slot)
@@ -272,20 +273,20 @@ struct TargetPoolStateMachine: Sendable {
     return .connect(for: waiter)
   }
 
-  private mutating func close(_ slot: Int) -> ReleaseAction {
+  private func close(_ slot: Int) -> ReleaseAction {
     forget(slot)
     if case .connect(let waiter) = useRoom() { return .close(connectFor: waiter) }
     return .close(connectFor: nil)
   }
 
-  private mutating func forget(_ slot: Int) {
+  private func forget(_ slot: Int) {
     connectionSlots.remove(connections[slot].id.raw)
     if connections[slot].isIdle { idleList.remove(slot) }
     if ages.contains(slot) { ages.remove(slot) }
     freeConnections.append(Int32(slot))
   }
 
-  private mutating func enqueue(_ waiter: Waiter) {
+  private func enqueue(_ waiter: Waiter) {
     let slot: Int
     if let free = freeWaiters.popLast() {
       slot = Int(free)
@@ -298,7 +299,7 @@ struct TargetPoolStateMachine: Sendable {
     queue.append(slot)
   }
 
-  private mutating func dequeue(_ slot: Int) {
+  private func dequeue(_ slot: Int) {
     queue.remove(slot)
     waiterSlots.remove(waiters[slot].id.raw)
     freeWaiters.append(Int32(slot))

@@ -12,8 +12,8 @@ final class UpstreamTarget: EventHandler {
   let urlBytes: [UInt8]
   let basePath: [UInt8]
   let authority: [UInt8]
-  unowned let worker: Worker
-  private(set) var pool: TargetPoolStateMachine
+  let worker: Worker
+  let pool: TargetPoolStateMachine
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
   private var nextAddress = 0

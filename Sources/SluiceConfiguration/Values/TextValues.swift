@@ -8,7 +8,8 @@ public protocol TextValue: Codable, Sendable {
 extension TextValue {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Int.self)).map(String.init) ?? container.decode(String.self)
+    let text =
+      try (try? container.decode(Int.self)).map(String.init) ?? container.decode(String.self)
     guard let value = Self(text: text) else {
       throw DecodingError.dataCorruptedError(in: container, debugDescription: "not valid: \(text)")
     }
@@ -31,14 +32,18 @@ extension Timespan: TextValue {
     var total: Int64 = 0
     var rest = Substring(text)
     guard !rest.isEmpty else { return nil }
+    // Each unit at most once, the larger first.
+    var units = Self.units[...]
     while !rest.isEmpty {
       let digits = rest.prefix { $0.isASCII && $0.isNumber }
       rest = rest.dropFirst(digits.count)
       let suffix = rest.prefix { $0.isLetter }
       rest = rest.dropFirst(suffix.count)
       guard let count = Int64(digits),
-        let unit = Self.units.first(where: { $0.suffix == suffix })
+        let index = units.firstIndex(where: { $0.suffix == suffix })
       else { return nil }
+      let unit = units[index]
+      units = units[(index + 1)...]
       let (product, overflow) = count.multipliedReportingOverflow(by: unit.nanoseconds)
       let (sum, overflowToo) = total.addingReportingOverflow(product)
       guard !overflow, !overflowToo else { return nil }

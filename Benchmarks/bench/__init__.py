@@ -1,0 +1,1 @@
+"""The benchmark harness: starts a backend, one proxy at a time and a load generator."""

@@ -1,0 +1,54 @@
+"""What is measured."""
+
+from dataclasses import dataclass
+
+from bench.backend import BODIES
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of load."""
+
+    name: str
+    title: str
+    path: str = "/"
+    connections: int = 64
+    # POST bodies of this size; GET when zero.
+    body: int = 0
+    # A new client connection for every request.
+    close: bool = False
+    # Exact routes `/routes/N/items`, all of them visited in turn; none: one route for everything.
+    routes: int = 0
+    # Bytes of an answer that is so large that work is counted in bytes, over the whole load: the
+    # requests of all connections run in step, so a window may catch few of their starts.
+    large_answer: int = 0
+    # Part of `--quick`.
+    quick: bool = False
+
+
+def route_path(number: int) -> str:
+    return f"/routes/{number}/items"
+
+
+_SIZES = {"25": "25 B", "1k": "1 KB", "64k": "64 KB", "1m": "1 MB"}
+
+CASES = [
+    *(
+        Case(
+            f"get-{size}-{connections}",
+            f"GET {_SIZES[size]}, {connections} connections",
+            path=f"/body/{size}",
+            connections=connections,
+            large_answer=BODIES[size] if BODIES[size] >= 65_536 else 0,
+            quick=(size, connections) in {("25", 64), ("25", 512), ("1m", 64)},
+        )
+        for connections in (64, 512)
+        for size in BODIES
+    ),
+    Case("post-16k", "POST 16 KB, 64 connections", body=16_384, quick=True),
+    Case("close", "new connection per GET", path="/body/25", close=True, quick=True),
+    *(
+        Case(f"routes-{count}", f"GET, {count:,} routes", routes=count, quick=count in {10, 10_000})
+        for count in (10, 100, 1_000, 10_000)
+    ),
+]

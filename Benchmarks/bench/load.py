@@ -1,0 +1,73 @@
+"""The load generator: wrk with one thread."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+
+from bench import machine
+from bench.cases import Case
+from bench.install import tool
+from bench.paths import LOAD_SCRIPT
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What the generator saw; latencies are in microseconds."""
+
+    requests: int
+    bytes: int
+    p50: int
+    p99: int
+    errors: int
+
+
+class Load:
+    """A load run in progress."""
+
+    def __init__(self, case: Case, port: int, seconds: int) -> None:
+        self._seconds = seconds
+        command = [
+            *("taskset", "-c", str(machine.OTHER_CPU)),
+            *tool("wrk"),
+            *("--threads", "1"),
+            *("--connections", str(case.connections)),
+            *("--duration", f"{seconds}s"),
+            *("--timeout", "10s"),
+            *("--script", str(LOAD_SCRIPT)),
+            f"http://127.0.0.1:{port}{case.path}",
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **_shape(case)},
+        )
+
+    def result(self) -> LoadResult:
+        """Waits for the end of the run."""
+        try:
+            output, _ = self._process.communicate(timeout=self._seconds + 30)
+        finally:
+            self.stop()
+        for line in output.splitlines():
+            if line.startswith("RESULT "):
+                return LoadResult(**json.loads(line.removeprefix("RESULT ")))
+        raise RuntimeError(f"the load generator failed:\n{output}")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _shape(case: Case) -> dict[str, str]:
+    shape: dict[str, str] = {}
+    if case.body:
+        shape["BENCH_BODY"] = str(case.body)
+    if case.close:
+        shape["BENCH_CLOSE"] = "1"
+    if case.routes:
+        shape["BENCH_ROUTES"] = str(case.routes)
+    return shape

@@ -1,0 +1,41 @@
+"""What the harness needs to know of a proxy."""
+
+import re
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a proxy is configured for."""
+
+    # For configuration and temporary files.
+    folder: Path
+    port: int
+    backend_port: int
+    # Exact routes to configure; empty means that everything goes to the backend.
+    routes: list[str]
+
+
+class Proxy(ABC):
+    """How one proxy is configured and started."""
+
+    name: str
+    environment: dict[str, str] = {}
+
+    @abstractmethod
+    def command(self, setup: Setup) -> list[str]:
+        """Writes the configuration and returns the command that runs it in the foreground."""
+
+    @abstractmethod
+    def version_command(self) -> list[str]:
+        """Prints the version."""
+
+    def version(self) -> str:
+        result = subprocess.run(
+            self.version_command(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        number = re.search(r"\d+\.\d+(\.\d+)?", result.stdout + result.stderr)
+        return number.group() if number else "unknown"

@@ -1,0 +1,75 @@
+"""nginx: upstream keep-alive on; routes are exact locations, which it keeps in a search tree."""
+
+import os
+
+from bench.install import tool
+from bench.proxies.base import Proxy, Setup
+
+_CONFIGURATION = """\
+{user}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+  # Request bodies stay in memory, and answers never go to a file.
+  client_body_buffer_size 64k;
+  proxy_max_temp_file_size 0;
+  proxy_buffers 8 64k;
+  proxy_buffer_size 16k;
+  proxy_busy_buffers_size 128k;
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Forwarded-Port $server_port;
+  proxy_set_header X-Real-IP $remote_addr;
+  upstream backend {{
+    server 127.0.0.1:{backend_port};
+    keepalive 1024;
+    keepalive_requests 1000000000;
+    keepalive_timeout 1h;
+  }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+{locations}
+  }}
+}}
+"""
+
+
+class Nginx(Proxy):
+    name = "nginx"
+
+    def command(self, setup: Setup) -> list[str]:
+        locations = [
+            f"    location = {path} {{ proxy_pass http://backend; }}" for path in setup.routes
+        ]
+        if not locations:
+            locations = ["    location / { proxy_pass http://backend; }"]
+        configuration = setup.folder / "nginx.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                user="user root;" if os.geteuid() == 0 else "",
+                folder=setup.folder,
+                port=setup.port,
+                backend_port=setup.backend_port,
+                locations="\n".join(locations),
+            )
+        )
+        return [*tool("nginx"), "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]
+
+    def version_command(self) -> list[str]:
+        return [*tool("nginx"), "-v"]

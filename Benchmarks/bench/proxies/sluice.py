@@ -1,0 +1,47 @@
+"""Sluice, from the release build in this repository."""
+
+from bench.install import MissingTool
+from bench.paths import SLUICE
+from bench.proxies.base import Proxy, Setup
+
+_CONFIGURATION = """\
+version: 1
+workers: 1
+listeners:
+  web: {{address: "127.0.0.1:{port}"}}
+services:
+  service:
+    targets: ["http://127.0.0.1:{backend_port}"]
+    connections: {{maxIdle: 1024}}
+routes:
+{routes}
+accessLog: {{format: "off"}}
+"""
+
+
+class Sluice(Proxy):
+    name = "sluice"
+
+    def command(self, setup: Setup) -> list[str]:
+        routes = [
+            f"  route-{number}: {{match: {{path: {path}}}, service: service}}"
+            for number, path in enumerate(setup.routes)
+        ]
+        if not routes:
+            routes = ["  all: {match: {prefix: /}, service: service}"]
+        configuration = setup.folder / "sluice.yaml"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                port=setup.port, backend_port=setup.backend_port, routes="\n".join(routes)
+            )
+        )
+        return [_binary(), "run", str(configuration)]
+
+    def version_command(self) -> list[str]:
+        return [_binary(), "--version"]
+
+
+def _binary() -> str:
+    if not SLUICE.exists():
+        raise MissingTool(f"{SLUICE} does not exist; build it with `make build`")
+    return str(SLUICE)

@@ -1,0 +1,192 @@
+"""From samples to tables."""
+
+import json
+import re
+from dataclasses import dataclass
+from statistics import median
+
+from bench.cases import Case
+from bench.measure import Sample
+from bench.paths import DOCUMENT
+
+OURS = "sluice"
+_TITLES = {
+    "sluice": "Sluice", "nginx": "nginx", "haproxy": "HAProxy", "envoy": "Envoy",
+    "caddy": "Caddy", "nginx:again": "nginx again",
+}  # fmt: skip
+# More than this, as a share, and the machine was measuring something else.
+_TOLERANCE = 0.1
+_MARKERS = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median and how far the rounds lie apart."""
+
+    middle: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: list[float]) -> "Spread":
+        return Spread(median(values), min(values), max(values))
+
+    def text(self, digits: int) -> str:
+        if self.low == self.high:
+            return f"{self.middle:.{digits}f}"
+        return f"{self.middle:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
+
+
+def line(sample: Sample) -> str:
+    """Progress, one line per measurement."""
+    return (
+        f"{sample.case:<13} {sample.proxy:<12} round {sample.round}: {sample.total:8.1f} µs "
+        f"({sample.user:.1f} + {sample.system:.1f}), {sample.requests_per_second:8.0f}/s, "
+        f"p99 {sample.p99 / 1000:.1f} ms, busy {sample.busy:.0%}, foreign {sample.foreign:.0%}"
+        + (f", {sample.errors} ERRORS" if sample.errors else "")
+    )
+
+
+class Report:
+    """All that one run of the benchmark found."""
+
+    def __init__(self, facts: dict[str, str], cases: list[Case], samples: list[Sample]) -> None:
+        self._facts = facts
+        self._cases = cases
+        self._samples = samples
+        self._proxies = list(dict.fromkeys(sample.proxy for sample in samples))
+
+    def json(self) -> str:
+        samples = [sample.as_json() for sample in self._samples]
+        return json.dumps({"machine": self._facts, "samples": samples}, indent=2) + "\n"
+
+    def markdown(self) -> str:
+        parts = [self._conditions()]
+        if OURS in self._proxies:
+            parts += [self._ratios(), self._budgets()]
+        parts.append(self._figures())
+        return "\n".join(parts)
+
+    def write_document(self) -> None:
+        """Puts the tables between the markers of the documentation's page."""
+        text = DOCUMENT.read_text()
+        replaced, count = _MARKERS.subn(
+            lambda found: found.group(1) + self.markdown() + found.group(2), text
+        )
+        if count != 1:
+            raise SystemExit(f"{DOCUMENT.name} has no place for the results")
+        DOCUMENT.write_text(replaced)
+
+    def failures(self) -> list[Sample]:
+        """Measurements in which requests failed; their figures mean nothing."""
+        return [sample for sample in self._samples if sample.errors]
+
+    # MARK: Tables
+
+    def _conditions(self) -> str:
+        facts = self._facts
+        lines = [
+            f"Measured on {facts['processor']}, {facts['memory']}, Linux {facts['kernel']}; "
+            f"load {facts['load']} before the run.",
+            f"Versions: {facts['versions']}. Rounds: {facts['rounds']}.",
+        ]
+        null = self._ratio("get-25-64", "nginx", "nginx:again")
+        if null:
+            lines.append(f"Null control (nginx over nginx, CPU per request): {null.text(2)}.")
+            if abs(null.middle - 1) > _TOLERANCE:
+                lines.append("**Void: the null control is off by more than 10 %.**")
+        noisy = [sample for sample in self._samples if sample.foreign > _TOLERANCE]
+        if noisy:
+            lines.append(
+                f"**Noisy: other processes took more than 10 % of the proxy's core in "
+                f"{len(noisy)} of {len(self._samples)} measurements.**"
+            )
+        lines += [f"Failed requests: {line(sample)}" for sample in self.failures()]
+        return "\\\n".join(lines) + "\n"
+
+    def _ratios(self) -> str:
+        peers = [name for name in self._proxies if name != OURS and ":" not in name]
+        rows = [
+            [case.title] + [_text(self._ratio(case.name, OURS, peer), 2) for peer in peers]
+            for case in self._cases
+        ]
+        head = ["Sluice's CPU per request ÷"] + [_TITLES[peer] for peer in peers]
+        return "### Ratios\n\n" + _table(head, rows)
+
+    def _budgets(self) -> str:
+        rows = []
+        for title, limit, spread in self._budget_rows():
+            met = "yes" if spread.middle <= limit else "**no**"
+            rows.append([title, f"≤ {limit:.2f}", spread.text(2), met])
+        return "### Budgets\n\n" + _table(["Budget", "Limit", "Measured", "Met"], rows)
+
+    def _budget_rows(self) -> list[tuple[str, float, Spread]]:
+        small, rows = "get-25-64", []
+
+        def add(title: str, limit: float, spread: Spread | None) -> None:
+            if spread:
+                rows.append((title, limit, spread))
+
+        for peer in ("nginx", "haproxy"):
+            name = _TITLES[peer]
+            add(f"CPU of a small GET ÷ {name}", 0.85, self._ratio(small, OURS, peer))
+        add("user CPU of a small GET ÷ nginx", 0.5, self._ratio(small, OURS, "nginx", "user"))
+        for case in self._cases:
+            if case.large_answer:
+                for peer in ("nginx", "haproxy"):
+                    title = f"CPU of {case.title} ÷ {_TITLES[peer]}"
+                    add(title, 1.0, self._ratio(case.name, OURS, peer))
+        few, many = self._values("routes-10", OURS), self._values("routes-10000", OURS)
+        if few and many:
+            add("CPU with 10,000 routes ÷ with 10", 1.1, _paired(many, few))
+        return rows
+
+    def _figures(self) -> str:
+        rows = []
+        for case in self._cases:
+            for proxy in self._proxies:
+                samples = self._of(case.name, proxy)
+                if samples:
+                    rows.append([case.title, _TITLES[proxy], *_figures(samples)])
+        head = ["Case", "Proxy", "CPU µs per request", "user + kernel", "requests/s", "p50 ms",
+                "p99 ms", "RSS MiB", "core busy"]  # fmt: skip
+        return "### Figures\n\n" + _table(head, rows)
+
+    # MARK: Selection
+
+    def _of(self, case: str, proxy: str) -> list[Sample]:
+        return [s for s in self._samples if s.case == case and s.proxy == proxy]
+
+    def _values(self, case: str, proxy: str, figure: str = "total") -> dict[int, float]:
+        return {s.round: getattr(s, figure) for s in self._of(case, proxy)}
+
+    def _ratio(self, case: str, one: str, other: str, figure: str = "total") -> Spread | None:
+        """One proxy's cost over another's, compared within each round."""
+        return _paired(self._values(case, one, figure), self._values(case, other, figure))
+
+
+def _paired(dividends: dict[int, float], divisors: dict[int, float]) -> Spread | None:
+    ratios = [dividends[n] / divisors[n] for n in dividends if divisors.get(n)]
+    return Spread.of(ratios) if ratios else None
+
+
+def _figures(samples: list[Sample]) -> list[str]:
+    user, system = (median(getattr(s, part) for s in samples) for part in ("user", "system"))
+    return [
+        Spread.of([s.total for s in samples]).text(1),
+        f"{user:.1f} + {system:.1f}",
+        f"{median(s.requests_per_second for s in samples):,.0f}",
+        f"{median(s.p50 for s in samples) / 1000:.2f}",
+        f"{median(s.p99 for s in samples) / 1000:.2f}",
+        f"{median(s.resident_kib for s in samples) / 1024:.0f}",
+        f"{median(s.busy for s in samples):.0%}",
+    ]
+
+
+def _text(spread: Spread | None, digits: int) -> str:
+    return spread.text(digits) if spread else "–"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

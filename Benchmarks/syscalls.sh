@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Prints the system calls per request of each proxy: syscalls.sh [--budget N] [--peers A,B] [--case NAME].
+# Fails when Sluice needs more than the budget.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+exec python3 -m bench.syscalls "$@"

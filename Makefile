@@ -1,0 +1,65 @@
+# The commands of this repository. `make help` lists them.
+
+SWIFT ?= swift
+
+# Everything a release build is made with; add compiler flags here and nowhere else.
+SWIFT_RELEASE_FLAGS := -c release
+
+# `make test SANITIZE=address` or `thread`; each has its own build directory.
+SANITIZE ?=
+# `make test FILTER=WireTests` runs the matching tests only.
+FILTER ?=
+# `make bench BENCH_ARGS=--quick` measures for a minute; --write puts the tables into the docs.
+BENCH_ARGS ?= --write
+# `make fuzz FUZZ_SECONDS=600`: how long each target runs.
+FUZZ_SECONDS ?= 60
+
+TEST_FLAGS := $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path .build/$(SANITIZE))
+TEST_FILTER := $(if $(FILTER),--filter '$(FILTER)')
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench fuzz lint format docs clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## Build the gateway and start it in front of two sample services.
+	.build/release/sluice demo
+
+build: ## Build the release binary, .build/release/sluice.
+	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build
+	$(SWIFT) build $(SWIFT_RELEASE_FLAGS) --product sluice
+
+test: ## Build and run all tests. SANITIZE=address|thread, FILTER=name.
+	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build test
+	@case "$(SANITIZE)" in ''|address|thread) ;; \
+	  *) echo "SANITIZE is 'address' or 'thread', not '$(SANITIZE)'." >&2; exit 2 ;; esac
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	$(SWIFT) test --skip-build $(TEST_FLAGS) $(TEST_FILTER)
+
+bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--quick.
+	@scripts/install-dependencies.sh bench
+	python3 Benchmarks/run.py $(BENCH_ARGS)
+	Benchmarks/syscalls.sh --budget 4.6
+	Benchmarks/allocations.sh --budget 0.01
+
+fuzz: ## Fuzz every decoder for FUZZ_SECONDS each.
+	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build
+	Fuzz/run.sh $(FUZZ_SECONDS)
+
+lint: ## Check formatting, imports, file sizes and safety notes.
+	@scripts/check-toolchain.sh
+	@scripts/lint.sh
+
+format: ## Format the Swift sources in place.
+	@scripts/check-toolchain.sh
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+docs: build ## Write the reference pages that are generated from the code.
+	scripts/generate-docs.sh
+
+clean: ## Remove everything that was built or downloaded.
+	rm -rf .build .bench .fuzz

@@ -1,0 +1,63 @@
+/// What reading a configuration gave.
+public struct ReadResult: Sendable {
+  /// Nil when there is any error.
+  public var configuration: Configuration?
+  /// In the order of their places in the file.
+  public var diagnostics: [Diagnostic]
+
+  public init(configuration: Configuration?, diagnostics: [Diagnostic]) {
+    self.configuration = configuration
+    self.diagnostics = diagnostics
+  }
+}
+
+/// Text to configuration: parse, expand references, validate, decode.
+///
+/// Pure: files and the environment are parameters. Never stops at the first mistake, unless the
+/// text is no YAML at all.
+public struct ConfigurationReader {
+  /// - Parameters:
+  ///   - text: YAML or JSON.
+  ///   - file: the name that diagnostics begin with.
+  ///   - readFile: the content for `${file:/path}`; nil when it cannot be read.
+  ///   - regexCheck: what is wrong with a regular expression; nil when it compiles.
+  public static func read(
+    contentsOf text: String, file: String, environment: [String: String] = [:],
+    readFile: (String) -> String? = { _ in nil },
+    regexCheck: (String) -> String? = { _ in nil }
+  ) -> ReadResult {
+    withoutActuallyEscaping(readFile) { readFile in
+      let references = References(environment: environment, readFile: readFile)
+      return read(contentsOf: text, file: file, references, regexCheck)
+    }
+  }
+
+  private static func read(
+    contentsOf text: String, file: String, _ references: References,
+    _ regexCheck: (String) -> String?
+  ) -> ReadResult {
+    var diagnostics = DiagnosticCollector(file: file)
+    guard let root = SourceTree.parse(text, diagnostics: &diagnostics) else {
+      return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
+    }
+    var shape = ShapeValidator(references: references, diagnostics: diagnostics)
+    let json = shape.check(root, as: .object(Configuration.schema), at: "")
+    diagnostics = shape.diagnostics
+    guard let json else {
+      return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
+    }
+    do {
+      let configuration = try json.decode(Configuration.self)
+      ConfigurationValidator.validate(
+        configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
+      return ReadResult(
+        configuration: diagnostics.errorCount == 0 ? configuration : nil,
+        diagnostics: diagnostics.sorted())
+    } catch {
+      // The tables and the types disagree, which is a bug; the error is not shown, it may hold a
+      // secret.
+      diagnostics.error("internal error: the validated file could not be decoded", at: .start)
+      return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/// One table of fields: what an object of the file may say. The validation, the JSON Schema and the
+/// reference are all made from it.
+final class Schema: Sendable {
+  /// Unique; names the definition in the JSON Schema.
+  let name: String
+  /// One or two sentences.
+  let summary: String
+  let fields: [Field]
+  /// What an instance that nothing was set in encodes to: the defaults have no second source.
+  private let defaults: [String: JSONValue]
+  private let indices: [String: Int]
+
+  init<Object: Encodable>(
+    _ name: String, of instance: Object, _ summary: String, _ fields: [Field]
+  ) {
+    self.name = name
+    self.summary = summary
+    self.fields = fields
+    indices = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.key, $0) })
+    var defaults: [String: JSONValue] = [:]
+    // The model's types encode without fail; one that does not shows in every test.
+    if case .object(let members) = try? JSONValue(encoding: instance) {
+      defaults = Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) })
+    }
+    for field in fields {
+      if let value = field.defaultValue { defaults[field.key] = value }
+    }
+    self.defaults = defaults
+  }
+
+  func field(_ key: String) -> Field? {
+    indices[key].map { fields[$0] }
+  }
+
+  /// Nil for a field that is absent unless it is set.
+  func defaultValue(of key: String) -> JSONValue? {
+    defaults[key]
+  }
+}
+
+/// One key of an object.
+struct Field: Sendable {
+  let key: String
+  let kind: Kind
+  /// One sentence for the reference.
+  let summary: String
+  var isRequired: Bool
+  /// Only where the encoded default instance doesn't show it.
+  var defaultValue: JSONValue?
+
+  init(
+    _ key: String, _ kind: Kind, _ summary: String, isRequired: Bool = false,
+    defaultValue: JSONValue? = nil
+  ) {
+    self.key = key
+    self.kind = kind
+    self.summary = summary
+    self.isRequired = isRequired
+    self.defaultValue = defaultValue
+  }
+
+  indirect enum Kind: Sendable {
+    case boolean
+    case integer(ClosedRange<Int>)
+    case text(TextForm)
+    case timespan(ClosedRange<Timespan>)
+    case byteCount(ClosedRange<ByteCount>)
+    case choice([String])
+    case list(of: Kind, atLeast: Int)
+    case map(keys: TextForm, of: Kind, atLeast: Int)
+    case object(Schema)
+    /// The text alone, or an object with the text under `key`.
+    case textOrObject(TextForm, Schema)
+  }
+}
+
+extension Field.Kind {
+  static func choice<Choice: RawRepresentable & CaseIterable>(_ type: Choice.Type) -> Field.Kind
+  where Choice.RawValue == String {
+    .choice(type.allCases.map(\.rawValue))
+  }
+
+  static func list(of kind: Field.Kind) -> Field.Kind { .list(of: kind, atLeast: 0) }
+
+  static func entities(_ schema: Schema, atLeast: Int = 0) -> Field.Kind {
+    .map(keys: .entityName, of: .object(schema), atLeast: atLeast)
+  }
+
+  /// Any time that is not zero, up to a year.
+  static let duration = timespan(.milliseconds(1)...(.seconds(366 * 86_400)))
+}

@@ -1,0 +1,187 @@
+/// What a text must look like.
+struct TextForm: Sendable {
+  /// With its article, for messages and the reference: `an IP address`.
+  let name: String
+  /// For editors: an ECMA-262 pattern that no right text fails; may let wrong ones pass.
+  var pattern: String?
+  var examples: [String] = []
+  let check: @Sendable (String) -> TextProblem?
+
+  init(
+    _ name: String, pattern: String? = nil, examples: [String] = [],
+    check: @escaping @Sendable (String) -> TextProblem?
+  ) {
+    self.name = name
+    self.pattern = pattern
+    self.examples = examples
+    self.check = check
+  }
+
+  /// From a check that throws what is wrong.
+  init(
+    _ name: String, pattern: String? = nil, examples: [String] = [],
+    parse: @escaping @Sendable (String) throws(TextProblem) -> Void
+  ) {
+    self.init(name, pattern: pattern, examples: examples) { text in
+      do throws(TextProblem) {
+        try parse(text)
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+
+  /// From a yes or no, with the reason where the name doesn't say it all.
+  init(
+    _ name: String, pattern: String? = nil, examples: [String] = [], reason: String = "",
+    accepts: @escaping @Sendable (String) -> Bool
+  ) {
+    self.init(name, pattern: pattern, examples: examples) { text in
+      accepts(text) ? nil : TextProblem(reason)
+    }
+  }
+}
+
+extension TextForm {
+  static let any = TextForm("text", accepts: { _ in true })
+
+  static let entityName = TextForm(
+    "a name", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    reason: "a name has 1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit",
+    accepts: { text in
+      (1...64).contains(text.utf8.count) && isAlphanumeric(text.utf8.first ?? 0)
+        && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
+    })
+
+  static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
+
+  static let workers = TextForm(
+    "auto or a number of threads", pattern: "^(auto|[0-9]+)$", examples: ["auto", "4"],
+    reason: "write auto or a number from 1 to 1024",
+    accepts: { text in
+      switch Configuration.WorkerCount(text: text) {
+      case .automatic: true
+      case .count(let count): count <= 1_024
+      case nil: false
+      }
+    })
+
+  static let logOutput = TextForm(
+    "stdout, stderr or a path", examples: ["stdout", "/var/log/sluice/access.log"],
+    reason: "a path has a / in it",
+    accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
+
+  // MARK: Addresses
+
+  static let listenAddress = TextForm(
+    "a listener address", examples: ["0.0.0.0:8080", "[::]:8080", "unix:/run/sluice.sock"],
+    parse: { (text) throws(TextProblem) in _ = try ListenAddress(parsing: text) })
+
+  static let localAddress = TextForm(
+    "a local address", examples: ["127.0.0.1:9901", "[::1]:9901", "unix:/run/sluice-admin.sock"],
+    parse: { (text) throws(TextProblem) in
+      guard try ListenAddress(parsing: text).isLocal else {
+        throw TextProblem(
+          "other machines could reach it, and it asks for no credentials yet",
+          hint: "use 127.0.0.1, [::1] or a Unix-domain socket")
+      }
+    })
+
+  static let ipAddress = TextForm(
+    "an IP address", examples: ["192.0.2.1", "2001:db8::1"], accepts: { IPAddress($0) != nil })
+
+  static let addressRange = TextForm(
+    "an address range", examples: ["10.0.0.0/8", "fd00::/8", "192.0.2.1"],
+    check: { text in
+      guard CIDR(text) == nil else { return nil }
+      let parts = text.split(separator: "/")
+      guard parts.count == 2, let address = IPAddress(String(parts[0])),
+        let length = Int(parts[1]), (0...address.bitWidth).contains(length)
+      else { return TextProblem("", hint: "write it like 10.0.0.0/8 or 192.0.2.1") }
+      return TextProblem("bits behind the prefix are set")
+    })
+
+  static let targetURL = TextForm(
+    "a target", pattern: "^[Hh][Tt][Tt][Pp](\\+[Uu][Nn][Ii][Xx])?://",
+    examples: [
+      "http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock",
+    ],
+    parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
+
+  static let hostName = TextForm(
+    "a host name", examples: ["time-service.internal"], accepts: { HostName.normalized($0) != nil })
+
+  static let hostField = TextForm(
+    "preserve, target or a host", examples: ["preserve", "target", "api.example.com"],
+    accepts: { text in
+      if HostName.isHost(text) { return true }
+      guard let colon = text.lastIndex(of: ":") else { return false }
+      return HostName.isHost(text[..<colon]) && parsePort(text[colon...].dropFirst()) != nil
+    })
+
+  static let hostPattern = TextForm(
+    "a host name or *.name", examples: ["api.example.com", "*.example.com"],
+    check: { text in
+      if text.hasPrefix("*.")
+        ? HostName.normalized(String(text.dropFirst(2))) != nil
+        : HostName.isHost(text)
+      {
+        return nil
+      }
+      if text.contains("*") {
+        return TextProblem("a wildcard stands for whole labels at the front, as in *.example.com")
+      }
+      return TextProblem("", hint: text.contains(":") ? "a route's hosts are without port" : nil)
+    })
+
+  // MARK: HTTP
+
+  static let fieldName = TextForm(
+    "a header field name", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", accepts: { isToken($0) })
+
+  static let fieldValue = TextForm(
+    "a header field value", examples: ["*", "beta"], reason: "it has a control character",
+    accepts: { text in text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 } })
+
+  static let method = TextForm(
+    "a method", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", examples: ["GET", "POST"],
+    check: { text in
+      guard isToken(text) else { return TextProblem("") }
+      let upper = text.uppercased()
+      if upper == "CONNECT" { return TextProblem("CONNECT is always refused") }
+      let standard = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+      guard text != upper, standard.contains(upper) else { return nil }
+      return TextProblem("methods are case-sensitive", hint: "write \(upper)")
+    })
+
+  static let path = TextForm(
+    "a path", pattern: "^/", examples: ["/time", "/orders/{id}"],
+    parse: { (text) throws(TextProblem) in try PathPattern.check(text, allowsNames: true) })
+
+  static let plainPath = TextForm(
+    "a path", pattern: "^/", examples: ["/", "/v2"],
+    parse: { (text) throws(TextProblem) in try PathPattern.check(text, allowsNames: false) })
+
+  static let regex = TextForm(
+    "a regular expression", examples: ["/v[0-9]+/.*"], reason: "it is empty",
+    accepts: { !$0.isEmpty })
+
+  static let pseudonym = TextForm(
+    "a pseudonym", examples: ["sluice"], reason: "it must be a token",
+    accepts: { $0.isEmpty || isToken($0) })
+
+  static let hashKey = TextForm(
+    "a hash key", pattern: "^(address|path|header:.+|cookie:.+)$",
+    examples: ["address", "path", "header:X-Account", "cookie:session"],
+    check: { text in
+      switch Configuration.HashKey(text: text) {
+      case .address, .path: nil
+      case .header(let name), .cookie(let name):
+        isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
+      case nil: TextProblem("", hint: "write address, path, header:NAME or cookie:NAME")
+      }
+    })
+
+  static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
+}

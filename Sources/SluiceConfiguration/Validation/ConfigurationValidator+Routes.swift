@@ -1,0 +1,186 @@
+extension ConfigurationValidator {
+  mutating func checkRoutes() {
+    let services = root["services"]?.entries.map(\.key) ?? []
+    let listeners = root["listeners"]?.entries.map(\.key) ?? []
+    let names = (services: Set(services), listeners: Set(listeners))
+    var places: [MatchKey: (name: String, line: Int)] = [:]
+    for entry in root["routes"]?.entries ?? [] {
+      guard let route = configuration.routes[entry.key] else { continue }
+      let node = entry.value
+      if let service = node["service"], diagnostics.isSound(service),
+        !names.services.contains(route.service)
+      {
+        unknownName(service, route.service, "service", of: services, "routes.\(entry.key).service")
+      }
+      for (name, element) in soundElements(route.match.listeners, node["match"]?["listeners"])
+      where !names.listeners.contains(name) {
+        unknownName(
+          element, name, "listener", of: listeners, "routes.\(entry.key).match.listeners")
+      }
+      checkPaths(route, node, name: entry.key)
+      checkKind(route, node, name: entry.key)
+      checkUnique(route, entry, &places)
+    }
+  }
+
+  /// The values with their places; none when one of them is wrong.
+  private func soundElements(
+    _ values: [String], _ node: SourceNode?
+  ) -> [(String, SourceNode)] {
+    guard let node, diagnostics.isSound(node) else { return [] }
+    return Array(zip(values, node.elements))
+  }
+
+  private mutating func unknownName(
+    _ node: SourceNode, _ name: String, _ word: String, of known: [String], _ path: String
+  ) {
+    var hint = node.mayBeShown ? Suggestion.hint(for: name, among: known) : nil
+    if hint == nil, !known.isEmpty, known.count <= 10 {
+      hint = "known \(word)s: \(known.joined(separator: ", "))"
+    }
+    diagnostics.error("\(path): no \(word) is named \(node.shown)", at: node.position, hint: hint)
+  }
+}
+
+// MARK: Paths
+
+extension ConfigurationValidator {
+  private mutating func checkPaths(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    let match = node["match"]
+    let given = ["path", "prefix", "regex"].compactMap { match?.entry($0) }
+    if let first = given.first {
+      for entry in given.dropFirst() {
+        diagnostics.error(
+          "routes.\(name).match has both '\(first.key)' and '\(entry.key)'", at: entry.keyPosition,
+          hint: "a route has one of path, prefix and regex")
+      }
+    }
+    if let regex = route.match.regex, let place = match?["regex"], diagnostics.isSound(place),
+      let problem = regexCheck(regex)
+    {
+      // The compiler's message may quote the pattern.
+      let reason = place.mayBeShown ? ": \(problem)" : ""
+      diagnostics.error(
+        "routes.\(name).match.regex: \(place.shown) is not a regular expression\(reason)",
+        at: place.position)
+    }
+    checkRewrite(route, node["path"], given.map(\.key), name: name)
+  }
+
+  private mutating func checkRewrite(
+    _ route: Configuration.Route, _ node: SourceNode?, _ given: [String], name: String
+  ) {
+    guard let node, diagnostics.isSound(node) else { return }
+    let strip = route.path.stripPrefix ? node.entry("stripPrefix") : nil
+    let replace = node.entry("replacePrefix")
+    guard let entry = strip ?? replace else { return }
+    if strip != nil, let replace {
+      diagnostics.error(
+        "routes.\(name).path has both 'stripPrefix' and 'replacePrefix'", at: replace.keyPosition,
+        hint: "remove one of them")
+    }
+    if given.contains("regex") {
+      diagnostics.error(
+        "routes.\(name).path.\(entry.key) has no prefix to work on: the route matches by regex",
+        at: entry.keyPosition)
+    } else if given.isEmpty {
+      diagnostics.error(
+        "routes.\(name).path.\(entry.key) needs 'path' or 'prefix' in the route's match",
+        at: entry.keyPosition)
+    }
+  }
+}
+
+// MARK: The two profiles
+
+extension ConfigurationValidator {
+  private mutating func checkKind(_ route: Configuration.Route, _ node: SourceNode, name: String) {
+    guard diagnostics.isSound(node["kind"]) else { return }
+    guard route.kind == .websocket else {
+      if let entry = node.entry("connection") {
+        diagnostics.error(
+          "routes.\(name).connection is for kind: websocket, and this route is "
+            + route.kind.rawValue,
+          at: entry.keyPosition, hint: "set kind: websocket, or use timeouts")
+      }
+      return
+    }
+    for (key, instead) in [
+      ("response", "connection.connectTimeout"), ("idle", "connection.idleTimeout"),
+      ("total", nil),
+    ] {
+      guard let entry = node["timeouts"]?.entry(key) else { continue }
+      diagnostics.warning(
+        "routes.\(name).timeouts.\(key) is for requests and has no effect on a websocket route",
+        at: entry.keyPosition, hint: instead.map { "use \($0)" })
+    }
+    if let entry = node.entry("maxBodySize") {
+      diagnostics.warning(
+        "routes.\(name).maxBodySize is for requests and has no effect on a websocket route",
+        at: entry.keyPosition)
+    }
+    if let methods = node["match"]?["methods"], diagnostics.isSound(methods),
+      !route.match.methods.isEmpty, !route.match.methods.contains("GET")
+    {
+      diagnostics.warning(
+        "routes.\(name).match.methods: a WebSocket handshake is a GET, so this route never matches",
+        at: methods.position)
+    }
+  }
+}
+
+// MARK: Routes that hide each other
+
+extension ConfigurationValidator {
+  /// Equal for two routes that match exactly the same requests.
+  private struct MatchKey: Hashable {
+    var path: String
+    var hosts: Set<String>
+    var methods: Set<String>
+    var headers: [String: String]
+    var query: [String: String]
+    var listeners: Set<String>
+
+    init(_ match: Configuration.Match) {
+      switch (match.path, match.prefix, match.regex) {
+      case (let path?, _, _): self.path = "path " + Self.withoutNames(path)
+      case (_, let prefix?, _): path = "prefix " + Self.withoutNames(prefix)
+      case (_, _, let regex?): path = "regex " + regex
+      case (nil, nil, nil): path = ""
+      }
+      hosts = Set(match.hosts.map { $0.lowercased() })
+      methods = Set(match.methods)
+      headers = Dictionary(
+        match.headers.map { ($0.key.lowercased(), $0.value) },
+        uniquingKeysWith: { first, _ in first })
+      query = match.query
+      listeners = Set(match.listeners)
+    }
+
+    private static func withoutNames(_ path: String) -> String {
+      path.split(separator: "/", omittingEmptySubsequences: false)
+        .map { $0.hasPrefix("{") ? "{}" : $0 }.joined(separator: "/")
+    }
+  }
+
+  private mutating func checkUnique(
+    _ route: Configuration.Route, _ entry: SourceNode.Entry,
+    _ places: inout [MatchKey: (name: String, line: Int)]
+  ) {
+    guard diagnostics.isSound(entry.value["match"]), diagnostics.isSound(entry.value) else {
+      return
+    }
+    let key = MatchKey(route.match)
+    let line = entry.keyPosition.line
+    if let first = places[key] {
+      diagnostics.error(
+        "routes.\(entry.key) on line \(line) matches exactly what routes.\(first.name) on line "
+          + "\(first.line) matches",
+        at: entry.keyPosition, hint: "give one of them a further condition, or remove it")
+    } else {
+      places[key] = (entry.key, line)
+    }
+  }
+}

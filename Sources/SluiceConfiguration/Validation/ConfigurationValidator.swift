@@ -1,0 +1,129 @@
+/// The rules that more than one value takes part in: references between entities, what excludes
+/// what.
+///
+/// Works on the decoded model for the values and on the tree for their places. Values that hold an
+/// error already are left alone.
+struct ConfigurationValidator {
+  let configuration: Configuration
+  let root: SourceNode
+  let regexCheck: (String) -> String?
+  var diagnostics: DiagnosticCollector
+
+  static func validate(
+    _ configuration: Configuration, root: SourceNode, regexCheck: (String) -> String?,
+    diagnostics: inout DiagnosticCollector
+  ) {
+    withoutActuallyEscaping(regexCheck) { regexCheck in
+      var validator = ConfigurationValidator(
+        configuration: configuration, root: root, regexCheck: regexCheck, diagnostics: diagnostics)
+      validator.checkListeners()
+      validator.checkServices()
+      validator.checkRoutes()
+      diagnostics = validator.diagnostics
+    }
+  }
+}
+
+// MARK: Listeners
+
+extension ConfigurationValidator {
+  private mutating func checkListeners() {
+    var places: [ListenAddress: (name: String, position: Position)] = [:]
+    for entry in root["listeners"]?.entries ?? [] {
+      guard let listener = configuration.listeners[entry.key] else { continue }
+      checkLimits(listener, entry.value["limits"], name: entry.key)
+      guard let node = entry.value["address"] else { continue }
+      checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
+    }
+    if let node = root["admin"]?["address"], let admin = configuration.admin {
+      checkAddress(admin.address, node, owner: "admin", &places)
+    } else if let node = root.entry("admin"), let admin = configuration.admin {
+      checkAddress(admin.address, node.value, owner: "admin", &places)
+    }
+  }
+
+  private mutating func checkAddress(
+    _ text: String, _ node: SourceNode, owner: String,
+    _ places: inout [ListenAddress: (name: String, position: Position)]
+  ) {
+    guard diagnostics.isSound(node), let address = ListenAddress(text) else { return }
+    // Every port 0 is a different port in the end.
+    if case .ip(_, port: 0) = address { return }
+    if let first = places[address] {
+      diagnostics.error(
+        "\(owner) has the address of \(first.name) on line \(first.position.line)",
+        at: node.position)
+    } else {
+      places[address] = (owner, node.position)
+    }
+  }
+
+  private mutating func checkLimits(
+    _ listener: Configuration.Listener, _ node: SourceNode?, name: String
+  ) {
+    guard let node, diagnostics.isSound(node), listener.limits.uri > listener.limits.head else {
+      return
+    }
+    let place = node["uri"] ?? node["head"] ?? node
+    diagnostics.error(
+      "listeners.\(name).limits.uri (\(listener.limits.uri.text)) is more than head "
+        + "(\(listener.limits.head.text)), which it is part of",
+      at: place.position)
+  }
+}
+
+// MARK: Services
+
+extension ConfigurationValidator {
+  private mutating func checkServices() {
+    for entry in root["services"]?.entries ?? [] {
+      guard let service = configuration.services[entry.key] else { continue }
+      checkTargets(service, entry.value["targets"], name: entry.key)
+      checkHash(service, entry.value, name: entry.key)
+      let health = entry.value["health"]
+      if let health, diagnostics.isSound(health), service.health.maxPause < service.health.pause {
+        diagnostics.error(
+          "services.\(entry.key).health.maxPause (\(service.health.maxPause.text)) is less than "
+            + "pause (\(service.health.pause.text))",
+          at: (health["maxPause"] ?? health["pause"] ?? health).position)
+      }
+    }
+  }
+
+  private mutating func checkTargets(
+    _ service: Configuration.Service, _ node: SourceNode?, name: String
+  ) {
+    guard let node, diagnostics.isSound(node), !service.targets.isEmpty else { return }
+    if service.targets.allSatisfy({ $0.weight == 0 }) {
+      diagnostics.error(
+        "services.\(name): every target has weight 0, so none gets a request", at: node.position)
+    }
+    var places: [TargetURL: Position] = [:]
+    for (target, element) in zip(service.targets, node.elements) {
+      guard let url = TargetURL(target.url) else { continue }
+      if let first = places[url] {
+        diagnostics.error(
+          "services.\(name) has this target already on line \(first.line)", at: element.position,
+          hint: "a larger share is written as {url: …, weight: 2}")
+      } else {
+        places[url] = element.position
+      }
+    }
+  }
+
+  private mutating func checkHash(
+    _ service: Configuration.Service, _ node: SourceNode, name: String
+  ) {
+    let hash = node.entry("hash")
+    guard diagnostics.isSound(node["balance"]) else { return }
+    if service.balance == .consistentHash, hash == nil, let balance = node["balance"] {
+      diagnostics.error(
+        "services.\(name): consistent-hash needs 'hash'", at: balance.position,
+        hint: "hash: address, path, header:NAME or cookie:NAME")
+    } else if service.balance != .consistentHash, let hash {
+      diagnostics.error(
+        "services.\(name): 'hash' has no effect with balance \(service.balance.rawValue)",
+        at: hash.keyPosition, hint: "set balance: consistent-hash, or remove it")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/// Where a listener is bound: `192.0.2.1:8080`, `[2001:db8::1]:8080` or `unix:/run/sluice.sock`.
+enum ListenAddress: Hashable, Sendable {
+  /// Port 0 lets the kernel choose.
+  case ip(IPAddress, port: UInt16)
+  case unix(path: String)
+
+  init?(_ text: String) {
+    guard let address = try? Self(parsing: text) else { return nil }
+    self = address
+  }
+
+  init(parsing text: String) throws(TextProblem) {
+    if text.hasPrefix("unix:") {
+      self = .unix(path: try parseSocketPath(text.dropFirst("unix:".count)))
+      return
+    }
+    guard let colon = text.lastIndex(of: ":"), let port = parsePort(text[colon...].dropFirst())
+    else {
+      throw TextProblem(
+        "it needs a port from 0 to 65535 at its end", hint: "write it like 0.0.0.0:8080")
+    }
+    let host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      guard let address = IPAddress(String(host.dropFirst().dropLast())), !address.isV4 else {
+        throw TextProblem("what stands in the brackets is not an IPv6 address")
+      }
+      self = .ip(address, port: port)
+      return
+    }
+    guard let address = IPAddress(String(host)) else {
+      throw TextProblem(
+        "a listener is bound to an IP address, not to a name",
+        hint: "0.0.0.0 and [::] stand for every interface, 127.0.0.1 for this machine only")
+    }
+    guard address.isV4 else {
+      throw TextProblem(
+        "an IPv6 address stands in brackets", hint: "write it like [2001:db8::1]:8080")
+    }
+    self = .ip(address, port: port)
+  }
+
+  /// Whether only this machine can reach it.
+  var isLocal: Bool {
+    switch self {
+    case .ip(let address, _): address.isLoopback
+    case .unix: true
+    }
+  }
+}
+
+func parsePort(_ text: Substring) -> UInt16? {
+  text.utf8.allSatisfy { 48...57 ~= $0 } && text.utf8.count <= 5 ? UInt16(text) : nil
+}
+
+func parseSocketPath(_ path: Substring) throws(TextProblem) -> String {
+  guard path.hasPrefix("/"), path.utf8.count > 1, !path.utf8.contains(0) else {
+    throw TextProblem("the path of a Unix-domain socket starts with /")
+  }
+  // sockaddr_un has 108 bytes, one of them the NUL.
+  guard path.utf8.count <= 107 else {
+    throw TextProblem("the path of a Unix-domain socket has at most 107 bytes")
+  }
+  return String(path)
+}

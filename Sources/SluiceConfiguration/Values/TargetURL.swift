@@ -1,0 +1,85 @@
+/// Where a target answers: `http://name[:port][/base]` or `http+unix:///path/to.sock`.
+public struct TargetURL: Hashable, Sendable {
+  public enum Host: Hashable, Sendable {
+    /// A name or an IP address: lower-case, without brackets, in its canonical form.
+    case network(String)
+    /// The path of a Unix-domain socket.
+    case unix(path: String)
+  }
+
+  public var host: Host
+  /// 80 unless written; 0 for a Unix-domain socket.
+  public var port: UInt16
+  /// Goes before the path of every request: empty, or starts with `/` and doesn't end with it.
+  public var basePath: String
+
+  public init(host: Host, port: UInt16, basePath: String) {
+    self.host = host
+    self.port = port
+    self.basePath = basePath
+  }
+
+  public init?(_ text: String) {
+    guard let url = try? Self(parsing: text) else { return nil }
+    self = url
+  }
+
+  public init(parsing text: String) throws(TextProblem) {
+    guard let separator = text.firstRange(of: "://") else {
+      throw TextProblem("it has no scheme", hint: "write it like http://host:8080")
+    }
+    let rest = text[separator.upperBound...]
+    switch text[..<separator.lowerBound].lowercased() {
+    case "http": try self.init(afterScheme: rest)
+    case "http+unix":
+      self.init(host: .unix(path: try parseSocketPath(rest)), port: 0, basePath: "")
+    case "https": throw TextProblem("https to targets is not supported yet")
+    default: throw TextProblem("the scheme must be http or http+unix")
+    }
+  }
+
+  private init(afterScheme rest: Substring) throws(TextProblem) {
+    guard !rest.contains("?"), !rest.contains("#") else {
+      throw TextProblem("a target has neither a query nor a fragment")
+    }
+    let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+    let authority = rest[..<slash]
+    guard !authority.contains("@") else {
+      throw TextProblem("a target has no user name and password")
+    }
+    let hostText: Substring
+    if authority.hasPrefix("["), let bracket = authority.firstIndex(of: "]") {
+      hostText = authority[...bracket]
+    } else {
+      hostText = authority.prefix { $0 != ":" }
+    }
+    let portText = authority[hostText.endIndex...]
+    if portText.isEmpty {
+      port = 80
+    } else {
+      guard portText.first == ":", let port = parsePort(portText.dropFirst()), port > 0 else {
+        throw TextProblem("the port must be a number from 1 to 65535")
+      }
+      self.port = port
+    }
+    host = try Self.parseHost(hostText)
+    var path = rest[slash...]
+    if path.hasSuffix("/") { path = path.dropLast() }
+    if !path.isEmpty { try PathPattern.check(String(path), allowsNames: false) }
+    basePath = String(path)
+  }
+
+  private static func parseHost(_ text: Substring) throws(TextProblem) -> Host {
+    if text.hasPrefix("["), text.hasSuffix("]") {
+      guard let address = IPAddress(String(text.dropFirst().dropLast())), !address.isV4 else {
+        throw TextProblem("what stands in the brackets is not an IPv6 address")
+      }
+      return .network("\(address)")
+    }
+    if let address = IPAddress(String(text)) { return .network("\(address)") }
+    guard let name = HostName.normalized(String(text)) else {
+      throw TextProblem("the host is neither a name nor an address")
+    }
+    return .network(name)
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Testing
+
+@testable import SluiceConfiguration
+
+@Suite struct ModelTests {
+  /// What decoding asks for is what the table offers: no key is without validation, none without
+  /// use.
+  @Test func tablesHaveTheKeysOfTheirTypes() throws {
+    var types: [String: any (Codable).Type] = [:]
+    func add<Model: Codable>(_ schema: Schema, _ model: Model) throws {
+      types[schema.name] = Model.self
+      let keys = try KeyRecorder.keys(of: model)
+      #expect(keys == Set(schema.fields.map(\.key)), "\(schema.name)")
+    }
+    try add(Configuration.schema, Configuration())
+    try add(Configuration.Resolver.schema, Configuration.Resolver())
+    try add(Configuration.AccessLog.schema, Configuration.AccessLog())
+    try add(Configuration.Admin.schema, Configuration.Admin())
+    try add(Configuration.Shutdown.schema, Configuration.Shutdown())
+    try add(Configuration.Listener.schema, Configuration.Listener())
+    try add(Configuration.Forwarded.schema, Configuration.Forwarded())
+    try add(Configuration.ListenerTimeouts.schema, Configuration.ListenerTimeouts())
+    try add(Configuration.Limits.schema, Configuration.Limits())
+    try add(Configuration.Service.schema, Configuration.Service())
+    try add(Configuration.Target.schema, Configuration.Target(url: "http://a", weight: 2))
+    try add(Configuration.ServiceTimeouts.schema, Configuration.ServiceTimeouts())
+    try add(Configuration.Connections.schema, Configuration.Connections())
+    try add(Configuration.Health.schema, Configuration.Health())
+    try add(Configuration.Retries.schema, Configuration.Retries())
+    try add(Configuration.Route.schema, Configuration.Route())
+    try add(Configuration.Match.schema, Configuration.Match())
+    try add(Configuration.PathRewrite.schema, Configuration.PathRewrite())
+    try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
+    try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
+    try add(Configuration.Policies.schema, Configuration.Policies())
+    try add(Configuration.RequestID.schema, Configuration.RequestID())
+    let tables = ConfigurationSchema.tables(from: Configuration.schema).map(\.schema.name)
+    #expect(Set(types.keys) == Set(tables))
+    #expect(types.count == tables.count)
+  }
+
+  @Test(arguments: ["examples/quickstart/sluice.yaml", "examples/services/sluice.yaml"])
+  func whatIsEncodedReadsTheSame(example: String) throws {
+    let configuration = try #require(read(try text(of: example)).configuration)
+    let json = try JSONValue(encoding: configuration)
+    let result = read(json.text(isPretty: true))
+    #expect(result.diagnostics == [])
+    #expect(result.configuration == configuration)
+  }
+
+  /// Every default lies within its own bounds, and what is left out is what the type says.
+  @Test func defaultsAreThoseOfTheTypes() throws {
+    var expected = Configuration()
+    expected.listeners["web"] = .init()
+    expected.listeners["web"]?.address = "127.0.0.1:8080"
+    expected.services["api"] = .init()
+    expected.services["api"]?.targets = [.init(url: "http://api.internal")]
+    expected.routes["a"] = .init()
+    expected.routes["a"]?.service = "api"
+    #expect(read(file(route: "")).configuration == expected)
+    #expect(read(try JSONValue(encoding: expected).text()).configuration == expected)
+  }
+
+  @Test func emptyObjectsAreDefaults() throws {
+    for empty in ["", "{}", "null", "~"] {
+      let text = """
+        version: 1
+        workers: auto
+        hosts: \(empty)
+        resolver: \(empty)
+        listeners: {web: {address: unix:/a}}
+        services: {a: {targets: [http://a], health: \(empty)}}
+        routes:
+          a:
+            service: a
+            kind: websocket
+            match: \(empty)
+            connection: \(empty)
+        policies:
+          request-id: \(empty)
+        admin: \(empty)
+        """.replacing("health: }", with: "health: ~}")
+      let result = read(text)
+      #expect(result.diagnostics == [])
+      let configuration = try #require(result.configuration)
+      #expect(configuration.policies.requestID == .init())
+      #expect(configuration.admin == .init())
+      #expect(configuration.routes["a"]?.connection == .init())
+    }
+  }
+
+  @Test func aPartOfAnObjectKeepsTheOtherDefaults() throws {
+    let text = file(service: "timeouts: {connect: 1s}", route: "timeouts: {total: 2m}")
+    let configuration = try #require(read(text).configuration)
+    var timeouts = Configuration.ServiceTimeouts()
+    timeouts.connect = .seconds(1)
+    #expect(configuration.services["api"]?.timeouts == timeouts)
+    #expect(configuration.routes["a"]?.timeouts?.total == .seconds(120))
+    #expect(configuration.routes["a"]?.timeouts?.response == nil)
+  }
+}
+
+/// Decodes a type from its own encoding and notes which keys it asks for.
+private struct KeyRecorder {
+  static func keys<Model: Codable>(of model: Model) throws -> Set<String> {
+    let data = try JSONEncoder().encode(model)
+    let decoder = JSONDecoder()
+    let log = Log()
+    decoder.userInfo[Self.logKey] = log
+    _ = try decoder.decode(Root<Model>.self, from: data)
+    return log.keys
+  }
+
+  private static let logKey = CodingUserInfoKey(rawValue: "log")!
+
+  private final class Log: @unchecked Sendable {
+    // SAFETY: used on one thread, within one call of `keys(of:)`.
+    var keys: Set<String> = []
+  }
+
+  private struct Root<Model: Decodable>: Decodable {
+    init(from decoder: any Decoder) throws {
+      let log = decoder.userInfo[KeyRecorder.logKey] as! Log
+      _ = try Model(from: RecordingDecoder(inner: decoder, log: log))
+    }
+  }
+
+  private struct RecordingDecoder: Decoder {
+    let inner: any Decoder
+    let log: Log
+    var codingPath: [any CodingKey] { inner.codingPath }
+    var userInfo: [CodingUserInfoKey: Any] { inner.userInfo }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+      KeyedDecodingContainer(Container(inner: try inner.container(keyedBy: type), log: log))
+    }
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { try inner.unkeyedContainer() }
+    func singleValueContainer() throws -> any SingleValueDecodingContainer {
+      try inner.singleValueContainer()
+    }
+  }
+
+  private struct Container<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    let inner: KeyedDecodingContainer<Key>
+    let log: Log
+    var codingPath: [any CodingKey] { inner.codingPath }
+    var allKeys: [Key] { inner.allKeys }
+
+    func contains(_ key: Key) -> Bool {
+      log.keys.insert(key.stringValue)
+      return inner.contains(key)
+    }
+    func decodeNil(forKey key: Key) throws -> Bool { try inner.decodeNil(forKey: key) }
+    func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
+      log.keys.insert(key.stringValue)
+      return try inner.decode(type, forKey: key)
+    }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try note(type, key) }
+    func decode(_ type: String.Type, forKey key: Key) throws -> String { try note(type, key) }
+    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try note(type, key) }
+    func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try note(type, key) }
+    func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try note(type, key) }
+    func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try note(type, key) }
+    func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try note(type, key) }
+    func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try note(type, key) }
+    func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try note(type, key) }
+    func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try note(type, key) }
+    func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try note(type, key) }
+    func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try note(type, key) }
+    func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try note(type, key) }
+    func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try note(type, key) }
+
+    private func note<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value {
+      log.keys.insert(key.stringValue)
+      return try inner.decode(type, forKey: key)
+    }
+
+    func nestedContainer<Nested: CodingKey>(
+      keyedBy type: Nested.Type, forKey key: Key
+    ) throws -> KeyedDecodingContainer<Nested> {
+      try inner.nestedContainer(keyedBy: type, forKey: key)
+    }
+    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
+      try inner.nestedUnkeyedContainer(forKey: key)
+    }
+    func superDecoder() throws -> any Decoder { try inner.superDecoder() }
+    func superDecoder(forKey key: Key) throws -> any Decoder { try inner.superDecoder(forKey: key) }
+  }
+}
