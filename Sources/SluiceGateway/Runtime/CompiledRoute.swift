@@ -33,13 +33,7 @@ final class CompiledRoute {
     kind = settings.kind
     self.service = service
     self.counters = counters
-    if settings.path.stripPrefix {
-      rewrite = .strip
-    } else if let replacement = settings.path.replacePrefix {
-      rewrite = .replace(Array(replacement.utf8))
-    } else {
-      rewrite = .none
-    }
+    rewrite = Rewrite(settings.path)
     maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
     let timeouts = service.settings.timeouts
     if kind == .websocket {

@@ -66,10 +66,11 @@ final class Worker {
 
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
-    let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
-    exchange.counters.record(exchange.record, status: status, now: loop.now)
-    if accessLog.isOn && exchange.listener.servesRoutes {
-      accessLog.write(exchange, status: status)
+    // Whoever reads the metrics should not see themselves there.
+    if exchange.listener.servesRoutes {
+      let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
+      exchange.counters.record(exchange.record, status: status, now: loop.now)
+      if accessLog.isOn { accessLog.write(exchange, status: status) }
     }
     exchange.reset()
     if spareExchanges.count < Self.maxSpareExchanges {
@@ -152,14 +153,18 @@ final class Worker {
 
   // MARK: Shutdown
 
+  /// Connections that a drain waits for; those of the admin listener may stay until the end, so
+  /// that it can tell of the drain.
   var connectionCount: Int {
-    (Array(listeners.values) + retiredListeners).reduce(0) { $0 + $1.connectionCount }
+    (Array(listeners.values) + retiredListeners).reduce(0) {
+      $0 + ($1.compiled.servesRoutes ? $1.connectionCount : 0)
+    }
   }
 
   /// Accepts no more, lets exchanges finish, then calls `done` once.
   func drain(_ done: @escaping @Sendable () -> Void) {
     onDrained = done
-    for listener in listeners.values { listener.drain() }
+    for listener in listeners.values where listener.compiled.servesRoutes { listener.drain() }
     drainProgressed()
   }
 
