@@ -128,7 +128,8 @@ extension Scenarios {
       let client = try fixture.client()
       try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       for event in 0..<20 {
-        while !String(decoding: client.reader.buffer, as: UTF8.self).contains("data: \(event)\n\n") {
+        while !String(decoding: client.reader.buffer, as: UTF8.self).contains("data: \(event)\n\n")
+        {
           try #require(try client.reader.fill())
         }
         turns.signal()
@@ -136,10 +137,12 @@ extension Scenarios {
       #expect(try !client.reader.readResponse().isTruncated)
     }
 
-    @Test(arguments: ["length", "chunked"]) func largeBodiesArriveAsTheyWere(framing: String) throws {
+    @Test(arguments: ["length", "chunked"]) func largeBodiesArriveAsTheyWere(framing: String) throws
+    {
       let kilobyte = (0..<1_024).map { UInt8(truncatingIfNeeded: $0 * $0 / 7 + $0) }
       // A period that no buffer's size divides.
-      let megabyte = Array([[UInt8]](repeating: Array(kilobyte[..<1_021]), count: 1_028).joined().prefix(1 << 20))
+      let megabyte = Array(
+        [[UInt8]](repeating: Array(kilobyte[..<1_021]), count: 1_028).joined().prefix(1 << 20))
       let size = 50 << 20
       let upstream = try ScriptedUpstream { peer in
         guard let request = try peer.readRequest() else { return }

@@ -58,7 +58,9 @@ extension Scenarios {
     ) throws {
       let upstream = try ScriptedUpstream.answering { $0.isTruncated ? "" : ok("") }
       let fixture = try Fixture(to: upstream)
-      for framing in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
+      for framing in [
+        "Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+      ] {
         let client = try fixture.client()
         let before = upstream.connectionCount
         try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(framing)")

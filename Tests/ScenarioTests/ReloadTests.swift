@@ -17,7 +17,8 @@ extension Scenarios {
         // Limits, routes and the set of targets all change.
         next.web.timeouts.idle = .seconds(Int64(60 + turn))
         next.service.connections.maxIdle = 10 + turn % 3
-        next.service.targets = (turn % 3 == 0 ? [first] : turn % 3 == 1 ? [second] : [first, second])
+        next.service.targets =
+          (turn % 3 == 0 ? [first] : turn % 3 == 1 ? [second] : [first, second])
           .map { Configuration.Target(url: $0.url) }
         var extra = Configuration.Route()
         extra.service = "service"

@@ -32,7 +32,8 @@ struct Message: Sendable {
 
   /// Without what differs from run to run.
   var comparable: [String] {
-    [startLine] + fields.filter { $0.name != "Date" && $0.name != "X-Request-Id" }
+    [startLine]
+      + fields.filter { $0.name != "Date" && $0.name != "X-Request-Id" }
       .map { "\($0.name): \($0.value)" } + [text] + trailers.map { "\($0.name): \($0.value)" }
       + [isTruncated ? "truncated" : "whole"]
   }
