@@ -33,7 +33,8 @@ let package = Package(
     .target(name: "SluiceWire", swiftSettings: settings),
     .target(name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
     .target(
-      name: "SluiceConfiguration", dependencies: [.product(name: "Yams", package: "Yams")],
+      name: "SluiceConfiguration",
+      dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
@@ -57,7 +58,7 @@ let package = Package(
       name: "SluiceReactorTests", dependencies: ["SluiceReactor", "SluiceWire", "CLinux"],
       swiftSettings: settings),
     .testTarget(
-      name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration"],
+      name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration", "SluiceWire"],
       swiftSettings: settings),
     .testTarget(
       name: "SluiceGatewayTests",

@@ -76,6 +76,7 @@ public final class Gateway: Sendable {
     case listen(name: String, address: String, error: SystemError)
     case address(name: String, text: String)
     case routes(String)
+    case target(service: String, url: String)
     case log(String)
     case system(SystemError)
     case restartNeeded(String)
@@ -86,6 +87,7 @@ public final class Gateway: Sendable {
         "listener \(name) can't listen on \(address): \(error.description)"
       case .address(let name, let text): "listener \(name): \(text) is not an address"
       case .routes(let text): text
+      case .target(let service, let url): "service \(service): \(url) is not a target"
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
@@ -100,6 +102,11 @@ public final class Gateway: Sendable {
         routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
     } catch {
       throw .routes("\(error)")
+    }
+    for (name, service) in configuration.services {
+      for target in service.targets where TargetURL(target.url) == nil {
+        throw .target(service: name, url: target.url)
+      }
     }
   }
 
