@@ -98,6 +98,7 @@ final class Worker {
     case .becameEjected:
       counters.ejections &+= 1
       control.log(.targetEjected(service: service.name, target: service.targets[target].urlText))
+      service.targets[target].dismissQueue()
     case .recovered:
       control.log(.targetRecovered(service: service.name, target: service.targets[target].urlText))
     }

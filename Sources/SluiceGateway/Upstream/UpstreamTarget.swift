@@ -92,6 +92,14 @@ final class UpstreamTarget: EventHandler {
     }
   }
 
+  /// The target was just ejected: what waits for it is better off elsewhere. An exchange does not
+  /// come back here, so this ends.
+  func dismissQueue() {
+    while let waiter = pool.dismissWaiter() {
+      worker.exchange(HandlerToken(raw: waiter.raw))?.dismissedFromQueue()
+    }
+  }
+
   private func openConnection(for exchange: Exchange) {
     guard !addresses.isEmpty else {
       if lookupFailed {
