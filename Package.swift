@@ -21,6 +21,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -28,6 +29,8 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
@@ -42,13 +45,17 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "SluiceControl",
-      dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      dependencies: [
+        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration", "CLinux", "COpenSSL",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "sluice",
       dependencies: [
         "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
 
@@ -63,6 +70,13 @@ let package = Package(
     .testTarget(
       name: "SluiceGatewayTests",
       dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SluiceControlTests",
+      dependencies: [
+        "sluice", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
+        "SluiceConfiguration",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ScenarioTests",

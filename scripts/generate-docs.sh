@@ -22,6 +22,5 @@ generate() {
 }
 
 check="${1:-}"
-generate docs/reference/configuration.md check --reference
-generate docs/reference/configuration.schema.json check --schema
+for page in $("$sluice" reference); do generate "docs/reference/$page" reference "$page"; done
 exit "$status"

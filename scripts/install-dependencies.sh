@@ -15,6 +15,7 @@ needs() {
       echo "command pkg-config pkg-config"
       echo "header stdio.h libc6-dev"
       echo "header pcre2.h libpcre2-dev"
+      echo "header openssl/sha.h libssl-dev"
       echo "libstdcxx - g++"
       ;;
     test)

@@ -34,3 +34,15 @@ int clinux_is_name_without_address(int error) {
 }
 
 void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+ssize_t clinux_recv(int fd, void *buffer, size_t count, int flags) {
+  return syscall(SYS_recvfrom, fd, buffer, count, flags, NULL, NULL);
+}
+
+ssize_t clinux_send(int fd, const void *buffer, size_t count, int flags) {
+  return syscall(SYS_sendto, fd, buffer, count, flags, NULL, 0);
+}
+
+ssize_t clinux_sendmsg(int fd, const struct msghdr *message, int flags) {
+  return syscall(SYS_sendmsg, fd, message, flags);
+}

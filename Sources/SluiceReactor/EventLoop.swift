@@ -29,12 +29,14 @@ public final class EventLoop {
   private let epoll: Int32
   private var slots: [Slot] = []
   private var freeSlots: [Int] = []
-  private var events: [epoll_event]
+  private let events: UnsafeMutableBufferPointer<epoll_event>
   private var dueTimers: [UInt64] = []
   private var mail: [Mailbox.Message] = []
   private var resumeQueue: [HandlerToken] = []
   private var resumeTurn: [HandlerToken] = []
   private var isStopping = false
+  /// When the last turn was over.
+  private var turnEnd: MonotonicTime
 
   private struct Slot {
     var handler: EventHandler?
@@ -48,8 +50,10 @@ public final class EventLoop {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     if epoll < 0 { throw SystemError(call: "epoll_create1", code: errno) }
     now = .now()
+    turnEnd = now
     timers = TimerWheel(now: now)
-    events = Array(repeating: epoll_event(), count: 256)
+    events = .allocate(capacity: 256)
+    events.initialize(repeating: epoll_event())
     readBuffer = .allocate(byteCount: readBufferSize, alignment: 64)
     dueTimers.reserveCapacity(256)
     resumeQueue.reserveCapacity(64)
@@ -60,6 +64,7 @@ public final class EventLoop {
   deinit {
     close(epoll)
     readBuffer.deallocate()
+    events.deallocate()
   }
 
   // MARK: Handlers
@@ -136,13 +141,23 @@ public final class EventLoop {
     while !isStopping { turn() }
     mailbox.closeQueue()
     deliverMail()
+    discardHandlers()
+  }
+
+  /// Handlers refer to the loop and the loop to them; and peers wait for the end of connections.
+  private func discardHandlers() {
+    for slot in slots { slot.handler?.loopEnded() }
+    slots = []
+    freeSlots = []
+    owner = nil
+    onTurnEnd = nil
   }
 
   /// Ends `run()` after the current turn.
   public func stop() { isStopping = true }
 
   private func turn() {
-    let ready = Int(epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds()))
+    let ready = Int(epoll_wait(epoll, events.baseAddress, Int32(events.count), waitMilliseconds()))
     now = .now()
     let began = now
     var index = 0
@@ -162,13 +177,14 @@ public final class EventLoop {
     deliverMail()
     onTurnEnd?()
     stageOwner?.flushStage()
-    if ready > 0 { lag.record(nanoseconds: MonotonicTime.now().nanoseconds(since: began)) }
+    turnEnd = .now()
+    if ready > 0 { lag.record(nanoseconds: turnEnd.nanoseconds(since: began)) }
   }
 
   private func waitMilliseconds() -> Int32 {
     if !resumeQueue.isEmpty || isStopping { return 0 }
     guard let wakeUp = timers.nextWakeUp() else { return -1 }
-    let nanoseconds = wakeUp.nanoseconds(since: MonotonicTime.now())
+    let nanoseconds = wakeUp.nanoseconds(since: turnEnd)
     if nanoseconds <= 0 { return 0 }
     return Int32(clamping: (nanoseconds &+ 999_999) / 1_000_000)
   }

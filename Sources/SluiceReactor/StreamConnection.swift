@@ -143,7 +143,7 @@ open class StreamConnection: EventHandler {
   /// Reads once into `buffer`. A short read means that the kernel has no more: the next edge tells.
   public final func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
     while true {
-      let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+      let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
         // With the FIN already seen no further edge will come, so reading must go on to the end.
         if count < buffer.count && !hasPeerFinished { isReadable = false }
@@ -166,7 +166,7 @@ open class StreamConnection: EventHandler {
   /// One system call.
   public final func isQuiet() -> Bool {
     var byte: UInt8 = 0
-    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+    let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     return count < 0 && errno == EAGAIN
   }
 
@@ -244,7 +244,7 @@ open class StreamConnection: EventHandler {
   /// Returns how many bytes the kernel took.
   private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
     while true {
-      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      let count = clinux_send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       if count >= 0 {
         if count < bytes.count { isWritable = false }
         return count
@@ -266,7 +266,7 @@ open class StreamConnection: EventHandler {
       message.msg_iov = parts.baseAddress
       message.msg_iovlen = 2
       while true {
-        let count = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+        let count = clinux_sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
         if count >= 0 {
           if count < total { isWritable = false }
           return count
@@ -341,6 +341,8 @@ open class StreamConnection: EventHandler {
     getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
     return code
   }
+
+  public final override func loopEnded() { close() }
 
   public final override func resumed() {
     if !isClosed && !isReadingPaused { streamResumed() }

@@ -30,3 +30,9 @@ int clinux_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
 int clinux_is_name_without_address(int error);
 /// Names the calling thread; the kernel keeps 15 bytes.
 void clinux_name_thread(const char *name);
+
+/// recv and send as plain system calls. Glibc's own are cancellation points, and in a process with
+/// several threads that costs two atomic exchanges a call; no thread here is ever cancelled.
+ssize_t clinux_recv(int fd, void *buffer, size_t count, int flags);
+ssize_t clinux_send(int fd, const void *buffer, size_t count, int flags);
+ssize_t clinux_sendmsg(int fd, const struct msghdr *message, int flags);

@@ -22,8 +22,6 @@ final class Exchange: EventHandler {
 
   let worker: Worker
   var state = State.unused
-  /// Tells the uses of this object apart.
-  private(set) var serial: UInt64 = 0
   var request = RequestHead()
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
@@ -52,6 +50,8 @@ final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
+  /// How often this object was recycled; its token stays the same.
+  private var use: UInt64 = 0
 
   init(worker: Worker) {
     self.worker = worker
@@ -68,7 +68,7 @@ final class Exchange: EventHandler {
     isTrusted = listener.trusts(peer)
     isRequestComplete = request.framing.isEmpty
     worker.counters.requests &+= 1
-    if case .routes = listener.destination {
+    if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { forward() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
@@ -119,24 +119,10 @@ final class Exchange: EventHandler {
       self.route = route
       matchedLength = length
       record.routed = true
-      return check(head, route)
+      wantsUpgrade = route.kind == .websocket
+      return RouteEntry.refusal(of: head, kind: route.kind, maxBodySize: route.maxBodySize)
     }
   }
-
-  private func check(_ head: borrowing RequestHead, _ route: CompiledRoute) -> GatewayError? {
-    if let limit = route.maxBodySize, case .length(let count) = head.framing, count > limit {
-      return .bodyTooLarge
-    }
-    if route.kind == .websocket {
-      guard let upgrade = head.upgrade, head.method == .get, head.framing == .none,
-        head.span(upgrade).equalsIgnoringCase(Self.websocket)
-      else { return .upgradeRequired }
-      wantsUpgrade = true
-    }
-    return nil
-  }
-
-  private static let websocket = Array("websocket".utf8)
 
   private func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
     if head.form == .asterisk || PathNormalizer.isNormal(head.span(head.path)) { return nil }
@@ -153,17 +139,20 @@ final class Exchange: EventHandler {
     guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
     state = .waiting
     let request = localRequest(self.request)
-    let (token, serial, mailbox) = (token, serial, loop.mailbox)
+    let token = self.token
+    let use = self.use
+    let mailbox = loop.mailbox
+    // Swift's task resumes on this worker; token and use tell whether the request is still there.
     Task(executorPreference: loop.executor) {
       let answer = await responder.answer(request)
       mailbox.post { loop in
-        // The caller may have gone meanwhile, and this object may serve another one.
-        guard let exchange = loop.handler(token) as? Exchange, exchange.serial == serial else {
-          return
-        }
-        exchange.answer(answer)
+        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
       }
     }
+  }
+
+  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
+    if self.use == use && state == .waiting { self.answer(answer) }
   }
 
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
@@ -196,27 +185,11 @@ final class Exchange: EventHandler {
   func appendRewrittenPath(to output: inout ByteBuffer) {
     let matched = matchedLength
     let rewrite = route?.rewrite ?? .none
-    withPath { path in
-      switch rewrite {
-      case .none: output.append(path)
-      case .strip: Self.append(path.extracting(matched...), to: &output)
-      case .replace(let prefix):
-        output.append(prefix)
-        let rest = path.extracting(matched...)
-        // "/new" + "" stays "/new"; "/" + "/x" must not become "//x".
-        if prefix.last == 0x2F, rest.count > 0, rest[0] == 0x2F {
-          output.append(rest.extracting(1...))
-        } else {
-          output.append(rest)
-        }
-      }
-    }
+    withPath { rewrite.append($0, matched: matched, to: &output) }
   }
 
-  private static func append(_ rest: Span<UInt8>, to output: inout ByteBuffer) {
-    if rest.isEmpty || rest[0] != 0x2F { output.append(0x2F) }
-    output.append(rest)
-  }
+  /// Where this exchange is counted.
+  var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
 
   var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
   var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
@@ -230,8 +203,10 @@ final class Exchange: EventHandler {
   /// Made when first asked for, so that exchanges nobody asks about have none.
   var requestID: RequestID {
     if let storedRequestID { return storedRequestID }
-    let id = acceptedRequestID(request) ?? .made(
-      high: worker.random.next(), low: worker.random.next())
+    let id =
+      acceptedRequestID(request)
+      ?? .made(
+        high: worker.random.next(), low: worker.random.next())
     storedRequestID = id
     return id
   }
@@ -255,7 +230,7 @@ final class Exchange: EventHandler {
     var answer = LocalAnswer(error, detail: detail, requestID: requestID)
     if let allow = record.allow { answer.fields.append((name: "Allow", value: allow)) }
     if error == .upgradeRequired {
-      answer.fields.append((name: "Upgrade", value: Self.websocket))
+      answer.fields.append((name: "Upgrade", value: RouteEntry.websocket))
     }
     self.answer(answer)
   }
@@ -280,8 +255,8 @@ final class Exchange: EventHandler {
   /// Ready for the next request; called by the worker when it recycles the exchange.
   func reset() {
     clearDeadline()
+    use &+= 1
     state = .unused
-    serial &+= 1
     request.reset()
     if hasOwnPath {
       ownPath.clear()

@@ -6,7 +6,7 @@ import SluiceWire
 ///
 /// A caller that is no trusted proxy can't say anything about itself here: its own fields of these
 /// names are dropped. A trusted proxy's are kept and added to.
-struct ForwardedFields {
+final class ForwardedFields {
   private let writesXForwarded: Bool
   private let writesForwarded: Bool
   private let via: [UInt8]

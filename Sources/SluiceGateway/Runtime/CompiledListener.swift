@@ -17,6 +17,8 @@ final class CompiledListener {
   /// Position among the listeners' sorted names, as the router counts them.
   let index: Int
   let destination: Destination
+  /// Whether `destination` is `routes`; without looking into it.
+  let servesRoutes: Bool
   let trustedProxies: CIDRSet
   let isTrustingUnix: Bool
   let forwarded: ForwardedFields
@@ -38,18 +40,12 @@ final class CompiledListener {
     nameBytes = Array(name.utf8)
     self.index = index
     self.destination = destination
+    servesRoutes = if case .routes = destination { true } else { false }
     trustedProxies = CIDRSet(texts: settings.trustedProxies) ?? CIDRSet([])
     isTrustingUnix = settings.address.hasPrefix("unix:")
     forwarded = ForwardedFields(settings.forwarded, port: port)
-    headLimits = HeadLimits(
-      bytes: settings.limits.head.bytes, fields: settings.limits.fields,
-      target: settings.limits.uri.bytes)
-    slashes =
-      switch settings.encodedSlashes {
-      case .reject: .reject
-      case .keep: .keep
-      case .decode: .decode
-      }
+    headLimits = Self.headLimits(of: settings)
+    slashes = Self.slashes(of: settings)
     headTimeout = settings.timeouts.head.nanoseconds
     bodyTimeout = settings.timeouts.body.nanoseconds
     idleTimeout = settings.timeouts.idle.nanoseconds
@@ -57,6 +53,20 @@ final class CompiledListener {
     maxConnections = settings.limits.connections
     maxConnectionsPerAddress = settings.limits.connectionsPerAddress
     maxRequests = settings.limits.requestsPerConnection
+  }
+
+  static func headLimits(of settings: Configuration.Listener) -> HeadLimits {
+    HeadLimits(
+      bytes: settings.limits.head.bytes, fields: settings.limits.fields,
+      target: settings.limits.uri.bytes)
+  }
+
+  static func slashes(of settings: Configuration.Listener) -> PathNormalizer.EncodedSlashes {
+    switch settings.encodedSlashes {
+    case .reject: .reject
+    case .keep: .keep
+    case .decode: .decode
+    }
   }
 
   /// Whether what this peer says about the caller is believed. Whoever may open a Unix socket's file

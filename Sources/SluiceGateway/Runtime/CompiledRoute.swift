@@ -33,13 +33,7 @@ final class CompiledRoute {
     kind = settings.kind
     self.service = service
     self.counters = counters
-    if settings.path.stripPrefix {
-      rewrite = .strip
-    } else if let replacement = settings.path.replacePrefix {
-      rewrite = .replace(Array(replacement.utf8))
-    } else {
-      rewrite = .none
-    }
+    rewrite = Rewrite(settings.path)
     maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
     let timeouts = service.settings.timeouts
     if kind == .websocket {
@@ -62,9 +56,14 @@ final class CompiledRoute {
 struct CompiledRequestID {
   let header: [UInt8]
   let echoes: Bool
+  /// The field itself, if its name is a known one: what the caller says there is not passed on.
+  let dropped: UInt128
 
   init(_ settings: Configuration.RequestID) {
-    header = Array(settings.header.utf8)
+    let header = Array(settings.header.utf8)
+    let known = FieldName(header.span)
+    self.header = header
     echoes = settings.echo
+    dropped = known == .other ? 0 : known.bit
   }
 }

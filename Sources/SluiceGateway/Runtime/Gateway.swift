@@ -96,7 +96,7 @@ public final class Gateway: Sendable {
   }
 
   /// Everything that compiling could refuse, before any worker does it.
-  static func check(_ configuration: Configuration) throws(StartError) {
+  public static func check(_ configuration: Configuration) throws(StartError) {
     do throws(RouterError) {
       _ = try Router(
         routes: configuration.routes, listeners: configuration.listeners.keys.sorted())

@@ -1,3 +1,5 @@
+import SluiceReactor
+
 /// What one worker counted of one route. Touched by that worker only; read through its mailbox.
 final class RouteCounters {
   /// Upper bounds of the latency buckets in nanoseconds; one more bucket is open.
@@ -20,21 +22,29 @@ final class RouteCounters {
 
   /// Routes that were never used own no buckets.
   private func allocate() {
-    buckets = Array(repeating: 0, count: Self.statusClasses * (Self.bounds.count + 1))
+    buckets = Array(repeating: 0, count: Self.statusClasses * Self.bucketCount)
     durationNanoseconds = Array(repeating: 0, count: Self.statusClasses)
     errors = Array(repeating: 0, count: GatewayError.allCases.count)
   }
 
-  func record(status: Int, nanoseconds: Int64, received: UInt64, sent: UInt64, error: GatewayError?)
-  {
+  func record(_ exchange: borrowing ExchangeRecord, status: Int, now: MonotonicTime) {
     if buckets.isEmpty { allocate() }
+    // A tunnel's time is no latency; its handshake's is.
+    let end = exchange.isTunnel ? exchange.responded : now
+    let nanoseconds = end.nanoseconds(since: exchange.started)
     let statusClass = min(max(status / 100 - 1, 0), Self.statusClasses - 1)
-    var bucket = 0
-    while bucket < Self.bounds.count && nanoseconds > Self.bounds[bucket] { bucket &+= 1 }
-    buckets[statusClass &* (Self.bounds.count &+ 1) &+ bucket] &+= 1
+    buckets[statusClass &* Self.bucketCount &+ Self.bucket(nanoseconds)] &+= 1
     durationNanoseconds[statusClass] &+= UInt64(max(0, nanoseconds))
-    bytesReceived &+= received
-    bytesSent &+= sent
-    if let error { errors[Int(error.rawValue)] &+= 1 }
+    bytesReceived &+= exchange.received
+    bytesSent &+= exchange.sent
+    if let error = exchange.error { errors[Int(error.rawValue)] &+= 1 }
+  }
+
+  static let bucketCount = 15
+
+  private static func bucket(_ nanoseconds: Int64) -> Int {
+    // The first bucket holds nearly everything; the table is not even looked at.
+    if nanoseconds <= 500_000 { return 0 }
+    return bounds.firstIndex { nanoseconds <= $0 } ?? bounds.count
   }
 }

@@ -28,6 +28,8 @@ final class Worker {
   private var onDrained: (@Sendable () -> Void)?
 
   private static let maxSpareExchanges = 1_024
+  /// Logged when the caller left before any response, as nginx does.
+  private static let statusOfNone = 499
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?
@@ -64,27 +66,16 @@ final class Worker {
 
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
-    let record = exchange.record
-    let end = record.isTunnel ? record.responded : loop.now
-    let nanoseconds = end.nanoseconds(since: record.started)
-    let status = record.status == 0 ? 499 : record.status
-    if let route = exchange.route {
-      route.counters.record(
-        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
-        error: record.error)
-    } else {
-      counters.unrouted.record(
-        status: status, nanoseconds: nanoseconds, received: record.received, sent: record.sent,
-        error: record.error)
+    // Whoever reads the metrics should not see themselves there.
+    if exchange.listener.servesRoutes {
+      let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
+      exchange.counters.record(exchange.record, status: status, now: loop.now)
+      if accessLog.isOn { accessLog.write(exchange, status: status) }
     }
-    if accessLog.isOn, case .routes = exchange.listener.destination {
-      accessLog.write(exchange, status: status)
-    }
+    exchange.reset()
     if spareExchanges.count < Self.maxSpareExchanges {
-      exchange.reset()
       spareExchanges.append(exchange)
     } else {
-      exchange.reset()
       loop.unregister(exchange)
     }
     if onDrained != nil { drainProgressed() }
@@ -163,14 +154,18 @@ final class Worker {
 
   // MARK: Shutdown
 
+  /// Connections that a drain waits for; those of the admin listener may stay until the end, so
+  /// that it can tell of the drain.
   var connectionCount: Int {
-    (Array(listeners.values) + retiredListeners).reduce(0) { $0 + $1.connectionCount }
+    (Array(listeners.values) + retiredListeners).reduce(0) {
+      $0 + ($1.compiled.servesRoutes ? $1.connectionCount : 0)
+    }
   }
 
   /// Accepts no more, lets exchanges finish, then calls `done` once.
   func drain(_ done: @escaping @Sendable () -> Void) {
     onDrained = done
-    for listener in listeners.values { listener.drain() }
+    for listener in listeners.values where listener.compiled.servesRoutes { listener.drain() }
     drainProgressed()
   }
 

@@ -7,7 +7,7 @@ struct WorkerCounters {
   var exchangesInProgress = 0
   var upstreamConnections: UInt64 = 0
   var ejections: UInt64 = 0
-  /// Requests that no route matched, and those of the admin listener.
+  /// Requests that no route matched.
   let unrouted = RouteCounters()
 }
 

@@ -32,6 +32,9 @@ public struct WorkerReport: Sendable {
     public let descriptorExhaustions: UInt64
   }
 
+  /// The bounds of `Route.buckets` in nanoseconds; each status class has one more bucket than these.
+  public static var latencyBounds: [Int64] { RouteCounters.bounds }
+
   public let worker: Int
   public let routes: [Route]
   public let targets: [Target]

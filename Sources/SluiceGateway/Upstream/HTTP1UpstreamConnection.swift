@@ -19,6 +19,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private var decoder = BodyDecoder(.none)
   private var isReadingBody = false
   private var isClosing = false
+  /// The tunnel's exchange is over, and bytes still wait for the target.
+  private var isFlushingTunnel = false
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -252,7 +254,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   override func deadlineReached() {
+    // Also when the exchange has left: the attempt holds a place in the pool.
     if machine.isConnecting { return connectFailed(ETIMEDOUT) }
+    if isFlushingTunnel { return drop() }
     guard let exchange else { return }
     if machine.isTunnel {
       drop()
@@ -263,7 +267,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     exchange.upstreamFailed(failure)
   }
 
-  override func streamDrained() { exchange?.upstreamDrained() }
+  override func streamDrained() {
+    if isFlushingTunnel { drop() } else { exchange?.upstreamDrained() }
+  }
 }
 
 extension HTTP1UpstreamConnection: UpstreamStream {
@@ -293,8 +299,8 @@ extension HTTP1UpstreamConnection: UpstreamStream {
 
   func pauseResponse() {
     pauseReading()
-    // A slow caller is not the target's fault.
-    clearDeadline()
+    // A slow caller is not the target's fault. In a tunnel the idle timeout is for both sides.
+    if !machine.isTunnel { clearDeadline() }
   }
 
   func resumeResponse() {
@@ -307,6 +313,13 @@ extension HTTP1UpstreamConnection: UpstreamStream {
     if machine.isConnecting {
       // The attempt goes on: the connection is good for the next exchange.
       exchange = nil
+      return
+    }
+    if machine.isTunnel && backlog > 0 && !isBroken {
+      // Both sides have said their last; the target still has to read what was its.
+      isFlushingTunnel = true
+      exchange = nil
+      finishWriting()
       return
     }
     drop()

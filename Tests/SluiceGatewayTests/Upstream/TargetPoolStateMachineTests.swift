@@ -39,13 +39,13 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func idleTimeoutCountsFromTheReleaseAndIsExclusive() {
-    func twoIdle() -> TargetPoolStateMachine {
+    func idlePool() -> TargetPoolStateMachine {
       let pool = self.pool(Self.limits(), leased: 2)
       _ = pool.release(ConnectionID(raw: 1), now: at(10), reusable: true)
       _ = pool.release(ConnectionID(raw: 2), now: at(20), reusable: true)
       return pool
     }
-    let (early, pool) = (twoIdle(), twoIdle())
+    let (pool, early) = (idlePool(), idlePool())
     #expect(pool.nextExpiry == at(110))
     #expect(early.nextEvent(now: at(109)) == nil)
     #expect(early.lease(waiter: WaiterID(raw: 9), now: at(119)) == .reuse(ConnectionID(raw: 2)))
@@ -57,7 +57,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func ageEndsReuseInTheMiddleOfTheIdleOnes() {
-    func twoIdle() -> TargetPoolStateMachine {
+    func idlePool() -> TargetPoolStateMachine {
       let pool = TargetPoolStateMachine(limits: Self.limits { $0.maxAge = 60 })
       for (raw, opened): (UInt64, Int64) in [(1, 0), (2, 30)] {
         _ = pool.lease(waiter: WaiterID(raw: raw), now: at(opened))
@@ -68,7 +68,7 @@ struct TargetPoolStateMachineTests {
       _ = pool.release(ConnectionID(raw: 1), now: at(50), reusable: true)
       return pool
     }
-    let (early, pool) = (twoIdle(), twoIdle())
+    let (pool, early) = (idlePool(), idlePool())
     #expect(early.lease(waiter: WaiterID(raw: 9), now: at(59)) == .reuse(ConnectionID(raw: 1)))
     #expect(
       early.release(ConnectionID(raw: 1), now: at(60), reusable: true) == .close(connectFor: nil))
@@ -110,8 +110,12 @@ struct TargetPoolStateMachineTests {
 
   @Test func aWaiterGetsThePlaceOfAConnectionThatIsGone() {
     let limits = Self.limits { $0.maxConnections = 1 }
-    let (closing, dying) = (pool(limits, leased: 1), pool(limits, leased: 1))
-    for pool in [closing, dying] { _ = pool.lease(waiter: WaiterID(raw: 7), now: at(0)) }
+    func contendedPool() -> TargetPoolStateMachine {
+      let pool = self.pool(limits, leased: 1)
+      _ = pool.lease(waiter: WaiterID(raw: 7), now: at(0))
+      return pool
+    }
+    let (closing, dying) = (contendedPool(), contendedPool())
     #expect(
       closing.release(ConnectionID(raw: 1), now: at(1), reusable: false)
         == .close(connectFor: WaiterID(raw: 7)))

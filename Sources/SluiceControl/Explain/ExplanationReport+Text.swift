@@ -1,0 +1,62 @@
+extension ExplanationReport {
+  /// So many routes that did not match are listed.
+  private static let shownOthers = 20
+
+  /// For a person, in a few lines.
+  public func text() -> String {
+    var text = "\(method) \(url)\n"
+    var rows: [(String, String)] = [("listener", listener)]
+    if let host { rows.append(("host", host)) }
+    if let path { rows.append(("path", path + (query.map { "?\($0)" } ?? ""))) }
+    text += Self.table(rows) + "\n"
+    text += outcome
+    if !others.isEmpty {
+      text += "\n" + (route == nil ? "routes\n" : "other routes\n")
+      text += Self.table(others.prefix(Self.shownOthers).map { ($0.route, $0.text) })
+      let hidden = others.count - Self.shownOthers
+      if hidden > 0 { text += "  and \(hidden) more; --json lists all\n" }
+    }
+    return text
+  }
+
+  private var outcome: String {
+    var text = ""
+    if let route {
+      text += "route \(route) (\(kind ?? ""))\n"
+      var rows: [(String, String)] = []
+      if let service { rows.append(("service", "\(service), \(balance ?? "")")) }
+      for (index, target) in targets.enumerated() {
+        let weight = target.weight == 1 ? "" : " (weight \(target.weight))"
+        rows.append((index == 0 ? "targets" : "", "\(target.url)\(weight)"))
+      }
+      let requested = Set(targets.map(\.requestTarget)).sorted()
+      for (index, target) in requested.enumerated() {
+        rows.append((index == 0 ? "they get" : "", "\(method) \(target)"))
+      }
+      if !policies.isEmpty {
+        let names = policies.map { $0.from == "all" ? "\($0.name) (for every route)" : $0.name }
+        rows.append(("policies", names.joined(separator: ", ")))
+      }
+      text += Self.table(rows)
+    }
+    if let answer {
+      text +=
+        (route == nil ? "" : "\n")
+        + "the gateway answers \(answer.status) \(answer.code): \(answer.title)\n"
+      if let detail = answer.detail { text += "  \(detail)\n" }
+      if let allow = answer.allow { text += "  Allow: \(allow)\n" }
+      if answer.code == "upgrade-required" {
+        text += "  For a handshake add -H 'Connection: Upgrade' -H 'Upgrade: websocket'.\n"
+      }
+    }
+    return text
+  }
+
+  /// Two columns, the first as wide as its widest entry.
+  private static func table(_ rows: [(String, String)]) -> String {
+    let width = rows.map(\.0.count).max() ?? 0
+    return rows.map { name, value in
+      "  \(name)\(String(repeating: " ", count: width - name.count))  \(value)\n"
+    }.joined()
+  }
+}

@@ -1,0 +1,154 @@
+import Foundation
+public import SluiceConfiguration
+public import SluiceGateway
+
+/// What `sluice explain` says: an explanation with what the configuration has to say about its
+/// route. The JSON form has the properties' names and is stable.
+public struct ExplanationReport: Encodable, Equatable, Sendable {
+  struct Target: Encodable, Equatable, Sendable {
+    let url: String
+    let weight: Int
+    /// Path and query that this target gets.
+    let requestTarget: String
+  }
+
+  struct Policy: Encodable, Equatable, Sendable {
+    let name: String
+    /// `route`, or `all` for what the file says for every route.
+    let from: String
+  }
+
+  struct Answer: Encodable, Equatable, Sendable {
+    let status: Int
+    let code: String
+    let title: String
+    let detail: String?
+    let allow: String?
+  }
+
+  struct Other: Encodable, Equatable, Sendable {
+    let route: String
+    /// Which condition failed: `path`, `host`, `method`, …; `precedence` when none did.
+    let reason: String
+    let text: String
+  }
+
+  let method: String
+  let url: String
+  let listener: String
+  let host: String?
+  let path: String?
+  let query: String?
+  let route: String?
+  let kind: String?
+  /// What the gateway answers itself; absent when the request is forwarded.
+  let answer: Answer?
+  let service: String?
+  let balance: String?
+  let targets: [Target]
+  let policies: [Policy]
+  let others: [Other]
+
+  public init(_ explanation: RouteExplanation, url: String, in configuration: Configuration) {
+    method = explanation.request.method
+    self.url = url
+    listener = explanation.request.listener
+    host = explanation.host
+    path = explanation.path
+    query = explanation.query
+    route = explanation.route
+    if case .refused(let error, let detail, let allow) = explanation.outcome {
+      answer = Answer(
+        status: error.status, code: "\(error.code)", title: "\(error.row.title)", detail: detail,
+        allow: allow)
+    } else {
+      answer = nil
+    }
+    let route = explanation.route.flatMap { configuration.routes[$0] }
+    kind = route?.kind.rawValue
+    let service = route.flatMap { configuration.services[$0.service] }
+    self.service = route?.service
+    balance = service?.balance.rawValue
+    targets = (service?.targets ?? []).compactMap { target in
+      explanation.requestTarget(at: target.url).map {
+        Target(url: target.url, weight: target.weight, requestTarget: $0)
+      }
+    }
+    policies = route.map { Self.policies($0.policies, configuration.policies) } ?? []
+    others = explanation.verdicts.filter { $0.reason != .matched }.map { verdict in
+      let match = configuration.routes[verdict.route]?.match ?? Configuration.Match()
+      return Other(
+        route: verdict.route, reason: verdict.reason.name, text: verdict.reason.text(of: match))
+    }
+  }
+
+  private static func policies(
+    _ own: Configuration.Policies, _ global: Configuration.Policies
+  ) -> [Policy] {
+    var result: [Policy] = []
+    if own.requestID != nil {
+      result.append(Policy(name: "request-id", from: "route"))
+    } else if global.requestID != nil {
+      result.append(Policy(name: "request-id", from: "all"))
+    }
+    return result
+  }
+
+  /// Indented, with sorted keys.
+  public func json() -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    } catch {
+      preconditionFailure("strings and numbers have a JSON form: \(error)")
+    }
+  }
+}
+
+extension RouteExplanation.Reason {
+  fileprivate var name: String {
+    switch self {
+    case .matched: "matched"
+    case .lowerPrecedence: "precedence"
+    case .host: "host"
+    case .path: "path"
+    case .regexLimit: "regex-limit"
+    case .listener: "listener"
+    case .method: "method"
+    case .header: "header"
+    case .query: "query"
+    }
+  }
+
+  /// Which condition of `match` does not hold.
+  fileprivate func text(of match: Configuration.Match) -> String {
+    switch self {
+    case .matched: "matches"
+    case .lowerPrecedence(let other): "matches too, but \(other) comes first"
+    case .host: "other host: \(match.hosts.joined(separator: ", "))"
+    case .path: "other path: \(Self.path(of: match))"
+    case .regexLimit: "the regex gave up on this path: \(match.regex ?? "")"
+    case .listener: "other listener: \(match.listeners.joined(separator: ", "))"
+    case .method: "other method: \(match.methods.joined(separator: ", "))"
+    case .header(let name): "header: \(Self.condition(name, match.headers, ignoringCase: true))"
+    case .query(let name): "query: \(Self.condition(name, match.query, ignoringCase: false))"
+    }
+  }
+
+  private static func path(of match: Configuration.Match) -> String {
+    if let path = match.path { return path }
+    if let prefix = match.prefix { return "\(prefix) and below" }
+    return match.regex.map { "regex \($0)" } ?? "any"
+  }
+
+  private static func condition(
+    _ name: String, _ conditions: [String: String], ignoringCase: Bool
+  ) -> String {
+    let found = conditions.first { key, _ in
+      ignoringCase ? key.lowercased() == name.lowercased() : key == name
+    }
+    guard let found else { return name }
+    return found.value == "*" ? "\(found.key) is missing" : "\(found.key) is not \(found.value)"
+  }
+}

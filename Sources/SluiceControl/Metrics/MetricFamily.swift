@@ -1,0 +1,144 @@
+/// What one metric is: the table behind `/metrics` and docs/reference/metrics.md.
+struct MetricFamily: Sendable {
+  enum Kind: String, Sendable { case counter, gauge, histogram }
+
+  let name: String
+  let kind: Kind
+  let labels: [String]
+  /// One sentence, in the page and in the exposition.
+  let help: String
+
+  init(_ name: String, _ kind: Kind, _ labels: [String], _ help: String) {
+    self.name = name
+    self.kind = kind
+    self.labels = labels
+    self.help = help
+  }
+
+  init(_ name: String, _ kind: Kind, _ help: String) { self.init(name, kind, [], help) }
+}
+
+extension MetricFamily {
+  // MARK: Requests
+
+  static let requests = MetricFamily(
+    "sluice_requests_total", .counter, ["route", "class"],
+    "Requests that ended, by route and status class; a WebSocket counts when it closes.")
+  static let requestDuration = MetricFamily(
+    "sluice_request_duration_seconds", .histogram, ["route", "class"],
+    "From the request head to the end of the response; for WebSockets, to the handshake's answer.")
+  static let receivedBytes = MetricFamily(
+    "sluice_received_bytes_total", .counter, ["route"], "Bytes of request bodies from callers.")
+  static let sentBytes = MetricFamily(
+    "sluice_sent_bytes_total", .counter, ["route"], "Bytes of response bodies to callers.")
+  static let errors = MetricFamily(
+    "sluice_gateway_errors_total", .counter, ["route", "code", "side"],
+    "Requests that the gateway answered or cut short itself; the codes are on the page of errors.")
+  static let retries = MetricFamily(
+    "sluice_retries_total", .counter, ["route"],
+    "Idempotent requests sent to a further target after one had failed.")
+  static let tunnels = MetricFamily(
+    "sluice_open_tunnels", .gauge, ["route"], "Upgraded connections (WebSockets) open now.")
+  static let malformed = MetricFamily(
+    "sluice_malformed_requests_total", .counter, "Requests refused because they are no valid HTTP.")
+  static let inProgress = MetricFamily(
+    "sluice_requests_in_progress", .gauge, "Requests, WebSockets included, under way now.")
+  static let regexLimits = MetricFamily(
+    "sluice_regex_limit_exceeded_total", .counter,
+    "Runs of a route's regex that were given up, which counts as no match.")
+
+  // MARK: Listeners
+
+  static let openConnections = MetricFamily(
+    "sluice_open_connections", .gauge, ["listener"], "Connections of callers open now.")
+  static let accepted = MetricFamily(
+    "sluice_accepted_connections_total", .counter, "Connections of callers that were accepted.")
+  static let refused = MetricFamily(
+    "sluice_refused_connections_total", .counter,
+    "Connections closed at once because their address has too many.")
+  static let exhaustions = MetricFamily(
+    "sluice_descriptor_exhaustions_total", .counter, ["listener"],
+    "Times that accepting paused because the process was out of descriptors or memory.")
+
+  // MARK: Targets
+
+  static let targetHealthy = MetricFamily(
+    "sluice_target_healthy_ratio", .gauge, ["service", "target"],
+    "Share of the workers that send requests to the target; 0 when all have ejected it.")
+  static let targetConnections = MetricFamily(
+    "sluice_target_connections", .gauge, ["service", "target", "state"],
+    "Connections to the target that are busy, idle or connecting.")
+  static let targetQueue = MetricFamily(
+    "sluice_target_queue_length", .gauge, ["service", "target"],
+    "Requests that wait for a connection to the target.")
+  static let targetInProgress = MetricFamily(
+    "sluice_target_requests_in_progress", .gauge, ["service", "target"],
+    "Requests under way at the target, those that wait included.")
+  static let ejections = MetricFamily(
+    "sluice_target_ejections_total", .counter,
+    "Times that a worker ejected a target after failures in a row.")
+  static let upstreamConnections = MetricFamily(
+    "sluice_target_connections_opened_total", .counter, "Connections opened to targets.")
+  static let nameFailures = MetricFamily(
+    "sluice_name_lookup_failures_total", .counter, "Look-ups of targets' names that failed.")
+  static let nameChanges = MetricFamily(
+    "sluice_name_changes_total", .counter,
+    "Times that a look-up gave a target's name other addresses than before.")
+
+  // MARK: The process
+
+  static let turns = MetricFamily(
+    "sluice_worker_turns_total", .counter, ["worker"], "Turns of the worker's event loop.")
+  static let turnSeconds = MetricFamily(
+    "sluice_worker_turn_seconds_total", .counter, ["worker"],
+    "Time spent in turns; divided by the turns, how long an event waits for others on average.")
+  static let longestTurn = MetricFamily(
+    "sluice_worker_longest_turn_seconds", .gauge, ["worker"], "The longest turn since the start.")
+  static let ready = MetricFamily(
+    "sluice_ready", .gauge, "1 while the gateway accepts requests, 0 while it drains.")
+  static let reloads = MetricFamily(
+    "sluice_reloads_total", .counter, ["result"],
+    "Reloads of the configuration: success or refused.")
+  static let lastReload = MetricFamily(
+    "sluice_configuration_loaded_timestamp_seconds", .gauge,
+    "When the configuration in force was put in force.")
+  static let lostLog = MetricFamily(
+    "sluice_access_log_lost_batches_total", .counter,
+    "Batches of access log lines lost because the output was too slow.")
+  static let build = MetricFamily(
+    "sluice_build_info", .gauge, ["version"], "Always 1; the label says what runs.")
+  static let cpu = MetricFamily(
+    "process_cpu_seconds_total", .counter, "CPU time of the process, user and system.")
+  static let memory = MetricFamily(
+    "process_resident_memory_bytes", .gauge, "Resident memory of the process.")
+  static let maxDescriptors = MetricFamily(
+    "process_max_fds", .gauge, "Descriptors the process may have open.")
+  static let startTime = MetricFamily(
+    "process_start_time_seconds", .gauge, "When the process was started.")
+
+  /// In the order of the page.
+  static let sections: [(title: String, families: [MetricFamily])] = [
+    (
+      "Requests",
+      [
+        requests, requestDuration, receivedBytes, sentBytes, errors, retries, tunnels, malformed,
+        inProgress, regexLimits,
+      ]
+    ),
+    ("Listeners", [openConnections, accepted, refused, exhaustions]),
+    (
+      "Targets",
+      [
+        targetHealthy, targetConnections, targetQueue, targetInProgress, ejections,
+        upstreamConnections, nameFailures, nameChanges,
+      ]
+    ),
+    (
+      "Workers and process",
+      [
+        turns, turnSeconds, longestTurn, ready, reloads, lastReload, lostLog, build, cpu, memory,
+        maxDescriptors, startTime,
+      ]
+    ),
+  ]
+}

@@ -1,0 +1,35 @@
+import Glibc
+
+/// Signals as values, waited for on the main thread.
+///
+/// `hold` must come before any thread is started, so that all inherit the mask and no signal is
+/// delivered elsewhere.
+public struct Signals: Sendable {
+  private let numbers: [Int32]
+
+  private init(_ numbers: [Int32]) { self.numbers = numbers }
+
+  /// Holds these signals back until `next` takes them; a write to a closed pipe becomes an error.
+  public static func hold(_ numbers: [Int32]) -> Signals {
+    signal(SIGPIPE, SIG_IGN)
+    let signals = Signals(numbers)
+    var set = signals.set
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+    return signals
+  }
+
+  /// Waits for one of the signals and takes it.
+  public func next() -> Int32 {
+    var set = set
+    var number: Int32 = 0
+    while sigwait(&set, &number) != 0 {}
+    return number
+  }
+
+  private var set: sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in numbers { sigaddset(&set, number) }
+    return set
+  }
+}

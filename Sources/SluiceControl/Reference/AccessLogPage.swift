@@ -1,0 +1,51 @@
+/// docs/reference/access-log.md; a test compares the keys with the ones that are written.
+enum AccessLogPage {
+  /// In the order of the line. An optional key is absent when there is nothing to say.
+  static let keys: [(key: String, isOptional: Bool, meaning: String)] = [
+    ("time", false, "When the line was written, in seconds since 1970, with microseconds."),
+    ("id", false, "The request's id, also in error answers and in `X-Request-Id`."),
+    ("client", false, "The caller's address; behind trusted proxies, the one they report."),
+    ("listener", false, "The listener's name."),
+    ("method", false, "As sent; empty when the request is not well-formed."),
+    ("host", false, "The Host the caller asked for, with its port."),
+    ("path", false, "The normalised path, without the query, which may hold secrets."),
+    ("route", true, "The route that matched."),
+    ("service", true, "The route's service."),
+    ("target", true, "The target that was tried last, as the configuration writes it."),
+    ("status", false, "The status the caller got; 499 when it left before."),
+    ("code", true, "Why the gateway answered itself or cut the response short; see errors.md."),
+    ("duration", false, "Milliseconds from the request head to the end of the response."),
+    ("connectDuration", true, "Milliseconds until a connection to the target was had."),
+    ("responseDuration", true, "Milliseconds from there to the response head."),
+    ("bytesReceived", false, "Body bytes from the caller."),
+    ("bytesSent", false, "Body bytes to the caller."),
+    ("connection", true, "`new` or `reused`: the connection to the target."),
+    ("retries", true, "How many further attempts there were."),
+    ("cutShort", true, "`true` when the response was begun and not completed."),
+    (
+      "upgraded", true,
+      "`true` for an upgraded connection (WebSocket); the line comes when it closes."
+    ),
+  ]
+
+  static func text() -> String {
+    """
+    # Access log
+
+    <!-- Made from the code by `make docs`; edits here are lost. -->
+
+    One line of JSON for each request that ended, to standard output unless `accessLog` says otherwise.
+    Requests of the admin listener are not logged. An output that does not take lines fast enough
+    loses them rather than slowing requests (`sluice_access_log_lost_batches_total`). A log file is
+    opened again at every reload, so that it can be rotated.
+
+    ```json
+    {"time":1795396887.472513,"id":"20995a5cb3569f25e958220787595a8c","client":"127.0.0.1","listener":"web","method":"GET","host":"127.0.0.1:8080","path":"/time","route":"time","service":"time-service","target":"http://time-service.internal:8081","status":200,"duration":0.480,"connectDuration":0.271,"responseDuration":0.209,"bytesReceived":0,"bytesSent":26,"connection":"new"}
+    ```
+
+    \(MarkdownTable.text(
+      ["Key", "Always", "Meaning"],
+      keys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
+    """
+  }
+}

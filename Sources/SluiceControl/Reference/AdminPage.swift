@@ -1,0 +1,28 @@
+import SluiceConfiguration
+
+/// docs/reference/admin-api.md.
+enum AdminPage {
+  static func text() -> String {
+    """
+    # Admin API
+
+    <!-- Made from the code by `make docs`; edits here are lost. -->
+
+    The admin listener is there when the configuration has `admin`:
+
+    ```yaml
+    admin: {address: "\(Configuration.Admin().address)"}
+    ```
+
+    It takes loopback addresses only, because whoever reaches it is not asked who they are. Changing
+    it needs a restart.
+
+    \(MarkdownTable.text(
+      ["Path", "Answer"], AdminEndpoint.allCases.map { ["`\($0.rawValue)`", $0.summary] }))
+    GET and HEAD only. Other methods are answered with 405, other paths with 404, as problem JSON.
+
+    See also: [metrics](metrics.md).
+
+    """
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import SluiceControl
+
+/// Prints the pages of docs/reference that are made from the code.
+struct Reference: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print a page of the reference.", shouldDisplay: false)
+
+  static let commandLine = "command-line.md"
+
+  @Argument(help: "The page's file name; without one, the names.")
+  var page: String?
+
+  func run() throws {
+    guard let page else {
+      let names = ReferencePage.allCases.map(\.rawValue) + [Self.commandLine]
+      return Console.print(names.map { "\($0)\n" }.joined())
+    }
+    if page == Self.commandLine {
+      Console.print(CommandLinePage.text())
+    } else if let page = ReferencePage(rawValue: page) {
+      Console.print(page.text())
+    } else {
+      throw ValidationError("There is no page '\(page)'.")
+    }
+  }
+}
+
+/// docs/reference/command-line.md, from the commands' own help.
+enum CommandLinePage {
+  static func text() -> String {
+    var text = """
+      # Command line
+
+      <!-- Made from the code by `make docs`; edits here are lost. -->
+
+      Exit codes: 0 when all went well, 1 when a file is not valid or the gateway can't start, 64 when the
+      command line itself is wrong.
+
+      ```
+      \(Sluice.helpMessage(columns: 90))
+      ```
+
+      """
+    for command in Sluice.commands {
+      let name = command._commandName
+      text += """
+
+        ## sluice \(name)
+
+        ```
+        \(Sluice.helpMessage(for: command, columns: 90))
+        ```
+
+        """
+    }
+    return text
+  }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import SluiceConfiguration
+import SluiceControl
+import SluiceGateway
+import SluiceReactor
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run the gateway in the foreground.",
+    discussion: """
+      SIGTERM and SIGINT let the requests under way finish and exit with 0; a second one ends at \
+      once. SIGHUP reads the file again: a file with mistakes changes nothing.
+      """)
+
+  @Argument(help: "The configuration, YAML or JSON.", completion: .file())
+  var file: String
+
+  func run() throws {
+    let signals = GatewayProcess.holdSignals()
+    let source = ConfigurationFile(file)
+    guard let configuration = source.readOrComplain() else { throw ExitCode(1) }
+    let process: GatewayProcess
+    do throws(Gateway.StartError) {
+      process = try GatewayProcess(configuration, logger: Console.makeLogger())
+    } catch {
+      Console.complain(error.text)
+      throw ExitCode(1)
+    }
+    process.run(signals) {
+      do throws(SystemError) {
+        let result = try source.read()
+        Console.report(result.diagnostics)
+        return result
+      } catch {
+        Console.complain("can't read \(file): \(error.reason); nothing changes")
+        return nil
+      }
+    }
+  }
+}
