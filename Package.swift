@@ -34,7 +34,8 @@ let package = Package(
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
-    .target(name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
+    .target(
+      name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
     .target(
       name: "SluiceConfiguration",
       dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],

@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
+// SAFETY: sem_t is made for concurrent use; the pointer never changes.
 /// A counting semaphore to wake threads with; what they find is kept behind a `Locked`.
 ///
 /// Thread-safe. For background threads: an event loop must never wait on one.
 public final class Semaphore: @unchecked Sendable {
-  // SAFETY: sem_t is made for concurrent use; the pointer never changes.
   private let raw: UnsafeMutablePointer<sem_t>
 
   public init() {

@@ -42,6 +42,7 @@ public final class LogWriter: Sendable {
   public init(_ output: Output) throws(OpenError) {
     self.output = output
     descriptor = Atomic(try Self.open(output))
+    // SAFETY: released below when there is no thread, consumed by the thread otherwise.
     let context = Unmanaged.passRetained(self)
     var thread = pthread_t()
     let code = pthread_create(
