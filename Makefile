@@ -45,10 +45,10 @@ bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--qu
 	Benchmarks/syscalls.sh --budget 4.6
 	Benchmarks/allocations.sh --budget 0.01
 
-fuzz: ## Fuzz every decoder for FUZZ_SECONDS each.
+fuzz: ## Fuzz every decoder and the configuration, FUZZ_SECONDS each.
 	@scripts/check-toolchain.sh
 	@scripts/install-dependencies.sh build
-	Fuzz/run.sh $(FUZZ_SECONDS)
+	Fuzz/run.sh all $(FUZZ_SECONDS)
 
 lint: ## Check formatting, imports, file sizes and safety notes.
 	@scripts/check-toolchain.sh

@@ -242,12 +242,21 @@ import Testing
   @Test(arguments: [
     ("http://API.internal", TargetURL(host: .network("api.internal"), port: 80, basePath: "")),
     ("http://10.0.0.1:81/", TargetURL(host: .network("10.0.0.1"), port: 81, basePath: "")),
+    ("http://[::ffff:10.0.0.1]", TargetURL(host: .network("10.0.0.1"), port: 80, basePath: "")),
     ("http://[0::1]/a/b/", TargetURL(host: .network("::1"), port: 80, basePath: "/a/b")),
     ("http+unix:///run/a.sock", TargetURL(host: .unix(path: "/run/a.sock"), port: 0, basePath: "")),
   ])
   func targetURLThatIsRight(text: String, url: TargetURL) {
     #expect(TargetURL(text) == url)
     #expect(diagnostics(file().replacing("http://api.internal", with: text)) == [])
+  }
+
+  @Test(arguments: [
+    ("http://API.internal:80/a", "api.internal"), ("http://a:8080", "a:8080"),
+    ("http://[0::1]", "[::1]"), ("http://[::1]:81", "[::1]:81"), ("http+unix:///a", "localhost"),
+  ])
+  func authority(url: String, authority: String) {
+    #expect(TargetURL(url)?.authority == authority)
   }
 
   @Test(arguments: [
