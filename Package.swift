@@ -74,7 +74,7 @@ let package = Package(
       name: "SluiceControlTests",
       dependencies: [
         "sluice", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
-        "SluiceConfiguration",
+        "SluiceConfiguration", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(

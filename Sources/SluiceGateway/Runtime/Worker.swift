@@ -176,7 +176,10 @@ final class Worker {
 
   /// Ends what is left and the loop.
   func stop() {
-    for listener in Array(listeners.values) + retiredListeners { listener.closeConnections() }
+    for listener in Array(listeners.values) + retiredListeners {
+      listener.drain()
+      listener.closeConnections()
+    }
     accessLog.flush()
     loop.owner = nil
     loop.stop()
