@@ -1,26 +1,28 @@
 import Glibc
-import Logging
-import SluiceConfiguration
-import SluiceGateway
 import SluiceReactor
 import Testing
 
 @testable import SluiceControl
 
 @Suite struct MetricsTests {
-  /// A gateway in this process, on free ports, without targets that answer.
-  private static func start(_ text: String) throws -> GatewayProcess {
-    let result = ConfigurationFile.read(text: text, file: "test.yaml")
-    #expect(result.diagnostics.isEmpty)
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    return try GatewayProcess(try #require(result.configuration), logger: logger)
+  /// A gateway without targets that answer.
+  private struct Running {
+    let file: TemporaryFile
+    let command: Command
+    let web: SocketAddress
+    let admin: SocketAddress
+
+    init(prefix: String = "/") throws {
+      file = try TemporaryFile(RunTests.configuration(prefix: prefix))
+      command = try Command("run", file.path)
+      web = try command.address(ofListener: "web")
+      admin = try command.address(ofListener: "admin")
+    }
   }
 
   @Test func thePageCountsWhatHappened() throws {
-    let process = try Self.start(RunTests.configuration(prefix: "/api"))
-    defer { process.gateway.shutDown() }
-    let web = try #require(process.gateway.address(ofListener: "web"))
-    let admin = try #require(process.gateway.address(ofListener: "admin"))
+    let running = try Running(prefix: "/api")
+    let (web, admin) = (running.web, running.admin)
     #expect(try Peer.get("/api/x", from: web).hasPrefix("HTTP/1.1 503 "))
     #expect(try Peer.get("/other", from: web).hasPrefix("HTTP/1.1 404 "))
     let malformed = try Peer.connect(to: web)
@@ -75,9 +77,8 @@ import Testing
   }
 
   @Test func otherPathsAndMethodsAreRefused() throws {
-    let process = try Self.start(RunTests.configuration())
-    defer { process.gateway.shutDown() }
-    let admin = try #require(process.gateway.address(ofListener: "admin"))
+    let running = try Running()
+    let admin = running.admin
     let missing = try Peer.get("/", from: admin)
     #expect(missing.hasPrefix("HTTP/1.1 404 "))
     #expect(missing.contains("Content-Type: application/problem+json\r\n"))

@@ -91,7 +91,7 @@ import Testing
     defer { close(running.target) }
     try running.file.write(Self.configuration().replacing("prefix", with: "prefax"))
     running.command.send(SIGHUP)
-    try running.command.line(containing: ":10:18: error: unknown key 'prefax'")
+    try running.command.line(containing: ":9:17: error: unknown key 'prefax'")
     try running.command.line(containing: "former configuration stays in force errors=1")
     #expect(try running.isForwarded("/old"))
     let address = try #require(Sockets.localAddress(of: running.target))
@@ -139,12 +139,13 @@ import Testing
   @Test func aSecondSignalEndsAtOnce() throws {
     let running = try Running()
     defer { close(running.target) }
-    let (client, _) = try running.pendingRequest()
+    let (client, upstream) = try running.pendingRequest()
     running.command.send(SIGTERM)
     try running.command.line(containing: " draining ")
     running.command.send(SIGTERM)
     #expect(running.command.finish().status == 1)
     #expect(client.readToEnd() == "")
+    withExtendedLifetime(upstream) {}
   }
 
   @Test func theAccessLogHasDocumentedKeys() throws {
