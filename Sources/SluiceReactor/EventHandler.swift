@@ -53,6 +53,9 @@ open class EventHandler {
   /// The turn that `loop.resumeLater` promised.
   open func resumed() {}
 
+  /// The loop has ended: gives descriptors back. The loop lets go of the handler afterwards.
+  open func loopEnded() {}
+
   /// Sets the one deadline of this handler.
   ///
   /// Putting a deadline off, the usual case, is a store: the wheel's entry stays where it is and is

@@ -29,7 +29,7 @@ public final class EventLoop {
   private let epoll: Int32
   private var slots: [Slot] = []
   private var freeSlots: [Int] = []
-  private var events: [epoll_event]
+  private let events: UnsafeMutableBufferPointer<epoll_event>
   private var dueTimers: [UInt64] = []
   private var mail: [Mailbox.Message] = []
   private var resumeQueue: [HandlerToken] = []
@@ -52,7 +52,8 @@ public final class EventLoop {
     now = .now()
     turnEnd = now
     timers = TimerWheel(now: now)
-    events = Array(repeating: epoll_event(), count: 256)
+    events = .allocate(capacity: 256)
+    events.initialize(repeating: epoll_event())
     readBuffer = .allocate(byteCount: readBufferSize, alignment: 64)
     dueTimers.reserveCapacity(256)
     resumeQueue.reserveCapacity(64)
@@ -63,6 +64,7 @@ public final class EventLoop {
   deinit {
     close(epoll)
     readBuffer.deallocate()
+    events.deallocate()
   }
 
   // MARK: Handlers
@@ -139,13 +141,23 @@ public final class EventLoop {
     while !isStopping { turn() }
     mailbox.closeQueue()
     deliverMail()
+    discardHandlers()
+  }
+
+  /// Handlers refer to the loop and the loop to them; and peers wait for the end of connections.
+  private func discardHandlers() {
+    for slot in slots { slot.handler?.loopEnded() }
+    slots = []
+    freeSlots = []
+    owner = nil
+    onTurnEnd = nil
   }
 
   /// Ends `run()` after the current turn.
   public func stop() { isStopping = true }
 
   private func turn() {
-    let ready = Int(epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds()))
+    let ready = Int(epoll_wait(epoll, events.baseAddress, Int32(events.count), waitMilliseconds()))
     now = .now()
     let began = now
     var index = 0

@@ -19,6 +19,8 @@ public final class Mailbox: Sendable {
 
   private let queue = Locked(Queue())
   let wakeDescriptor: Int32
+  /// Whether the queue may hold something; spares the loop the lock on most turns.
+  private let hasMail = Atomic<Bool>(false)
   /// The loop's thread, 0 before it runs.
   private let owner = Atomic<UInt>(0)
 
@@ -46,6 +48,7 @@ public final class Mailbox: Sendable {
       if queue.isClosed { return (false, false) }
       let wasEmpty = queue.messages.isEmpty
       queue.messages.append(message)
+      hasMail.store(true, ordering: .releasing)
       return (true, wasEmpty)
     }
     if accepted && wasEmpty && !isCurrentThread { wake() }
@@ -64,7 +67,11 @@ public final class Mailbox: Sendable {
 
   /// Takes all messages; `spare` is given in exchange, so that memory is kept.
   func take(_ spare: inout [Message]) {
-    queue.withLock { swap(&$0.messages, &spare) }
+    if !hasMail.load(ordering: .acquiring) { return }
+    queue.withLock {
+      hasMail.store(false, ordering: .relaxed)
+      swap(&$0.messages, &spare)
+    }
   }
 
   func closeQueue() { queue.withLock { $0.isClosed = true } }

@@ -342,6 +342,8 @@ open class StreamConnection: EventHandler {
     return code
   }
 
+  public final override func loopEnded() { close() }
+
   public final override func resumed() {
     if !isClosed && !isReadingPaused { streamResumed() }
   }

@@ -61,6 +61,8 @@ open class StreamListener: EventHandler {
 
   public final override func deadlineReached() { startAccepting() }
 
+  public final override func loopEnded() { close() }
+
   public final override func ready(_ readiness: Readiness) {
     for _ in 0..<Self.acceptsPerTurn {
       if isClosed { return }

@@ -36,7 +36,9 @@ public struct BodyDecoder: Sendable {
   private var remaining: UInt64 = 0
 
   /// The validated trailer fields, once the body is complete.
-  public private(set) var trailers = TrailerSection()
+  public var trailers: TrailerSection { section ?? TrailerSection() }
+  /// Nil until a trailer arrives, so that copying a decoder counts no references.
+  private var section: TrailerSection?
 
   public var isComplete: Bool { state == .complete }
 
@@ -145,21 +147,26 @@ public struct BodyDecoder: Sendable {
       state = .trailersEnd
     case .trailersEnd:
       guard byte == .lineFeed else { throw .bareCarriageReturn }
-      if !trailers.bytes.isEmpty {
-        try trailers.append(.carriageReturn)
-        try trailers.append(.lineFeed)
-        try trailers.finish()
+      if section != nil {
+        try append(.carriageReturn)
+        try append(.lineFeed)
+        try section?.finish()
       }
       state = .complete
     case .trailerLineEnd:
       guard byte == .lineFeed else { throw .bareCarriageReturn }
-      try trailers.append(byte)
+      try append(byte)
       state = .trailerStart
     default:
       if byte == .lineFeed { throw .bareLineFeed }
       if byte == 0 { throw .invalidTrailer }
-      try trailers.append(byte)
+      try append(byte)
       state = byte == .carriageReturn ? .trailerLineEnd : .trailerLine
     }
+  }
+
+  private mutating func append(_ byte: UInt8) throws(BodyError) {
+    if section == nil { section = TrailerSection() }
+    try section?.append(byte)
   }
 }

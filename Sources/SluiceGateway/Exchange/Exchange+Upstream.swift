@@ -76,12 +76,13 @@ extension Exchange {
     upstream = nil
     isQueued = false
     if let attempt { tried.insert(attempt.target) }
-    endAttempt(failure.outcome)
     let retries = route?.service.settings.retries ?? Configuration.Retries()
     let decision = RetryDecision.decide(
       failure, isIdempotent: request.method.isIdempotent, isReplayable: !hasPassedBody,
       isResponseBegun: state == .responding, attempts: attempts,
       connectRetries: retries.connect, idempotentRetries: retries.idempotent)
+    // That a target closed a connection between two requests says nothing about its health.
+    endAttempt(decision == .silently ? .abandoned : failure.outcome)
     switch decision {
     case .no: return giveUp(failure)
     case .silently:
@@ -119,7 +120,9 @@ extension Exchange {
 
   func upstreamInformational(_ head: borrowing ResponseHead) {
     if head.status == 100 && !request.expectsContinue { return }
-    downstream?.sendInformational(head)
+    guard let downstream else { return }
+    downstream.sendInformational(head)
+    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
   }
 
   func upstreamHead(_ head: borrowing ResponseHead) {

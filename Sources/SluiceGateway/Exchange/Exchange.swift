@@ -22,8 +22,6 @@ final class Exchange: EventHandler {
 
   let worker: Worker
   var state = State.unused
-  /// Tells the uses of this object apart.
-  private(set) var serial: UInt64 = 0
   var request = RequestHead()
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
@@ -52,6 +50,8 @@ final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
+  /// How often this object was recycled; its token stays the same.
+  private var use: UInt64 = 0
 
   init(worker: Worker) {
     self.worker = worker
@@ -139,17 +139,20 @@ final class Exchange: EventHandler {
     guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
     state = .waiting
     let request = localRequest(self.request)
-    let (token, serial, mailbox) = (token, serial, loop.mailbox)
+    let token = self.token
+    let use = self.use
+    let mailbox = loop.mailbox
+    // Swift's task resumes on this worker; token and use tell whether the request is still there.
     Task(executorPreference: loop.executor) {
       let answer = await responder.answer(request)
       mailbox.post { loop in
-        // The caller may have gone meanwhile, and this object may serve another one.
-        guard let exchange = loop.handler(token) as? Exchange, exchange.serial == serial else {
-          return
-        }
-        exchange.answer(answer)
+        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
       }
     }
+  }
+
+  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
+    if self.use == use && state == .waiting { self.answer(answer) }
   }
 
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
@@ -217,6 +220,7 @@ final class Exchange: EventHandler {
     return .accepted(value.withUnsafeBufferPointer { Array($0) })
   }
 
+  private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
   // MARK: The end
@@ -252,9 +256,10 @@ final class Exchange: EventHandler {
   /// Ready for the next request; called by the worker when it recycles the exchange.
   func reset() {
     clearDeadline()
+    use &+= 1
     state = .unused
-    serial &+= 1
-    request.reset()
+    // A head of unusual size must not be kept by every spare exchange.
+    if request.bytes.allocatedBytes > Self.keptHeadBytes { request.release() } else { request.reset() }
     if hasOwnPath {
       ownPath.clear()
       hasOwnPath = false

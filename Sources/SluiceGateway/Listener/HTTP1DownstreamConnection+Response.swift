@@ -75,8 +75,8 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     case .length(let count): output.appendField("Content-Length", decimal: count)
     case .chunked: output.append("Transfer-Encoding: chunked\r\n")
     case .none:
-      // HEAD and 304 announce the length that a GET would have had.
-      if let count = head.contentLength { output.appendField("Content-Length", decimal: count) }
+      // HEAD and 304 announce the length that a GET would have had; RFC 9110 8.6 forbids it in 204.
+      if head.status != 204, let count = head.contentLength { output.appendField("Content-Length", decimal: count) }
     case .untilClose: break
     }
   }

@@ -103,6 +103,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     while offset < input.count && !isClosed {
       switch machine.state {
       case .awaitingRequest:
+        if backlog > Self.highWater {
+          // Who sends requests and reads no answers must not fill our memory.
+          pauseReading()
+          return offset
+        }
         guard let next = processHead(input, offset) else { return offset }
         offset = next
       case .exchanging(let progress):
@@ -118,7 +123,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
         return input.count
       case .lingering:
         lingered += input.count - offset
-        if lingered > Self.lingerBytes { close() }
+        if lingered > Self.lingerBytes { shut() }
         return input.count
       case .closed: return input.count
       }
@@ -129,26 +134,27 @@ final class HTTP1DownstreamConnection: StreamConnection {
   /// Returns the new offset; nil when the head is not complete.
   private func processHead(_ input: Span<UInt8>, _ offset: Int) -> Int? {
     let rest = input.extracting(offset...)
-    let limits = listener.headLimits
-    let exchange: Exchange
+    let exchange = worker.takeExchange()
     do throws(HeadError) {
-      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: limits) else {
-        // The whole head has one deadline, from its first byte; the first one from the accept.
-        if machine.requests > 0 && !isHeadDeadlineSet {
-          isHeadDeadlineSet = true
-          setDeadline(afterNanoseconds: listener.headTimeout)
-        }
-        return nil
+      let count = try exchange.request.parse(
+        prefixOf: rest, scanned: &scanned, limits: listener.headLimits)
+      if let count {
+        begin(exchange)
+        return offset &+ count
       }
-      exchange = worker.takeExchange()
-      scanned = 0
-      try exchange.request.parse(rest.extracting(..<count), limits: limits)
-      begin(exchange)
-      return offset &+ count
     } catch {
+      worker.giveBack(exchange)
+      scanned = 0
       refuse(error)
       return input.count
     }
+    worker.giveBack(exchange)
+    // The whole head has one deadline, from its first byte; the first one from the accept.
+    if machine.requests > 0 && !isHeadDeadlineSet {
+      isHeadDeadlineSet = true
+      setDeadline(afterNanoseconds: listener.headTimeout)
+    }
+    return nil
   }
 
   private var isHeadDeadlineSet = false
@@ -198,7 +204,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   }
 
   private func bodyCompleted(_ exchange: Exchange) {
-    clearDeadline()
+    if backlog > 0 { setDeadline(afterNanoseconds: listener.writeTimeout) } else { clearDeadline() }
     machine.requestCompleted()
     exchange.downstreamBodyEnded(decoder.trailers)
   }
@@ -221,8 +227,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
   /// The caller's FIN. It may still read: a complete request is answered.
   private func ended() {
     switch machine.state {
-    case .awaitingRequest, .closed: shut()
-    case .lingering: shut()
+    case .awaitingRequest:
+      // A half-closed caller still reads; what waits for it must not be lost.
+      if backlog > 0 { linger() } else { shut() }
+    case .lingering: if backlog == 0 { shut() }
+    case .closed: shut()
     case .tunnel: exchange?.downstreamTunnelEnded()
     case .exchanging: gone()
     }
@@ -287,10 +296,20 @@ final class HTTP1DownstreamConnection: StreamConnection {
   }
 
   override func streamDrained() {
-    if machine.isLingering { return }
-    clearDeadline()
+    if machine.isLingering {
+      if hasPeerFinished { shut() } else { setDeadline(afterNanoseconds: Self.lingerNanoseconds) }
+      return
+    }
+    if machine.isRequestComplete {
+      clearDeadline()
+    } else if !isRequestBodyPaused {
+      setDeadline(afterNanoseconds: listener.bodyTimeout)
+    }
     exchange?.downstreamDrained()
-    if machine.isAwaitingRequest { setDeadline(afterNanoseconds: listener.idleTimeout) }
+    if machine.isAwaitingRequest {
+      setDeadline(afterNanoseconds: listener.idleTimeout)
+      if isReadingPaused { resumeReading() }
+    }
   }
 
   /// The response is complete as far as the exchange is concerned.
@@ -304,7 +323,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
       // Within `process` the loop there goes on with the next request by itself.
       if !isProcessing && (!pending.isEmpty || isReadable) { loop.resumeLater(self) }
       isRequestBodyPaused = false
-      if isReadingPaused { resumeReading() }
+      if isReadingPaused && backlog <= Self.highWater { resumeReading() }
     case .linger: linger()
     }
   }
@@ -336,7 +355,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
 
   /// Closes an idle connection now and any other after its exchange.
   func drain() {
-    if machine.isAwaitingRequest && pending.isEmpty { shut() } else { machine.stopKeepingAlive() }
+    if !machine.isAwaitingRequest || !pending.isEmpty { return machine.stopKeepingAlive() }
+    if backlog > 0 { linger() } else { shut() }
   }
 
   // MARK: Flow of the request body

@@ -6,7 +6,10 @@ import SluiceWire
 final class HTTPListener: StreamListener {
   let worker: Worker
   /// Replaced by a reload.
-  var compiled: CompiledListener
+  var compiled: CompiledListener {
+    // The new limit may leave room where the old one left none.
+    didSet { if !isDraining { startAccepting() } }
+  }
   private(set) var isDraining = false
   private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
   /// Open connections by address; kept only while there is a limit.

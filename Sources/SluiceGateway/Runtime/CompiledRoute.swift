@@ -56,9 +56,14 @@ final class CompiledRoute {
 struct CompiledRequestID {
   let header: [UInt8]
   let echoes: Bool
+  /// The field itself, if its name is a known one: what the caller says there is not passed on.
+  let dropped: UInt128
 
   init(_ settings: Configuration.RequestID) {
-    header = Array(settings.header.utf8)
+    let header = Array(settings.header.utf8)
+    let known = FieldName(header.span)
+    self.header = header
     echoes = settings.echo
+    dropped = known == .other ? 0 : known.bit
   }
 }

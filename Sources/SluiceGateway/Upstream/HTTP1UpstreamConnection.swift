@@ -19,6 +19,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private var decoder = BodyDecoder(.none)
   private var isReadingBody = false
   private var isClosing = false
+  /// The tunnel's exchange is over, and bytes still wait for the target.
+  private var isFlushingTunnel = false
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -141,12 +143,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func processHead(_ input: Span<UInt8>, _ offset: Int, _ exchange: Exchange) -> Int? {
     let rest = input.extracting(offset...)
     do throws(HeadError) {
-      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: worker.headLimits)
+      guard
+        let count = try worker.response.parse(
+          prefixOf: rest, scanned: &scanned, requestMethod: exchange.request.method,
+          limits: worker.headLimits)
       else { return nil }
-      scanned = 0
-      try worker.response.parse(
-        rest.extracting(..<count), requestMethod: exchange.request.method,
-        limits: worker.headLimits)
       headArrived(exchange, worker.response, hasExcess: count < rest.count)
       return offset &+ count
     } catch {
@@ -252,7 +253,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   override func deadlineReached() {
+    // Also when the exchange has left: the attempt holds a place in the pool.
     if machine.isConnecting { return connectFailed(ETIMEDOUT) }
+    if isFlushingTunnel { return drop() }
     guard let exchange else { return }
     if machine.isTunnel {
       drop()
@@ -263,7 +266,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     exchange.upstreamFailed(failure)
   }
 
-  override func streamDrained() { exchange?.upstreamDrained() }
+  override func streamDrained() {
+    if isFlushingTunnel { drop() } else { exchange?.upstreamDrained() }
+  }
 }
 
 extension HTTP1UpstreamConnection: UpstreamStream {
@@ -293,8 +298,8 @@ extension HTTP1UpstreamConnection: UpstreamStream {
 
   func pauseResponse() {
     pauseReading()
-    // A slow caller is not the target's fault.
-    clearDeadline()
+    // A slow caller is not the target's fault. In a tunnel the idle timeout is for both sides.
+    if !machine.isTunnel { clearDeadline() }
   }
 
   func resumeResponse() {
@@ -307,6 +312,13 @@ extension HTTP1UpstreamConnection: UpstreamStream {
     if machine.isConnecting {
       // The attempt goes on: the connection is good for the next exchange.
       exchange = nil
+      return
+    }
+    if machine.isTunnel && backlog > 0 && !isBroken {
+      // Both sides have said their last; the target still has to read what was its.
+      isFlushingTunnel = true
+      exchange = nil
+      finishWriting()
       return
     }
     drop()

@@ -27,7 +27,7 @@ enum RequestComposer {
     output.append("\r\n")
     var dropped = never | forwarded.dropped(isTrusted: exchange.isTrusted)
     let requestID = exchange.route?.requestID
-    if requestID != nil { dropped |= FieldName.xRequestID.bit }
+    if let requestID { dropped |= requestID.dropped }
     for field in head.fields {
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       if let requestID, field.known == .other,

@@ -1,3 +1,4 @@
+import Glibc
 import SluiceReactor
 
 /// Why an attempt at a target failed, and with that: whether another may follow, what the caller is
@@ -6,6 +7,8 @@ enum UpstreamFailure: Equatable, Sendable {
   /// No connection: errno of connect().
   case connectFailed(Int32)
   case connectTimeout
+  /// The gateway has no descriptor, port or memory for another connection.
+  case exhausted
   case notResolved
   case queueFull
   case queueTimeout
@@ -16,10 +19,20 @@ enum UpstreamFailure: Equatable, Sendable {
   /// The response began and did not end.
   case truncatedResponse
 
+  /// For errno of socket(), epoll_ctl() or connect().
+  init(connectError code: Int32) {
+    switch code {
+    case ETIMEDOUT: self = .connectTimeout
+    case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL: self = .exhausted
+    default: self = .connectFailed(code)
+    }
+  }
+
   var error: GatewayError {
     switch self {
     case .connectFailed: .upstreamRefused
     case .connectTimeout: .upstreamConnectTimeout
+    case .exhausted: .overloaded
     case .notResolved: .targetNotResolved
     case .queueFull: .queueFull
     case .queueTimeout: .queueTimeout
@@ -29,10 +42,10 @@ enum UpstreamFailure: Equatable, Sendable {
     }
   }
 
-  /// A full queue is the gateway's limit, not the target's fault.
+  /// The gateway's own limits are not the target's fault.
   var outcome: TargetOutcome {
     switch self {
-    case .queueFull, .queueTimeout: .abandoned
+    case .queueFull, .queueTimeout, .exhausted: .abandoned
     default: .failed
     }
   }
@@ -70,7 +83,7 @@ enum RetryDecision: Equatable, Sendable {
       return .silently
     case .closedBeforeResponse, .responseTimeout, .malformedResponse:
       return isIdempotent && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
-    case .queueFull, .queueTimeout, .truncatedResponse: return .no
+    case .queueFull, .queueTimeout, .exhausted, .truncatedResponse: return .no
     }
   }
 }

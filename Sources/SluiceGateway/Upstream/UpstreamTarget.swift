@@ -114,12 +114,15 @@ final class UpstreamTarget: EventHandler {
 
   /// One address did not answer: the others are tried before the target counts as failed.
   func connectFailed(for exchange: Exchange?, attemptsLeft: Int, code: Int32) {
-    if let name = lookupName { worker.connectFailed(name: name) }
-    if let exchange, attemptsLeft > 0, code != ETIMEDOUT {
-      return tryConnect(for: exchange, attemptsLeft: attemptsLeft)
+    let failure = UpstreamFailure(connectError: code)
+    if failure != .exhausted {
+      if let name = lookupName { worker.connectFailed(name: name) }
+      if let exchange, attemptsLeft > 0, failure != .connectTimeout {
+        return tryConnect(for: exchange, attemptsLeft: attemptsLeft)
+      }
     }
     perform(pool.connectFailed())
-    exchange?.upstreamFailed(code == ETIMEDOUT ? .connectTimeout : .connectFailed(code))
+    exchange?.upstreamFailed(failure)
   }
 
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.

@@ -1,0 +1,1 @@
+../SluiceWireTests/Corpus.swift

@@ -1,0 +1,163 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A target whose every move a test writes down. One thread per connection runs the script.
+final class ScriptedUpstream: Sendable {
+  typealias Script = @Sendable (UpstreamPeer) throws -> Void
+
+  private struct State {
+    var connections: [RawSocket] = []
+    var requests: [Message] = []
+    var ended = 0
+  }
+
+  let port: UInt16
+  private let listener: RawSocket
+  private let state = Mutex(State())
+  private let script: Script
+
+  /// Listens on the loopback; `port` 0 lets the kernel choose.
+  init(port: UInt16 = 0, _ script: @escaping Script) throws {
+    let (descriptor, bound) = try listenOnLoopback(port: port, backlog: 512)
+    self.port = bound
+    self.script = script
+    listener = RawSocket(descriptor)
+    // Weak, so that an upstream ends with the test that made it.
+    Thread.detachNewThread { [weak self, listener] in
+      while let descriptor = Self.nextConnection(on: listener) {
+        guard let self else { return }
+        adopt(RawSocket(descriptor))
+      }
+    }
+  }
+
+  deinit { stop() }
+
+  /// Answers every request on every connection with what `answer` returns; keeps connections alive.
+  static func answering(
+    port: UInt16 = 0, _ answer: @escaping @Sendable (Message) -> String
+  ) throws -> ScriptedUpstream {
+    try ScriptedUpstream(port: port) { peer in
+      while let request = try peer.readRequest() { try peer.send(answer(request)) }
+    }
+  }
+
+  /// Answers with 200 and the request's target.
+  static func echoing(port: UInt16 = 0) throws -> ScriptedUpstream {
+    try answering(port: port) { request in
+      ok(request.method == "HEAD" ? "" : request.target)
+    }
+  }
+
+  var url: String { "http://127.0.0.1:\(port)" }
+  /// Requests read so far, whole or cut short.
+  var requests: [Message] { state.withLock { $0.requests } }
+  var connectionCount: Int { state.withLock { $0.connections.count } }
+  /// Connections whose script has ended.
+  var endedCount: Int { state.withLock { $0.ended } }
+
+  /// Refuses from now on and ends every connection.
+  func stop(resetting: Bool = false) {
+    listener.interrupt()
+    listener.close()
+    let connections = state.withLock { $0.connections }
+    for connection in connections {
+      if resetting {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(
+          connection.descriptor, SOL_SOCKET, SO_LINGER, &option,
+          socklen_t(MemoryLayout<linger>.size))
+      }
+      connection.interrupt()
+    }
+  }
+
+  /// Nil when the listener is gone.
+  private static func nextConnection(on listener: RawSocket) -> Int32? {
+    while true {
+      var entry = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
+      if poll(&entry, 1, -1) < 0 && errno != EINTR { return nil }
+      let descriptor = accept(listener.descriptor, nil, nil)
+      if descriptor >= 0 { return descriptor }
+      if errno != EAGAIN && errno != EINTR && errno != ECONNABORTED { return nil }
+    }
+  }
+
+  private func adopt(_ socket: RawSocket) {
+    let index = state.withLock { state in
+      state.connections.append(socket)
+      return state.connections.count - 1
+    }
+    let peer = UpstreamPeer(socket, index: index, upstream: self)
+    Thread.detachNewThread { [script] in
+      try? script(peer)
+      peer.finish()
+    }
+  }
+
+  fileprivate func record(_ request: Message) { state.withLock { $0.requests.append(request) } }
+  fileprivate func recordEnd() { state.withLock { $0.ended += 1 } }
+}
+
+/// One connection of a scripted upstream; used by its own thread only.
+final class UpstreamPeer: @unchecked Sendable {
+  // SAFETY: made on the accepting thread and handed to the script's thread, which alone uses it.
+  let socket: RawSocket
+  let reader: MessageReader
+  /// 0 for the first connection.
+  let index: Int
+  private weak let upstream: ScriptedUpstream?
+
+  fileprivate init(_ socket: RawSocket, index: Int, upstream: ScriptedUpstream) {
+    self.socket = socket
+    self.index = index
+    self.upstream = upstream
+    reader = MessageReader(socket)
+  }
+
+  /// The next request, recorded; nil at the gateway's FIN.
+  func readRequest() throws -> Message? {
+    guard let request = try reader.readRequest() else { return nil }
+    upstream?.record(request)
+    return request
+  }
+
+  func send(_ text: String) throws { try socket.send(text) }
+
+  fileprivate func finish() {
+    socket.interrupt()
+    socket.close()
+    upstream?.recordEnd()
+  }
+}
+
+/// A 200 with a length.
+func ok(_ body: String, _ fields: String...) -> String {
+  "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n"
+    + fields.map { $0 + "\r\n" }.joined() + "\r\n\(body)"
+}
+
+func listenOnLoopback(port: UInt16, backlog: Int32) throws -> (descriptor: Int32, port: UInt16) {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+  var one: Int32 = 1
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+  if withLoopback(port, { bind(descriptor, $0, $1) }) != 0 || listen(descriptor, backlog) != 0 {
+    let code = errno
+    close(descriptor)
+    throw ScenarioError.system("bind", code)
+  }
+  var address = sockaddr_in()
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  _ = withUnsafeMutablePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+  }
+  return (descriptor, UInt16(bigEndian: address.sin_port))
+}
+
+/// A port of the loopback on which nobody listens.
+func unusedPort() throws -> UInt16 {
+  let (descriptor, port) = try listenOnLoopback(port: 0, backlog: 1)
+  close(descriptor)
+  return port
+}

@@ -1,0 +1,140 @@
+import SluiceConfiguration
+import SluiceWire
+import Testing
+
+extension Scenarios {
+  /// The corpus against the running gateway: nothing ambiguous gets through, in neither direction.
+  @Suite struct Malformed {
+    private static let statuses = Dictionary(
+      uniqueKeysWithValues: HeadError.allCases.map { ("\($0.code)", $0.status) })
+
+    /// Cases that end before their head does can only time out.
+    private static let refused = Corpus.requests.filter {
+      $0.expected != "ok" && $0.expected != "incomplete-head"
+    }
+
+    @Test func everyMalformedRequestIsRefusedAndNothingReachesTheTarget() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) { $0.web.timeouts.head = .milliseconds(300) }
+      for entry in Self.refused {
+        let client = try fixture.client()
+        // Behind the attack waits what it would smuggle.
+        try? client.socket.send(entry.bytes + Array("GET /after HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        let response = try client.reader.readResponse()
+        #expect(response.status == Self.statuses[entry.expected], "\(entry.testDescription)")
+        #expect(response["Connection"] == "close", "\(entry.testDescription)")
+        #expect(response.code != nil, "\(entry.testDescription)")
+        #expect(try client.isClosedByGateway(), "\(entry.testDescription)")
+      }
+      #expect(Self.refused.count > 150)
+      #expect(upstream.connectionCount == 0)
+    }
+
+    @Test func theSameOneByteAtATime() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      for entry in Self.refused where entry.bytes.count < 200 {
+        let client = try fixture.client()
+        // The refusal may come before the last byte.
+        for byte in entry.bytes where (try? client.socket.send([byte])) == nil { break }
+        client.socket.finishWriting()
+        let received = try client.reader.readToEnd()
+        if received.isEmpty { continue }
+        let text = String(decoding: received, as: UTF8.self)
+        #expect(
+          text.hasPrefix("HTTP/1.1 \(Self.statuses[entry.expected] ?? 0) "),
+          "\(entry.testDescription)")
+      }
+      #expect(upstream.connectionCount == 0)
+    }
+
+    @Test func everyMalformedChunkedBodyIsRefusedAndNeverWhole() throws {
+      let upstream = try ScriptedUpstream { peer in
+        // Answers only what is whole.
+        while let request = try peer.readRequest(), !request.isTruncated {
+          try peer.send(ok("whole"))
+        }
+      }
+      let fixture = try Fixture(to: upstream)
+      let cases = Corpus.chunked.filter { $0.expected != "ok" }
+      for entry in cases {
+        let client = try fixture.client()
+        try? client.socket.send(
+          Array("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+            + entry.bytes + Array("GET /after HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        client.socket.finishWriting()
+        let received = try client.reader.readToEnd()
+        let text = String(decoding: received, as: UTF8.self)
+        #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400 "), "\(entry.testDescription)")
+      }
+      #expect(cases.count > 20)
+      try waitUntil { upstream.endedCount == upstream.connectionCount }
+      #expect(upstream.requests.allSatisfy { $0.isTruncated })
+    }
+
+    @Test func everyMalformedResponseIsABadGatewayAndItsConnectionIsNotUsedAgain() throws {
+      let cases = Corpus.responses.filter {
+        $0.expected != "ok" && $0.expected != "incomplete-head" && $0.method != "CONNECT"
+      }
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          let index = Int(request.target.dropFirst()) ?? 0
+          try peer.socket.send(cases[index].bytes + Array(ok("smuggled").utf8))
+        }
+      }
+      let fixture = try Fixture(to: upstream) { $0.service.health.failures = 0 }
+      let client = try fixture.client()
+      for (index, entry) in cases.enumerated() {
+        let response = try client.exchange(
+          "\(entry.method) /\(index) HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(response.status == 502, "\(entry.testDescription)")
+        #expect(response["X-Injected"] == nil, "\(entry.testDescription)")
+        #expect(upstream.connectionCount == index + 1, "\(entry.testDescription)")
+      }
+      #expect(cases.count > 40)
+    }
+
+    @Test func malformedResponseBodiesCutTheResponseVisibly() throws {
+      let cases = Corpus.chunked.filter { $0.expected != "ok" }
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          let index = Int(request.target.dropFirst()) ?? 0
+          try peer.socket.send(
+            Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+              + cases[index].bytes)
+          peer.socket.finishWriting()
+        }
+      }
+      let fixture = try Fixture(to: upstream) { $0.service.health.failures = 0 }
+      for (index, entry) in cases.enumerated() {
+        let new = try fixture.get("/\(index)")
+        #expect(new.status == 200 && new.isTruncated, "\(entry.testDescription)")
+        let old = try fixture.client().exchange("GET /\(index) HTTP/1.0\r\n\r\n")
+        #expect(old.wasReset, "\(entry.testDescription)")
+      }
+    }
+
+    @Test func bytesBehindAResponseAreNobodysResponse() throws {
+      let upstream = try ScriptedUpstream { peer in
+        while try peer.readRequest() != nil {
+          try peer.send(ok("mine") + ok("smuggled"))
+        }
+      }
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.client()
+      for _ in 0..<5 { #expect(try client.get("/").text == "mine") }
+      #expect(upstream.connectionCount == 5)
+    }
+
+    @Test func switchingProtocolsUnaskedIsABadGateway() throws {
+      let upstream = try ScriptedUpstream.answering { _ in
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      }
+      let fixture = try Fixture(to: upstream)
+      let response = try fixture.get("/", "Connection: Upgrade", "Upgrade: websocket")
+      #expect(response.status == 502)
+      #expect(response.code == "upstream-malformed")
+      #expect(upstream.requests.first?["Upgrade"] == nil)
+    }
+  }
+}
