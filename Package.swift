@@ -76,7 +76,7 @@ let package = Package(
       name: "SluiceControlTests",
       dependencies: [
         "sluice", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
-        "SluiceConfiguration",
+        "SluiceConfiguration", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(

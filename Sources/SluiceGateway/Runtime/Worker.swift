@@ -179,10 +179,12 @@ final class Worker {
 
   /// Ends what is left and the loop.
   func stop() {
-    for listener in listeners.values { listener.drain() }
-    for listener in Array(listeners.values) + retiredListeners { listener.closeConnections() }
+    for listener in Array(listeners.values) + retiredListeners {
+      listener.drain()
+      listener.closeConnections()
+    }
     accessLog.flush()
-    loop.owner = nil
+    // The owner stays until the loop lets go of it: mail that is on its way may ask for it.
     loop.stop()
   }
 }
