@@ -1,155 +1,211 @@
-import Glibc
+import Foundation
 import SluiceConfiguration
 import SluiceGateway
-import SluiceReactor
 import Testing
 
 extension Scenarios {
-  @Suite struct Reload {
-    /// Says the same to everybody.
-    private struct Responder: LocalResponder {
-      let text: String
-      func answer(_ request: LocalRequest) async -> LocalAnswer {
-        LocalAnswer(status: 200, body: Array(text.utf8))
+  /// Changing everything while it is in use.
+  @Suite struct Reloads {
+    @Test func aHundredReloadsUnderLoadFailNothing() throws {
+      let first = try ScriptedUpstream.echoing()
+      let second = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(
+        configuration(targets: [first.url, second.url]) { $0.workers = .count(2) })
+      let load = try Load(port: fixture.port, threads: 4)
+      for turn in 0..<100 {
+        var next = fixture.gateway.configuration
+        // Limits, routes and the set of targets all change.
+        next.web.timeouts.idle = .seconds(Int64(60 + turn))
+        next.service.connections.maxIdle = 10 + turn % 3
+        next.service.targets =
+          (turn % 3 == 0 ? [first] : turn % 3 == 1 ? [second] : [first, second])
+          .map { Configuration.Target(url: $0.url) }
+        var extra = Configuration.Route()
+        extra.service = "service"
+        extra.match.path = "/turn/\(turn)"
+        next.routes["extra"] = extra
+        try fixture.gateway.reload(next)
+        let before = load.count
+        try waitUntil { load.count > before + 4 || load.hasEnded }
       }
+      load.stop()
+      #expect(load.count > 400)
+      #expect(load.outcomes == ["200": load.count])
     }
 
-    private func listener(_ address: String) -> Configuration.Listener {
-      var listener = Configuration.Listener()
-      listener.address = address
-      return listener
-    }
-
-    /// Nobody listens on port 1, so whatever is routed gets 503, and the rest 404.
-    private func configuration() -> Configuration {
-      ScenarioTests.configuration(targets: ["http://127.0.0.1:1"])
-    }
-
-    private func socketPath() -> String {
-      "unix:/tmp/sluice-\(getpid())-\(UInt64.random(in: 0 ... .max)).sock"
-    }
-
-    private func remove(_ path: String) { unlink(String(path.dropFirst("unix:".count))) }
-
-    @Test func aListenerThatIsRenamedKeepsItsSocketAndItsConnections() throws {
-      var configuration = configuration()
-      let fixture = try Fixture(configuration)
-      let gateway = fixture.gateway
+    @Test func aRemovedRouteFinishesWhatItBegan() throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream { peer in
+        _ = try peer.readRequest()
+        try peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        gate.wait()
+        try peer.send("cd")
+      }
+      let fixture = try Fixture(to: upstream) { $0.routes["other"] = $0.all }
       let client = try fixture.client()
-      #expect(try client.get("/").status == 503)
-      // The port that the kernel chose is written down: it is the same socket.
-      configuration.web.address = "127.0.0.1:\(fixture.port)"
-      try gateway.reload(configuration)
-      #expect(gateway.address(ofListener: "web")?.port == fixture.port)
-      configuration.listeners = ["front": configuration.web]
-      configuration.all.match.listeners = ["front"]
-      try gateway.reload(configuration)
-      #expect(gateway.address(ofListener: "web") == nil)
-      #expect(gateway.address(ofListener: "front")?.port == fixture.port)
-      // The connection is still open, and new ones are accepted.
-      #expect(try client.get("/").status == 503)
-      #expect(try fixture.get("/").status == 503)
-    }
-
-    @Test func twoListenersSwapTheirAddresses() throws {
-      var configuration = configuration()
-      configuration.listeners["internal"] = listener("127.0.0.1:0")
-      configuration.all.match.listeners = ["web"]
-      let fixture = try Fixture(configuration)
-      let gateway = fixture.gateway
-      let (web, other) = (fixture.port, try #require(gateway.address(ofListener: "internal")?.port))
-      #expect(try fixture.get("/").status == 503)
-      configuration.listeners["web"] = listener("127.0.0.1:\(other)")
-      configuration.listeners["internal"] = listener("127.0.0.1:\(web)")
-      try gateway.reload(configuration)
-      #expect(gateway.address(ofListener: "web")?.port == other)
-      #expect(gateway.address(ofListener: "internal")?.port == web)
+      try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      while client.reader.buffer.isEmpty { try client.reader.fill() }
+      var next = fixture.gateway.configuration
+      next.routes = [:]
+      next.services = [:]
+      try fixture.gateway.reload(next)
       #expect(try fixture.get("/").status == 404)
-      #expect(try TestClient(port: other).get("/").status == 503)
+      gate.open()
+      #expect(try client.reader.readResponse().text == "abcd")
+      // And its connection lives on, on the new snapshot.
+      #expect(try client.get("/").status == 404)
+      try waitUntil { upstream.endedCount == 1 }
     }
 
-    @Test func aReloadThatFailsChangesNothingAndClosesWhatItOpened() throws {
-      let former = configuration()
-      let fixture = try Fixture(former)
-      let neighbour = try Fixture(former)
-      let path = socketPath()
-      defer { remove(path) }
-      var configuration = former
-      configuration.listeners["a"] = listener(path)
-      configuration.listeners["b"] = listener("127.0.0.1:\(neighbour.port)")
-      let error = #expect(throws: Gateway.StartError.self) {
-        try fixture.gateway.reload(configuration)
+    @Test func aRemovedTargetFinishesWhatItBeganAndLosesItsIdleConnections() throws {
+      let gate = Gate()
+      let old = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          if request.target == "/wait" { gate.wait() }
+          try peer.send(ok("old"))
+        }
       }
-      guard case .listen("b", _, let cause) = error else {
-        Issue.record("\(String(describing: error))")
-        return
-      }
-      #expect(cause.code == EADDRINUSE)
-      #expect(fixture.gateway.configuration == former)
-      #expect(fixture.gateway.address(ofListener: "a") == nil)
-      #expect(try fixture.get("/").status == 503)
-      // Were the socket of "a" still open, its path would be in use.
-      configuration.listeners["b"] = nil
-      try fixture.gateway.reload(configuration)
-      #expect(fixture.gateway.address(ofListener: "a")?.isUnix == true)
+      let new = try ScriptedUpstream.answering { _ in ok("new") }
+      let fixture = try Fixture(to: old)
+      let idle = try fixture.client()
+      #expect(try idle.get("/").text == "old")
+      let waiting = try fixture.client()
+      let other = try fixture.client()
+      try waiting.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { old.requests.count == 2 }
+      try other.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { old.requests.count == 3 }
+      var next = fixture.gateway.configuration
+      next.service.targets = [Configuration.Target(url: new.url)]
+      try fixture.gateway.reload(next)
+      #expect(try idle.get("/").text == "new")
+      gate.open()
+      #expect(try waiting.reader.readResponse().text == "old")
+      #expect(try other.reader.readResponse().text == "old")
+      try waitUntil { old.endedCount == old.connectionCount }
+      #expect(try waiting.get("/").text == "new")
     }
 
-    @Test func respondersAreReplacedKeptAndRemoved() throws {
-      let configuration = configuration()
-      var options = Gateway.Options()
-      options.responders = [("admin", "127.0.0.1:0", Responder(text: "one"))]
-      let fixture = try Fixture(configuration, options: options)
+    @Test func listenersComeAndGo() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.client()
+      #expect(try client.get("/").status == 200)
+      var next = fixture.gateway.configuration
+      next.listeners["second"] = next.web
+      try fixture.gateway.reload(next)
+      let port = try #require(fixture.port(ofListener: "second"))
+      #expect(try TestClient(port: port).get("/2").text == "/2")
+      next.listeners["web"] = nil
+      try fixture.gateway.reload(next)
+      // Idle connections of a listener that is gone are closed.
+      #expect(try client.isClosedByGateway())
+      #expect(throws: ScenarioError.self) { try fixture.get("/") }
+      #expect(fixture.port(ofListener: "web") == nil)
+      #expect(try TestClient(port: port).get("/3").text == "/3")
+    }
+
+    @Test func whatCanNotBeAppliedChangesNothing() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.client()
+      let good = fixture.gateway.configuration
+      var regex = good
+      regex.all.match.regex = "("
+      var address = good
+      address.listeners["second"] = good.web
+      address.listeners["second"]?.address = "192.0.2.1:1"
+      var workers = good
+      workers.workers = .count(3)
+      for broken in [regex, address, workers] {
+        #expect(throws: Gateway.StartError.self) { try fixture.gateway.reload(broken) }
+        #expect(fixture.gateway.configuration == good)
+        #expect(try client.get("/x").text == "/x")
+      }
+    }
+
+    @Test func shuttingDownFinishesWhatIsUnderWay() throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream.answering { request in
+        if request.target == "/wait" { gate.wait() }
+        return ok("done")
+      }
+      let fixture = try Fixture(to: upstream) { $0.shutdown.timeout = .seconds(5) }
+      let idle = try fixture.client()
+      #expect(try idle.get("/").status == 200)
+      let waiting = try fixture.client()
+      try waiting.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { upstream.requests.count == 2 }
       let gateway = fixture.gateway
-      let port = try #require(gateway.address(ofListener: "admin")?.port)
-      func text(_ port: UInt16) throws -> String { try TestClient(port: port).get("/").text }
-      #expect(try text(port) == "one")
-      try gateway.reload(configuration)
-      #expect(try text(port) == "one")
-      // Another one at the same address.
-      try gateway.reload(
-        configuration, responders: [("admin", "127.0.0.1:\(port)", Responder(text: "two"))])
-      #expect(try text(port) == "two")
-      // Another address.
-      try gateway.reload(
-        configuration, responders: [("admin", "127.0.0.2:0", Responder(text: "three"))])
-      #expect(gateway.address(ofListener: "admin")?.port != port)
-      #expect(throws: (any Error).self) { try text(port) }
-      try gateway.reload(configuration, responders: [])
-      #expect(gateway.address(ofListener: "admin") == nil)
-      #expect(try fixture.get("/").status == 503)
+      let isDown = Counter()
+      Thread.detachNewThread {
+        gateway.shutDown()
+        isDown.add(1)
+      }
+      #expect(try idle.isClosedByGateway())
+      #expect(throws: ScenarioError.self) { try fixture.get("/") }
+      #expect(isDown.value == 0)
+      gate.open()
+      let response = try waiting.reader.readResponse()
+      #expect(response.text == "done")
+      #expect(response["Connection"] == "close")
+      #expect(try waiting.isClosedByGateway())
+      waiting.socket.close()
+      try waitUntil { isDown.value == 1 }
+      fixture.wasShutDown()
+      // Nothing is left open towards the target either.
+      try waitUntil { upstream.endedCount == upstream.connectionCount }
     }
 
-    @Test func aGatewayThatIsShutDownTakesNoConfiguration() throws {
-      let configuration = configuration()
-      let fixture = try Fixture(configuration)
-      fixture.shutDown()
-      let error = #expect(throws: Gateway.StartError.self) {
-        try fixture.gateway.reload(configuration)
+    @Test func targetsMayDieAndComeBackUnderLoad() throws {
+      let fixture: Fixture
+      var targets = [try ScriptedUpstream.echoing(), try ScriptedUpstream.echoing()]
+      fixture = try Fixture(
+        configuration(targets: targets.map(\.url)) {
+          $0.workers = .count(2)
+          $0.service.health.pause = .milliseconds(20)
+          $0.service.health.maxPause = .milliseconds(20)
+        })
+      let load = try Load(port: fixture.port, threads: 4)
+      for turn in 0..<6 {
+        let index = turn % 2
+        let port = targets[index].port
+        targets[index].stop(resetting: turn % 3 == 0)
+        if turn > 3 { targets[1 - index].stop() }
+        var before = load.count
+        try waitUntil { load.count > before + 20 || load.hasEnded }
+        targets[index] = try ScriptedUpstream.echoing(port: port)
+        if turn > 3 { targets[1 - index] = try .echoing(port: targets[1 - index].port) }
+        try waitUntil { try fixture.get("/").status == 200 }
+        before = load.count
+        try waitUntil { load.count > before + 20 || load.hasEnded }
       }
-      guard case .shuttingDown = error else {
-        Issue.record("\(String(describing: error))")
-        return
-      }
+      load.stop()
+      #expect(Set(load.outcomes.keys).isSubset(of: ["200", "502", "503"]))
+      #expect(load.outcomes["200", default: 0] > 50)
+      for _ in 0..<10 { try waitUntil { try fixture.get("/").status == 200 } }
     }
 
-    @Test func aStartThatFailsLeavesNothingRunning() throws {
-      final class Witness: Sendable {}
-      let neighbour = try Fixture(configuration())
-      let path = socketPath()
-      defer { remove(path) }
-      var configuration = configuration()
-      configuration.listeners["a"] = listener(path)
-      configuration.listeners["b"] = listener("127.0.0.1:\(neighbour.port)")
-      weak var witness: Witness?
-      do {
-        let held = Witness()
-        witness = held
-        var options = Gateway.Options()
-        options.onEvent = { _ in _ = held }
-        #expect(throws: Gateway.StartError.self) { try Gateway(configuration, options: options) }
-      }
-      // Every thread holds it while it runs.
-      #expect(witness == nil)
+    // MARK: Names
+
+    @Test func namesComeFromTheTableOfHosts() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(
+        configuration(targets: ["http://inner.test:\(upstream.port)"]) {
+          $0.hosts = ["inner.test": ["127.0.0.1"]]
+        })
+      #expect(try fixture.get("/named").text == "/named")
+    }
+
+    @Test func aNameWithoutAddressIsSaidSo() throws {
+      let fixture = try Fixture(
+        configuration(targets: ["http://nobody.invalid:80"]) {
+          $0.resolver.timeout = .milliseconds(200)
+          $0.service.health.failures = 0
+        })
+      let response = try fixture.get("/")
+      #expect(response.status == 503)
+      #expect(response.code == "target-not-resolved")
     }
   }
 }
