@@ -252,14 +252,6 @@ import Testing
   }
 
   @Test(arguments: [
-    ("http://API.internal:80/a", "api.internal"), ("http://a:8080", "a:8080"),
-    ("http://[0::1]", "[::1]"), ("http://[::1]:81", "[::1]:81"), ("http+unix:///a", "localhost"),
-  ])
-  func authority(url: String, authority: String) {
-    #expect(TargetURL(url)?.authority == authority)
-  }
-
-  @Test(arguments: [
     (
       file().replacing("\"http://api.internal\"", with: ""),
       "3:18: error: services.api.targets needs at least one entry"
