@@ -23,14 +23,22 @@ public enum Sockets {
     on address: SocketAddress, count: Int, backlog: Int32 = 4_096
   ) throws(SystemError) -> [Int32] {
     if address.family == AF_UNIX { return try listenUnix(on: address, count: count, backlog) }
-    let probe = try bound(to: address, sharesPort: false)
-    let actual = localAddress(of: probe) ?? address
-    close(probe)
+    var actual = address
     var descriptors: [Int32] = []
+    if address.port == 0 {
+      // A probe's port would be free for others between its close and the next bind; the kernel
+      // never picks a port for two sockets, not even for such that share.
+      let first = try bound(to: address, sharesPort: true)
+      descriptors.append(first)
+      actual = localAddress(of: first) ?? address
+    } else {
+      close(try bound(to: address, sharesPort: false))
+    }
     do throws(SystemError) {
-      for _ in 0..<count {
-        let descriptor = try bound(to: actual, sharesPort: true)
-        descriptors.append(descriptor)
+      while descriptors.count < count {
+        descriptors.append(try bound(to: actual, sharesPort: true))
+      }
+      for descriptor in descriptors {
         if Glibc.listen(descriptor, backlog) != 0 {
           throw SystemError(call: "listen", code: errno)
         }

@@ -17,11 +17,11 @@ struct FieldFacts {
 
 /// Parses the field lines shared by requests, responses and trailers (RFC 9112 5).
 enum FieldSection {
-  /// Parses the lines from `start` to the empty line that ends `head`, which must be its last bytes.
+  /// Parses the lines from `start` to the first empty line; returns the offset behind that.
   static func parse(
     _ head: Span<UInt8>, from start: Int, limits: HeadLimits, into fields: inout [HeaderField],
     facts: inout FieldFacts
-  ) throws(HeadError) {
+  ) throws(HeadError) -> Int {
     var at = start
     let end = head.count
     while true {
@@ -30,7 +30,6 @@ enum FieldSection {
       if first == .carriageReturn {
         guard at &+ 1 < end else { throw .incompleteHead }
         if head[at &+ 1] != .lineFeed { throw .bareCarriageReturn }
-        if at &+ 2 != end { throw .incompleteHead }
         break
       }
       if fields.count >= limits.fields { throw .tooManyFields }
@@ -60,6 +59,7 @@ enum FieldSection {
       at = lineEnd &+ 2
     }
     if facts.contains(.connection) { try Connection.apply(head, &fields, &facts) }
+    return at &+ 2
   }
 
   /// The first byte at or after `start` that is a colon or no visible character.

@@ -68,16 +68,44 @@ public struct RequestHead: ~Copyable {
     present = 0
   }
 
+  /// Parses the head at the start of `input`; returns its length, nil when more bytes are needed.
+  ///
+  /// Usually the head is there whole and is parsed in one pass. `scanned` is 0 for a new head and is
+  /// kept by the caller between calls over the same, grown bytes; with it, a head that arrives byte
+  /// by byte costs linear time.
+  public mutating func parse(
+    prefixOf input: Span<UInt8>, scanned: inout Int, limits: HeadLimits
+  ) throws(HeadError) -> Int? {
+    if scanned == 0 {
+      let window = input.extracting(..<min(input.count, limits.effectiveBytes))
+      // What fails here is either incomplete or wrong; the scanner tells which.
+      if let count = try? parseStart(window, limits: limits) { return count }
+    }
+    guard let count = try HeadScanner.endOfHead(input, scanned: &scanned, limits: limits) else {
+      return nil
+    }
+    scanned = 0
+    try parse(input.extracting(..<count), limits: limits)
+    return count
+  }
+
   /// Parses one complete head, as `HeadScanner` delimits it, and keeps its own copy of the bytes.
   public mutating func parse(_ head: Span<UInt8>, limits: HeadLimits) throws(HeadError) {
+    if head.count > limits.effectiveBytes { throw .headTooLarge }
+    if try parseStart(head, limits: limits) != head.count { throw .incompleteHead }
+  }
+
+  /// Returns where the head ends; `head` may go on behind it.
+  private mutating func parseStart(
+    _ head: Span<UInt8>, limits: HeadLimits
+  ) throws(HeadError) -> Int {
     bytes.clear()
     fields.removeAll(keepingCapacity: true)
-    if head.count > limits.effectiveBytes { throw .headTooLarge }
     var line = RequestLine()
     try line.parse(head, limits: limits)
 
     var facts = FieldFacts()
-    try FieldSection.parse(
+    let end = try FieldSection.parse(
       head, from: line.end, limits: limits, into: &fields, facts: &facts)
 
     method = line.method
@@ -98,11 +126,12 @@ public struct RequestHead: ~Copyable {
       upgrade = value
     }
 
-    bytes.append(head)
+    bytes.append(head.extracting(..<end))
     if line.needsPath {
-      path = ByteRange(head.count, head.count + 1)
+      path = ByteRange(end, end + 1)
       bytes.append(method == .options && query == nil ? 0x2A : 0x2F)
     }
+    return end
   }
 
   /// RFC 9112 3.2 and 3.2.2: one valid Host, which must name what an absolute target names.

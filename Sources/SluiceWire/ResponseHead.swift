@@ -45,18 +45,44 @@ public struct ResponseHead: ~Copyable {
     present = 0
   }
 
+  /// Parses the head at the start of `input`, the answer to a request with `requestMethod`; returns
+  /// its length, nil when more bytes are needed. See `RequestHead.parse(prefixOf:)`.
+  public mutating func parse(
+    prefixOf input: Span<UInt8>, scanned: inout Int, requestMethod: HTTPMethod, limits: HeadLimits
+  ) throws(HeadError) -> Int? {
+    if scanned == 0 {
+      let window = input.extracting(..<min(input.count, limits.effectiveBytes))
+      // What fails here is either incomplete or wrong; the scanner tells which.
+      if let count = try? parseStart(window, requestMethod, limits) { return count }
+    }
+    guard let count = try HeadScanner.endOfHead(input, scanned: &scanned, limits: limits) else {
+      return nil
+    }
+    scanned = 0
+    try parse(input.extracting(..<count), requestMethod: requestMethod, limits: limits)
+    return count
+  }
+
   /// Parses one complete head, the answer to a request with `requestMethod`, and keeps its own copy
   /// of the bytes.
   public mutating func parse(
     _ head: Span<UInt8>, requestMethod: HTTPMethod, limits: HeadLimits
   ) throws(HeadError) {
+    if head.count > limits.effectiveBytes { throw .headTooLarge }
+    if try parseStart(head, requestMethod, limits) != head.count { throw .incompleteHead }
+  }
+
+  /// Returns where the head ends; `head` may go on behind it.
+  private mutating func parseStart(
+    _ head: Span<UInt8>, _ requestMethod: HTTPMethod, _ limits: HeadLimits
+  ) throws(HeadError) -> Int {
     bytes.clear()
     fields.removeAll(keepingCapacity: true)
-    if head.count > limits.effectiveBytes { throw .headTooLarge }
     let lineEnd = try parseStatusLine(head)
 
     var facts = FieldFacts()
-    try FieldSection.parse(head, from: lineEnd, limits: limits, into: &fields, facts: &facts)
+    let end = try FieldSection.parse(
+      head, from: lineEnd, limits: limits, into: &fields, facts: &facts)
     present = facts.present
     contentLength = facts.contentLength
     let explicit = try facts.explicitFraming(head, version: version)
@@ -70,7 +96,8 @@ public struct ResponseHead: ~Copyable {
       }
       upgrade = value
     }
-    bytes.append(head)
+    bytes.append(head.extracting(..<end))
+    return end
   }
 
   /// `version SP status [SP [reason]] CRLF`; returns where the field lines begin.

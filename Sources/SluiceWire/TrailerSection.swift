@@ -32,8 +32,10 @@ public struct TrailerSection: Sendable {
     limits.fields = TrailerSection.maxFields
     var facts = FieldFacts()
     var parsed: [HeaderField] = []
-    do {
-      try FieldSection.parse(bytes.span, from: 0, limits: limits, into: &parsed, facts: &facts)
+    do throws(HeadError) {
+      let end = try FieldSection.parse(
+        bytes.span, from: 0, limits: limits, into: &parsed, facts: &facts)
+      if end != bytes.count { throw HeadError.incompleteHead }
     } catch {
       switch error {
       case .tooManyFields: throw .tooManyTrailers

@@ -111,15 +111,16 @@ extension Scenarios {
       }
     }
 
-    @Test(arguments: [
-      ("/api", true, nil, "", "/api/v1/x?q=1", "/v1/x?q=1"),
-      ("/api", true, nil, "", "/api", "/"),
-      ("/api", false, "/new", "", "/api/x", "/new/x"),
-      ("/api", false, "/", "", "/api/x", "/x"),
-      ("/api", false, nil, "/base/", "/api/x", "/base/api/x"),
-      ("/api", true, nil, "/base", "/api/x?y", "/base/x?y"),
-      ("/api", false, nil, "", "/api/./a/../b//c", "/api/b/c"),
-    ] as [(String, Bool, String?, String, String, String)])
+    @Test(
+      arguments: [
+        ("/api", true, nil, "", "/api/v1/x?q=1", "/v1/x?q=1"),
+        ("/api", true, nil, "", "/api", "/"),
+        ("/api", false, "/new", "", "/api/x", "/new/x"),
+        ("/api", false, "/", "", "/api/x", "/x"),
+        ("/api", false, nil, "/base/", "/api/x", "/base/api/x"),
+        ("/api", true, nil, "/base", "/api/x?y", "/base/x?y"),
+        ("/api", false, nil, "", "/api/./a/../b//c", "/api/b/c"),
+      ] as [(String, Bool, String?, String, String, String)])
     func pathsAreRewritten(
       prefix: String, strips: Bool, replacement: String?, base: String, sent: String,
       expected: String

@@ -28,7 +28,8 @@ extension Scenarios {
       let upstream = try ScriptedUpstream { peer in
         while let request = try peer.readRequest() {
           let index = Int(request["X-Response"] ?? "") ?? 0
-          try peer.socket.send(Self.responses[index], inPiecesOf: size, isHead: request.method == "HEAD")
+          try peer.socket.send(
+            Self.responses[index], inPiecesOf: size, isHead: request.method == "HEAD")
         }
       }
       let fixture = try Fixture(to: upstream)

@@ -71,7 +71,8 @@ extension Scenarios {
         guard try peer.reader.readHead() != nil else { return }
         try peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
         while peer.reader.buffer.count < 10 { try peer.reader.fill() }
-        try peer.send("a\r\n" + String(decoding: peer.reader.take(10), as: UTF8.self) + "\r\n0\r\n\r\n")
+        try peer.send(
+          "a\r\n" + String(decoding: peer.reader.take(10), as: UTF8.self) + "\r\n0\r\n\r\n")
       }
       let fixture = try Fixture(to: upstream)
       let client = try fixture.client()
@@ -101,7 +102,8 @@ extension Scenarios {
       let upstream = try ScriptedUpstream { peer in
         guard let request = try peer.readRequest() else { return }
         try peer.send(
-          request.target == "/head" ? "HTTP/1.1 200 O" : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+          request.target == "/head"
+            ? "HTTP/1.1 200 O" : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
         _ = try peer.reader.readToEnd()
       }
       let fixture = try Fixture(to: upstream) {
@@ -141,9 +143,10 @@ extension Scenarios {
       #expect(response["Retry-After"] != nil)
 
       let upstream = try ScriptedUpstream.answering { ok($0.text) }
-      let both = try Fixture(configuration(targets: [refusing, upstream.url]) {
-        $0.service.health.failures = 0
-      })
+      let both = try Fixture(
+        configuration(targets: [refusing, upstream.url]) {
+          $0.service.health.failures = 0
+        })
       let client = try both.client()
       for _ in 0..<4 {
         // Nothing was sent, so a POST may go elsewhere as well.
@@ -155,10 +158,11 @@ extension Scenarios {
 
     @Test func aTargetThatDoesNotAcceptTimesOut() throws {
       let full = try FullListener()
-      let fixture = try Fixture(configuration(targets: [full.url]) {
-        $0.service.timeouts.connect = .milliseconds(40)
-        $0.service.retries.connect = 0
-      })
+      let fixture = try Fixture(
+        configuration(targets: [full.url]) {
+          $0.service.timeouts.connect = .milliseconds(40)
+          $0.service.retries.connect = 0
+        })
       let response = try fixture.get("/")
       #expect(response.status == 504)
       #expect(response.code == "upstream-connect-timeout")
@@ -166,12 +170,13 @@ extension Scenarios {
 
     @Test func anAbandonedConnectGivesItsPlaceBack() throws {
       let full = try FullListener()
-      let fixture = try Fixture(configuration(targets: [full.url]) {
-        $0.service.timeouts.connect = .milliseconds(40)
-        $0.service.retries.connect = 0
-        $0.service.connections.maxPerTarget = 1
-        $0.service.connections.queue = 1
-      })
+      let fixture = try Fixture(
+        configuration(targets: [full.url]) {
+          $0.service.timeouts.connect = .milliseconds(40)
+          $0.service.retries.connect = 0
+          $0.service.connections.maxPerTarget = 1
+          $0.service.connections.queue = 1
+        })
       let gone = try fixture.client()
       try gone.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       gone.socket.reset()
@@ -238,11 +243,12 @@ extension Scenarios {
       let dying = try ScriptedUpstream { peer in _ = try peer.readRequest() }
       let healthy = try ScriptedUpstream.answering { ok($0.method) }
       let targets = [dying.url, healthy.url]
-      let retrying = try Fixture(configuration(targets: targets) {
-        $0.service.health.failures = 0
-        $0.service.retries.idempotent = 1
-        $0.service.retries.budgetPercent = 100
-      })
+      let retrying = try Fixture(
+        configuration(targets: targets) {
+          $0.service.health.failures = 0
+          $0.service.retries.idempotent = 1
+          $0.service.retries.budgetPercent = 100
+        })
       let client = try retrying.client()
       for _ in 0..<4 { #expect(try client.get("/").text == "GET") }
       let posts = try (0..<4).map { _ in
@@ -250,11 +256,12 @@ extension Scenarios {
       }
       #expect(posts.sorted() == [200, 200, 502, 502])
 
-      let poor = try Fixture(configuration(targets: targets) {
-        $0.service.health.failures = 0
-        $0.service.retries.idempotent = 1
-        $0.service.retries.budgetPercent = 0
-      })
+      let poor = try Fixture(
+        configuration(targets: targets) {
+          $0.service.health.failures = 0
+          $0.service.retries.idempotent = 1
+          $0.service.retries.budgetPercent = 0
+        })
       let statuses = try (0..<4).map { _ in try poor.get("/").status }
       #expect(statuses.sorted() == [200, 200, 502, 502])
     }

@@ -220,6 +220,7 @@ final class Exchange: EventHandler {
     return .accepted(value.withUnsafeBufferPointer { Array($0) })
   }
 
+  private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
   // MARK: The end
@@ -257,7 +258,8 @@ final class Exchange: EventHandler {
     clearDeadline()
     use &+= 1
     state = .unused
-    request.reset()
+    // A head of unusual size must not be kept by every spare exchange.
+    if request.bytes.allocatedBytes > Self.keptHeadBytes { request.release() } else { request.reset() }
     if hasOwnPath {
       ownPath.clear()
       hasOwnPath = false

@@ -134,26 +134,27 @@ final class HTTP1DownstreamConnection: StreamConnection {
   /// Returns the new offset; nil when the head is not complete.
   private func processHead(_ input: Span<UInt8>, _ offset: Int) -> Int? {
     let rest = input.extracting(offset...)
-    let limits = listener.headLimits
-    let exchange: Exchange
+    let exchange = worker.takeExchange()
     do throws(HeadError) {
-      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: limits) else {
-        // The whole head has one deadline, from its first byte; the first one from the accept.
-        if machine.requests > 0 && !isHeadDeadlineSet {
-          isHeadDeadlineSet = true
-          setDeadline(afterNanoseconds: listener.headTimeout)
-        }
-        return nil
+      let count = try exchange.request.parse(
+        prefixOf: rest, scanned: &scanned, limits: listener.headLimits)
+      if let count {
+        begin(exchange)
+        return offset &+ count
       }
-      exchange = worker.takeExchange()
-      scanned = 0
-      try exchange.request.parse(rest.extracting(..<count), limits: limits)
-      begin(exchange)
-      return offset &+ count
     } catch {
+      worker.giveBack(exchange)
+      scanned = 0
       refuse(error)
       return input.count
     }
+    worker.giveBack(exchange)
+    // The whole head has one deadline, from its first byte; the first one from the accept.
+    if machine.requests > 0 && !isHeadDeadlineSet {
+      isHeadDeadlineSet = true
+      setDeadline(afterNanoseconds: listener.headTimeout)
+    }
+    return nil
   }
 
   private var isHeadDeadlineSet = false

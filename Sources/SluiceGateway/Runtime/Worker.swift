@@ -62,6 +62,15 @@ final class Worker {
 
   func takeExchange() -> Exchange { spareExchanges.popLast() ?? Exchange(worker: self) }
 
+  /// Takes back an exchange that is over or was never begun.
+  func giveBack(_ exchange: Exchange) {
+    if spareExchanges.count < Self.maxSpareExchanges {
+      spareExchanges.append(exchange)
+    } else {
+      loop.unregister(exchange)
+    }
+  }
+
   func exchange(_ token: HandlerToken) -> Exchange? { loop.handler(token) as? Exchange }
 
   func exchangeFinished(_ exchange: Exchange) {
@@ -73,11 +82,7 @@ final class Worker {
       if accessLog.isOn { accessLog.write(exchange, status: status) }
     }
     exchange.reset()
-    if spareExchanges.count < Self.maxSpareExchanges {
-      spareExchanges.append(exchange)
-    } else {
-      loop.unregister(exchange)
-    }
+    giveBack(exchange)
     if onDrained != nil { drainProgressed() }
   }
 

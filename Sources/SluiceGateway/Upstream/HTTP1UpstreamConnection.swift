@@ -143,12 +143,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func processHead(_ input: Span<UInt8>, _ offset: Int, _ exchange: Exchange) -> Int? {
     let rest = input.extracting(offset...)
     do throws(HeadError) {
-      guard let count = try HeadScanner.endOfHead(rest, scanned: &scanned, limits: worker.headLimits)
+      guard
+        let count = try worker.response.parse(
+          prefixOf: rest, scanned: &scanned, requestMethod: exchange.request.method,
+          limits: worker.headLimits)
       else { return nil }
-      scanned = 0
-      try worker.response.parse(
-        rest.extracting(..<count), requestMethod: exchange.request.method,
-        limits: worker.headLimits)
       headArrived(exchange, worker.response, hasExcess: count < rest.count)
       return offset &+ count
     } catch {

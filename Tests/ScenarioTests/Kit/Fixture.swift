@@ -75,6 +75,11 @@ final class Fixture {
     isRunning = false
   }
 
+  func port(ofListener name: String) -> UInt16? { gateway.address(ofListener: name)?.port }
+
+  /// The test has shut the gateway down itself.
+  func wasShutDown() { isRunning = false }
+
   func client(receiveBuffer: Int32? = nil) throws -> TestClient {
     try TestClient(port: port, receiveBuffer: receiveBuffer)
   }

@@ -32,7 +32,8 @@ struct Message: Sendable {
 
   /// Without what differs from run to run.
   var comparable: [String] {
-    [startLine] + fields.filter { $0.name != "Date" && $0.name != "X-Request-Id" }
+    [startLine]
+      + fields.filter { $0.name != "Date" && $0.name != "X-Request-Id" }
       .map { "\($0.name): \($0.value)" } + [text] + trailers.map { "\($0.name): \($0.value)" }
       + [isTruncated ? "truncated" : "whole"]
   }
@@ -41,12 +42,17 @@ struct Message: Sendable {
 /// Reads messages from a socket.
 final class MessageReader {
   let socket: RawSocket
-  private(set) var buffer: [UInt8] = []
+  private var storage: [UInt8] = []
+  /// Where what was not taken yet begins.
+  private var start = 0
   /// Everything that was ever read.
   private(set) var transcript: [UInt8] = []
   private(set) var hasEnded = false
 
   init(_ socket: RawSocket) { self.socket = socket }
+
+  /// What was read and not taken yet.
+  var buffer: ArraySlice<UInt8> { storage[start...] }
 
   /// False at the peer's FIN.
   @discardableResult
@@ -56,28 +62,31 @@ final class MessageReader {
       hasEnded = true
       return false
     }
-    buffer += bytes
+    storage += bytes
     if transcript.count < 1 << 20 { transcript += bytes }
     return true
   }
 
   func take(_ count: Int) -> [UInt8] {
     let bytes = Array(buffer.prefix(count))
-    buffer.removeFirst(bytes.count)
+    start += bytes.count
+    if start == storage.count {
+      storage.removeAll(keepingCapacity: true)
+      start = 0
+    }
     return bytes
   }
 
   /// The line up to CRLF, without it; nil when the connection ends before.
   private func line() throws -> String? {
-    var searched = 0
+    var searched = start
     while true {
-      if buffer.count > 1 {
-        for index in searched..<(buffer.count - 1)
-        where buffer[index] == 13 && buffer[index + 1] == 10 {
-          let line = take(index + 2).dropLast(2)
+      while searched + 1 < storage.count {
+        if storage[searched] == 13 && storage[searched + 1] == 10 {
+          let line = take(searched + 2 - start).dropLast(2)
           return String(decoding: line, as: UTF8.self)
         }
-        searched = buffer.count - 1
+        searched += 1
       }
       if try !fill() { return nil }
     }

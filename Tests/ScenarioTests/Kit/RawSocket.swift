@@ -14,10 +14,12 @@ enum ScenarioError: Error, Equatable {
 
 /// One TCP socket of a test, used by one thread at a time. Waits at most `patience`.
 final class RawSocket: Sendable {
-  static let patience: Int32 = 10_000
+  static let patience: Int32 = 60_000
 
   let descriptor: Int32
-  private let isClosed = Atomic(false)
+  /// Locked while the descriptor is used by others than the owner: its number may be given to
+  /// another socket as soon as it is closed.
+  private let closed = Mutex(false)
 
   /// Takes ownership.
   init(_ descriptor: Int32) {
@@ -45,22 +47,35 @@ final class RawSocket: Sendable {
   }
 
   func close() {
-    if !isClosed.exchange(true, ordering: .relaxed) { Glibc.close(descriptor) }
+    closed.withLock { isClosed in
+      if !isClosed { Glibc.close(descriptor) }
+      isClosed = true
+    }
   }
 
   /// Closes so that the peer sees a reset.
   func reset() {
-    var option = linger(l_onoff: 1, l_linger: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    setToReset()
     close()
+  }
+
+  /// Closing will send a reset.
+  func setToReset() {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    closed.withLock {
+      if $0 { return }
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
   }
 
   func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// Wakes a thread that waits in this socket.
   func interrupt() {
-    if !isClosed.load(ordering: .relaxed) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    closed.withLock { if !$0 { shutdown(descriptor, Int32(SHUT_RDWR)) } }
   }
+
+  var isClosed: Bool { closed.withLock { $0 } }
 
   /// The next bytes; empty at the peer's FIN.
   func receive(atMost count: Int = 65_536) throws -> [UInt8] {
@@ -144,20 +159,24 @@ func withLoopback<R>(
   }
 }
 
-/// Waits until `condition` holds, within the patience.
+/// Waits until `condition` holds, at most so many milliseconds.
 func eventually(
-  _ what: String = "condition", _ condition: () async throws -> Bool
+  _ what: String = "condition", within milliseconds: Int32 = RawSocket.patience,
+  _ condition: () async throws -> Bool
 ) async throws {
-  for _ in 0..<Int(RawSocket.patience) {
+  for _ in 0..<milliseconds {
     if try await condition() { return }
-    usleep(1_000)
+    try await Task.sleep(nanoseconds: 1_000_000)
   }
   throw ScenarioError.timedOut(what)
 }
 
 /// The same for a test that does not await.
-func waitUntil(_ what: String = "condition", _ condition: () throws -> Bool) throws {
-  for _ in 0..<Int(RawSocket.patience) {
+func waitUntil(
+  _ what: String = "condition", within milliseconds: Int32 = RawSocket.patience,
+  _ condition: () throws -> Bool
+) throws {
+  for _ in 0..<milliseconds {
     if try condition() { return }
     usleep(1_000)
   }

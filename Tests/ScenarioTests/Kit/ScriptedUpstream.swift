@@ -26,13 +26,16 @@ final class ScriptedUpstream: Sendable {
     // Weak, so that an upstream ends with the test that made it.
     Thread.detachNewThread { [weak self, listener] in
       while let descriptor = Self.nextConnection(on: listener) {
-        guard let self else { return }
-        adopt(RawSocket(descriptor))
+        let socket = RawSocket(descriptor)
+        guard let self else { break }
+        adopt(socket)
       }
+      // Only here, because this thread uses the descriptor.
+      listener.close()
     }
   }
 
-  deinit { stop() }
+  deinit { interrupt(resetting: false) }
 
   /// Answers every request on every connection with what `answer` returns; keeps connections alive.
   static func answering(
@@ -54,21 +57,20 @@ final class ScriptedUpstream: Sendable {
   /// Requests read so far, whole or cut short.
   var requests: [Message] { state.withLock { $0.requests } }
   var connectionCount: Int { state.withLock { $0.connections.count } }
-  /// Connections whose script has ended.
+  /// Connections whose script has ended, other than by running out of patience.
   var endedCount: Int { state.withLock { $0.ended } }
 
   /// Refuses from now on and ends every connection.
   func stop(resetting: Bool = false) {
+    interrupt(resetting: resetting)
+    try? waitUntil { listener.isClosed }
+  }
+
+  private func interrupt(resetting: Bool) {
     listener.interrupt()
-    listener.close()
     let connections = state.withLock { $0.connections }
     for connection in connections {
-      if resetting {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(
-          connection.descriptor, SOL_SOCKET, SO_LINGER, &option,
-          socklen_t(MemoryLayout<linger>.size))
-      }
+      if resetting { connection.setToReset() }
       connection.interrupt()
     }
   }
@@ -91,8 +93,9 @@ final class ScriptedUpstream: Sendable {
     }
     let peer = UpstreamPeer(socket, index: index, upstream: self)
     Thread.detachNewThread { [script] in
-      try? script(peer)
-      peer.finish()
+      var isStuck = false
+      do { try script(peer) } catch ScenarioError.timedOut { isStuck = true } catch {}
+      peer.finish(isStuck: isStuck)
     }
   }
 
@@ -125,10 +128,10 @@ final class UpstreamPeer: @unchecked Sendable {
 
   func send(_ text: String) throws { try socket.send(text) }
 
-  fileprivate func finish() {
+  fileprivate func finish(isStuck: Bool) {
     socket.interrupt()
     socket.close()
-    upstream?.recordEnd()
+    if !isStuck { upstream?.recordEnd() }
   }
 }
 

@@ -18,7 +18,7 @@ struct TargetPoolStateMachineTests {
 
   /// A pool whose connections 1...count were opened at 0 and are leased.
   private func pool(_ limits: PoolLimits, leased count: UInt64) -> TargetPoolStateMachine {
-    var pool = TargetPoolStateMachine(limits: limits)
+    let pool = TargetPoolStateMachine(limits: limits)
     for raw in 1...count {
       #expect(pool.lease(waiter: WaiterID(raw: raw), now: at(0)) == .connect)
       pool.connectionOpened(ConnectionID(raw: raw), now: at(0))
@@ -27,7 +27,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func reusesTheMostRecentlyUsedFirst() {
-    var pool = pool(Self.limits(), leased: 3)
+    let pool = pool(Self.limits(), leased: 3)
     for raw: UInt64 in [2, 1, 3] {
       #expect(pool.release(ConnectionID(raw: raw), now: at(1), reusable: true) == .park)
     }
@@ -39,11 +39,14 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func idleTimeoutCountsFromTheReleaseAndIsExclusive() {
-    var pool = pool(Self.limits(), leased: 2)
-    _ = pool.release(ConnectionID(raw: 1), now: at(10), reusable: true)
-    _ = pool.release(ConnectionID(raw: 2), now: at(20), reusable: true)
+    func idlePool() -> TargetPoolStateMachine {
+      let pool = self.pool(Self.limits(), leased: 2)
+      _ = pool.release(ConnectionID(raw: 1), now: at(10), reusable: true)
+      _ = pool.release(ConnectionID(raw: 2), now: at(20), reusable: true)
+      return pool
+    }
+    let (pool, early) = (idlePool(), idlePool())
     #expect(pool.nextExpiry == at(110))
-    var early = pool
     #expect(early.nextEvent(now: at(109)) == nil)
     #expect(early.lease(waiter: WaiterID(raw: 9), now: at(119)) == .reuse(ConnectionID(raw: 2)))
     #expect(pool.lease(waiter: WaiterID(raw: 9), now: at(120)) == .connect)
@@ -54,15 +57,18 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func ageEndsReuseInTheMiddleOfTheIdleOnes() {
-    var pool = TargetPoolStateMachine(limits: Self.limits { $0.maxAge = 60 })
-    for (raw, opened): (UInt64, Int64) in [(1, 0), (2, 30)] {
-      _ = pool.lease(waiter: WaiterID(raw: raw), now: at(opened))
-      pool.connectionOpened(ConnectionID(raw: raw), now: at(opened))
+    func idlePool() -> TargetPoolStateMachine {
+      let pool = TargetPoolStateMachine(limits: Self.limits { $0.maxAge = 60 })
+      for (raw, opened): (UInt64, Int64) in [(1, 0), (2, 30)] {
+        _ = pool.lease(waiter: WaiterID(raw: raw), now: at(opened))
+        pool.connectionOpened(ConnectionID(raw: raw), now: at(opened))
+      }
+      // The older one is the more recently used.
+      _ = pool.release(ConnectionID(raw: 2), now: at(40), reusable: true)
+      _ = pool.release(ConnectionID(raw: 1), now: at(50), reusable: true)
+      return pool
     }
-    // The older one is the more recently used.
-    _ = pool.release(ConnectionID(raw: 2), now: at(40), reusable: true)
-    _ = pool.release(ConnectionID(raw: 1), now: at(50), reusable: true)
-    var early = pool
+    let (pool, early) = (idlePool(), idlePool())
     #expect(early.lease(waiter: WaiterID(raw: 9), now: at(59)) == .reuse(ConnectionID(raw: 1)))
     #expect(
       early.release(ConnectionID(raw: 1), now: at(60), reusable: true) == .close(connectFor: nil))
@@ -79,7 +85,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func waitsAtTheLimitAndRefusesWhenTheQueueIsFull() {
-    var pool = pool(Self.limits { ($0.maxConnections, $0.queue) = (2, 1) }, leased: 2)
+    let pool = pool(Self.limits { ($0.maxConnections, $0.queue) = (2, 1) }, leased: 2)
     #expect(pool.lease(waiter: WaiterID(raw: 8), now: at(5)) == .wait(deadline: at(55)))
     #expect(pool.lease(waiter: WaiterID(raw: 9), now: at(5)) == .refuse)
     #expect(
@@ -93,7 +99,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func connectingCountsTowardsTheLimit() {
-    var pool = TargetPoolStateMachine(limits: Self.limits { $0.maxConnections = 1 })
+    let pool = TargetPoolStateMachine(limits: Self.limits { $0.maxConnections = 1 })
     #expect(pool.lease(waiter: WaiterID(raw: 1), now: at(0)) == .connect)
     #expect(pool.lease(waiter: WaiterID(raw: 2), now: at(0)) == .wait(deadline: at(50)))
     #expect(pool.connectFailed() == .connect(for: WaiterID(raw: 2)))
@@ -104,15 +110,18 @@ struct TargetPoolStateMachineTests {
 
   @Test func aWaiterGetsThePlaceOfAConnectionThatIsGone() {
     let limits = Self.limits { $0.maxConnections = 1 }
-    var closing = pool(limits, leased: 1)
-    _ = closing.lease(waiter: WaiterID(raw: 7), now: at(0))
-    var dying = closing
+    func contendedPool() -> TargetPoolStateMachine {
+      let pool = self.pool(limits, leased: 1)
+      _ = pool.lease(waiter: WaiterID(raw: 7), now: at(0))
+      return pool
+    }
+    let (closing, dying) = (contendedPool(), contendedPool())
     #expect(
       closing.release(ConnectionID(raw: 1), now: at(1), reusable: false)
         == .close(connectFor: WaiterID(raw: 7)))
     #expect(dying.closed(ConnectionID(raw: 1)) == .connect(for: WaiterID(raw: 7)))
     // And at the limit, the place of one whose idle time was over before its timer fired.
-    var stale = pool(limits, leased: 1)
+    let stale = pool(limits, leased: 1)
     _ = stale.release(ConnectionID(raw: 1), now: at(0), reusable: true)
     #expect(stale.lease(waiter: WaiterID(raw: 7), now: at(100)) == .wait(deadline: at(150)))
     #expect(stale.nextEvent(now: at(100)) == .close(ConnectionID(raw: 1)))
@@ -121,7 +130,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func waitersFailAtTheirDeadlineInOrder() {
-    var pool = pool(Self.limits { $0.maxConnections = 1 }, leased: 1)
+    let pool = pool(Self.limits { $0.maxConnections = 1 }, leased: 1)
     _ = pool.lease(waiter: WaiterID(raw: 7), now: at(10))
     _ = pool.lease(waiter: WaiterID(raw: 8), now: at(11))
     #expect(pool.nextExpiry == at(60))
@@ -133,7 +142,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func anIdleConnectionThatThePeerClosedIsNotReused() {
-    var pool = pool(Self.limits(), leased: 3)
+    let pool = pool(Self.limits(), leased: 3)
     for raw: UInt64 in 1...3 {
       _ = pool.release(ConnectionID(raw: raw), now: at(Int64(raw)), reusable: true)
     }
@@ -144,14 +153,14 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func keepsNoMoreIdleThanConfigured() {
-    var pool = pool(Self.limits { $0.maxIdle = 1 }, leased: 2)
+    let pool = pool(Self.limits { $0.maxIdle = 1 }, leased: 2)
     #expect(pool.release(ConnectionID(raw: 1), now: at(0), reusable: true) == .park)
     #expect(
       pool.release(ConnectionID(raw: 2), now: at(0), reusable: true) == .close(connectFor: nil))
   }
 
   @Test func aRetiredPoolClosesTheIdleAtOnceAndTheLeasedOnRelease() {
-    var pool = pool(Self.limits { $0.maxConnections = 3 }, leased: 3)
+    let pool = pool(Self.limits { $0.maxConnections = 3 }, leased: 3)
     _ = pool.release(ConnectionID(raw: 1), now: at(1), reusable: true)
     pool.retire()
     #expect(pool.nextEvent(now: at(1)) == .close(ConnectionID(raw: 1)))
@@ -174,7 +183,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func newLimitsApplyToWhatIsThere() {
-    var pool = pool(Self.limits { $0.maxConnections = 2 }, leased: 2)
+    let pool = pool(Self.limits { $0.maxConnections = 2 }, leased: 2)
     _ = pool.lease(waiter: WaiterID(raw: 7), now: at(0))
     _ = pool.lease(waiter: WaiterID(raw: 8), now: at(0))
     pool.reconfigure(limits: Self.limits { $0.maxConnections = 3 })
@@ -195,7 +204,7 @@ struct TargetPoolStateMachineTests {
   }
 
   @Test func dismissedWaitersLeaveInOrder() {
-    var pool = pool(Self.limits { $0.maxConnections = 1 }, leased: 1)
+    let pool = pool(Self.limits { $0.maxConnections = 1 }, leased: 1)
     _ = pool.lease(waiter: WaiterID(raw: 7), now: at(0))
     _ = pool.lease(waiter: WaiterID(raw: 8), now: at(0))
     #expect(pool.dismissWaiter() == WaiterID(raw: 7))

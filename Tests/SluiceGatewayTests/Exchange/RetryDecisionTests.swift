@@ -1,0 +1,73 @@
+import Glibc
+import Testing
+
+@testable import SluiceGateway
+
+/// Which failed attempts may be followed by another.
+@Suite struct RetryDecisionTests {
+  private static let failures: [UpstreamFailure] = [
+    .connectFailed(ECONNREFUSED), .connectTimeout, .exhausted, .notResolved, .queueFull,
+    .queueTimeout, .closedBeforeResponse(isReused: true), .closedBeforeResponse(isReused: false),
+    .responseTimeout, .malformedResponse, .truncatedResponse,
+  ]
+
+  private func decide(
+    _ failure: UpstreamFailure, isIdempotent: Bool = true, isReplayable: Bool = true,
+    isResponseBegun: Bool = false, attempts: RetryDecision.Attempts = .init(),
+    connect: Int = 2, idempotent: Int = 1
+  ) -> RetryDecision {
+    RetryDecision.decide(
+      failure, isIdempotent: isIdempotent, isReplayable: isReplayable,
+      isResponseBegun: isResponseBegun, attempts: attempts, connectRetries: connect,
+      idempotentRetries: idempotent)
+  }
+
+  @Test func nothingIsRepeatedOnceTheBodyWasPassedOrTheResponseBegan() {
+    for failure in Self.failures {
+      #expect(decide(failure, isReplayable: false) == .no)
+      #expect(decide(failure, isResponseBegun: true) == .no)
+    }
+  }
+
+  @Test func aRequestThatIsNotIdempotentIsRepeatedOnlyIfNothingWasSent() {
+    for failure in Self.failures {
+      let wasNeverSent =
+        switch failure {
+        case .connectFailed, .connectTimeout, .notResolved: true
+        default: false
+        }
+      #expect((decide(failure, isIdempotent: false) == .no) == !wasNeverSent, "\(failure)")
+    }
+  }
+
+  @Test func everyKindOfRetryHasItsLimit() {
+    var attempts = RetryDecision.Attempts()
+    #expect(decide(.connectTimeout, attempts: attempts) == .elsewhere)
+    attempts.connect = 2
+    #expect(decide(.connectTimeout, attempts: attempts) == .no)
+    #expect(decide(.connectTimeout, connect: 0) == .no)
+
+    #expect(decide(.responseTimeout, attempts: attempts) == .idempotentElsewhere)
+    attempts.idempotent = 1
+    #expect(decide(.responseTimeout, attempts: attempts) == .no)
+    #expect(decide(.malformedResponse, idempotent: 0) == .no)
+
+    let stale = UpstreamFailure.closedBeforeResponse(isReused: true)
+    #expect(decide(stale, attempts: attempts, idempotent: 0) == .silently)
+    attempts.stale = RetryDecision.maxStale
+    #expect(decide(stale, attempts: attempts, idempotent: 0) == .no)
+    // A fresh connection was not stale.
+    #expect(decide(.closedBeforeResponse(isReused: false), idempotent: 0) == .no)
+  }
+
+  @Test func theGatewaysOwnLimitsAreNotTheTargetsFault() {
+    for failure in Self.failures {
+      let isOwn = [.queueFull, .queueTimeout, .exhausted].contains(failure)
+      #expect(failure.outcome == (isOwn ? .abandoned : .failed), "\(failure)")
+    }
+    #expect(UpstreamFailure(connectError: EMFILE) == .exhausted)
+    #expect(UpstreamFailure(connectError: EADDRNOTAVAIL) == .exhausted)
+    #expect(UpstreamFailure(connectError: ETIMEDOUT) == .connectTimeout)
+    #expect(UpstreamFailure(connectError: ECONNREFUSED) == .connectFailed(ECONNREFUSED))
+  }
+}
