@@ -3,7 +3,8 @@
 SWIFT ?= swift
 
 # Everything a release build is made with; add compiler flags here and nowhere else.
-SWIFT_RELEASE_FLAGS := -c release
+# Dynamic exclusivity checks stay in debug and test builds (docs/decisions/0006-exclusivity-checking.md).
+SWIFT_RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked
 
 # `make test SANITIZE=address` or `thread`; each has its own build directory.
 SANITIZE ?=
