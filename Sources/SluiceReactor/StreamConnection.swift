@@ -320,7 +320,9 @@ open class StreamConnection: EventHandler {
     }
     if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) {
       isReadable = true
-      if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) { hasPeerFinished = true }
+      if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) {
+        hasPeerFinished = true
+      }
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
