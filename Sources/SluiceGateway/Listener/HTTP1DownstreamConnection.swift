@@ -163,7 +163,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
     isHeadDeadlineSet = false
     let hasBody = !exchange.request.framing.isEmpty
     machine.requestBegun(
-      keepsAlive: exchange.request.keepsAlive && !acceptor.isDraining, hasBody: hasBody,
+      keepsAlive: exchange.request.keepsAlive && !acceptor.isDraining,
+      callerEnds: !exchange.request.keepsAlive, hasBody: hasBody,
       maxRequests: listener.maxRequests)
     self.exchange = exchange
     if hasBody {
@@ -327,6 +328,9 @@ final class HTTP1DownstreamConnection: StreamConnection {
       if !isProcessing && (!pending.isEmpty || isReadable) { loop.resumeLater(self) }
       isRequestBodyPaused = false
       if isReadingPaused && backlog <= Self.highWater { resumeReading() }
+    case .close:
+      flushStage()
+      if backlog > 0 || !pending.isEmpty { linger() } else { shut() }
     case .linger: linger()
     }
   }
