@@ -26,6 +26,8 @@ open class StreamConnection: EventHandler {
   public private(set) var isBroken = false
   private var isWritable = false
   private var shutsDownWhenDrained = false
+  /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
+  private var hasFinishedWriting = false
   /// Bytes that the kernel did not take yet.
   private var outbound = ByteBuffer()
 
@@ -123,7 +125,7 @@ open class StreamConnection: EventHandler {
     if descriptor < 0 { return }
     flushStage()
     if outbound.isEmpty {
-      shutdown(descriptor, Int32(SHUT_WR))
+      sendEnd()
     } else {
       shutsDownWhenDrained = true
     }
@@ -293,24 +295,34 @@ open class StreamConnection: EventHandler {
     outbound.release()
     if shutsDownWhenDrained {
       shutsDownWhenDrained = false
-      shutdown(descriptor, Int32(SHUT_WR))
+      sendEnd()
     }
     streamDrained()
+  }
+
+  private func sendEnd() {
+    hasFinishedWriting = true
+    shutdown(descriptor, Int32(SHUT_WR))
   }
 
   // MARK: Events
 
   public final override func ready(_ readiness: Readiness) {
     if isConnecting { return connectReady(readiness) }
-    if !readiness.isDisjoint(with: [.failure, .hangUp]) { isBroken = true }
+    // A write may have taken the error already; then the hang-up alone tells of it.
+    if readiness.contains(.failure) || readiness.contains(.hangUp) && !hasFinishedWriting {
+      isBroken = true
+    }
     if readiness.contains(.output) || isBroken {
       isWritable = true
       flush()
       if isClosed { return }
     }
-    if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed]) {
+    if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) {
       isReadable = true
-      if isBroken || readiness.contains(.inputClosed) { hasPeerFinished = true }
+      if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) {
+        hasPeerFinished = true
+      }
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
