@@ -3,7 +3,8 @@
 SWIFT ?= swift
 
 # Everything a release build is made with; add compiler flags here and nowhere else.
-SWIFT_RELEASE_FLAGS := -c release
+# Dynamic exclusivity checks stay in debug and test builds (docs/decisions/0006-exclusivity-checking.md).
+SWIFT_RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked
 
 # `make test SANITIZE=address` or `thread`; each has its own build directory.
 SANITIZE ?=
@@ -45,10 +46,10 @@ bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--qu
 	Benchmarks/syscalls.sh --budget 4.6
 	Benchmarks/allocations.sh --budget 0.01
 
-fuzz: ## Fuzz every decoder for FUZZ_SECONDS each.
+fuzz: ## Fuzz every decoder and the configuration, FUZZ_SECONDS each.
 	@scripts/check-toolchain.sh
 	@scripts/install-dependencies.sh build
-	Fuzz/run.sh $(FUZZ_SECONDS)
+	Fuzz/run.sh all $(FUZZ_SECONDS)
 
 lint: ## Check formatting, imports, file sizes and safety notes.
 	@scripts/check-toolchain.sh

@@ -34,9 +34,11 @@ let package = Package(
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
-    .target(name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
     .target(
-      name: "SluiceConfiguration", dependencies: [.product(name: "Yams", package: "Yams")],
+      name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
+    .target(
+      name: "SluiceConfiguration",
+      dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
@@ -64,7 +66,7 @@ let package = Package(
       name: "SluiceReactorTests", dependencies: ["SluiceReactor", "SluiceWire", "CLinux"],
       swiftSettings: settings),
     .testTarget(
-      name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration"],
+      name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration", "SluiceWire"],
       swiftSettings: settings),
     .testTarget(
       name: "SluiceGatewayTests",
@@ -74,7 +76,7 @@ let package = Package(
       name: "SluiceControlTests",
       dependencies: [
         "sluice", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
-        "SluiceConfiguration",
+        "SluiceConfiguration", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(

@@ -6,10 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Which of our own modules a module may import.
 allowed() {
   case "$1" in
-    SluiceWire | SluiceConfiguration) echo "" ;;
-    SluiceReactor) echo "SluiceWire" ;;
+    SluiceWire) echo "" ;;
+    SluiceReactor | SluiceConfiguration) echo "SluiceWire" ;;
     SluiceGateway) echo "SluiceWire SluiceReactor SluiceConfiguration" ;;
-    SluiceImport) echo "SluiceConfiguration" ;;
+    SluiceImport) echo "SluiceWire SluiceConfiguration" ;;
     SluiceControl) echo "SluiceWire SluiceReactor SluiceConfiguration SluiceGateway" ;;
     sluice) echo "SluiceWire SluiceReactor SluiceConfiguration SluiceGateway SluiceImport SluiceControl" ;;
     *) return 1 ;;

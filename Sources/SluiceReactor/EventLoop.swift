@@ -27,8 +27,7 @@ public final class EventLoop {
 
   var timers: TimerWheel
   private let epoll: Int32
-  private var slots: [Slot] = []
-  private var freeSlots: [Int] = []
+  private var handlers = HandlerSlab()
   private let events: UnsafeMutableBufferPointer<epoll_event>
   private var dueTimers: [UInt64] = []
   private var mail: [Mailbox.Message] = []
@@ -37,11 +36,6 @@ public final class EventLoop {
   private var isStopping = false
   /// When the last turn was over.
   private var turnEnd: MonotonicTime
-
-  private struct Slot {
-    var handler: EventHandler?
-    var generation: UInt32
-  }
 
   /// `readBufferSize`: bytes one read takes at most.
   public init(readBufferSize: Int = 128 * 1_024) throws(SystemError) {
@@ -70,35 +64,24 @@ public final class EventLoop {
   // MARK: Handlers
 
   /// Gives the handler a token; the loop keeps it alive until `unregister`.
-  public func register(_ handler: EventHandler) {
-    if let index = freeSlots.popLast() {
-      slots[index].handler = handler
-      handler.token = HandlerToken(index: index, generation: slots[index].generation)
-    } else {
-      handler.token = HandlerToken(index: slots.count, generation: 1)
-      slots.append(Slot(handler: handler, generation: 1))
-    }
-  }
+  public func register(_ handler: EventHandler) { handler.token = handlers.insert(handler) }
 
-  /// Forgets the handler; events, timers and turns that are still on their way to it are dropped.
+  /// Forgets the handler; events, timers and turns that are still on their way to it are dropped. Its
+  /// memory stays until the turn ends.
   public func unregister(_ handler: EventHandler) {
     handler.dropTimer()
-    let index = handler.token.index
+    let token = handler.token
     handler.token = .none
-    slots[index].handler = nil
-    slots[index].generation = (slots[index].generation &+ 1) & 0x7FFF_FFFF
-    freeSlots.append(index)
+    handlers.remove(token)
   }
 
   /// The handler that `token` names, nil when it is gone.
   public func handler(_ token: HandlerToken) -> EventHandler? {
-    let index = token.index
-    if index >= slots.count || slots[index].generation != token.generation { return nil }
-    return slots[index].handler
+    handlers[token]?.takeUnretainedValue()
   }
 
   /// Handlers registered now.
-  public var handlerCount: Int { slots.count - freeSlots.count }
+  public var handlerCount: Int { handlers.count }
 
   // MARK: Descriptors
 
@@ -146,9 +129,8 @@ public final class EventLoop {
 
   /// Handlers refer to the loop and the loop to them; and peers wait for the end of connections.
   private func discardHandlers() {
-    for slot in slots { slot.handler?.loopEnded() }
-    slots = []
-    freeSlots = []
+    for handler in handlers.all() { handler.loopEnded() }
+    handlers = HandlerSlab()
     owner = nil
     onTurnEnd = nil
   }
@@ -164,12 +146,13 @@ public final class EventLoop {
     while index < ready {
       let event = events[index]
       let token = HandlerToken(raw: event.data.u64)
+      index &+= 1
+      if index < ready { handlers.prefetch(HandlerToken(raw: events[index].data.u64)) }
       if token == .none {
         mailbox.clearWake()
-      } else if let handler = handler(token) {
-        handler.ready(Readiness(rawValue: event.events))
+      } else if let handler = handlers[token] {
+        handler._withUnsafeGuaranteedRef { $0.ready(Readiness(rawValue: event.events)) }
       }
-      index &+= 1
     }
     fireTimers()
     giveTurns()
@@ -177,6 +160,7 @@ public final class EventLoop {
     deliverMail()
     onTurnEnd?()
     stageOwner?.flushStage()
+    handlers.releaseRemoved()
     turnEnd = .now()
     if ready > 0 { lag.record(nanoseconds: turnEnd.nanoseconds(since: began)) }
   }

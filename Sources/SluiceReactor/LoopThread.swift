@@ -25,6 +25,7 @@ public final class LoopThread: Sendable {
     let loop = try EventLoop()
     mailbox = loop.mailbox
     // The loop changes hands here: nobody on this thread touches it again.
+    // SAFETY: released below when there is no thread, consumed by `main` otherwise.
     let start = Unmanaged.passRetained(Start(loop, name, setUp))
     var thread = pthread_t()
     let code = pthread_create(&thread, nil, { LoopThread.main($0) }, start.toOpaque())

@@ -1,4 +1,5 @@
 import Glibc
+import SluiceWire
 
 /// Turns names into addresses without ever blocking the caller.
 ///

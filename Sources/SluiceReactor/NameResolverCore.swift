@@ -107,6 +107,7 @@ extension NameResolverCore {
   /// False when the system gives no thread; then waiters end by their timeout, or the next submit
   /// tries again.
   private func startThread(running body: @escaping @Sendable (NameResolverCore) -> Void) -> Bool {
+    // SAFETY: consumed once, by the thread or where there is none.
     let start = Unmanaged.passRetained(Start(core: self, body: body))
     // The new thread inherits the mask: signals are for the thread that handles them.
     var all = sigset_t()

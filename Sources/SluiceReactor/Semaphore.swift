@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
+// SAFETY: sem_t is made for concurrent use; the pointer never changes.
 /// A counting semaphore to wake threads with; what they find is kept behind a `Locked`.
 ///
 /// Thread-safe. For background threads: an event loop must never wait on one.
-final class Semaphore: @unchecked Sendable {
-  // SAFETY: sem_t is made for concurrent use; the pointer never changes.
+public final class Semaphore: @unchecked Sendable {
   private let raw: UnsafeMutablePointer<sem_t>
 
-  init() {
+  public init() {
     raw = .allocate(capacity: 1)
     let status = sem_init(raw, 0, 0)
     precondition(status == 0)
@@ -20,14 +20,14 @@ final class Semaphore: @unchecked Sendable {
     raw.deallocate()
   }
 
-  func post() { sem_post(raw) }
+  public func post() { sem_post(raw) }
 
-  func wait() {
+  public func wait() {
     while sem_wait(raw) != 0 {}
   }
 
   /// Returns at the deadline at the latest; may return early.
-  func wait(until deadline: MonotonicTime) {
+  public func wait(until deadline: MonotonicTime) {
     _ = clinux_semaphore_wait_until(raw, deadline.nanoseconds)
   }
 }

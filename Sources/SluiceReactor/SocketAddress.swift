@@ -1,4 +1,5 @@
 public import CLinux
+public import SluiceWire
 
 /// The address of a socket: IPv4, IPv6 or a Unix path. 32 bytes; copying an IP address neither
 /// allocates nor counts references.
@@ -157,5 +158,13 @@ public struct SocketAddress: Hashable, Sendable {
       // SAFETY: every sockaddr_… begins like sockaddr, and `length` stays within Raw.
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
     }
+  }
+}
+
+extension CIDRSet {
+  /// False for Unix addresses.
+  public func contains(_ address: SocketAddress) -> Bool {
+    guard let ip = address.ip else { return false }
+    return contains(ip)
   }
 }

@@ -73,6 +73,7 @@ public enum Sockets {
   ) throws(SystemError) -> [Int32] {
     if var path = address.pathBytes, path.first != 0, isStaleSocket(address) {
       path.append(0)
+      // SAFETY: the path ends in the NUL that was just appended, so it is not empty either.
       path.withUnsafeBytes { _ = unlink($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
     }
     let first = try bound(to: address, sharesPort: false)

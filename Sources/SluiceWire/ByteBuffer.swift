@@ -111,6 +111,7 @@ public struct ByteBuffer: ~Copyable {
   public mutating func append(utf8 text: String) {
     var text = text
     text.withUTF8 { source in
+      // SAFETY: the span ends with this call; `text` is not touched in it.
       append(Span(_unsafeElements: source))
     }
   }

@@ -72,7 +72,8 @@ extension Span<UInt8> {
     return true
   }
 
-  func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
+  /// Whether both are the same but for ASCII case.
+  public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
     if count != other.count { return false }
     for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased {
       return false
@@ -82,15 +83,16 @@ extension Span<UInt8> {
 }
 
 extension UInt8 {
+  /// The lower case of an ASCII letter; every other byte as it is.
   @inline(__always)
-  var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+  public var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 
   @inline(__always)
   var isDigit: Bool { self &- 0x30 < 10 }
 
   /// The value of a hexadecimal digit, or nil.
   @inline(__always)
-  var hexValue: UInt8? {
+  public var hexValue: UInt8? {
     if isDigit { return self &- 0x30 }
     let letter = (self | 0x20) &- 0x61
     return letter < 6 ? letter &+ 10 : nil

@@ -269,15 +269,19 @@ extension Scenarios {
     // MARK: Health and queues
 
     @Test func whenAllAreEjectedThereIsNoTargetUntilThePauseEnds() throws {
-      let upstream = try ScriptedUpstream { peer in
-        while let request = try peer.readRequest(), request.target == "/good" {
-          try peer.send(ok("good"))
+      // Two, because the only target of a service is never ejected.
+      let upstreams = try (0..<2).map { _ in
+        try ScriptedUpstream { peer in
+          while let request = try peer.readRequest(), request.target == "/good" {
+            try peer.send(ok("good"))
+          }
         }
       }
-      let fixture = try Fixture(to: upstream) {
-        $0.service.health.failures = 2
+      let configuration = configuration(targets: upstreams.map(\.url)) {
+        $0.service.health.failures = 1
         $0.service.health.pause = .milliseconds(150)
       }
+      let fixture = try Fixture(configuration)
       #expect(try fixture.get("/bad").status == 502)
       #expect(try fixture.get("/bad").status == 502)
       let ejected = try fixture.get("/good")

@@ -125,7 +125,7 @@ import Testing
       file(
         route:
           "kind: websocket, match: {methods: [POST]}, timeouts: {response: 1s, idle: 1s, total: "
-            + "1s}, "
+          + "1s}, "
           + "maxBodySize: 1"))
     #expect(result.configuration != nil)
     #expect(

@@ -40,13 +40,43 @@ import Testing
     #expect(types.count == tables.count)
   }
 
+  /// But for the routes' order in the file, which an object of JSON does not have.
   @Test(arguments: ["examples/quickstart/sluice.yaml", "examples/services/sluice.yaml"])
   func whatIsEncodedReadsTheSame(example: String) throws {
     let configuration = try #require(read(try text(of: example)).configuration)
     let json = try JSONValue(encoding: configuration)
     let result = read(json.text(isPretty: true))
     #expect(result.diagnostics == [])
-    #expect(result.configuration == configuration)
+    func unordered(_ configuration: Configuration?) -> Configuration? {
+      var configuration = configuration
+      for name in configuration?.routes.keys.sorted() ?? [] {
+        configuration?.routes[name]?.order = 0
+      }
+      return configuration
+    }
+    #expect(unordered(result.configuration) == unordered(configuration))
+  }
+
+  @Test func routesKnowTheirPlaceInTheFile() throws {
+    let routes = try #require(
+      read(
+        """
+        version: 1
+        listeners: {web: {address: "127.0.0.1:8080"}}
+        services: {api: {targets: ["http://api.internal"]}}
+        routes:
+          late: &late {service: api, match: {regex: /c}}
+          early: {service: api, match: {regex: /b}}
+          also: {<<: *late, match: {regex: /d}}
+        """
+      ).configuration?.routes)
+    #expect(routes.mapValues(\.order) == ["late": 0, "early": 1, "also": 2])
+  }
+
+  @Test func aRoutesPlaceIsNoSetting() {
+    #expect(
+      diagnostics(file(route: "match: {path: /a}, order: 3")).first?.contains(
+        "unknown key 'order' in routes.a") == true)
   }
 
   /// Every default lies within its own bounds, and what is left out is what the type says.

@@ -242,6 +242,7 @@ import Testing
   @Test(arguments: [
     ("http://API.internal", TargetURL(host: .network("api.internal"), port: 80, basePath: "")),
     ("http://10.0.0.1:81/", TargetURL(host: .network("10.0.0.1"), port: 81, basePath: "")),
+    ("http://[::ffff:10.0.0.1]", TargetURL(host: .network("10.0.0.1"), port: 80, basePath: "")),
     ("http://[0::1]/a/b/", TargetURL(host: .network("::1"), port: 80, basePath: "/a/b")),
     ("http+unix:///run/a.sock", TargetURL(host: .unix(path: "/run/a.sock"), port: 0, basePath: "")),
   ])

@@ -1,70 +1,8 @@
-import Foundation
 import Testing
 
 @testable import SluiceConfiguration
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 @Suite struct ValueTests {
-  @Test(arguments: [
-    ("1.2.3.4", "1.2.3.4"), ("0.0.0.0", "0.0.0.0"), ("255.255.255.255", "255.255.255.255"),
-    ("::", "::"), ("::1", "::1"), ("1::", "1::"), ("2001:DB8::1", "2001:db8::1"),
-    ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"),
-    ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"), ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
-    ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("1::1.2.3.4", "1::102:304"),
-    ("0:0:1:2:3:4:5:6", "::1:2:3:4:5:6"),
-  ])
-  func addresses(text: String, canonical: String) {
-    #expect(IPAddress(text)?.description == canonical)
-  }
-
-  @Test(arguments: [
-    "", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.",
-    "1..2.3",
-    "1.2.3.4x", "0x1.2.3.4", "-1.2.3.4", ":", ":::", "1::2::3", "1:2:3:4:5:6:7",
-    "1:2:3:4:5:6:7:8:9",
-    "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "12345::", "g::", "1:", ":1", "fe80::1%eth0", "[::1]",
-    "1.2.3.4::", "::1.2.3", "1:2:3:4:5:6:7:1.2.3.4",
-  ])
-  func noAddresses(text: String) {
-    #expect(IPAddress(text) == nil)
-  }
-
-  /// The system's parser says the same of random texts that are nearly addresses.
-  @Test func addressesAgreeWithTheSystem() {
-    let pieces = [
-      "0", "1", "ff", "255", "256", "abcd", "00", ":", "::", ":", ".", ".", "1.2.3.4", "12345",
-    ]
-    for _ in 0..<20_000 {
-      let text = (0..<Int.random(in: 1...15)).map { _ in pieces.randomElement()! }.joined()
-      var v4 = in_addr()
-      var v6 = in6_addr()
-      let isV4 = inet_pton(AF_INET, text, &v4) == 1
-      let isV6 = inet_pton(AF_INET6, text, &v6) == 1
-      let address = IPAddress(text)
-      #expect((address != nil) == (isV4 || isV6), "\(text)")
-      if isV4 { #expect(address?.bits == UInt128(UInt32(bigEndian: v4.s_addr)), "\(text)") }
-      if isV6 {
-        let bits = withUnsafeBytes(of: v6) { $0.reduce(UInt128(0)) { $0 << 8 | UInt128($1) } }
-        #expect(address?.bits == bits, "\(text)")
-      }
-      if let address { #expect(IPAddress(address.description) == address, "\(text)") }
-    }
-  }
-
-  @Test(arguments: [
-    ("10.0.0.0/8", true), ("0.0.0.0/0", true), ("::/0", true), ("1.2.3.4", true),
-    ("1.2.3.4/32", true),
-    ("2001:db8::/32", true), ("::1/128", true), ("10.0.0.1/8", false), ("10.0.0.0/33", false),
-    ("::/129", false), ("10.0.0.0/", false), ("10.0.0.0/+8", false), ("10.0.0.0/8/8", false),
-    ("/8", false), ("2001:db8::1/32", false), ("", false),
-  ])
-  func ranges(text: String, isRight: Bool) {
-    #expect((CIDR(text) != nil) == isRight)
-  }
-
   @Test(arguments: [
     ("127.0.0.1:1", true), ("127.255.0.1:1", true), ("[::1]:1", true),
     ("[::ffff:127.0.0.1]:1", true),

@@ -36,3 +36,9 @@ void clinux_name_thread(const char *name);
 ssize_t clinux_recv(int fd, void *buffer, size_t count, int flags);
 ssize_t clinux_send(int fd, const void *buffer, size_t count, int flags);
 ssize_t clinux_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/// Asks the CPU to fetch `count` bytes from `address` on, which need not be valid.
+static inline void clinux_prefetch(const void *address, int count) {
+  for (int offset = 0; offset < count; offset += 64)
+    __builtin_prefetch((const char *)address + offset);
+}

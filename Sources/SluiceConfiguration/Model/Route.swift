@@ -11,7 +11,14 @@ extension Configuration {
     public var timeouts: RouteTimeouts?
     public var maxBodySize: ByteCount?
     public var policies = Policies()
+    /// The place among the file's routes, counted from 0; not a setting. Regexes are tried in this
+    /// order.
+    public var order = 0
     public init() {}
+
+    private enum CodingKeys: CodingKey {
+      case kind, match, service, path, connection, timeouts, maxBodySize, policies
+    }
   }
 
   /// Which life a route's exchanges lead; picks defaults.

@@ -74,6 +74,10 @@ extension Configuration {
   }
 
   /// Passive health: what exchanges tell of a target.
+  ///
+  /// A service's only target (of those with a weight) is never ejected: that could only turn a
+  /// possible answer into a certain 503. When all of several targets are ejected, requests get 503
+  /// at once until the first pause ends.
   public struct Health: Codable, Equatable, Sendable {
     /// Failures in a row that eject a target; 0 never ejects.
     public var failures = 3
@@ -166,7 +170,8 @@ extension Configuration.Connections {
 
 extension Configuration.Health {
   static let schema = Schema(
-    "Health", of: Self(), "Passive health: what exchanges tell of a target.",
+    "Health", of: Self(),
+    "Passive health: what exchanges tell of a target. A service's only target is never ejected.",
     [
       Field(
         "failures", .integer(0...1_000), "Failures in a row that eject a target; 0 never ejects."),

@@ -47,7 +47,10 @@ public struct ConfigurationReader {
       return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
     }
     do {
-      let configuration = try json.decode(Configuration.self)
+      var configuration = try json.decode(Configuration.self)
+      for (order, entry) in (root["routes"]?.entries ?? []).enumerated() {
+        configuration.routes[entry.key]?.order = order
+      }
       ConfigurationValidator.validate(
         configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
       return ReadResult(

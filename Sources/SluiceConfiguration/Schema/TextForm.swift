@@ -1,3 +1,5 @@
+import SluiceWire
+
 /// What a text must look like.
 struct TextForm: Sendable {
   /// With its article, for messages and the reference: `an IP address`.
@@ -96,8 +98,9 @@ extension TextForm {
     check: { text in
       guard CIDR(text) == nil else { return nil }
       let parts = text.split(separator: "/")
-      guard parts.count == 2, let address = IPAddress(String(parts[0])),
-        let length = Int(parts[1]), (0...address.bitWidth).contains(length)
+      let width = text.utf8.contains(UInt8(ascii: ":")) ? 128 : 32
+      guard parts.count == 2, IPAddress(String(parts[0])) != nil, let length = Int(parts[1]),
+        (0...width).contains(length)
       else { return TextProblem("", hint: "write it like 10.0.0.0/8 or 192.0.2.1") }
       return TextProblem("bits behind the prefix are set")
     })

@@ -1,3 +1,5 @@
+import SluiceWire
+
 /// Host names as configuration writes them: letters, digits, `-` and `_` in labels of 1 to 63
 /// bytes.
 enum HostName {
@@ -13,9 +15,14 @@ enum HostName {
   /// Whether it is a name, an IPv4 address or an IPv6 address in brackets.
   static func isHost(_ text: some StringProtocol) -> Bool {
     if text.hasPrefix("["), text.hasSuffix("]") {
-      return IPAddress(String(text.dropFirst().dropLast())).map { !$0.isV4 } ?? false
+      return (try? parseBracketedAddress(text)) != nil
     }
-    return normalized(String(text)) != nil || (IPAddress(String(text))?.isV4 ?? false)
+    return normalized(String(text)) != nil || isQuad(text)
+  }
+
+  /// Not `isIPv4`: an IPv6 address needs brackets even where it stands for an IPv4 one.
+  private static func isQuad(_ text: some StringProtocol) -> Bool {
+    !text.utf8.contains(UInt8(ascii: ":")) && IPAddress(String(text)) != nil
   }
 
   private static func isLabel(_ label: Substring) -> Bool {

@@ -1,3 +1,5 @@
+import SluiceWire
+
 /// Where a listener is bound: `192.0.2.1:8080`, `[2001:db8::1]:8080` or `unix:/run/sluice.sock`.
 enum ListenAddress: Hashable, Sendable {
   /// Port 0 lets the kernel choose.
@@ -21,10 +23,7 @@ enum ListenAddress: Hashable, Sendable {
     }
     let host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
-      guard let address = IPAddress(String(host.dropFirst().dropLast())), !address.isV4 else {
-        throw TextProblem("what stands in the brackets is not an IPv6 address")
-      }
-      self = .ip(address, port: port)
+      self = .ip(try parseBracketedAddress(host), port: port)
       return
     }
     guard let address = IPAddress(String(host)) else {
@@ -32,7 +31,8 @@ enum ListenAddress: Hashable, Sendable {
         "a listener is bound to an IP address, not to a name",
         hint: "0.0.0.0 and [::] stand for every interface, 127.0.0.1 for this machine only")
     }
-    guard address.isV4 else {
+    // Not `isIPv4`: an IPv4 address may be written as an IPv6 one, ::ffff:127.0.0.1.
+    guard !host.utf8.contains(UInt8(ascii: ":")) else {
       throw TextProblem(
         "an IPv6 address stands in brackets", hint: "write it like [2001:db8::1]:8080")
     }
@@ -50,6 +50,15 @@ enum ListenAddress: Hashable, Sendable {
 
 func parsePort(_ text: Substring) -> UInt16? {
   text.utf8.allSatisfy { 48...57 ~= $0 } && text.utf8.count <= 5 ? UInt16(text) : nil
+}
+
+/// Reads `[2001:db8::1]`.
+func parseBracketedAddress(_ text: some StringProtocol) throws(TextProblem) -> IPAddress {
+  let inner = String(text.dropFirst().dropLast())
+  guard inner.utf8.contains(UInt8(ascii: ":")), let address = IPAddress(inner) else {
+    throw TextProblem("what stands in the brackets is not an IPv6 address")
+  }
+  return address
 }
 
 func parseSocketPath(_ path: Substring) throws(TextProblem) -> String {

@@ -1,3 +1,5 @@
+import SluiceWire
+
 /// Where a target answers: `http://name[:port][/base]` or `http+unix:///path/to.sock`.
 public struct TargetURL: Hashable, Sendable {
   public enum Host: Hashable, Sendable {
@@ -69,14 +71,21 @@ public struct TargetURL: Hashable, Sendable {
     basePath = String(path)
   }
 
+  /// What a target is called in the Host field: the port is left out where it is the scheme's.
+  public var authority: String {
+    switch host {
+    case .unix: return "localhost"
+    case .network(let name):
+      let bracketed = name.utf8.contains(UInt8(ascii: ":")) ? "[\(name)]" : name
+      return port == 80 ? bracketed : "\(bracketed):\(port)"
+    }
+  }
+
   private static func parseHost(_ text: Substring) throws(TextProblem) -> Host {
     if text.hasPrefix("["), text.hasSuffix("]") {
-      guard let address = IPAddress(String(text.dropFirst().dropLast())), !address.isV4 else {
-        throw TextProblem("what stands in the brackets is not an IPv6 address")
-      }
-      return .network("\(address)")
+      return .network(try parseBracketedAddress(text).description)
     }
-    if let address = IPAddress(String(text)) { return .network("\(address)") }
+    if let address = IPAddress(String(text)) { return .network(address.description) }
     guard let name = HostName.normalized(String(text)) else {
       throw TextProblem("the host is neither a name nor an address")
     }

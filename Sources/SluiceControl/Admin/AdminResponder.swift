@@ -1,5 +1,5 @@
 import SluiceGateway
-import Synchronization
+import SluiceReactor
 
 /// Answers the admin listener: health and metrics.
 ///
@@ -7,7 +7,7 @@ import Synchronization
 /// process is not ready.
 final class AdminResponder: LocalResponder {
   private struct Reference: Sendable { weak var gateway: Gateway? }
-  private let reference = Mutex(Reference())
+  private let reference = Locked(Reference())
   private let counters: ControlCounters
 
   init(counters: ControlCounters) { self.counters = counters }

@@ -1,6 +1,6 @@
 import Glibc
 import SluiceGateway
-import Synchronization
+import SluiceReactor
 
 /// What happens rarely and off the workers: name look-ups and reloads. Thread-safe.
 final class ControlCounters: Sendable {
@@ -13,7 +13,7 @@ final class ControlCounters: Sendable {
     var loadedSeconds = 0
   }
 
-  private let state = Mutex(Values(loadedSeconds: time(nil)))
+  private let state = Locked(Values(loadedSeconds: time(nil)))
 
   var values: Values { state.withLock { $0 } }
 

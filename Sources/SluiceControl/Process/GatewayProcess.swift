@@ -4,7 +4,6 @@ public import Logging
 public import SluiceConfiguration
 public import SluiceGateway
 import SluiceReactor
-import Synchronization
 
 /// A gateway with its admin listener, and the life of the process around it: start, reload, drain.
 public final class GatewayProcess: Sendable {
@@ -114,8 +113,9 @@ public final class GatewayProcess: Sendable {
     let timeout = gateway.configuration.shutdown.timeout
     logger.info("draining", metadata: ["timeout": "\(timeout.text)"])
     var impatience = pthread_t()
+    // SAFETY: the thread's main function takes the retained object, once. A thread, because the
+    // main one blocks in shutDown.
     let context = Unmanaged.passRetained(Impatience(signals, logger))
-    // A thread, because the main one blocks in shutDown.
     pthread_create(&impatience, nil, { Impatience.main($0) }, context.toOpaque())
     gateway.shutDown()
     logger.info("stopped")

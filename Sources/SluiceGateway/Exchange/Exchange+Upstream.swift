@@ -100,6 +100,17 @@ extension Exchange {
     retry(after: failure)
   }
 
+  /// The target was ejected while the exchange waited in its queue. Not a failure of the exchange,
+  /// and none of its retries.
+  func dismissedFromQueue() {
+    isQueued = false
+    if let attempt { tried.insert(attempt.target) }
+    endAttempt(.abandoned)
+    guard let service = route?.service, chooseTarget(of: service, now: loop.now) else {
+      return fail(.noTargetAvailable)
+    }
+  }
+
   private func retry(after failure: UpstreamFailure) {
     guard let service = route?.service else { return fail(.internalError) }
     if !chooseTarget(of: service, now: loop.now) { giveUp(failure) }

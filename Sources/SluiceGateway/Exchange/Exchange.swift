@@ -259,7 +259,11 @@ final class Exchange: EventHandler {
     use &+= 1
     state = .unused
     // A head of unusual size must not be kept by every spare exchange.
-    if request.bytes.allocatedBytes > Self.keptHeadBytes { request.release() } else { request.reset() }
+    if request.bytes.allocatedBytes > Self.keptHeadBytes {
+      request.release()
+    } else {
+      request.reset()
+    }
     if hasOwnPath {
       ownPath.clear()
       hasOwnPath = false

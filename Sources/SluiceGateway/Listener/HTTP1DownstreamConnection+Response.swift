@@ -76,7 +76,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     case .chunked: output.append("Transfer-Encoding: chunked\r\n")
     case .none:
       // HEAD and 304 announce the length that a GET would have had; RFC 9110 8.6 forbids it in 204.
-      if head.status != 204, let count = head.contentLength { output.appendField("Content-Length", decimal: count) }
+      if head.status != 204, let count = head.contentLength {
+        output.appendField("Content-Length", decimal: count)
+      }
     case .untilClose: break
     }
   }

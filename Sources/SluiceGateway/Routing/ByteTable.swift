@@ -1,3 +1,5 @@
+internal import SluiceWire
+
 /// A hash table from (owner, bytes) to a number: built once, then only read.
 ///
 /// Flat arrays and linear probing at a load of at most one half; a look-up allocates nothing and
@@ -67,7 +69,7 @@ struct ByteTable: Sendable {
   private func equal(_ key: Span<UInt8>, at start: Int, folding: Bool) -> Bool {
     let stored = keys.span.extracting(start..<(start &+ key.count))
     if folding {
-      for index in key.indices where lowercased(key[index]) != stored[index] { return false }
+      for index in key.indices where key[index].asciiLowercased != stored[index] { return false }
       return true
     }
     return bytesEqual(key, stored)
@@ -76,11 +78,6 @@ struct ByteTable: Sendable {
   private static func mixed(_ hash: UInt64, _ owner: Int32) -> UInt64 {
     folded(hash ^ UInt64(truncatingIfNeeded: owner), 0x9E37_79B9_7F4A_7C15)
   }
-}
-
-/// The ASCII lower case of a byte; every other byte as it is.
-func lowercased(_ byte: UInt8) -> UInt8 {
-  byte &- 0x41 < 26 ? byte | 0x20 : byte
 }
 
 /// Both halves of the 128-bit product: the cheapest mixing that reaches every bit.

@@ -4,15 +4,19 @@ internal import SluiceConfiguration
 struct CompiledRule {
   let index: Int
   let name: String
+  /// The place in the configuration.
+  let order: Int
   /// Not empty; `[.any]` for a route without hosts.
   let hosts: [HostPattern]
   let path: PathRule
   let conditions: Int
   let listsHead: Bool
 
-  init(index: Int, name: String, _ match: Configuration.Match) throws(RouterError) {
+  init(index: Int, name: String, _ route: Configuration.Route) throws(RouterError) {
+    let match = route.match
     self.index = index
     self.name = name
+    order = route.order
     path = try Self.pathRule(match, route: name)
     var hosts: [HostPattern] = []
     for text in match.hosts {
@@ -47,7 +51,8 @@ struct CompiledRule {
     case (.prefix(let a), .prefix(let b)):
       if a.prefixRank != b.prefixRank { return a.prefixRank > b.prefixRank }
       if let first = a.isMoreLiteral(than: b) { return first }
-    case (.regex, .regex): return left.name < right.name
+    case (.regex, .regex):
+      return (left.order, left.name) < (right.order, right.name)
     default: break
     }
     if left.conditions != right.conditions { return left.conditions > right.conditions }

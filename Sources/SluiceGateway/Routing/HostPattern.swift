@@ -1,3 +1,5 @@
+internal import SluiceWire
+
 /// Which hosts a route answers for; written `name`, `*.name` or not at all.
 ///
 /// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name`
@@ -10,7 +12,7 @@ enum HostPattern: Hashable {
 
   /// Nil when the text is neither a name nor `*.name`.
   init?(_ text: String) {
-    var bytes = text.utf8.map(lowercased)
+    var bytes = text.utf8.map(\.asciiLowercased)
     if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
     let star = UInt8(ascii: "*")
     if bytes.starts(with: [star, UInt8(ascii: ".")]) {
@@ -50,7 +52,7 @@ struct HostHash {
   private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
   mutating func append(_ byte: UInt8) {
-    value = (value ^ UInt64(lowercased(byte))) &* 0x0000_0100_0000_01B3
+    value = (value ^ UInt64(byte.asciiLowercased)) &* 0x0000_0100_0000_01B3
   }
 
   static func of(_ bytes: [UInt8]) -> UInt64 {

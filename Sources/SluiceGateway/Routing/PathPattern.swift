@@ -44,7 +44,7 @@ struct PathPattern: Equatable {
     if part.first == open, part.last == close {
       let name = part.dropFirst().dropLast()
       let isName = name.allSatisfy { byte in
-        lowercased(byte) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x5F || byte == 0x2D
+        byte.asciiLowercased &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x5F || byte == 0x2D
       }
       return isName && !name.isEmpty ? .parameter : nil
     }

@@ -77,7 +77,7 @@ struct RouteConditions: ~Copyable, Sendable {
   private mutating func append(_ values: [String: String], areFields: Bool) -> ListRange {
     let start = pairs.count
     for (name, value) in values.sorted(by: { $0.key < $1.key }) {
-      let bytes = areFields ? name.utf8.map(lowercased) : Array(name.utf8)
+      let bytes = areFields ? name.utf8.map(\.asciiLowercased) : Array(name.utf8)
       pairs.append(
         Pair(
           known: areFields ? FieldName(bytes.span) : .other, name: store(bytes),
@@ -120,7 +120,7 @@ struct RouteConditions: ~Copyable, Sendable {
     for at in first..<fields.count {
       let field = fields[at]
       if field.known != pair.known { continue }
-      if pair.known == .other, !equalFolding(head.span(field.name), name) { continue }
+      if pair.known == .other, !head.span(field.name).equalsIgnoringCase(name) { continue }
       if pair.isAnyValue || bytesEqual(head.span(field.value), value) { return true }
     }
     return false
@@ -185,13 +185,6 @@ struct ListRange: Sendable, Equatable {
   var range: Range<Int> { Int(start)..<Int(start) &+ Int(size) }
 }
 
-/// Whether `bytes` is `lowered` but for ASCII case.
-private func equalFolding(_ bytes: Span<UInt8>, _ lowered: Span<UInt8>) -> Bool {
-  guard bytes.count == lowered.count else { return false }
-  for index in bytes.indices where lowercased(bytes[index]) != lowered[index] { return false }
-  return true
-}
-
 /// Whether a piece of a query decodes to `plain`. A `%` without two hex digits stands for itself.
 private func decodes(_ encoded: Span<UInt8>, to plain: Span<UInt8>) -> Bool {
   var at = 0
@@ -202,7 +195,7 @@ private func decodes(_ encoded: Span<UInt8>, to plain: Span<UInt8>) -> Bool {
     if byte == UInt8(ascii: "+") {
       byte = UInt8(ascii: " ")
     } else if byte == UInt8(ascii: "%"), at &+ 1 < encoded.count,
-      let high = hexDigit(encoded[at]), let low = hexDigit(encoded[at &+ 1])
+      let high = encoded[at].hexValue, let low = encoded[at &+ 1].hexValue
     {
       byte = high << 4 | low
       at &+= 2
@@ -211,13 +204,4 @@ private func decodes(_ encoded: Span<UInt8>, to plain: Span<UInt8>) -> Bool {
     compared &+= 1
   }
   return compared == plain.count
-}
-
-private func hexDigit(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case 0x30...0x39: byte - 0x30
-  case 0x41...0x46: byte - 0x37
-  case 0x61...0x66: byte - 0x57
-  default: nil
-  }
 }

@@ -66,7 +66,7 @@ extension Router {
   }
 
   private static func hostName(_ host: Span<UInt8>) -> [UInt8] {
-    var name = bytes(host).map(lowercased)
+    var name = bytes(host).map(\.asciiLowercased)
     if name.last == UInt8(ascii: ".") { name.removeLast() }
     return name
   }

@@ -3,14 +3,14 @@ internal import SluiceWire
 
 /// Finds the route of a request.
 ///
-/// Precedence, independent of the order in which routes are written:
+/// Precedence, independent of the order in which routes are written but for regexes:
 /// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then routes
 ///    without hosts. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
 /// 2. Path, within a host: an exact path, then the longest prefix, then regexes, then routes
 ///    without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
 ///    at the first segment that differs. The length of a prefix is its number of segments; one that
-///    ends in a slash is longer than the same without. Regexes are tried by route name.
+///    ends in a slash is longer than the same without. Regexes are tried in the order in which they are written.
 /// 3. More conditions before fewer: `methods` and `listeners` count one each, every header and
 ///    every query parameter one.
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
@@ -54,15 +54,15 @@ final class Router {
     var rules: [CompiledRule] = []
     let regexes = RegexSet()
     for (index, name) in routeNames.enumerated() {
-      guard let match = routes[name]?.match else { continue }
-      let rule = try CompiledRule(index: index, name: name, match)
+      guard let route = routes[name] else { continue }
+      let rule = try CompiledRule(index: index, name: name, route)
       var regex: Int32 = -1
       if case .regex(let pattern) = rule.path {
         do { regex = Int32(try regexes.add(pattern)) } catch {
           throw .invalidRegex(route: name, message: error.message, offset: error.offset)
         }
       }
-      try conditions.append(match, regex: regex, route: name)
+      try conditions.append(route.match, regex: regex, route: name)
       rules.append(rule)
     }
     var builder = RouteTablesBuilder()

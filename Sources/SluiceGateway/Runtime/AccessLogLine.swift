@@ -37,7 +37,9 @@ enum AccessLogLine {
       appendText(",\"route\":\"", route.nameBytes, to: &output)
       appendText(",\"service\":\"", route.service.nameBytes, to: &output)
     }
-    if let target = exchange.lastTarget { appendText(",\"target\":\"", target.urlBytes, to: &output) }
+    if let target = exchange.lastTarget {
+      appendText(",\"target\":\"", target.urlBytes, to: &output)
+    }
     output.append(",\"status\":")
     output.append(decimal: UInt64(status))
     if let error = record.error {

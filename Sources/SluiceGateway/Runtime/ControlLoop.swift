@@ -32,7 +32,7 @@ final class ControlLoop: WorkerControl {
     var names: Set<String> = []
     for service in configuration.services.values {
       for target in service.targets {
-        if case .host(let name, _)? = TargetURL(target.url)?.place { names.insert(name) }
+        if case .network(let name)? = TargetURL(target.url)?.host { names.insert(name) }
       }
     }
     let interval = configuration.resolver.interval.nanoseconds

@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 public import SluiceConfiguration
 public import SluiceReactor
 
@@ -9,11 +8,14 @@ public import SluiceReactor
 public final class Gateway: Sendable {
   /// Beyond what the configuration says.
   public struct Options: Sendable {
-    /// Answers for whole listeners that the configuration does not have: name, address, responder.
-    public var responders: [(name: String, address: String, responder: any LocalResponder)] = []
+    /// Answers for whole listeners that the configuration does not have.
+    public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
     public init() {}
   }
+
+  /// Who answers at an address of its own, such as the admin API. The name must not be a listener's.
+  public typealias Responder = (name: String, address: String, responder: any LocalResponder)
 
   struct WorkerHandle: Sendable {
     let thread: LoopThread
@@ -21,25 +23,21 @@ public final class Gateway: Sendable {
 
   private struct State: ~Copyable {
     var configuration: Configuration
-    var bound: [String: BoundListener] = [:]
+    var responders: [Responder] = []
+    var bound = BoundListeners()
     var isDraining = false
-  }
-
-  struct BoundListener: Sendable {
-    let address: String
-    let local: SocketAddress
   }
 
   let workers: [WorkerHandle]
   private let control: ControlLoop
-  private let options: Options
   private let logWriter: LogWriter?
   private let state: Locked<State>
+  /// Free while nobody reloads: whoever waits for it may put another configuration in force.
+  private let changes = Semaphore()
 
   /// Starts the workers and binds every listener; throws when one can't be bound, and then nothing
   /// runs. The configuration must come from the reader without errors.
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
-    self.options = options
     try Self.check(configuration)
     do throws(LogWriter.OpenError) {
       logWriter =
@@ -56,8 +54,13 @@ public final class Gateway: Sendable {
     state = Locked(State(configuration: configuration))
     do throws(SystemError) {
       control = try ControlLoop(onEvent: options.onEvent)
+    } catch {
+      logWriter?.close()
+      throw .system(error)
+    }
+    var workers: [WorkerHandle] = []
+    do throws(SystemError) {
       let (control, logWriter) = (control, logWriter)
-      var workers: [WorkerHandle] = []
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
@@ -65,20 +68,29 @@ public final class Gateway: Sendable {
         }
         workers.append(WorkerHandle(thread: thread))
       }
-      self.workers = workers
     } catch {
+      Self.stop(workers, control, logWriter)
       throw .system(error)
     }
-    try apply(configuration)
+    self.workers = workers
+    do throws(StartError) {
+      try apply(configuration, options.responders)
+    } catch {
+      Self.stop(workers, control, logWriter)
+      throw error
+    }
+    changes.post()
   }
 
   public enum StartError: Error, Sendable, CustomStringConvertible {
     case listen(name: String, address: String, error: SystemError)
     case address(name: String, text: String)
     case routes(String)
+    case target(service: String, url: String)
     case log(String)
     case system(SystemError)
     case restartNeeded(String)
+    case shuttingDown
 
     public var description: String {
       switch self {
@@ -86,9 +98,11 @@ public final class Gateway: Sendable {
         "listener \(name) can't listen on \(address): \(error.description)"
       case .address(let name, let text): "listener \(name): \(text) is not an address"
       case .routes(let text): text
+      case .target(let service, let url): "service \(service): \(url) is not a target"
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
+      case .shuttingDown: "the gateway is shutting down"
       }
     }
   }
@@ -101,6 +115,11 @@ public final class Gateway: Sendable {
     } catch {
       throw .routes("\(error)")
     }
+    for (name, service) in configuration.services {
+      for target in service.targets where TargetURL(target.url) == nil {
+        throw .target(service: name, url: target.url)
+      }
+    }
   }
 
   // MARK: Reload
@@ -109,18 +128,29 @@ public final class Gateway: Sendable {
   public var configuration: Configuration { state.withLock { $0.configuration } }
 
   /// Puts another configuration in force, whole or not at all. Returns when every worker has it.
-  public func reload(_ configuration: Configuration) throws(StartError) {
-    let current = self.configuration
+  ///
+  /// `responders` replace the former ones; without, those stay as they are. Calls take turns.
+  public func reload(
+    _ configuration: Configuration, responders: [Responder]? = nil
+  ) throws(StartError) {
+    changes.wait()
+    defer { changes.post() }
+    let (current, isDraining) = state.withLock { ($0.configuration, $0.isDraining) }
+    if isDraining { throw .shuttingDown }
     if configuration.workers != current.workers { throw .restartNeeded("workers") }
     if configuration.accessLog != current.accessLog { throw .restartNeeded("accessLog") }
     try Self.check(configuration)
-    try apply(configuration)
+    try apply(configuration, responders ?? state.withLock { $0.responders })
     logWriter?.reopen()
   }
 
-  private func apply(_ configuration: Configuration) throws(StartError) {
+  /// Refused before anything has changed, or done: binding is the only step that can fail.
+  private func apply(
+    _ configuration: Configuration, _ responders: [Responder]
+  ) throws(StartError) {
     var bound = state.withLock { $0.bound }
-    let specifications = try bind(configuration, &bound)
+    let specifications = try bound.change(
+      to: Self.listeners(of: configuration, responders), workers: workers.count)
     control.watchNames(of: configuration, workers: workers)
     let pending = Countdown(workers.count)
     for worker in workers {
@@ -133,67 +163,31 @@ public final class Gateway: Sendable {
     let now = bound
     state.withLock {
       $0.configuration = configuration
+      $0.responders = responders
       $0.bound = now
     }
   }
 
-  /// Opens what is new; on failure closes it again.
-  private func bind(
-    _ configuration: Configuration, _ bound: inout [String: BoundListener]
-  ) throws(StartError) -> [ListenerSpecification] {
-    var wanted: [(String, Int, Configuration.Listener, ListenerSpecification.Destination)] = []
-    for (index, name) in configuration.listeners.keys.sorted().enumerated() {
-      guard let settings = configuration.listeners[name] else { continue }
-      wanted.append((name, index, settings, .routes))
+  private static func listeners(
+    of configuration: Configuration, _ responders: [Responder]
+  ) -> [BoundListeners.Wanted] {
+    let configured = configuration.listeners.sorted { $0.key < $1.key }.enumerated()
+    return configured.map { index, listener in
+      BoundListeners.Wanted(
+        name: listener.key, index: index, settings: listener.value, destination: .routes)
     }
-    for extra in options.responders {
-      var settings = Configuration.Listener()
-      settings.address = extra.address
-      wanted.append((extra.name, -1, settings, .responder(extra.responder)))
-    }
-    var specifications: [ListenerSpecification] = []
-    var opened: [Int32] = []
-    do throws(StartError) {
-      for (name, index, settings, destination) in wanted {
-        var descriptors: [Int32]?
-        if bound[name]?.address != settings.address {
-          let fresh = try Self.open(name, settings.address, count: workers.count)
-          opened += fresh
-          descriptors = fresh
-          guard let local = Sockets.localAddress(of: fresh[0]) else {
-            throw .address(name: name, text: settings.address)
-          }
-          bound[name] = BoundListener(address: settings.address, local: local)
-        }
-        specifications.append(
-          ListenerSpecification(
-            name: name, index: index, settings: settings, port: bound[name]?.local.port ?? 0,
-            isShared: bound[name]?.local.isUnix ?? false, destination: destination,
-            descriptors: descriptors))
+      + responders.map { extra in
+        var settings = Configuration.Listener()
+        settings.address = extra.address
+        return BoundListeners.Wanted(
+          name: extra.name, index: -1, settings: settings,
+          destination: .responder(extra.responder))
       }
-    } catch {
-      for descriptor in opened { close(descriptor) }
-      throw error
-    }
-    let names = Set(wanted.map(\.0))
-    for name in bound.keys where !names.contains(name) { bound[name] = nil }
-    return specifications
-  }
-
-  private static func open(
-    _ name: String, _ address: String, count: Int
-  ) throws(StartError) -> [Int32] {
-    guard let parsed = SocketAddress(address) else { throw .address(name: name, text: address) }
-    do throws(SystemError) {
-      return try Sockets.listen(on: parsed, count: count)
-    } catch {
-      throw .listen(name: name, address: address, error: error)
-    }
   }
 
   /// Where a listener is bound; the port is the kernel's choice when the configuration says 0.
   public func address(ofListener name: String) -> SocketAddress? {
-    state.withLock { $0.bound[name]?.local }
+    state.withLock { $0.bound.address(of: name) }
   }
 
   // MARK: Reading
@@ -224,15 +218,24 @@ public final class Gateway: Sendable {
   /// Accepts no more, lets exchanges finish until the configuration's deadline, and ends all
   /// threads. Blocks; call once.
   public func shutDown() {
+    // A reload under way ends first; none comes after.
+    changes.wait()
     let timeout = state.withLock { state in
       state.isDraining = true
       return state.configuration.shutdown.timeout
     }
+    changes.post()
     let pending = Countdown(workers.count)
     for worker in workers {
       worker.thread.mailbox.post { loop in Worker.of(loop).drain { pending.arrive() } }
     }
     pending.wait(nanoseconds: timeout.nanoseconds)
+    Self.stop(workers, control, logWriter)
+  }
+
+  private static func stop(
+    _ workers: [WorkerHandle], _ control: ControlLoop, _ logWriter: LogWriter?
+  ) {
     for worker in workers { worker.thread.mailbox.post { loop in Worker.of(loop).stop() } }
     for worker in workers { worker.thread.join() }
     control.stop()

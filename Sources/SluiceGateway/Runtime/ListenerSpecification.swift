@@ -10,6 +10,8 @@ struct ListenerSpecification: Sendable {
   }
 
   let name: String
+  /// Tells sockets apart for as long as the process runs; names may change hands.
+  let socket: Int
   let index: Int
   let settings: Configuration.Listener
   let port: UInt16

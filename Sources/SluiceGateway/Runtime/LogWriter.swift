@@ -33,7 +33,7 @@ public final class LogWriter: Sendable {
 
   private let output: Output
   private let queue = Locked(Queue())
-  private let signal: Int32
+  private let work = Semaphore()
   private let thread: Locked<pthread_t?> = Locked(nil)
   private let descriptor: Atomic<Int32>
   private let lost = Atomic<UInt64>(0)
@@ -42,7 +42,7 @@ public final class LogWriter: Sendable {
   public init(_ output: Output) throws(OpenError) {
     self.output = output
     descriptor = Atomic(try Self.open(output))
-    signal = eventfd(0, Int32(EFD_CLOEXEC))
+    // SAFETY: released below when there is no thread, consumed by the thread otherwise.
     let context = Unmanaged.passRetained(self)
     var thread = pthread_t()
     let code = pthread_create(
@@ -86,31 +86,25 @@ public final class LogWriter: Sendable {
       queue.batches.append(batch)
       return true
     }
-    if accepted { wake() } else { lost.add(1, ordering: .relaxed) }
+    if accepted { work.post() } else { lost.add(1, ordering: .relaxed) }
   }
 
   /// Opens the file again, after it was rotated; the old one stays in use if that fails.
   public func reopen() {
     queue.withLock { $0.reopens = true }
-    wake()
+    work.post()
   }
 
   /// Writes what is queued and ends the thread.
   public func close() {
     queue.withLock { $0.isClosing = true }
-    wake()
+    work.post()
     if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
-  }
-
-  private func wake() {
-    var one: UInt64 = 1
-    _ = write(signal, &one, 8)
   }
 
   private func run() {
     while true {
-      var count: UInt64 = 0
-      _ = read(signal, &count, 8)
+      work.wait()
       var batches: [[UInt8]] = []
       let (isClosing, reopens) = queue.withLock { queue -> (Bool, Bool) in
         swap(&batches, &queue.batches)
@@ -123,7 +117,6 @@ public final class LogWriter: Sendable {
       if isClosing { break }
     }
     if case .file = output { Glibc.close(descriptor.load(ordering: .relaxed)) }
-    Glibc.close(signal)
   }
 
   private func reopenNow() {

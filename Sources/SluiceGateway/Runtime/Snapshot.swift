@@ -19,7 +19,8 @@ final class Snapshot {
     services = [:]
   }
 
-  /// Throws what `Router` throws; services take over the targets of `former` that are still there.
+  /// Throws what `Router` throws. Services that did not change are those of `former`, with all they
+  /// count; the others take over the targets that are still there.
   init(
     _ configuration: Configuration, worker: Worker, former: Snapshot?
   ) throws(RouterError) {
@@ -27,6 +28,10 @@ final class Snapshot {
       routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
     var services: [String: UpstreamService] = [:]
     for (name, settings) in configuration.services {
+      if let kept = former?.services[name], kept.settings == settings {
+        services[name] = kept
+        continue
+      }
       services[name] = UpstreamService(
         name: name, settings: settings, worker: worker, former: former?.services[name])
     }

@@ -14,7 +14,8 @@ final class Worker {
   var random: SplitMix64
   var counters = WorkerCounters()
   private(set) var snapshot: Snapshot
-  private(set) var listeners: [String: HTTPListener] = [:]
+  /// By socket, see `ListenerSpecification`.
+  private(set) var listeners: [Int: HTTPListener] = [:]
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
   let noListener: CompiledListener
@@ -94,6 +95,7 @@ final class Worker {
     case .becameEjected:
       counters.ejections &+= 1
       control.log(.targetEjected(service: service.name, target: service.targets[target].urlText))
+      service.targets[target].dismissQueue()
     case .recovered:
       control.log(.targetRecovered(service: service.name, target: service.targets[target].urlText))
     }
@@ -130,24 +132,20 @@ final class Worker {
   }
 
   private func applyListeners(_ specifications: [ListenerSpecification]) {
-    let names = Set(specifications.map(\.name))
-    for (name, listener) in listeners where !names.contains(name) {
+    let sockets = Set(specifications.map(\.socket))
+    for (socket, listener) in listeners where !sockets.contains(socket) {
       listener.drain()
       retiredListeners.append(listener)
-      listeners[name] = nil
+      listeners[socket] = nil
     }
     for specification in specifications {
       let compiled = specification.compile()
       if let descriptor = specification.descriptor(worker: index) {
-        if let moved = listeners[specification.name] {
-          moved.drain()
-          retiredListeners.append(moved)
-        }
-        listeners[specification.name] = HTTPListener(
+        listeners[specification.socket] = HTTPListener(
           worker: self, compiled: compiled, descriptor: descriptor,
           isShared: specification.isShared)
       } else {
-        listeners[specification.name]?.compiled = compiled
+        listeners[specification.socket]?.compiled = compiled
       }
     }
     retiredListeners.removeAll { $0.connectionCount == 0 }
@@ -181,9 +179,12 @@ final class Worker {
 
   /// Ends what is left and the loop.
   func stop() {
-    for listener in Array(listeners.values) + retiredListeners { listener.closeConnections() }
+    for listener in Array(listeners.values) + retiredListeners {
+      listener.drain()
+      listener.closeConnections()
+    }
     accessLog.flush()
-    loop.owner = nil
+    // The owner stays until the loop lets go of it: mail that is on its way may ask for it.
     loop.stop()
   }
 }

@@ -10,4 +10,3 @@ struct WorkerCounters {
   /// Requests that no route matched.
   let unrouted = RouteCounters()
 }
-

@@ -90,15 +90,5 @@ enum RequestComposer {
 }
 
 extension Span where Element == UInt8 {
-  func equalsIgnoringCase(_ other: [UInt8]) -> Bool {
-    if count != other.count { return false }
-    for index in indices {
-      let left = self[index]
-      let right = other[index]
-      if left == right { continue }
-      let lowered = left | 0x20
-      if lowered != right | 0x20 || lowered < 0x61 || lowered > 0x7A { return false }
-    }
-    return true
-  }
+  func equalsIgnoringCase(_ other: [UInt8]) -> Bool { equalsIgnoringCase(other.span) }
 }

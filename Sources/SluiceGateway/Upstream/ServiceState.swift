@@ -46,7 +46,8 @@ enum NoTargetReason: Equatable, Sendable {
 ///                   └── choose(tried:) ◀─────┘ failed, and a retry is allowed
 ///
 /// A service whose targets are all ejected has none available until the first pause ends; then that
-/// target gets a probe. Nothing here allocates after `init`.
+/// target gets a probe. The only target of a service is never ejected (as in nginx): nobody else
+/// could answer in its place. Nothing here allocates after `init`.
 struct ServiceState: Sendable {
   private var balancer: Balancer
   private var health: [PassiveHealthStateMachine]
@@ -69,8 +70,10 @@ struct ServiceState: Sendable {
     precondition(identities.count == service.targets.count)
     let targets = zip(service.targets, identities).map { (weight: $0.weight, identity: $1) }
     balancer = Balancer(balance: service.balance, targets: targets, seed: seed)
-    health = targets.map { _ in PassiveHealthStateMachine(service.health) }
     isUsed = targets.map { $0.weight > 0 }
+    var settings = service.health
+    if isUsed.count(where: { $0 }) < 2 { settings.failures = 0 }
+    health = targets.map { [settings] _ in PassiveHealthStateMachine(settings) }
     statuses = isUsed.map { TargetStatus(isAvailable: $0) }
     availableCount = isUsed.count { $0 }
     self.identities = identities

@@ -24,33 +24,35 @@ final class UpstreamTarget: EventHandler {
   init(urlText: String, limits: PoolLimits, worker: Worker) {
     self.urlText = urlText
     urlBytes = Array(urlText.utf8)
-    // The configuration was checked, so this parses; a target that can't be reached stays unresolved.
-    url = TargetURL(urlText) ?? TargetURL("http://invalid.invalid").unsafelyUnwrapped
+    guard let url = TargetURL(urlText) else {
+      preconditionFailure("the configuration was not checked")
+    }
+    self.url = url
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker
     pool = TargetPoolStateMachine(limits: limits)
     super.init(loop: worker.loop)
     loop.register(self)
-    switch url.place {
+    switch url.host {
     case .unix(let path):
       if let address = SocketAddress(unixPath: Array(path.utf8)) { addresses = [address] }
-    case .host(let name, _):
+    case .network(let name):
       if let known = worker.addresses[name] { addressesChanged(known) }
     }
   }
 
   /// The name that has to be looked up; nil for an IP address or a Unix socket.
   var lookupName: String? {
-    if case .host(let name, _) = url.place { name } else { nil }
+    if case .network(let name) = url.host { name } else { nil }
   }
 
   // MARK: Addresses
 
   func addressesChanged(_ resolution: NameAddresses) {
-    guard case .host(_, let port) = url.place else { return }
+    guard case .network = url.host else { return }
     switch resolution {
-    case .found(let found): addresses = found.map { $0.withPort(port) }
+    case .found(let found): addresses = found.map { $0.withPort(url.port) }
     case .failed: break
     }
     lookupFailed = addresses.isEmpty
@@ -87,6 +89,14 @@ final class UpstreamTarget: EventHandler {
     if let index = waitingForAddress.firstIndex(where: { $0 === exchange }) {
       waitingForAddress.remove(at: index)
       perform(pool.connectFailed())
+    }
+  }
+
+  /// The target was just ejected: what waits for it is better off elsewhere. An exchange does not
+  /// come back here, so this ends.
+  func dismissQueue() {
+    while let waiter = pool.dismissWaiter() {
+      worker.exchange(HandlerToken(raw: waiter.raw))?.dismissedFromQueue()
     }
   }
 

@@ -14,7 +14,7 @@ enum ScenarioError: Error, Equatable {
 
 /// One TCP socket of a test, used by one thread at a time. Waits at most `patience`.
 final class RawSocket: Sendable {
-  static let patience: Int32 = 10_000
+  static let patience: Int32 = 60_000
 
   let descriptor: Int32
   /// Locked while the descriptor is used by others than the owner: its number may be given to

@@ -12,14 +12,39 @@ import Testing
     }
   }
 
-  @Test func regexesAreTriedByName() throws {
-    let router = try router([
-      "b": {
+  @Test func regexesAreTriedInTheOrderOfTheFileWhateverElseTheySay() throws {
+    var routes = [
+      "a": route {
         $0.regex = "/a.*"
         $0.methods = ["GET"]
-      }, "a": { $0.regex = "/.*" },
-    ])
-    #expect(router.name("GET /abc") == "a")
+      }, "b": route { $0.regex = "/.*" }, "c": route { $0.regex = "/.*" },
+    ]
+    func winner() throws -> String {
+      try Router(routes: routes, listeners: testListeners).name("GET /abc")
+    }
+    // Written in code, all have the same place; then the name decides.
+    #expect(try winner() == "a")
+    routes["a"]?.order = 2
+    routes["b"]?.order = 1
+    routes["c"]?.order = 0
+    #expect(try winner() == "c")
+    routes["c"]?.order = 3
+    #expect(try winner() == "b")
+  }
+
+  @Test func orderMeansNothingToPaths() throws {
+    var routes = [
+      "a": route { $0.prefix = "/a" }, "b": route { $0.prefix = "/a/b" },
+      "c": route { $0.path = "/a/b" },
+    ]
+    for name in ["a", "b", "c"] {
+      routes["a"]?.order = name == "a" ? 0 : 1
+      routes["b"]?.order = name == "b" ? 0 : 1
+      routes["c"]?.order = name == "c" ? 0 : 1
+      let router = try Router(routes: routes, listeners: testListeners)
+      #expect(router.name("GET /a/b") == "c")
+      #expect(router.name("GET /a/b/c") == "b")
+    }
   }
 
   @Test func bytesThatAreNotUTF8AreJustBytes() throws {

@@ -65,9 +65,31 @@ struct ServiceStateTests {
     #expect(choose(&state, at: at(7)) == .target(0))
   }
 
+  @Test func theOnlyTargetIsNeverEjected() {
+    // Others of weight 0 don't count: they would not answer either.
+    for weights in [[1], [0, 1, 0]] {
+      var state = state(weights)
+      let target = weights.count / 2
+      for second in 0..<9 {
+        #expect(choose(&state, at: at(Double(second))) == .target(target))
+        let attempt = state.started(target, now: at(Double(second)))
+        #expect(state.finished(attempt, .failed, now: at(Double(second))) == .unchanged)
+      }
+    }
+  }
+
+  @Test func theTargetThatIsLeftAloneByAReloadIsBackAtOnce() {
+    var former = state([1, 1])
+    fail(&former, 0, at: at(0))
+    var next = state([1])
+    next.inheritHealth(from: former, now: at(1))
+    #expect(choose(&next, at: at(1)) == .target(0))
+  }
+
   @Test func aProbeThatIsAbandonedOrBecomesASessionFreesItsTarget() {
-    var state = state([1])
+    var state = state([1, 1])
     fail(&state, 0, at: at(0))
+    fail(&state, 1, at: at(4))
     let abandoned = state.started(choose(&state, at: at(5)) == .target(0) ? 0 : 1, now: at(5))
     #expect(state.finished(abandoned, .abandoned, now: at(6)) == .unchanged)
     #expect(choose(&state, at: at(6)) == .target(0))
@@ -80,7 +102,7 @@ struct ServiceStateTests {
   }
 
   @Test func anAttemptCountsAsOneFailureAtMost() {
-    var state = state([1], failures: 2)
+    var state = state([1, 1], failures: 2)
     var attempt = state.started(0, now: at(0))
     #expect(state.report(.failed, of: &attempt, now: at(0)) == .unchanged)
     #expect(state.report(.failed, of: &attempt, now: at(0)) == .unchanged)
@@ -181,6 +203,8 @@ struct ServiceStateTests {
       }
       #expect(state.availableCount == state.statuses.count { $0.isAvailable })
     }
-    if weights.contains(where: { $0 > 0 }) && count < 20 { #expect(probes > 0) }
+    let used = weights.count { $0 > 0 }
+    if used > 1 && count < 20 { #expect(probes > 0) }
+    if used == 1 { #expect(probes == 0) }
   }
 }

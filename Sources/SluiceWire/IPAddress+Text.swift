@@ -1,5 +1,3 @@
-public import SluiceWire
-
 // Reading: dotted quads as in RFC 6943 3.1.1's strict form, IPv6 as in RFC 4291 2.2.
 // Writing: RFC 5952. Neither allocates.
 
@@ -62,7 +60,7 @@ extension IPAddress {
     while at < text.count {
       let start = at
       var value: UInt16 = 0
-      while at < text.count, let digit = hexValue(text[at]) {
+      while at < text.count, let digit = text[at].hexValue {
         if at &- start == 4 { return nil }
         value = value << 4 | UInt16(digit)
         at &+= 1
@@ -118,15 +116,6 @@ extension IPAddress {
         high: UInt64(truncatingIfNeeded: value >> 64), low: UInt64(truncatingIfNeeded: value))
     }
   }
-
-  private static func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte &- UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte &- UInt8(ascii: "a") &+ 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte &- UInt8(ascii: "A") &+ 10
-    default: nil
-    }
-  }
 }
 
 extension ByteBuffer {
@@ -151,6 +140,15 @@ extension ByteBuffer {
       append(hex: UInt64(ip.group(at)))
       at &+= 1
     }
+  }
+}
+
+extension IPAddress: CustomStringConvertible {
+  /// For messages and set-up; the request path appends to a `ByteBuffer`.
+  public var description: String {
+    var buffer = ByteBuffer()
+    buffer.append(ip: self)
+    return buffer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
   }
 }
 

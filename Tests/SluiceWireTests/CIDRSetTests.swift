@@ -1,4 +1,4 @@
-import SluiceReactor
+import SluiceWire
 import Testing
 
 @Suite struct CIDRSetTests {
@@ -34,10 +34,7 @@ import Testing
   ])
   func refuses(text: String) { #expect(CIDRSet(texts: ["::1", text]) == nil) }
 
-  @Test func unixPeersAreInNoSet() throws {
-    let set = try #require(CIDRSet(texts: ["0.0.0.0/0", "::/0"]))
-    #expect(!set.contains(try #require(SocketAddress("unix:/a"))))
-    #expect(set.contains(try #require(SocketAddress("[::1]:80"))))
+  @Test func theEmptySetHoldsNothing() {
     #expect(!CIDRSet([]).contains(IPAddress(high: 0, low: 0)))
   }
 
@@ -48,7 +45,7 @@ import Testing
   }
 
   @Test func agreesWithAskingEveryRange() {
-    var random = SplitMix(state: 3)
+    var random = SplitMix(3)
     // Few distinct bits, so that ranges nest and touch.
     func someAddress() -> IPAddress {
       let low = random.next() & 0x0303_0000_0000_0303

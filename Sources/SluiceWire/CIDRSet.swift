@@ -96,12 +96,6 @@ public struct CIDRSet: Sendable {
     return low > 0 && ip <= lasts[low &- 1]
   }
 
-  /// False for Unix addresses.
-  public func contains(_ address: SocketAddress) -> Bool {
-    guard let ip = address.ip else { return false }
-    return contains(ip)
-  }
-
   /// The range without the IPv4 addresses inside it, unless it is an IPv4 range itself.
   private static func pieces(of range: CIDR) -> [(first: IPAddress, last: IPAddress)] {
     let firstV4 = IPAddress(v4: 0)

@@ -1,0 +1,116 @@
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+@testable import SluiceControl
+
+@Suite struct ExplainTests {
+  private static func report(
+    _ method: String, _ url: String, _ headers: [String] = [], listener: String? = nil
+  ) throws -> ExplanationReport {
+    let path = Repository.path("examples/services/sluice.yaml")
+    let configuration = try #require(try ConfigurationFile(path).read().configuration)
+    let request = try ExplainedURL.request(
+      method: method, url: url, headers: headers, listener: listener, in: configuration)
+    return ExplanationReport(
+      try RouteExplanation.explain(request, in: configuration), url: url, in: configuration)
+  }
+
+  @Test func theMoreSpecificRouteAndItsRewriting() throws {
+    let report = try Self.report(
+      "GET", "http://api.example.com/orders//./7?full=1", ["X-Channel: beta"], listener: "public")
+    #expect(
+      report.text() == """
+        GET http://api.example.com/orders//./7?full=1
+          listener  public
+          host      api.example.com
+          path      /orders/7?full=1
+
+        route orders-beta (rest)
+          service   orders, least-connections
+          targets   http://orders-large.internal:8080 (weight 4)
+                    http://orders-small.internal:8080
+          they get  GET /v2/orders/7?full=1
+          policies  request-id (for every route)
+
+        other routes
+          orders   matches too, but orders-beta comes first
+          account  other path: /accounts/{id}
+          reports  other path: /reports and below
+          ledger   other path: regex /ledger/[0-9]{4}/.*
+
+        """)
+  }
+
+  @Test func aMethodThatIsNotOffered() throws {
+    let text = try Self.report("DELETE", "/accounts/7").text()
+    #expect(
+      text.contains(
+        """
+        the gateway answers 405 method-not-allowed: This path exists for other methods.
+          Allow: GET, HEAD, PATCH
+
+        routes
+          account      other method: GET, PATCH
+
+        """))
+  }
+
+  @Test func everyConditionHasItsReason() throws {
+    func reason(_ route: String, _ report: ExplanationReport) -> String? {
+      report.others.first { $0.route == route }?.text
+    }
+    let beta = try Self.report("GET", "http://api.example.com/orders", listener: "public")
+    #expect(reason("orders-beta", beta) == "header: X-Channel is not beta")
+    let outside = try Self.report("GET", "/reports/a?format=csv", listener: "public")
+    #expect(reason("reports", outside) == "other listener: internal")
+    #expect(reason("orders", outside) == "other host: api.example.com, *.shop.example.com")
+    let bare = try Self.report("GET", "/reports/a", listener: "internal")
+    #expect(reason("reports", bare) == "query: format is missing")
+  }
+
+  @Test func theTargetsBasePathIsInFront() throws {
+    let report = try Self.report("GET", "/ledger/2024/%7Ejoe?x=%2f")
+    #expect(report.targets.map(\.requestTarget) == ["/legacy/ledger/2024/~joe?x=%2f"])
+  }
+
+  @Test(arguments: [
+    ("/a b", "The request line is not method, target and version."),
+    ("/a%2Fb", "The path contains an encoded slash."),
+    ("/../x", "The path leads above the root."),
+  ])
+  func aMalformedRequestIsRefusedAsByTheGateway(url: String, detail: String) throws {
+    let report = try Self.report("GET", url)
+    #expect(report.route == nil)
+    #expect(report.answer?.code == "malformed-request")
+    #expect(report.answer?.detail == detail)
+  }
+
+  @Test func aWebSocketRouteNeedsAHandshake() throws {
+    let configuration = try #require(
+      ConfigurationFile.read(text: Quickstart.text, file: "").configuration)
+    for headers in [[], ["Connection: Upgrade", "Upgrade: websocket"]] {
+      let request = try ExplainedURL.request(
+        method: "GET", url: "ws://localhost:8080/stocks", headers: headers, listener: nil,
+        in: configuration)
+      let report = ExplanationReport(
+        try RouteExplanation.explain(request, in: configuration), url: "", in: configuration)
+      #expect(report.route == "stocks")
+      #expect(report.answer?.code == (headers.isEmpty ? "upgrade-required" : nil))
+      #expect(report.targets.isEmpty == headers.isEmpty)
+    }
+  }
+
+  @Test(arguments: [
+    ("orders", []), ("ftp://x/", []), ("http://", []), ("/", ["no colon"]),
+  ])
+  func mistakesOnTheCommandLine(url: String, headers: [String]) throws {
+    #expect(throws: ExplainedURL.Mistake.self) { try Self.report("GET", url, headers) }
+  }
+
+  @Test func theListenerIsTheOneWithThePort() throws {
+    #expect(try Self.report("GET", "http://x:8080/").listener == "public")
+    #expect(try Self.report("GET", "http://x:9/").listener == "internal")
+    #expect(throws: ExplainedURL.Mistake.self) { try Self.report("GET", "/", listener: "none") }
+  }
+}

@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+@testable import SluiceControl
+
+/// docs/reference says what the code says. After a change: `make docs`.
+@Suite struct ReferenceTests {
+  @Test(arguments: ReferencePage.allCases)
+  func pageIsWhatTheCodeSays(page: ReferencePage) throws {
+    let path = Repository.path("docs/reference/\(page.rawValue)")
+    #expect(try TextFile.read(path) == page.text(), "run make docs")
+  }
+
+  @Test func commandLineIsWhatTheCommandSays() throws {
+    let command = try Command("reference", "command-line.md")
+    #expect(command.finish() == (0, ""))
+    let path = Repository.path("docs/reference/command-line.md")
+    #expect(try TextFile.read(path) == command.output, "run make docs")
+  }
+
+  @Test func theCommandKnowsEveryPage() throws {
+    let command = try Command("reference")
+    #expect(command.finish().status == 0)
+    let directory = Repository.path("docs/reference")
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    #expect(command.output.split(separator: "\n").map(String.init).sorted() == files.sorted())
+  }
+
+  /// The keys are written as literals, so the source is what they are compared with.
+  @Test func accessLogPageHasEveryKey() throws {
+    let source = try TextFile.read(
+      Repository.path("Sources/SluiceGateway/Runtime/AccessLogLine.swift"))
+    let written = source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) }
+    #expect(Set(written) == Set(AccessLogPage.keys.map(\.key)))
+  }
+}
