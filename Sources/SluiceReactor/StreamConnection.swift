@@ -26,7 +26,7 @@ open class StreamConnection: EventHandler {
   public private(set) var isBroken = false
   private var isWritable = false
   private var shutsDownWhenDrained = false
-  /// Our FIN is out.
+  /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
   private var hasFinishedWriting = false
   /// Bytes that the kernel did not take yet.
   private var outbound = ByteBuffer()
