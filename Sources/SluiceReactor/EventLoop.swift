@@ -16,8 +16,6 @@ public final class EventLoop {
   public let readBuffer: UnsafeMutableRawBufferPointer
   /// Whoever owns the loop, for calls that come through the mailbox.
   public var owner: AnyObject?
-  /// Called at the end of every turn; must not post to this loop's own mailbox.
-  public var onTurnEnd: (() -> Void)?
   /// How long turns took.
   public private(set) var lag = LoopLag()
 
@@ -123,7 +121,7 @@ public final class EventLoop {
     now = .now()
     while !isStopping { turn() }
     mailbox.closeQueue()
-    deliverMail()
+    while mailbox.isWaiting { deliverMail() }
     discardHandlers()
   }
 
@@ -132,7 +130,6 @@ public final class EventLoop {
     for handler in handlers.all() { handler.loopEnded() }
     handlers = HandlerSlab()
     owner = nil
-    onTurnEnd = nil
   }
 
   /// Ends `run()` after the current turn.
@@ -156,9 +153,7 @@ public final class EventLoop {
     }
     fireTimers()
     giveTurns()
-    // Unconditional: what this very thread posted during the turn did not write the eventfd.
     deliverMail()
-    onTurnEnd?()
     stageOwner?.flushStage()
     handlers.releaseRemoved()
     turnEnd = .now()
@@ -166,7 +161,8 @@ public final class EventLoop {
   }
 
   private func waitMilliseconds() -> Int32 {
-    if !resumeQueue.isEmpty || isStopping { return 0 }
+    // Mail that this thread sent itself did not write the eventfd.
+    if !resumeQueue.isEmpty || isStopping || mailbox.isWaiting { return 0 }
     guard let wakeUp = timers.nextWakeUp() else { return -1 }
     let nanoseconds = wakeUp.nanoseconds(since: turnEnd)
     if nanoseconds <= 0 { return 0 }
@@ -189,18 +185,18 @@ public final class EventLoop {
     resumeTurn.removeAll(keepingCapacity: true)
   }
 
+  /// Delivers what is there now. What these calls post has to wait for the next turn, so that a chain
+  /// of them can't keep the loop from its sockets.
   private func deliverMail() {
-    while true {
-      mailbox.take(&mail)
-      if mail.isEmpty { return }
-      for message in mail {
-        switch message {
-        case .call(let call): call(self)
-        case .job(let job): executor.runNow(job)
-        }
+    mailbox.take(&mail)
+    if mail.isEmpty { return }
+    for message in mail {
+      switch message {
+      case .call(let call): call(self)
+      case .job(let job): executor.runNow(job)
       }
-      mail.removeAll(keepingCapacity: true)
     }
+    mail.removeAll(keepingCapacity: true)
   }
 }
 

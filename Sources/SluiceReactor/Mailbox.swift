@@ -65,9 +65,12 @@ public final class Mailbox: Sendable {
     _ = read(wakeDescriptor, &count, 8)
   }
 
+  /// Whether messages are there to be taken.
+  var isWaiting: Bool { hasMail.load(ordering: .acquiring) }
+
   /// Takes all messages; `spare` is given in exchange, so that memory is kept.
   func take(_ spare: inout [Message]) {
-    if !hasMail.load(ordering: .acquiring) { return }
+    if !isWaiting { return }
     queue.withLock {
       hasMail.store(false, ordering: .relaxed)
       swap(&$0.messages, &spare)

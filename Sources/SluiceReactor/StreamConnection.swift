@@ -26,6 +26,8 @@ open class StreamConnection: EventHandler {
   public private(set) var isBroken = false
   private var isWritable = false
   private var shutsDownWhenDrained = false
+  /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
+  private var hasFinishedWriting = false
   /// Bytes that the kernel did not take yet.
   private var outbound = ByteBuffer()
 
@@ -123,10 +125,15 @@ open class StreamConnection: EventHandler {
     if descriptor < 0 { return }
     flushStage()
     if outbound.isEmpty {
-      shutdown(descriptor, Int32(SHUT_WR))
+      sendFinish()
     } else {
       shutsDownWhenDrained = true
     }
+  }
+
+  private func sendFinish() {
+    hasFinishedWriting = true
+    shutdown(descriptor, Int32(SHUT_WR))
   }
 
   // MARK: Reading
@@ -293,7 +300,7 @@ open class StreamConnection: EventHandler {
     outbound.release()
     if shutsDownWhenDrained {
       shutsDownWhenDrained = false
-      shutdown(descriptor, Int32(SHUT_WR))
+      sendFinish()
     }
     streamDrained()
   }
@@ -302,15 +309,20 @@ open class StreamConnection: EventHandler {
 
   public final override func ready(_ readiness: Readiness) {
     if isConnecting { return connectReady(readiness) }
-    if !readiness.isDisjoint(with: [.failure, .hangUp]) { isBroken = true }
+    // A hang-up alone is the orderly end of both directions when our own FIN is out.
+    if readiness.contains(.failure) || readiness.contains(.hangUp) && !hasFinishedWriting {
+      isBroken = true
+    }
     if readiness.contains(.output) || isBroken {
       isWritable = true
       flush()
       if isClosed { return }
     }
-    if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed]) {
+    if isBroken || !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) {
       isReadable = true
-      if isBroken || readiness.contains(.inputClosed) { hasPeerFinished = true }
+      if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) {
+        hasPeerFinished = true
+      }
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
@@ -327,7 +339,8 @@ open class StreamConnection: EventHandler {
     }
     isConnecting = false
     isWritable = true
-    if !readiness.isDisjoint(with: [.input, .inputClosed]) { isReadable = true }
+    if !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) { isReadable = true }
+    if !readiness.isDisjoint(with: [.inputClosed, .hangUp]) { hasPeerFinished = true }
     streamConnected()
     if isClosed { return }
     flush()

@@ -163,7 +163,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
     isHeadDeadlineSet = false
     let hasBody = !exchange.request.framing.isEmpty
     machine.requestBegun(
-      keepsAlive: exchange.request.keepsAlive && !acceptor.isDraining, hasBody: hasBody,
+      keepsAlive: exchange.request.keepsAlive && !acceptor.isDraining,
+      callerEnds: !exchange.request.keepsAlive, hasBody: hasBody,
       maxRequests: listener.maxRequests)
     self.exchange = exchange
     if hasBody {
@@ -260,7 +261,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
   override func deadlineReached() {
     switch machine.state {
     case .awaitingRequest:
-      if pending.isEmpty { return shut() }
+      // Who does not read its responses would not read a refusal either.
+      if pending.isEmpty || backlog > 0 { return shut() }
       refuseLate()
     case .exchanging(let progress):
       if backlog > 0 || progress.isRequestComplete {
@@ -292,7 +294,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   // MARK: Writing
 
   override func streamProgressed() {
-    if backlog > 0 && !machine.isLingering { setDeadline(afterNanoseconds: listener.writeTimeout) }
+    if backlog > 0 { setDeadline(afterNanoseconds: listener.writeTimeout) }
   }
 
   override func streamDrained() {
@@ -307,7 +309,9 @@ final class HTTP1DownstreamConnection: StreamConnection {
     }
     exchange?.downstreamDrained()
     if machine.isAwaitingRequest {
-      setDeadline(afterNanoseconds: listener.idleTimeout)
+      // Part of a head that waits keeps its own deadline.
+      setDeadline(
+        afterNanoseconds: pending.isEmpty ? listener.idleTimeout : listener.headTimeout)
       if isReadingPaused { resumeReading() }
     }
   }
@@ -324,6 +328,9 @@ final class HTTP1DownstreamConnection: StreamConnection {
       if !isProcessing && (!pending.isEmpty || isReadable) { loop.resumeLater(self) }
       isRequestBodyPaused = false
       if isReadingPaused && backlog <= Self.highWater { resumeReading() }
+    case .close:
+      flushStage()
+      if backlog > 0 || !pending.isEmpty { linger() } else { shut() }
     case .linger: linger()
     }
   }

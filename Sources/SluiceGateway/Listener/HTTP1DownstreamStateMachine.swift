@@ -5,6 +5,7 @@ import SluiceWire
 /// ```
 ///  awaitingRequest ─head─▶ exchanging ─┬─both complete, kept alive──▶ awaitingRequest
 ///        ▲    │                        ├─both complete, not kept────▶ lingering
+///        │    │                        ├─both complete, caller ends─▶ closed
 ///        │    │ malformed              ├─response complete first────▶ lingering
 ///        │    ▼                        └─101────────────────────────▶ tunnel
 ///        │  exchanging (a refusal that never keeps the connection)
@@ -24,10 +25,14 @@ struct HTTP1DownstreamStateMachine {
   struct Progress: Equatable {
     var isRequestComplete: Bool
     var keepsAlive: Bool
+    /// The caller said that this is its last request, so it has nothing more to send.
+    var callerEnds: Bool
   }
 
   enum AfterResponse: Equatable {
     case nextRequest
+    /// Nothing more will come: the connection can go as soon as the response is out.
+    case close
     /// Send FIN, and read until the caller's.
     case linger
   }
@@ -49,11 +54,15 @@ struct HTTP1DownstreamStateMachine {
   }
 
   /// `maxRequests`: after so many the connection ends; 0 for no limit.
-  mutating func requestBegun(keepsAlive: Bool, hasBody: Bool, maxRequests: Int) {
+  mutating func requestBegun(
+    keepsAlive: Bool, callerEnds: Bool = false, hasBody: Bool, maxRequests: Int
+  ) {
     precondition(state == .awaitingRequest, "a request began within another")
     requests += 1
     let isLast = maxRequests > 0 && requests >= maxRequests
-    state = .exchanging(Progress(isRequestComplete: !hasBody, keepsAlive: keepsAlive && !isLast))
+    state = .exchanging(
+      Progress(
+        isRequestComplete: !hasBody, keepsAlive: keepsAlive && !isLast, callerEnds: callerEnds))
   }
 
   mutating func requestCompleted() {
@@ -75,6 +84,7 @@ struct HTTP1DownstreamStateMachine {
       state = .awaitingRequest
       return .nextRequest
     }
+    if progress.isRequestComplete && progress.callerEnds { return .close }
     state = .lingering
     return .linger
   }

@@ -73,7 +73,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
       flushStage()
       setDeadline(afterNanoseconds: exchange.responseTimeout)
     } else {
-      setDeadline(afterNanoseconds: exchange.responseTimeout)
+      // While the caller owes its body, its own deadline runs: it must not look like the target's.
+      clearDeadline()
       exchange.downstream?.resumeRequestBody()
     }
   }
@@ -203,6 +204,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
     self.exchange = nil
     isReadingBody = false
     clearDeadline()
+    // The last piece of a body may have paused it; the next exchange must not find it so.
+    resumeReading()
     let after = machine.responseCompleted(hasExcess: hasExcess)
     let trailers = decoder.trailers
     if after == .reuse && !hasPeerFinished {
@@ -266,8 +269,22 @@ final class HTTP1UpstreamConnection: StreamConnection {
     exchange.upstreamFailed(failure)
   }
 
+  override func streamProgressed() { if !machine.isTunnel { timeRequest() } }
+
   override func streamDrained() {
-    if isFlushingTunnel { drop() } else { exchange?.upstreamDrained() }
+    if isFlushingTunnel { return drop() }
+    if !machine.isTunnel { timeRequest() }
+    exchange?.upstreamDrained()
+  }
+
+  /// The target's time runs while it does not take what there is, and from the request's end.
+  private func timeRequest() {
+    guard let exchange, !isReadingBody else { return }
+    if backlog > 0 || machine.isRequestComplete {
+      setDeadline(afterNanoseconds: exchange.responseTimeout)
+    } else {
+      clearDeadline()
+    }
   }
 }
 
@@ -282,8 +299,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
     } else {
       write(bytes)
     }
-    // The response's time runs from the last piece of the request.
-    if !isReadingBody, let exchange { setDeadline(afterNanoseconds: exchange.responseTimeout) }
+    timeRequest()
   }
 
   func sendEnd(_ trailers: borrowing TrailerSection) {
@@ -294,6 +310,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
     }
     flushStage()
     machine.requestCompleted()
+    timeRequest()
   }
 
   func pauseResponse() {

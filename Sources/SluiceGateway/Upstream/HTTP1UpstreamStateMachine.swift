@@ -38,6 +38,11 @@ struct HTTP1UpstreamStateMachine {
   var isTunnel: Bool { state == .tunnel }
   var isConnecting: Bool { state == .connecting }
 
+  /// Whether the whole request has been written; true outside an exchange.
+  var isRequestComplete: Bool {
+    if case .exchanging(let progress) = state { progress.isRequestComplete } else { true }
+  }
+
   mutating func opened() {
     precondition(state == .connecting)
     state = .idle

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import SluiceReactor
 
 /// Threads that send one GET after the other on kept-alive connections and count what comes back.
 final class Load: Sendable {
@@ -9,10 +9,10 @@ final class Load: Sendable {
     var isStopping = false
   }
 
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   init(port: UInt16, threads: Int) throws {
-    state = Mutex(State(running: threads))
+    state = Locked(State(running: threads))
     for _ in 0..<threads {
       Thread.detachNewThread { [self] in
         run(port)

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import SluiceReactor
 
 /// Why a scenario could not go on.
 enum ScenarioError: Error, Equatable {
@@ -19,7 +19,7 @@ final class RawSocket: Sendable {
   let descriptor: Int32
   /// Locked while the descriptor is used by others than the owner: its number may be given to
   /// another socket as soon as it is closed.
-  private let closed = Mutex(false)
+  private let closed = Locked(false)
 
   /// Takes ownership.
   init(_ descriptor: Int32) {

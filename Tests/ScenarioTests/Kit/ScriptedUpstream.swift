@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import SluiceReactor
 
 /// A target whose every move a test writes down. One thread per connection runs the script.
 final class ScriptedUpstream: Sendable {
@@ -14,7 +14,7 @@ final class ScriptedUpstream: Sendable {
 
   let port: UInt16
   private let listener: RawSocket
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let script: Script
 
   /// Listens on the loopback; `port` 0 lets the kernel choose.

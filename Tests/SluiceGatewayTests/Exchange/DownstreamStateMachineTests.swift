@@ -53,4 +53,12 @@ import Testing
     #expect(!machine.isTunnel)
     #expect(machine.responseCompleted() == .linger)
   }
+
+  @Test(arguments: [false, true])
+  func aCallersLastRequestNeedsNoLingering(isComplete: Bool) {
+    var machine = HTTP1DownstreamStateMachine()
+    machine.requestBegun(keepsAlive: false, callerEnds: true, hasBody: true, maxRequests: 0)
+    if isComplete { machine.requestCompleted() }
+    #expect(machine.responseCompleted() == (isComplete ? .close : .linger))
+  }
 }
