@@ -30,7 +30,7 @@ final class Exchange: EventHandler {
   private(set) var route: CompiledRoute?
   private(set) var listener: CompiledListener
   /// The other end of the connection.
-  private(set) var peer = SocketAddress.unnamedUnix
+  private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
   private(set) var isTrusted = false
   private(set) var wantsUpgrade = false
@@ -223,6 +223,11 @@ final class Exchange: EventHandler {
     return .accepted(value.withUnsafeBufferPointer { Array($0) })
   }
 
+  /// Made anew each time: a stored one would be looked up and counted.
+  private static var nobody: SocketAddress {
+    SocketAddress(ip: IPAddress(high: 0, low: 0), port: 0)
+  }
+
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
@@ -274,7 +279,7 @@ final class Exchange: EventHandler {
     matchedLength = 0
     route = nil
     listener = worker.noListener
-    peer = .unnamedUnix
+    peer = Self.nobody
     isTrusted = false
     wantsUpgrade = false
     downstream = nil
