@@ -47,6 +47,13 @@ public final class NameResolver: Sendable {
     }
   }
 
+  /// Whether `name` is an IP literal or in the static table, so that nobody has to be asked.
+  public func isWritten(_ name: String) -> Bool {
+    if Self.literal(name) != nil { return true }
+    let key = Self.withoutFinalDot(name.lowercased())
+    return settings.withLock { $0.hosts[key] != nil }
+  }
+
   /// Looks `name` up and calls `deliver` exactly once with all its addresses, each with `port`,
   /// without duplicates, in the order of the source.
   ///

@@ -13,6 +13,8 @@ public struct RequestHead: ~Copyable {
   public private(set) var methodName = ByteRange.empty
   /// As sent.
   public private(set) var target = ByteRange.empty
+  /// What the target means: OPTIONS of an absolute target without path and query is in asterisk form
+  /// (RFC 9112 3.2.4).
   public private(set) var form = TargetForm.origin
   /// The raw path. "/" (or "*" for OPTIONS, RFC 9112 3.2.4) for an absolute target without one, "*"
   /// in asterisk form, empty in authority form.
@@ -129,7 +131,12 @@ public struct RequestHead: ~Copyable {
     bytes.append(head.extracting(..<end))
     if line.needsPath {
       path = ByteRange(end, end + 1)
-      bytes.append(method == .options && query == nil ? 0x2A : 0x2F)
+      if method == .options && query == nil {
+        form = .asterisk
+        bytes.append(0x2A)
+      } else {
+        bytes.append(0x2F)
+      }
     }
     return end
   }

@@ -72,6 +72,17 @@ extension Scenarios {
       #expect(response["X-Request-Id"] == "mine-1")
     }
 
+    @Test func theRealAddressIsTheCallersAndNotTheProxys() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.web.trustedProxies = ["127.0.0.0/8", "10.0.0.0/8"]
+      }
+      _ = try fixture.get("/", "X-Forwarded-For: 6.6.6.6, 7.7.7.7, 10.1.1.1")
+      let request = try #require(upstream.requests.first)
+      #expect(request["X-Real-IP"] == "7.7.7.7")
+      #expect(request["X-Forwarded-For"] == "6.6.6.6, 7.7.7.7, 10.1.1.1, 127.0.0.1")
+    }
+
     @Test func anUnharmfulIdIsRequiredEvenFromProxies() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) {

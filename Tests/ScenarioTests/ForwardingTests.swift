@@ -170,6 +170,8 @@ extension Scenarios {
       #expect(upstream.requests[0]["Host"] == "a.test")
       let asterisk = try client.exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(asterisk.text == "*")
+      let both = try client.exchange("OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n")
+      #expect(both.text == "*")
     }
 
     @Test func connectIsRefused() throws {
@@ -179,6 +181,8 @@ extension Scenarios {
         "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")
       #expect(response.status == 405)
       #expect(response.code == "connect-refused")
+      // RFC 9110 15.5.6: there has to be one; nothing is allowed.
+      #expect(response["Allow"] == "")
       #expect(upstream.connectionCount == 0)
     }
 

@@ -21,6 +21,20 @@ extension Scenarios {
       #expect(refused >= 1)
     }
 
+    @Test func aNewLimitCountsTheConnectionsThatAreThere() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let open = try (0..<2).map { _ in try fixture.client() }
+      for client in open { #expect(try client.get("/").status == 200) }
+      var next = fixture.gateway.configuration
+      next.web.limits.connectionsPerAddress = 2
+      try fixture.gateway.reload(next)
+      #expect(try fixture.client().isClosedByGateway())
+      next.web.limits.connectionsPerAddress = 3
+      try fixture.gateway.reload(next)
+      #expect(try fixture.get("/").status == 200)
+    }
+
     private static func answers(_ fixture: Fixture) throws -> Bool {
       do { return try fixture.get("/").status == 200 } catch is ScenarioError { return false }
     }

@@ -51,6 +51,26 @@ extension Scenarios {
       #expect(try fixture.get("/").status == 503)
     }
 
+    /// What arrives late on a listener that is gone must not pass for another one's.
+    @Test func aListenerThatIsGoneLendsItsPlaceToNobody() throws {
+      var configuration = configuration()
+      configuration.listeners["internal"] = listener("127.0.0.1:0")
+      configuration.all.match.listeners = ["internal"]
+      let fixture = try Fixture(configuration)
+      let port = try #require(fixture.gateway.address(ofListener: "internal")?.port)
+      let client = try TestClient(port: port)
+      // Two requests, of which the second has not arrived whole when the listener goes.
+      let half = "GET / HTTP/1.1\r\nHost: a\r\n"
+      try client.send(half + "\r\n" + half)
+      #expect(try client.reader.readResponse().status == 503)
+      configuration.listeners["internal"] = nil
+      configuration.listeners["aaa"] = listener("127.0.0.1:0")
+      configuration.all.match.listeners = ["aaa"]
+      try fixture.gateway.reload(configuration)
+      try client.send("\r\n")
+      #expect(try client.reader.readResponse().status == 404)
+    }
+
     @Test func twoListenersSwapTheirAddresses() throws {
       var configuration = configuration()
       configuration.listeners["internal"] = listener("127.0.0.1:0")

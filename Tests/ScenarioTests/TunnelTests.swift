@@ -33,6 +33,21 @@ extension Scenarios {
       return String(decoding: client.reader.take(count), as: UTF8.self)
     }
 
+    /// RFC 9110 7.8: a server must not switch to what was not asked for.
+    @Test(arguments: ["h2c", "websocket, h2c", ""]) func onlyWhatWasAskedForBegins(
+      protocol name: String
+    ) throws {
+      let upstream = try ScriptedUpstream { peer in
+        _ = try peer.readRequest()
+        try peer.send(Self.accept.replacingOccurrences(of: ": websocket", with: ": \(name)"))
+        _ = try peer.reader.readToEnd()
+      }
+      let fixture = try Fixture(to: upstream) { $0.all.kind = .websocket }
+      let response = try fixture.client().exchange(Self.handshake)
+      #expect(response.status == 502)
+      #expect(response.code == "upstream-malformed")
+    }
+
     @Test func bytesPassBothWaysFromTheFirst() throws {
       let upstream = try echo()
       let fixture = try Fixture(to: upstream) { $0.all.kind = .websocket }

@@ -73,7 +73,7 @@ private func parse(_ source: String) throws -> Request {
     #expect(try outline("GET http://a") == ["absolute", "/", nil, "a"])
     #expect(try outline("GET http://a:80") == ["absolute", "/", nil, "a:80"])
     #expect(try outline("GET http://a?b/c") == ["absolute", "/", "b/c", "a"])
-    #expect(try outline("OPTIONS http://a") == ["absolute", "*", nil, "a"])
+    #expect(try outline("OPTIONS http://a") == ["asterisk", "*", nil, "a"])
     #expect(try outline("OPTIONS *") == ["asterisk", "*", nil, "a"])
     #expect(try outline("CONNECT a:1", host: "a:1") == ["authority", "", nil, "a:1"])
     #expect(

@@ -113,7 +113,7 @@ extension Configuration.Limits {
       Field("connections", .integer(1...10_000_000), "Open connections per worker."),
       Field(
         "connectionsPerAddress", .integer(0...10_000_000),
-        "Open connections per client address and worker; 0 is no limit."),
+        "Open connections per client address and worker; of IPv6, per /64. 0 is no limit."),
       Field(
         "requestsPerConnection", .integer(0...1_000_000_000),
         "Requests on one connection before it is closed; 0 is no limit."),

@@ -45,7 +45,7 @@ extension MetricFamily {
     "sluice_requests_in_progress", .gauge, "Requests, WebSockets included, under way now.")
   static let regexLimits = MetricFamily(
     "sluice_regex_limit_exceeded_total", .counter,
-    "Runs of a route's regex that were given up, which counts as no match.")
+    "Runs of a route's regex that were given up; mostly the request was refused for it.")
 
   // MARK: Listeners
 

@@ -28,10 +28,23 @@ enum ClientAddress {
     var (start, end) = (range.lowerBound, range.upperBound)
     while start < end && value[start] == 0x20 { start += 1 }
     while end > start && value[end - 1] == 0x20 { end -= 1 }
-    let text = value.extracting(start..<end).withUnsafeBufferPointer {
-      String(decoding: $0, as: UTF8.self)
+    let text = value.extracting(start..<end)
+    return IPAddress(text: host(of: text)).map { SocketAddress(ip: $0, port: 0) }
+  }
+
+  /// The address in "1.2.3.4:80", "[::1]" and "[::1]:80"; otherwise all of the text, so that an
+  /// interface ("fe80::1%eth0"), which means nothing beyond its own machine, is no address.
+  @_lifetime(copy text)
+  private static func host(of text: Span<UInt8>) -> Span<UInt8> {
+    var end = text.count
+    while end > 0 && text[end - 1] &- 0x30 < 10 { end -= 1 }
+    let hasPort = end > 0 && end < text.count && text[end - 1] == 0x3A
+    let rest = hasPort ? text.extracting(..<(end - 1)) : text
+    if rest.count > 1 && rest[0] == 0x5B && rest[rest.count - 1] == 0x5D {
+      return rest.extracting(1..<(rest.count - 1))
     }
-    if let ip = IPAddress(text) { return SocketAddress(ip: ip, port: 0) }
-    return SocketAddress(text)
+    // A colon before the last one makes it an IPv6 address, which has no port without brackets.
+    for index in rest.indices where rest[index] == 0x3A { return text }
+    return rest
   }
 }

@@ -15,6 +15,7 @@ extension Exchange {
     if let limit = route?.maxBodySize, record.received > limit {
       if state == .responding {
         record.error = .bodyTooLarge
+        record.isCutShort = true
         leaveUpstream()
         downstream?.abortResponse()
         return finish()
@@ -26,7 +27,6 @@ extension Exchange {
   }
 
   func downstreamBodyEnded(_ trailers: borrowing TrailerSection) {
-    isRequestComplete = true
     // Even an empty chunked body has been written: its end.
     if request.framing == .chunked { hasPassedBody = true }
     upstream?.sendEnd(trailers)

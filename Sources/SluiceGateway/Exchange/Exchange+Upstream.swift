@@ -170,6 +170,12 @@ extension Exchange {
 
   // MARK: Tunnels
 
+  /// Whether a 101 switches to what the caller asked for (RFC 9110 7.8).
+  func isUpgraded(by head: borrowing ResponseHead) -> Bool {
+    guard wantsUpgrade, let upgrade = head.upgrade else { return false }
+    return head.span(upgrade).equalsIgnoringCase(RouteEntry.websocket)
+  }
+
   func upstreamUpgraded(_ head: borrowing ResponseHead) {
     state = .tunnel
     clearDeadline()

@@ -30,7 +30,7 @@ final class Exchange: EventHandler {
   private(set) var route: CompiledRoute?
   private(set) var listener: CompiledListener
   /// The other end of the connection.
-  private(set) var peer = SocketAddress.unnamedUnix
+  private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
   private(set) var isTrusted = false
   private(set) var wantsUpgrade = false
@@ -44,7 +44,6 @@ final class Exchange: EventHandler {
   var lastTarget: UpstreamTarget?
   var tried = TargetSet()
   var attempts = RetryDecision.Attempts()
-  var isRequestComplete = false
   /// A part of the request body has gone to a target, so the request cannot be sent again.
   var hasPassedBody = false
 
@@ -66,7 +65,6 @@ final class Exchange: EventHandler {
   func begin(_ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress) {
     start(downstream, listener: listener, peer: peer)
     isTrusted = listener.trusts(peer)
-    isRequestComplete = request.framing.isEmpty
     worker.counters.requests &+= 1
     if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { forward() }
@@ -106,11 +104,16 @@ final class Exchange: EventHandler {
   }
 
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
-    if head.method == .connect { return .connectRefused }
+    if head.method == .connect {
+      // RFC 9110 10.2.1: an authority, which is what CONNECT names, has no methods here.
+      record.allow = []
+      return .connectRefused
+    }
     if let error = normalisePath(head) { return error }
     let snapshot = worker.snapshot
     switch withPath({ snapshot.match(head, path: $0, listener: listener.index) }) {
     case .notFound: return .noRoute
+    case .regexLimit: return .regexLimit
     case .methodNotAllowed(let allow):
       record.allow = snapshot.router.allowValue(allow)
       return .methodNotAllowed
@@ -220,6 +223,11 @@ final class Exchange: EventHandler {
     return .accepted(value.withUnsafeBufferPointer { Array($0) })
   }
 
+  /// Made anew each time: a stored one would be looked up and counted.
+  private static var nobody: SocketAddress {
+    SocketAddress(ip: IPAddress(high: 0, low: 0), port: 0)
+  }
+
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
@@ -239,7 +247,7 @@ final class Exchange: EventHandler {
   func answer(_ answer: LocalAnswer) {
     leaveUpstream()
     record.status = answer.status
-    record.sent = UInt64(answer.body.count)
+    record.sent = request.method == .head ? 0 : UInt64(answer.body.count)
     let downstream = self.downstream
     downstream?.sendAnswer(answer, of: self)
     finish()
@@ -271,6 +279,8 @@ final class Exchange: EventHandler {
     matchedLength = 0
     route = nil
     listener = worker.noListener
+    peer = Self.nobody
+    isTrusted = false
     wantsUpgrade = false
     downstream = nil
     upstream = nil
@@ -288,6 +298,7 @@ final class Exchange: EventHandler {
   override func deadlineReached() {
     if state == .waiting || state == .forwarding { return fail(.exchangeTimeout) }
     record.error = .exchangeTimeout
+    record.isCutShort = true
     leaveUpstream()
     downstream?.abortResponse()
     finish()

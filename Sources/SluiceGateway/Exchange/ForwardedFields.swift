@@ -42,13 +42,15 @@ final class ForwardedFields {
 
   func dropped(isTrusted: Bool) -> UInt128 { isTrusted ? droppedTrusted : droppedUntrusted }
 
-  /// Appends the fields for one request. `peer` is the connection's other end.
+  /// Appends the fields for one request. `peer` is the connection's other end; `client` is who calls,
+  /// which is another one behind trusted proxies.
   func append(
-    to output: inout ByteBuffer, head: borrowing RequestHead, peer: SocketAddress, isTrusted: Bool
+    to output: inout ByteBuffer, head: borrowing RequestHead, peer: SocketAddress,
+    client: SocketAddress, isTrusted: Bool
   ) {
     if writesXForwarded {
       if isTrusted {
-        appendMerged(to: &output, head, peer)
+        appendMerged(to: &output, head, peer, client)
       } else {
         appendOwn(to: &output, head, peer)
       }
@@ -81,7 +83,8 @@ final class ForwardedFields {
 
   /// What a trusted proxy said stays; it is added where it said nothing.
   private func appendMerged(
-    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress
+    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress,
+    _ client: SocketAddress
   ) {
     output.append("X-Forwarded-For: ")
     appendValues(of: .xForwardedFor, head, to: &output)
@@ -95,7 +98,7 @@ final class ForwardedFields {
     }
     if head.firstIndex(of: .xRealIP) == nil {
       output.append("X-Real-IP: ")
-      appendHost(of: peer, to: &output)
+      appendHost(of: client, to: &output)
       output.append("\r\n")
     }
     if let authority = head.authority, head.firstIndex(of: .xForwardedHost) == nil {

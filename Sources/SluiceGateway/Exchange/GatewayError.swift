@@ -18,6 +18,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case versionNotSupported
   case transferCodingNotSupported
   case internalError
+  case regexLimit
   case upstreamRefused
   case upstreamReset
   case upstreamMalformed
@@ -68,6 +69,9 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row(
         "transfer-coding-not-supported", 501, .downstream, "This transfer coding is not supported.")
     case .internalError: Row("internal-error", 500, .gateway, "The gateway could not do this.")
+    case .regexLimit:
+      // Not the caller's fault: the path is well-formed, and the pattern is the operator's.
+      Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
     case .upstreamRefused:
       Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
     case .upstreamReset:

@@ -8,11 +8,14 @@ final class HTTPListener: StreamListener {
   /// Replaced by a reload.
   var compiled: CompiledListener {
     // The new limit may leave room where the old one left none.
-    didSet { if !isDraining { startAccepting() } }
+    didSet {
+      if (oldValue.maxConnectionsPerAddress > 0) != countsAddresses { recountAddresses() }
+      if !isDraining { startAccepting() }
+    }
   }
   private(set) var isDraining = false
   private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
-  /// Open connections by address; kept only while there is a limit.
+  /// Open connections by caller, see `caller(_:)`; kept only while there is a limit.
   private var perAddress: [IPAddress: Int] = [:]
 
   init(worker: Worker, compiled: CompiledListener, descriptor: Int32, isShared: Bool) {
@@ -28,7 +31,7 @@ final class HTTPListener: StreamListener {
 
   override func accepted(_ descriptor: Int32, from address: SocketAddress) {
     worker.counters.acceptedConnections &+= 1
-    if compiled.maxConnectionsPerAddress > 0, let ip = address.ip {
+    if countsAddresses, let ip = Self.caller(address) {
       guard perAddress[ip, default: 0] < compiled.maxConnectionsPerAddress else {
         worker.counters.refusedConnections &+= 1
         Glibc.close(descriptor)
@@ -47,10 +50,27 @@ final class HTTPListener: StreamListener {
 
   func connectionClosed(_ connection: HTTP1DownstreamConnection) {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-    if !perAddress.isEmpty, let ip = connection.peer.ip, let count = perAddress[ip] {
+    if !perAddress.isEmpty, let ip = Self.caller(connection.peer), let count = perAddress[ip] {
       perAddress[ip] = count > 1 ? count - 1 : nil
     }
     if isDraining { worker.drainProgressed() } else { startAccepting() }
+  }
+
+  private var countsAddresses: Bool { compiled.maxConnectionsPerAddress > 0 }
+
+  private func recountAddresses() {
+    perAddress = [:]
+    guard countsAddresses else { return }
+    for connection in connections.values {
+      if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
+    }
+  }
+
+  /// Who counts as one: an IPv4 address, or the /64 of an IPv6 address, because that is the least
+  /// one subscriber has and within it addresses are free. Nil for Unix sockets.
+  static func caller(_ address: SocketAddress) -> IPAddress? {
+    guard let ip = address.ip else { return nil }
+    return ip.isIPv4 || ip.isLoopback ? ip : IPAddress(high: ip.high, low: 0)
   }
 
   /// Accepts no more; idle connections close now, the others after their exchange.

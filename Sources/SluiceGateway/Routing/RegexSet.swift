@@ -4,8 +4,8 @@ internal import CPCRE2
 ///
 /// A pattern sees bytes, not UTF-8, and has to match the whole path. Every run is bounded by
 /// PCRE2's match, depth and heap limits, so that no pattern stalls a worker whatever path a
-/// stranger picks; a run that reaches a limit is no match and is counted. Not thread-safe: one per
-/// worker.
+/// stranger picks; a run that reaches a limit tells nothing and is counted. Not thread-safe: one
+/// per worker.
 final class RegexSet {
   /// Steps of backtracking per run: 20,000 take about 60 µs with PCRE2's JIT compiler and 400 µs
   /// without, while a greedy `.*` over an 8 KiB path needs some 8,000.
@@ -18,7 +18,7 @@ final class RegexSet {
   private let matchData: OpaquePointer
   private let context: OpaquePointer
   private let jitStack: OpaquePointer?
-  /// Runs that ended at a limit, and so counted as no match.
+  /// Runs that ended at a limit.
   private(set) var limitExceeded: UInt64 = 0
 
   init() {
@@ -71,17 +71,13 @@ final class RegexSet {
   enum Outcome { case match, noMatch, limit }
 
   /// Whether a pattern matches all of `path`; a run that reaches a limit is counted.
-  func matches(_ index: Int, _ path: Span<UInt8>) -> Bool {
-    switch run(index, path) {
-    case .match: return true
-    case .noMatch: return false
-    case .limit:
-      limitExceeded &+= 1
-      return false
-    }
+  func test(_ index: Int, _ path: Span<UInt8>) -> Outcome {
+    let outcome = run(index, path)
+    if outcome == .limit { limitExceeded &+= 1 }
+    return outcome
   }
 
-  /// Runs a pattern over all of `path`.
+  /// Runs a pattern over all of `path` and counts nothing.
   func run(_ index: Int, _ path: Span<UInt8>) -> Outcome {
     let code = codes[index]
     // SAFETY: PCRE2 reads `count` bytes and keeps no pointer that is used after the call.

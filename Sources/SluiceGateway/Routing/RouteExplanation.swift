@@ -137,6 +137,7 @@ public struct RouteExplanation: Equatable, Sendable {
       query: head.span(head.query ?? .empty), listener: listener)
     switch match {
     case .notFound: refuse(.noRoute)
+    case .regexLimit: refuse(.regexLimit)
     case .methodNotAllowed(let allow):
       let methods = router.allowValue(allow)
       outcome = .refused(.methodNotAllowed, detail: nil, allow: Self.text(methods.span))

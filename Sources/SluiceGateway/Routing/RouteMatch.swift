@@ -7,6 +7,9 @@ enum RouteMatch: Equatable, Sendable {
   /// Routes would have matched but for their methods; `Router.allowValue(_:)` lists those.
   case methodNotAllowed(allow: Int)
   case notFound
+  /// The regex of a route that comes before all others which hold gave up on this path. Nobody knows
+  /// whose request it is: to pass it on would let a caller choose paths that get around a route.
+  case regexLimit
 }
 
 /// Why routes cannot be compiled. The validator reports most of these earlier, with a position.

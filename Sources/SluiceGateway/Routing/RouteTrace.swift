@@ -13,7 +13,7 @@ struct RouteVerdict: Equatable, Sendable {
     case lowerPrecedence(than: String)
     case host
     case path
-    /// The regex reached a limit, which counts as no match.
+    /// The regex reached a limit; where the rest holds, the request is refused.
     case regexLimit
     case listener
     /// The field's name, lower-case.

@@ -18,6 +18,7 @@ extension Router {
       left.host != right.host
         ? left.host < right.host : CompiledRule.precedes(left.rule, right.rule)
     }
+    // The route that matches, or the one whose regex ends the search.
     var winner: CompiledRule?
     var matched = RouteMatch.notFound
     var allow: MethodSet = 0
@@ -28,13 +29,15 @@ extension Router {
         reason = .host
       } else {
         let (failure, length) = pathFailure(rule, path, pathBytes)
+        let other = conditions.firstFailure(rule.index, head, query: query, listener: listener)
         reason =
-          failure
-          ?? conditions.firstFailure(rule.index, head, query: query, listener: listener)
-          ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
+          failure ?? other ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
         if reason == .matched {
           winner = rule
           matched = .route(index: rule.index, matchedLength: length)
+        } else if reason == .regexLimit, other == nil, winner == nil {
+          winner = rule
+          matched = .regexLimit
         } else if reason == .method {
           allow |= conditions.entries[rule.index].methods
         }

@@ -16,7 +16,8 @@ internal import SluiceWire
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
 ///
 /// A candidate whose conditions fail is passed over for the next. The answer is "method not
-/// allowed" only when nothing matches and some route failed by its method alone.
+/// allowed" only when nothing matches and some route failed by its method alone. A regex that gives
+/// up at its limit ends the search, because what it would have said decides.
 ///
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
 /// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
@@ -81,7 +82,7 @@ final class Router {
     self.tables = tables
   }
 
-  /// Runs of a regex that reached PCRE2's limits and so counted as no match.
+  /// Runs of a regex that reached PCRE2's limits.
   var regexLimitExceeded: UInt64 { regexes.limitExceeded }
 
   /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
@@ -100,13 +101,14 @@ final class Router {
   ) -> RouteMatch {
     var search = Search(method: conditions.methods.bit(head), listener: listener)
     var level = Int32(tables.level(host))
-    while level >= 0, search.route < 0 {
+    while level >= 0, search.route < 0, !search.isLimited {
       searchLevel(Int(level), head, path, query, &search)
       level = tables.levels[Int(level)].fallback
     }
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
     }
+    if search.isLimited { return .regexLimit }
     if search.allow == 0 { return .notFound }
     return .methodNotAllowed(allow: Int(truncatingIfNeeded: search.allow))
   }
@@ -122,6 +124,8 @@ final class Router {
     /// The `prefixRank` of `route` while prefixes are compared.
     var rank: Int32 = -1
     var matchedLength = 0
+    /// A regex gave up before a route was found.
+    var isLimited = false
 
     init(method: MethodSet, listener: Int) {
       self.method = method
@@ -203,7 +207,7 @@ final class Router {
   }
 
   /// Takes the first route of a list whose conditions hold; notes the methods of those that fail by
-  /// their method alone.
+  /// their method alone. True when the search is over.
   private func take(
     _ list: ListRange, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
     _ search: inout Search
@@ -218,10 +222,18 @@ final class Router {
       case .methodFails:
         // A regex runs only if its route would add a method.
         if entry.methods & ~search.allow == 0 { continue }
-        if entry.regex >= 0, !regexes.matches(Int(entry.regex), path) { continue }
+        if entry.regex >= 0, regexes.test(Int(entry.regex), path) != .match { continue }
         search.allow |= entry.methods
       case .holds:
-        if entry.regex >= 0, !regexes.matches(Int(entry.regex), path) { continue }
+        if entry.regex >= 0 {
+          switch regexes.test(Int(entry.regex), path) {
+          case .match: break
+          case .noMatch: continue
+          case .limit:
+            search.isLimited = true
+            return true
+          }
+        }
         search.route = route
         return true
       }

@@ -22,7 +22,8 @@ enum AccessLogLine {
     output.append(",\"id\":\"")
     exchange.requestID.append(to: &output)
     output.append("\",\"client\":\"")
-    if !exchange.clientAddress.isUnix { output.append(hostOf: exchange.clientAddress) }
+    let client = exchange.clientAddress
+    if !client.isUnix { output.append(hostOf: client) }
     output.append("\",\"listener\":\"")
     appendEscaped(exchange.listener.nameBytes, to: &output)
     output.append("\",\"method\":\"")

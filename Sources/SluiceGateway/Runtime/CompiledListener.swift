@@ -14,8 +14,9 @@ final class CompiledListener {
   let name: String
   /// The name as a JSON string's content, for log lines.
   let nameBytes: [UInt8]
-  /// Position among the listeners' sorted names, as the router counts them.
-  let index: Int
+  /// Position among the sorted names of the snapshot in force, as its router counts them; -1 when it
+  /// has no listener of this name. A reload renumbers listeners that drain.
+  var index: Int
   let destination: Destination
   /// Whether `destination` is `routes`; without looking into it.
   let servesRoutes: Bool

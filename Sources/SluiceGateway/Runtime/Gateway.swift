@@ -42,7 +42,10 @@ public final class Gateway: Sendable {
     do throws(LogWriter.OpenError) {
       logWriter =
         configuration.accessLog.format == .off
-        ? nil : try LogWriter(LogWriter.Output(configuration.accessLog.output))
+        ? nil
+        : try LogWriter(LogWriter.Output(configuration.accessLog.output)) { [options] batches in
+          options.onEvent(.accessLogLost(batches: batches))
+        }
     } catch {
       throw .log(error.description)
     }

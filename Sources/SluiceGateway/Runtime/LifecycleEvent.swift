@@ -4,7 +4,7 @@ public enum LifecycleEvent: Sendable, Equatable {
   case targetRecovered(service: String, target: String)
   case nameResolved(name: String, addresses: [String])
   case nameLookupFailed(name: String, reason: String)
-  case accessLogLost(lines: UInt64)
+  case accessLogLost(batches: UInt64)
 
   public var message: StaticString {
     switch self {
@@ -12,7 +12,7 @@ public enum LifecycleEvent: Sendable, Equatable {
     case .targetRecovered: "target recovered"
     case .nameResolved: "name resolved"
     case .nameLookupFailed: "name lookup failed"
-    case .accessLogLost: "access log lines lost"
+    case .accessLogLost: "access log batches lost"
     }
   }
 
@@ -23,7 +23,7 @@ public enum LifecycleEvent: Sendable, Equatable {
     case .nameResolved(let name, let addresses):
       [("name", name), ("addresses", addresses.joined(separator: ","))]
     case .nameLookupFailed(let name, let reason): [("name", name), ("reason", reason)]
-    case .accessLogLost(let lines): [("lines", String(lines))]
+    case .accessLogLost(let batches): [("batches", String(batches))]
     }
   }
 }

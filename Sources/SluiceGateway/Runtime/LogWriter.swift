@@ -37,10 +37,18 @@ public final class LogWriter: Sendable {
   private let thread: Locked<pthread_t?> = Locked(nil)
   private let descriptor: Atomic<Int32>
   private let lost = Atomic<UInt64>(0)
+  private let onLoss: @Sendable (_ batches: UInt64) -> Void
 
-  /// Opens the output and starts the thread.
-  public init(_ output: Output) throws(OpenError) {
+  /// A full disk must not fill the other log as well.
+  private static let reportNanoseconds: Int64 = 10_000_000_000
+
+  /// Opens the output and starts the thread. `onLoss` is told there how many batches were lost since
+  /// it was last called: at the first loss, then at most every ten seconds, and at the end.
+  public init(
+    _ output: Output, onLoss: @escaping @Sendable (_ batches: UInt64) -> Void = { _ in }
+  ) throws(OpenError) {
     self.output = output
+    self.onLoss = onLoss
     descriptor = Atomic(try Self.open(output))
     // SAFETY: released below when there is no thread, consumed by the thread otherwise.
     let context = Unmanaged.passRetained(self)
@@ -103,6 +111,8 @@ public final class LogWriter: Sendable {
   }
 
   private func run() {
+    var reported: UInt64 = 0
+    var nextReport = MonotonicTime.now()
     while true {
       work.wait()
       var batches: [[UInt8]] = []
@@ -114,6 +124,12 @@ public final class LogWriter: Sendable {
       }
       for batch in batches { writeAll(batch) }
       if reopens { reopenNow() }
+      let lost = lostBatches
+      if lost > reported && (isClosing || .now() >= nextReport) {
+        onLoss(lost - reported)
+        reported = lost
+        nextReport = .now().advanced(byNanoseconds: Self.reportNanoseconds)
+      }
       if isClosing { break }
     }
     if case .file = output { Glibc.close(descriptor.load(ordering: .relaxed)) }

@@ -7,6 +7,9 @@ final class NameDirectory {
   private let loop: EventLoop
   private let resolver: NameResolver
   private var entries: [String: NameEntry] = [:]
+  /// Counts calls of `watch`: an answer to what was asked before the last one comes from a former
+  /// static table.
+  private var generation = 0
   /// Tells the workers; called on the control loop.
   var onChange: (_ name: String, NameAddresses) -> Void = { _, _ in }
   var onEvent: (LifecycleEvent) -> Void = { _ in }
@@ -19,10 +22,14 @@ final class NameDirectory {
   /// Looks these names up from now on, and no others; known ones anew, because the static table may
   /// have changed.
   func watch(_ names: Set<String>, interval: Int64) {
-    for entry in entries.values { entry.end() }
+    let former = entries
+    for entry in former.values { entry.end() }
     entries = [:]
+    generation += 1
     for name in names {
-      let entry = NameEntry(name: name, directory: self, loop: loop, interval: interval)
+      let entry = NameEntry(
+        name: name, known: former[name]?.known ?? [], directory: self, loop: loop,
+        interval: interval)
       entries[name] = entry
       entry.poll()
     }
@@ -32,15 +39,20 @@ final class NameDirectory {
 
   fileprivate func lookUp(_ name: String) {
     let mailbox = loop.mailbox
+    let generation = generation
+    let isWritten = resolver.isWritten(name)
     resolver.resolve(name, port: 0) { outcome in
       mailbox.post { loop in
-        (loop.owner as? any NameDirectoryOwner)?.directory.answered(name, outcome)
+        (loop.owner as? any NameDirectoryOwner)?.directory.answered(
+          name, outcome, generation: generation, isWritten: isWritten)
       }
     }
   }
 
-  private func answered(_ name: String, _ outcome: NameResolver.Outcome) {
-    entries[name]?.answered(outcome)
+  private func answered(
+    _ name: String, _ outcome: NameResolver.Outcome, generation: Int, isWritten: Bool
+  ) {
+    if generation == self.generation { entries[name]?.answered(outcome, isWritten: isWritten) }
   }
 }
 
@@ -55,9 +67,15 @@ private final class NameEntry: EventHandler {
   private unowned let directory: NameDirectory
   private var schedule: NameScheduleStateMachine
   private var hasAnswered = false
+  /// The addresses that were told last, also before a reload.
+  private(set) var known: Set<SocketAddress>
 
-  init(name: String, directory: NameDirectory, loop: EventLoop, interval: Int64) {
+  init(
+    name: String, known: Set<SocketAddress>, directory: NameDirectory, loop: EventLoop,
+    interval: Int64
+  ) {
     self.name = name
+    self.known = known
     self.directory = directory
     schedule = NameScheduleStateMachine(intervalNanoseconds: interval, now: .now())
     super.init(loop: loop)
@@ -70,7 +88,8 @@ private final class NameEntry: EventHandler {
 
   func connectFailed() { perform(schedule.connectFailed(now: .now())) }
 
-  func answered(_ outcome: NameResolver.Outcome) {
+  /// `isWritten`: the configuration says it, nobody was asked.
+  func answered(_ outcome: NameResolver.Outcome, isWritten: Bool) {
     let isFirst = !hasAnswered
     hasAnswered = true
     let action = schedule.answered(outcome, now: .now())
@@ -78,18 +97,21 @@ private final class NameEntry: EventHandler {
       directory.onEvent(.nameLookupFailed(name: name, reason: error.text))
       if isFirst { directory.onChange(name, .failed) }
     }
-    perform(action)
+    perform(action, isWritten: isWritten)
   }
 
   override func deadlineReached() { poll() }
 
-  private func perform(_ action: NameScheduleStateMachine.Action) {
+  private func perform(_ action: NameScheduleStateMachine.Action, isWritten: Bool = false) {
     switch action {
     case .none: break
     case .lookUp: directory.lookUp(name)
     case .changed(let addresses):
-      directory.onEvent(
-        .nameResolved(name: name, addresses: addresses.map(\.hostText)))
+      let isNews = Set(addresses) != known && !(isWritten && known.isEmpty)
+      known = Set(addresses)
+      if isNews {
+        directory.onEvent(.nameResolved(name: name, addresses: addresses.map(\.hostText)))
+      }
       directory.onChange(name, .found(addresses))
     }
     if let wakeUp = schedule.wakeUp { setDeadline(wakeUp) }

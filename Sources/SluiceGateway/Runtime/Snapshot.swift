@@ -36,21 +36,22 @@ final class Snapshot {
         name: name, settings: settings, worker: worker, former: former?.services[name])
     }
     self.services = services
+    let counters = former?.countersByRoute() ?? [:]
     var routes: [CompiledRoute] = []
+    routes.reserveCapacity(router.routeNames.count)
     for name in router.routeNames {
       guard let settings = configuration.routes[name], let service = services[settings.service]
       else { preconditionFailure("the configuration was not validated") }
-      let counters = former?.counters(ofRoute: name) ?? RouteCounters()
       routes.append(
         CompiledRoute(
           name: name, settings: settings, globalPolicies: configuration.policies,
-          service: service, counters: counters))
+          service: service, counters: counters[name] ?? RouteCounters()))
     }
     self.routes = routes
   }
 
-  private func counters(ofRoute name: String) -> RouteCounters? {
-    routes.first { $0.name == name }?.counters
+  private func countersByRoute() -> [String: RouteCounters] {
+    Dictionary(uniqueKeysWithValues: routes.lazy.map { ($0.name, $0.counters) })
   }
 
   func match(_ head: borrowing RequestHead, path: Span<UInt8>, listener: Int) -> RouteMatch {

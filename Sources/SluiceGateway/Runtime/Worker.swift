@@ -149,6 +149,11 @@ final class Worker {
       }
     }
     retiredListeners.removeAll { $0.connectionCount == 0 }
+    // What still arrives there is routed by the new snapshot, so it must not pass for another's.
+    for listener in retiredListeners {
+      let name = listener.compiled.name
+      listener.compiled.index = specifications.first { $0.name == name }?.index ?? -1
+    }
   }
 
   /// Listeners that accept no more and still have connections.

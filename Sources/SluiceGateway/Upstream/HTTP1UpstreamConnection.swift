@@ -162,7 +162,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   ) {
     if head.isInformational { return exchange.upstreamInformational(head) }
     if head.status == 101 {
-      guard exchange.wantsUpgrade, head.upgrade != nil else { return failed(isMalformed: true) }
+      guard exchange.isUpgraded(by: head) else { return failed(isMalformed: true) }
       machine.upgraded()
       setDeadline(afterNanoseconds: exchange.idleTimeout)
       return exchange.upstreamUpgraded(head)

@@ -38,7 +38,8 @@ enum RequestComposer {
       output.appendField(name: head.span(field.name), value: head.span(field.value))
     }
     forwarded.append(
-      to: &output, head: head, peer: exchange.peer, isTrusted: exchange.isTrusted)
+      to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
+      isTrusted: exchange.isTrusted)
     if let requestID {
       output.append(requestID.header)
       output.append(": ")
@@ -76,7 +77,7 @@ enum RequestComposer {
     _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
     to output: inout ByteBuffer
   ) {
-    switch exchange.route?.service.settings.host ?? .preserve {
+    switch exchange.route?.service.host ?? .preserve {
     case .preserve:
       if let authority = head.authority {
         output.append(head.span(authority))
@@ -84,7 +85,7 @@ enum RequestComposer {
         output.append(target.authority)
       }
     case .target: output.append(target.authority)
-    case .literal(let name): output.append(utf8: name)
+    case .literal(let name): output.append(name)
     }
   }
 }

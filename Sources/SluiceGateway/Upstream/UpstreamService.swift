@@ -7,8 +7,17 @@ final class UpstreamService {
   let name: String
   let nameBytes: [UInt8]
   let settings: Configuration.Service
+  let host: Host
   let targets: [UpstreamTarget]
   var state: ServiceState
+  /// The name of the field or cookie to balance by.
+  private let hashName: [UInt8]
+
+  /// What targets get as Host.
+  enum Host {
+    case preserve, target
+    case literal([UInt8])
+  }
 
   /// `former` is the service of this name in the snapshot before: targets that stayed keep their
   /// connections and what is known of their health.
@@ -18,6 +27,17 @@ final class UpstreamService {
     self.name = name
     nameBytes = Array(name.utf8)
     self.settings = settings
+    host =
+      switch settings.host {
+      case .preserve: .preserve
+      case .target: .target
+      case .literal(let name): .literal(Array(name.utf8))
+      }
+    hashName =
+      switch settings.hash {
+      case .header(let name), .cookie(let name): Array(name.utf8)
+      case .address, .path, nil: []
+      }
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
     targets = settings.targets.enumerated().map { index, target in
@@ -49,22 +69,20 @@ final class UpstreamService {
       guard let ip = exchange.clientAddress.ip else { return 0 }
       return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
     case .path: return exchange.withPath { StableHash.hash($0) }
-    case .header(let name): return Self.hash(ofField: name, exchange.request)
-    case .cookie(let name): return Self.hash(ofCookie: name, exchange.request)
+    case .header: return Self.hash(ofField: hashName, exchange.request)
+    case .cookie: return Self.hash(ofCookie: hashName, exchange.request)
     }
   }
 
-  private static func hash(ofField name: String, _ head: borrowing RequestHead) -> UInt64 {
-    let bytes = Array(name.utf8)
-    guard let index = head.firstIndex(named: bytes.span) else { return 0 }
+  private static func hash(ofField name: [UInt8], _ head: borrowing RequestHead) -> UInt64 {
+    guard let index = head.firstIndex(named: name.span) else { return 0 }
     return StableHash.hash(head.span(head.fields[index].value))
   }
 
-  private static func hash(ofCookie name: String, _ head: borrowing RequestHead) -> UInt64 {
-    let wanted = Array(name.utf8)
+  private static func hash(ofCookie name: [UInt8], _ head: borrowing RequestHead) -> UInt64 {
     for field in head.fields where field.known == .cookie {
       let value = head.span(field.value)
-      if let range = Cookies.value(of: wanted, in: value) {
+      if let range = Cookies.value(of: name, in: value) {
         return StableHash.hash(value.extracting(range))
       }
     }

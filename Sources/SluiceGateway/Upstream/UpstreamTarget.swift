@@ -17,8 +17,10 @@ final class UpstreamTarget: EventHandler {
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
   private var nextAddress = 0
-  /// Exchanges whose connection waits for the first addresses.
-  private var waitingForAddress: [Exchange] = []
+  /// Exchanges whose connection waits for the first addresses, each until its connect timeout.
+  private var waitingForAddress: [(exchange: Exchange, until: MonotonicTime)] = []
+  /// Not later than the first of their ends.
+  private var addressDeadline = MonotonicTime.distantFuture
   private var lookupFailed = false
 
   init(urlText: String, limits: PoolLimits, worker: Worker) {
@@ -42,7 +44,7 @@ final class UpstreamTarget: EventHandler {
     }
   }
 
-  /// The name that has to be looked up; nil for an IP address or a Unix socket.
+  /// The name or IP address that is looked up; nil for a Unix socket.
   var lookupName: String? {
     if case .network(let name) = url.host { name } else { nil }
   }
@@ -58,13 +60,17 @@ final class UpstreamTarget: EventHandler {
     lookupFailed = addresses.isEmpty
     let waiting = waitingForAddress
     waitingForAddress = []
-    for exchange in waiting { openConnection(for: exchange) }
+    addressDeadline = .distantFuture
+    for waiter in waiting { openConnection(for: waiter.exchange) }
+    settle()
   }
 
   // MARK: Leases
 
   /// Gets the exchange a connection: now, after connecting, or after waiting in the queue.
   func lease(for exchange: Exchange) {
+    // An exchange that began before a reload may come back to a target that has left.
+    if token == .none { loop.register(self) }
     switch pool.lease(waiter: WaiterID(raw: exchange.token.raw), now: loop.now) {
     case .reuse(let id):
       let connection = connection(id)
@@ -77,7 +83,7 @@ final class UpstreamTarget: EventHandler {
     case .connect: openConnection(for: exchange)
     case .wait:
       exchange.isQueued = true
-      armTimer()
+      settle()
     case .refuse: exchange.upstreamFailed(.queueFull)
     }
   }
@@ -85,10 +91,11 @@ final class UpstreamTarget: EventHandler {
   /// The exchange ends before it got a connection.
   func forget(_ exchange: Exchange) {
     exchange.isQueued = false
-    if pool.cancel(WaiterID(raw: exchange.token.raw)) { return armTimer() }
-    if let index = waitingForAddress.firstIndex(where: { $0 === exchange }) {
+    if pool.cancel(WaiterID(raw: exchange.token.raw)) { return settle() }
+    if let index = waitingForAddress.firstIndex(where: { $0.exchange === exchange }) {
       waitingForAddress.remove(at: index)
       perform(pool.connectFailed())
+      settle()
     }
   }
 
@@ -104,9 +111,13 @@ final class UpstreamTarget: EventHandler {
     guard !addresses.isEmpty else {
       if lookupFailed {
         perform(pool.connectFailed())
+        settle()
         return exchange.upstreamFailed(.notResolved)
       }
-      return waitingForAddress.append(exchange)
+      let until = loop.now.advanced(byNanoseconds: exchange.connectTimeout)
+      waitingForAddress.append((exchange: exchange, until: until))
+      addressDeadline = min(addressDeadline, until)
+      return settle()
     }
     tryConnect(for: exchange, attemptsLeft: addresses.count)
   }
@@ -132,6 +143,7 @@ final class UpstreamTarget: EventHandler {
       }
     }
     perform(pool.connectFailed())
+    settle()
     exchange?.upstreamFailed(failure)
   }
 
@@ -150,7 +162,7 @@ final class UpstreamTarget: EventHandler {
   func release(_ connection: HTTP1UpstreamConnection, reusable: Bool) {
     let id = ConnectionID(raw: connection.token.raw)
     switch pool.release(id, now: loop.now, reusable: reusable) {
-    case .park: armTimer()
+    case .park: settle()
     case .assign(_, let waiter):
       if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
         exchange.isQueued = false
@@ -161,12 +173,14 @@ final class UpstreamTarget: EventHandler {
     case .close(let waiter):
       connection.close()
       if let waiter { connect(for: waiter) }
+      settle()
     }
   }
 
   /// The connection closed while it was idle or leased.
   func closed(_ connection: HTTP1UpstreamConnection, id: ConnectionID) {
     perform(pool.closed(id))
+    settle()
   }
 
   private func perform(_ action: PoolAction) {
@@ -183,19 +197,36 @@ final class UpstreamTarget: EventHandler {
   }
 
   private func connection(_ id: ConnectionID) -> HTTP1UpstreamConnection {
-    // The pool forgets an id before its connection unregisters, so the handler is there.
+    // Whoever closes a connection tells the pool in the same breath, so the handler is there.
     loop.handler(HandlerToken(raw: id.raw)) as! HTTP1UpstreamConnection
   }
 
   // MARK: Time and configuration
 
-  private func armTimer() {
-    if let expiry = pool.nextExpiry, expiry < deadline { setDeadline(expiry) }
+  /// After every change: sets the timer, or leaves the loop when a target that has left the
+  /// configuration has nothing more to wait for.
+  private func settle() {
+    if pool.isRetired && pool.isDrained { return loop.unregister(self) }
+    let next = min(pool.nextExpiry ?? .distantFuture, addressDeadline)
+    if next < deadline { setDeadline(next) }
   }
 
   override func deadlineReached() {
     performEvents()
-    armTimer()
+    failUnresolved()
+    settle()
+  }
+
+  /// The first look-up takes longer than these exchanges' connect timeouts.
+  private func failUnresolved() {
+    if addressDeadline > loop.now { return }
+    let late = waitingForAddress.filter { $0.until <= loop.now }
+    waitingForAddress.removeAll { $0.until <= loop.now }
+    addressDeadline = waitingForAddress.map(\.until).min() ?? .distantFuture
+    for waiter in late {
+      perform(pool.connectFailed())
+      waiter.exchange.upstreamFailed(.notResolved)
+    }
   }
 
   private func performEvents() {
@@ -216,13 +247,14 @@ final class UpstreamTarget: EventHandler {
   func keep(limits: PoolLimits) {
     pool.reconfigure(limits: limits)
     performEvents()
-    armTimer()
+    settle()
   }
 
-  /// Left the configuration.
+  /// Left the configuration: the loop lets go of it once the last exchange that uses it is over.
   func retire() {
     pool.retire()
     performEvents()
+    settle()
   }
 }
 

@@ -33,6 +33,18 @@ import Testing
     #expect(try caller("X-Forwarded-For: 10.1.1.1, 10.2.2.2\r\n") == "10.1.1.1")
     #expect(try caller("X-Forwarded-For: 2001:db8::1\r\n") == "2001:db8::1")
     #expect(try caller("X-Forwarded-For: 1.1.1.1:4711\r\n") == "1.1.1.1")
+    #expect(try caller("X-Forwarded-For: [2001:db8::1]\r\n") == "2001:db8::1")
+    #expect(try caller("X-Forwarded-For: [2001:db8::1]:4711\r\n") == "2001:db8::1")
+    #expect(try caller("X-Forwarded-For: ::1\r\n") == "::1")
+  }
+
+  /// An interface's name is not looked up, and a socket's path is not somebody.
+  @Test(arguments: [
+    "fe80::1%lo", "[fe80::1%lo]", "[fe80::1%lo]:80", "[fe80::1%1]:80", "unix:/a", "[]", "[1.1.1.1",
+    "1.1.1.1:", "1.1.1.1:x", ":80", "[::1]x", "2001:db8::1%1",
+  ])
+  func whatOnlyLooksLikeAnAddressEndsTheWalk(text: String) throws {
+    #expect(try caller("X-Forwarded-For: 1.1.1.1, \(text), 10.2.2.2\r\n") == "10.2.2.2")
   }
 
   @Test func whatIsNoAddressEndsTheWalk() throws {

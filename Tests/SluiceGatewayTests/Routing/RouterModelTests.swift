@@ -48,6 +48,7 @@ import Testing
         let kind =
           switch router.answer(random.ask()) {
           case .notFound: "404"
+          case .regexLimit: "500"
           case .notAllowed: "405"
           case .route(let name, _): name.prefix { $0.isLetter }.description
           }

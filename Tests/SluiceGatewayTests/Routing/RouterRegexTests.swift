@@ -51,8 +51,8 @@ import Testing
     let regexes = RegexSet()
     let pattern = try regexes.add("/.{2}")
     let path: [UInt8] = [0x2F, 0xFF, 0xFE]
-    let matches = regexes.matches(pattern, path.span)
-    #expect(matches)
+    let outcome = regexes.test(pattern, path.span)
+    #expect(outcome == .match)
   }
 
   @Test func patternCannotSwitchUTFOn() {
@@ -78,8 +78,7 @@ import Testing
     #expect(try router(["r": { $0.regex = "" }]).name("GET /") == "404")
   }
 
-  /// Exponential and polynomial backtracking end at the limit, count as no match, and leave the
-  /// routes behind them reachable.
+  /// Exponential and polynomial backtracking end at the limit, and nobody gets past a route by it.
   @Test(arguments: [
     "/(a+)+[bc]", "/(a|aa)*[bc]", "/(?:.*?a)*?[bc]", "/([a-z]+)*[0-9]x?", "/.*.*.*.*[0-9]",
   ])
@@ -87,12 +86,47 @@ import Testing
     let router = try router([
       "bad": { $0.regex = pattern },
       "good": { $0.regex = "/a*!?" },
+      "rest": { _ in },
     ])
     #expect(router.regexLimitExceeded == 0)
-    #expect(router.name("GET /" + String(repeating: "a", count: 2_000) + "!") == "good")
+    #expect(router.name("GET /" + String(repeating: "a", count: 2_000) + "!") == "500")
     #expect(router.regexLimitExceeded == 1)
     #expect(router.name("GET /aaa!") == "good")
     #expect(router.regexLimitExceeded == 1)
+  }
+
+  /// Where the answer does not depend on the regex, its limit does not either.
+  @Test func aLimitMattersOnlyWhereTheRegexDecides() throws {
+    let long = "/" + String(repeating: "a", count: 2_000) + "!"
+    let router = try router([
+      "exact": {
+        $0.path = long
+        $0.methods = ["PUT"]
+      },
+      "able": {
+        $0.regex = "/a+!"
+        $0.headers = ["x": "1"]
+      },
+      "bad": {
+        $0.regex = "/(a+)+[bc]"
+        $0.methods = ["GET"]
+      },
+      "hosted": { $0.hosts = ["example.org"] },
+      "rest": { _ in },
+    ])
+    for (line, headers, expected) in [
+      ("PUT \(long)", [], "exact"), ("GET \(long)", [("x", "1")], "able"),
+      ("GET \(long)", [], "500"), ("POST \(long)", [], "rest"),
+    ] as [(String, [(String, String)], String)] {
+      #expect(router.name(line, headers: headers) == expected)
+      let ask = Ask(line, headers: headers)
+      #expect(router.explain(ask).match == router.find(ask))
+    }
+    #expect(router.name("GET \(long)", host: "example.org") == "hosted")
+    let verdicts = router.explain(Ask("GET \(long)")).verdicts
+    #expect(verdicts.contains(RouteVerdict(route: "bad", reason: .regexLimit)))
+    #expect(
+      verdicts.contains(RouteVerdict(route: "rest", reason: .lowerPrecedence(than: "bad"))))
   }
 
   @Test func deepRecursionIsBounded() throws {

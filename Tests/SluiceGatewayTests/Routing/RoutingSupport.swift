@@ -62,6 +62,7 @@ extension Router {
     case .methodNotAllowed(let allow):
       .notAllowed(String(decoding: allowValue(allow), as: UTF8.self))
     case .notFound: .notFound
+    case .regexLimit: .regexLimit
     }
   }
 
@@ -73,6 +74,7 @@ extension Router {
     case .route(let name, _): name
     case .notAllowed(let methods): "405 \(methods)"
     case .notFound: "404"
+    case .regexLimit: "500"
     }
   }
 }
@@ -81,6 +83,7 @@ enum Answer: Equatable {
   case route(String, Int)
   case notAllowed(String)
   case notFound
+  case regexLimit
 }
 
 let testListeners = ["web", "internal"]

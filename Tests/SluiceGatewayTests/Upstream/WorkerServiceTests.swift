@@ -15,13 +15,19 @@ import Testing
   /// A caller that only remembers what it was told.
   private final class Caller: DownstreamStream {
     var status: Int?
+    /// What the log would say at the end.
+    var record: ExchangeRecord?
+    weak var exchange: Exchange?
     var responseBacklog: Int { 0 }
-    func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) { status = answer.status }
+    func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
+      status = answer.status
+      record = exchange.record
+    }
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}
     func sendBody(_ bytes: Span<UInt8>) {}
     func sendEnd(_ trailers: borrowing TrailerSection) {}
-    func abortResponse() {}
+    func abortResponse() { record = exchange?.record }
     func resumeRequestBody() {}
     func pauseRequestBody() {}
     func beginTunnel() {}
@@ -51,10 +57,13 @@ import Testing
     return configuration
   }
 
-  private func begin(_ worker: Worker) throws -> (Exchange, Caller) {
+  private func begin(
+    _ worker: Worker, _ head: String = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+  ) throws -> (Exchange, Caller) {
     let exchange = worker.takeExchange()
     let caller = Caller()
-    let text = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+    caller.exchange = exchange
+    let text = Array(head.utf8)
     try exchange.request.parse(text.span, limits: HeadLimits())
     exchange.begin(caller, listener: worker.noListener, peer: .unnamedUnix)
     return (exchange, caller)
@@ -122,5 +131,67 @@ import Testing
     let former = worker.snapshot.services["api"]?.targets ?? []
     worker.apply(configuration(["http://b.test", "http://c.test"]), listeners: [])
     #expect(former.map(\.pool.isRetired) == [true, false])
+  }
+
+  @Test func aTargetThatIsGoneLeavesTheLoopWithItsLastExchange() throws {
+    let worker = try worker()
+    worker.apply(configuration(["http://a.test"]), listeners: [])
+    let handlers = worker.loop.handlerCount
+    let (exchange, caller) = try begin(worker)
+    #expect(worker.loop.handlerCount == handlers + 1)
+    // The two new ones of "api" and "other"; the former of "other" has nobody and goes at once.
+    worker.apply(configuration(["http://b.test"]), listeners: [])
+    #expect(worker.loop.handlerCount == handlers + 2)
+    exchange.fail(.internalError)
+    #expect(caller.status == 500)
+    #expect(worker.loop.handlerCount == handlers + 1)
+  }
+
+  @Test func waitingForTheFirstAddressEnds() throws {
+    let worker = try worker()
+    var configuration = configuration(["http://a.test"])
+    configuration.services["api"]?.timeouts.connect = .milliseconds(0)
+    worker.apply(configuration, listeners: [])
+    let (exchange, caller) = try begin(worker)
+    let target = try #require(exchange.lastTarget)
+    #expect(target.pool.connecting == 1 && caller.status == nil)
+    #expect(target.deadline == worker.loop.now)
+    target.deadlineReached()
+    #expect(caller.status == 503 && caller.record?.error == .targetNotResolved)
+    #expect(target.pool.connecting == 0)
+  }
+
+  // MARK: What the log says
+
+  @Test func aResponseThatTakesTooLongIsCutShort() throws {
+    let worker = try worker()
+    worker.apply(configuration(), listeners: [])
+    let (exchange, caller) = try begin(worker)
+    exchange.upstreamHead(ResponseHead())
+    exchange.deadlineReached()
+    #expect(caller.record?.error == .exchangeTimeout && caller.record?.isCutShort == true)
+  }
+
+  @Test func aBodyThatIsTooLargeCutsTheResponseShort() throws {
+    let worker = try worker()
+    var configuration = configuration()
+    configuration.routes["all"]?.maxBodySize = ByteCount(1)
+    worker.apply(configuration, listeners: [])
+    let (exchange, caller) = try begin(
+      worker, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    exchange.upstreamHead(ResponseHead())
+    exchange.downstreamBody([1, 2].span)
+    #expect(caller.record?.error == .bodyTooLarge && caller.record?.isCutShort == true)
+  }
+
+  @Test func theBodyThatHEADDoesNotGetIsNotCounted() throws {
+    let worker = try worker()
+    var sent: [UInt64] = []
+    for method in ["HEAD", "GET"] {
+      let (_, caller) = try begin(worker, "\(method) / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(caller.status == 404)
+      sent.append(try #require(caller.record?.sent))
+    }
+    #expect(sent[0] == 0 && sent[1] > 0)
   }
 }
