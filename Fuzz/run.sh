@@ -34,7 +34,7 @@ module() {
 
 case $target in
   request | response | chunked | path)
-    compile -module-name Fuzz -emit-module-path "$work/Fuzz.swiftmodule" \
+    compile -module-name Fuzz -emit-executable -emit-module-path "$work/Fuzz.swiftmodule" \
       Sources/SluiceWire/*.swift Fuzz/Targets/Support.swift "Fuzz/Targets/$target.swift" \
       -o "$work/fuzz"
     ;;
