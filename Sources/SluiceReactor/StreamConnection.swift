@@ -57,6 +57,9 @@ open class StreamConnection: EventHandler {
   open func streamDrained() {}
   /// `connect` succeeded.
   open func streamConnected() {}
+  /// The connection broke while reading was paused. What the peer sent before can still be read after
+  /// `resumeReading`; whoever does not want it ends the connection here.
+  open func streamBrokeWhilePaused() { streamFailed(pendingError()) }
   /// Connecting failed, or the connection broke while nothing was being read. Not called by `close`.
   open func streamFailed(_ code: Int32) {}
 
@@ -175,6 +178,12 @@ open class StreamConnection: EventHandler {
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     return count < 0 && errno == EAGAIN
+  }
+
+  /// Whether nothing but the peer's end is left to read. One system call.
+  public final func isAtEnd() -> Bool {
+    var byte: UInt8 = 0
+    return clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
 
   // MARK: Writing
@@ -326,7 +335,7 @@ open class StreamConnection: EventHandler {
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
-        streamFailed(pendingError())
+        streamBrokeWhilePaused()
       }
     }
   }

@@ -1,8 +1,8 @@
 /// A parsed request head: method, target, fields and what they say about body and connection.
 ///
 /// Meant to be used for request after request: parsing into a head that was used before allocates
-/// nothing once its memory has grown to the size of the usual head. After `parse` threw, the head's
-/// contents mean nothing until the next successful `parse`.
+/// nothing once its memory has grown to the size of the usual head. After `parse` threw, the head is
+/// empty.
 public struct RequestHead: ~Copyable {
   static let longestMethod = 32
 
@@ -94,11 +94,26 @@ public struct RequestHead: ~Copyable {
   /// Parses one complete head, as `HeadScanner` delimits it, and keeps its own copy of the bytes.
   public mutating func parse(_ head: Span<UInt8>, limits: HeadLimits) throws(HeadError) {
     if head.count > limits.effectiveBytes { throw .headTooLarge }
-    if try parseStart(head, limits: limits) != head.count { throw .incompleteHead }
+    if try parseStart(head, limits: limits) != head.count {
+      reset()
+      throw .incompleteHead
+    }
   }
 
-  /// Returns where the head ends; `head` may go on behind it.
+  /// Returns where the head ends; `head` may go on behind it. A head that failed is empty: no range
+  /// outlives the bytes it belongs to.
   private mutating func parseStart(
+    _ head: Span<UInt8>, limits: HeadLimits
+  ) throws(HeadError) -> Int {
+    do throws(HeadError) {
+      return try parseLines(head, limits: limits)
+    } catch {
+      reset()
+      throw error
+    }
+  }
+
+  private mutating func parseLines(
     _ head: Span<UInt8>, limits: HeadLimits
   ) throws(HeadError) -> Int {
     bytes.clear()

@@ -69,11 +69,26 @@ public struct ResponseHead: ~Copyable {
     _ head: Span<UInt8>, requestMethod: HTTPMethod, limits: HeadLimits
   ) throws(HeadError) {
     if head.count > limits.effectiveBytes { throw .headTooLarge }
-    if try parseStart(head, requestMethod, limits) != head.count { throw .incompleteHead }
+    if try parseStart(head, requestMethod, limits) != head.count {
+      reset()
+      throw .incompleteHead
+    }
   }
 
-  /// Returns where the head ends; `head` may go on behind it.
+  /// Returns where the head ends; `head` may go on behind it. A head that failed is empty: no range
+  /// outlives the bytes it belongs to.
   private mutating func parseStart(
+    _ head: Span<UInt8>, _ requestMethod: HTTPMethod, _ limits: HeadLimits
+  ) throws(HeadError) -> Int {
+    do throws(HeadError) {
+      return try parseLines(head, requestMethod, limits)
+    } catch {
+      reset()
+      throw error
+    }
+  }
+
+  private mutating func parseLines(
     _ head: Span<UInt8>, _ requestMethod: HTTPMethod, _ limits: HeadLimits
   ) throws(HeadError) -> Int {
     bytes.clear()

@@ -42,5 +42,50 @@ extension Scenarios {
       }
       for _ in 0..<4 { #expect(try fixture.get("/").status == 200) }
     }
+
+    @Test func aHeadThatNeverEndsLeavesNothingBehindForTheLog() throws {
+      let upstream = try ScriptedUpstream.answering { _ in ok("fine") }
+      let fixture = try Fixture(to: upstream) {
+        $0.accessLog.format = .json
+        $0.accessLog.output = "/dev/null"
+        $0.web.trustedProxies = ["127.0.0.0/8"]
+        $0.web.timeouts.head = .milliseconds(50)
+      }
+      #expect(try fixture.get("/", "X-Forwarded-For: 10.0.0.1").status == 200)
+      let slow = try fixture.client()
+      try slow.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-")
+      #expect(try slow.reader.readResponse().status == 408)
+      #expect(try fixture.get("/").status == 200)
+    }
+
+    @Test func aCallerThatLeavesTheQueueGivesItsPlaceBack() throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream { peer in
+        while try peer.readRequest() != nil {
+          gate.wait()
+          try peer.send(ok("late"))
+        }
+      }
+      let fixture = try Fixture(to: upstream) {
+        $0.service.connections.maxPerTarget = 1
+        $0.service.connections.queue = 1
+      }
+      let first = try fixture.client()
+      try first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { upstream.requests.count == 1 }
+      do {
+        let second = try fixture.client()
+        try second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        // The queue is full now, and with the caller's end it is not.
+        try waitUntil { try fixture.get("/").code == "queue-full" }
+        second.socket.finishWriting()
+        #expect(try second.isClosedByGateway())
+      }
+      let third = try fixture.client()
+      try third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      gate.open()
+      #expect(try first.reader.readResponse().status == 200)
+      #expect(try third.reader.readResponse().status == 200)
+    }
   }
 }

@@ -78,8 +78,9 @@ final class Exchange: EventHandler {
     _ error: HeadError, _ downstream: any DownstreamStream, listener: CompiledListener,
     peer: SocketAddress
   ) {
-    start(downstream, listener: listener, peer: peer)
+    // The head that failed means nothing, not even to the log.
     request.reset()
+    start(downstream, listener: listener, peer: peer)
     worker.counters.malformedRequests &+= 1
     fail(GatewayError(error), detail: error.text)
   }
@@ -88,6 +89,7 @@ final class Exchange: EventHandler {
   func refuseLate(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
+    request.reset()
     start(downstream, listener: listener, peer: peer)
     fail(.requestTimeout)
   }

@@ -49,18 +49,33 @@ final class HTTP1DownstreamConnection: StreamConnection {
     while isReadable && !isReadingPaused && !isClosed {
       if case .exchanging = machine.state, machine.isRequestComplete {
         // What comes next is the next request's. Only a reset matters: nobody wants the response.
-        if isBroken { gone() }
+        if isBroken || isAbandonedInQueue { gone() }
         return
       }
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
       reads &+= 1
-      switch read(into: loop.readBuffer) {
+      switch read(into: roomToRead) {
       case .bytes(let count): received(count)
       case .wouldBlock: return
       case .end: return ended()
       case .failed: return gone()
       }
     }
+  }
+
+  /// Between requests no more is read than a head may have: what comes behind the first one waits in
+  /// memory of this connection's own until that is answered.
+  private var roomToRead: UnsafeMutableRawBufferPointer {
+    guard machine.isAwaitingRequest else { return loop.readBuffer }
+    let limit = min(loop.readBuffer.count, listener.headLimits.bytes)
+    return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
+  }
+
+  /// The caller left while its exchange waits in a queue. Once a target works for it, only a reset
+  /// tells: a caller may close its side and still read.
+  private var isAbandonedInQueue: Bool {
+    guard hasPeerFinished, pending.isEmpty, let exchange else { return false }
+    return exchange.isQueued && isAtEnd()
   }
 
   override func streamResumed() {
@@ -227,6 +242,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
 
   /// The caller's FIN. It may still read: a complete request is answered.
   private func ended() {
+    // A write may have taken the error that a read would have met.
+    if isBroken { return gone() }
     switch machine.state {
     case .awaitingRequest:
       // A half-closed caller still reads; what waits for it must not be lost.
@@ -341,7 +358,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
     finishWriting()
     setDeadline(
       afterNanoseconds: backlog > 0 ? listener.writeTimeout : Self.lingerNanoseconds)
-    if hasPeerFinished && backlog == 0 && !isProcessing { return shut() }
+    if isBroken || hasPeerFinished && backlog == 0 && !isProcessing { return shut() }
     if isReadingPaused { resumeReading() } else { loop.resumeLater(self) }
   }
 

@@ -24,6 +24,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
+  /// For a target to take the last bytes of a tunnel whose caller is gone.
+  private static let flushNanoseconds: Int64 = 10_000_000_000
 
   init(target: UpstreamTarget, attemptsLeft: Int) {
     self.target = target
@@ -99,7 +101,12 @@ final class HTTP1UpstreamConnection: StreamConnection {
     if machine.isConnecting { connectFailed(code) } else { failed(isMalformed: false) }
   }
 
+  /// A slow caller paused it; a complete response may wait in the kernel behind the break.
+  override func streamBrokeWhilePaused() { if machine.isTunnel { failed(isMalformed: false) } }
+
   private func received(_ count: Int) {
+    // Nobody is left to read what the target still says.
+    if isFlushingTunnel { return }
     if machine.isIdle { return failed(isMalformed: false) }
     if pending.isEmpty {
       // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
@@ -208,7 +215,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     resumeReading()
     let after = machine.responseCompleted(hasExcess: hasExcess)
     let trailers = decoder.trailers
-    if after == .reuse && !hasPeerFinished {
+    if after == .reuse && !hasPeerFinished && backlog == 0 {
       exchange.upstreamEnd(trailers)
       target.release(self, reusable: true)
     } else {
@@ -335,6 +342,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
       // Both sides have said their last; the target still has to read what was its.
       isFlushingTunnel = true
       exchange = nil
+      setDeadline(afterNanoseconds: Self.flushNanoseconds)
       finishWriting()
       return
     }
