@@ -1,7 +1,7 @@
 /// Why a path was refused.
 public enum PathError: UInt8, Error, CaseIterable {
   case notAbsolute, invalidCharacter, invalidEscape, encodedNul, encodedControl, encodedSlash
-  case backslash, aboveRoot
+  case backslash, aboveRoot, dotParameters
 
   /// A stable name for logs and documentation.
   public var code: StaticString {
@@ -14,6 +14,7 @@ public enum PathError: UInt8, Error, CaseIterable {
     case .encodedSlash: "path-encoded-slash"
     case .backslash: "path-backslash"
     case .aboveRoot: "path-above-root"
+    case .dotParameters: "path-dot-parameters"
     }
   }
 
@@ -28,6 +29,7 @@ public enum PathError: UInt8, Error, CaseIterable {
     case .encodedSlash: "The path contains an encoded slash."
     case .backslash: "The path contains a backslash."
     case .aboveRoot: "The path leads above the root."
+    case .dotParameters: "A dot segment of the path has parameters."
     }
   }
 }
@@ -39,7 +41,8 @@ public enum PathError: UInt8, Error, CaseIterable {
 /// - `.` and `..` segments, escaped or not, are resolved; empty segments are merged away.
 /// - Visible ASCII that RFC 3986 does not allow in a path (`|`, `[`, `^`, …) is escaped.
 /// - Refused: controls (raw or escaped), spaces, bytes above 0x7E, `?` and `#`, bad escapes, `..`
-///   above the root, a raw backslash.
+///   above the root, a raw backslash, and `.` or `..` with parameters (`..;x`, `..%3B`), which servlet
+///   containers drop before they resolve dots.
 /// - An escaped slash is as `EncodedSlashes` says. An escaped backslash, which some targets take for
 ///   a slash, is refused unless escaped slashes are kept; it is never decoded.
 public enum PathNormalizer {
@@ -77,7 +80,8 @@ public enum PathNormalizer {
   private static func isDotSegment(_ path: Span<UInt8>, _ start: Int) -> Bool {
     var at = start
     while at < path.count, path[at] == 0x2E { at &+= 1 }
-    return at &- start <= 2 && (at == path.count || path[at] == 0x2F)
+    // With parameters it is refused, so it isn't normal either.
+    return at &- start <= 2 && (at == path.count || path[at] == 0x2F || path[at] == 0x3B)
   }
 
   /// Appends the normal form of `path` to `output`, which is left as it was on error.
@@ -172,6 +176,9 @@ public enum PathNormalizer {
     if count == 0 { return }
     let isDots = count <= 2 && output.span[segment] == 0x2E && output.span[output.count - 1] == 0x2E
     if !isDots {
+      if isDotsWithParameters(output.span.extracting(segment..<output.count)) {
+        throw .dotParameters
+      }
       if !isLast { output.append(0x2F) }
       segment = output.count
       return
@@ -184,5 +191,15 @@ public enum PathNormalizer {
     while output.span[at - 1] != 0x2F { at -= 1 }
     output.truncate(to: at)
     segment = at
+  }
+
+  /// One or two dots and a semicolon, escaped or not; dots are never escaped in the output.
+  private static func isDotsWithParameters(_ segment: Span<UInt8>) -> Bool {
+    guard segment[0] == 0x2E else { return false }
+    let dots = segment.count > 1 && segment[1] == 0x2E ? 2 : 1
+    guard segment.count > dots else { return false }
+    if segment[dots] == 0x3B { return true }
+    return segment.count >= dots + 3 && segment[dots] == 0x25 && segment[dots + 1] == 0x33
+      && segment[dots + 2] == 0x42
   }
 }

@@ -48,6 +48,25 @@ extension Scenarios {
       #expect(response["X-Request-Id"] == id)
     }
 
+    /// CGI and its heirs take an underscore for a dash; not even a trusted proxy has a use for it.
+    @Test(arguments: [[], ["127.0.0.0/8"]])
+    func namesWithUnderscoresEndHere(trustedProxies: [String]) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.web.trustedProxies = trustedProxies
+        $0.policies.requestID = Configuration.RequestID()
+      }
+      _ = try fixture.get(
+        "/", "X_Forwarded_For: 6.6.6.6", "x-forwarded_for: 6.6.6.6", "X_Request_Id: forged",
+        "_: 1", "X-Kept: 2")
+      let request = try #require(upstream.requests.first)
+      for name in ["X_Forwarded_For", "X-Forwarded_For", "X_Request_Id", "_"] {
+        #expect(request[name] == nil, "\(name)")
+      }
+      #expect(request["X-Forwarded-For"] == "127.0.0.1")
+      #expect(request["X-Kept"] == "2")
+    }
+
     @Test func trustedProxiesAreBelievedAndAddedTo() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) {

@@ -61,7 +61,7 @@ import Testing
       report.others.first { $0.route == route }?.text
     }
     let beta = try Self.report("GET", "http://api.example.com/orders", listener: "public")
-    #expect(reason("orders-beta", beta) == "header: X-Channel is not beta")
+    #expect(reason("orders-beta", beta) == "header: X-Channel does not have the wanted value")
     let outside = try Self.report("GET", "/reports/a?format=csv", listener: "public")
     #expect(reason("reports", outside) == "other listener: internal")
     #expect(reason("orders", outside) == "other host: api.example.com, *.shop.example.com")
@@ -71,7 +71,36 @@ import Testing
 
   @Test func theTargetsBasePathIsInFront() throws {
     let report = try Self.report("GET", "/ledger/2024/%7Ejoe?x=%2f")
-    #expect(report.targets.map(\.requestTarget) == ["/legacy/ledger/2024/~joe?x=%2f"])
+    #expect(report.targets.map(\.requestTarget) == ["{base path}/ledger/2024/~joe?x=%2f"])
+  }
+
+  /// Base paths and wanted values come from `${env:…}` and `${file:…}`.
+  @Test(arguments: ["/?token=wrong", "/?token=S3CR3T"])
+  func secretsAreNotExplained(url: String) throws {
+    let text = """
+      version: 1
+      listeners: {web: {address: "127.0.0.1:0"}}
+      services:
+        one: {targets: ["http://a.test/S3CR3T", "http+unix:///run/a.sock"]}
+      routes:
+        all: {match: {prefix: /}, service: one}
+        key: {match: {prefix: /, headers: {X-Key: S3CR3T}}, service: one}
+        token: {match: {prefix: /, query: {token: S3CR3T, other: S3CR3T}}, service: one}
+      """
+    let configuration = try #require(ConfigurationFile.read(text: text, file: "").configuration)
+    let request = try ExplainedURL.request(
+      method: "GET", url: url, headers: [], listener: nil, in: configuration)
+    let report = ExplanationReport(
+      try RouteExplanation.explain(request, in: configuration), url: "/", in: configuration)
+    #expect(report.targets.map(\.url) == ["http://a.test", "http+unix:///run/a.sock"])
+    let others = report.others.map(\.text)
+    #expect(others.contains("header: X-Key does not have the wanted value"))
+    #expect(others.contains { $0.hasPrefix("query: ") && $0.hasSuffix("have the wanted value") })
+    // What the request itself said is no secret.
+    if !url.hasSuffix("S3CR3T") {
+      #expect(!report.text().contains("S3CR3T"))
+      #expect(!report.json().contains("S3CR3T"))
+    }
   }
 
   @Test(arguments: [

@@ -12,8 +12,8 @@ import Testing
     let web: SocketAddress
     let admin: SocketAddress
 
-    init(prefix: String = "/") throws {
-      file = try TemporaryFile(RunTests.configuration(prefix: prefix))
+    init(prefix: String = "/", target: String = "http://127.0.0.1:9") throws {
+      file = try TemporaryFile(RunTests.configuration(target: target, prefix: prefix, log: "json"))
       command = try Command("run", file.path)
       web = try command.address(ofListener: "web")
       admin = try command.address(ofListener: "admin")
@@ -48,6 +48,26 @@ import Testing
     #expect(try #require(page.value("process_resident_memory_bytes")) > 1_000_000)
     let now = Double(time(nil))
     #expect(try #require(page.value("process_start_time_seconds")) <= now + 1)
+  }
+
+  /// A base path may come from `${env:…}`.
+  @Test func basePathsAreShownNeitherInMetricsNorInLogs() throws {
+    // Two, because a service's only target is not ejected.
+    let running = try Running(
+      target: #"http://127.0.0.1:9/S3CR3T/x", "http://127.0.0.1:9/S3CR3T/y"#)
+    for _ in 0..<24 {
+      #expect(try Peer.get("/", from: running.web).hasPrefix("HTTP/1.1 503 "))
+    }
+    let page = try Peer.get("/metrics", from: running.admin)
+    #expect(page.contains("target=\"http://127.0.0.1:9\""))
+    #expect(!page.contains("S3CR3T"))
+    running.command.send(SIGTERM)
+    let (status, errors) = running.command.finish()
+    #expect(status == 0)
+    #expect(errors.contains("target=http://127.0.0.1:9"))
+    #expect(!errors.contains("S3CR3T"))
+    #expect(running.command.output.contains(#""target":"http://127.0.0.1:9""#))
+    #expect(!running.command.output.contains("S3CR3T"))
   }
 
   @Test func thePageHasExactlyTheDocumentedFamilies() throws {
@@ -89,6 +109,36 @@ import Testing
     #expect(try Peer.get("/readyz", from: admin).body == "ok\n")
     let head = try Peer.get("/metrics", from: admin, method: "HEAD")
     #expect(head.hasPrefix("HTTP/1.1 200 ") && head.hasSuffix("\r\n\r\n"))
+  }
+
+  @Test func namesThatAreNotLocalAreRefused() throws {
+    let running = try Running()
+    for host in ["evil.test", "evil.test:\(running.admin.port)", "localhost.evil.test", "10.0.0.1"]
+    {
+      let answer = try Peer.get("/metrics", from: running.admin, host: host)
+      #expect(answer.hasPrefix("HTTP/1.1 403 "), "\(host)")
+      #expect(answer.contains(#""code":"host-not-local""#))
+    }
+    for host in ["LocalHost", "localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:80"] {
+      #expect(try Peer.get("/livez", from: running.admin, host: host).body == "ok\n", "\(host)")
+    }
+    let old = try Peer.connect(to: running.admin)
+    old.send("GET /livez HTTP/1.0\r\n\r\n")
+    #expect(old.readToEnd().body == "ok\n")
+  }
+
+  /// No web page reaches a socket's file.
+  @Test func anyNameWillDoOverAUnixSocket() throws {
+    let path = "/tmp/sluice-admin-\(getpid()).sock"
+    let text = RunTests.configuration().replacing(
+      "admin: {address: \"127.0.0.1:0\"}", with: "admin: {address: \"unix:\(path)\"}")
+    let file = try TemporaryFile(text)
+    let command = try Command("run", file.path)
+    try command.line(containing: " started ")
+    let address = try #require(SocketAddress(unixPath: Array(path.utf8)))
+    #expect(try Peer.get("/livez", from: address, host: "evil.test").body == "ok\n")
+    command.send(SIGTERM)
+    #expect(command.finish().status == 0)
   }
 
   @Test func theStatFileMayHoldAnyName() {

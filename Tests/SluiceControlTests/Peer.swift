@@ -85,10 +85,11 @@ final class Peer {
 
   /// Sends a request with `Connection: close` and returns the whole response.
   static func get(
-    _ path: String, from address: SocketAddress, method: String = "GET"
+    _ path: String, from address: SocketAddress, method: String = "GET",
+    host: String = "localhost"
   ) throws -> String {
     let peer = try connect(to: address)
-    peer.send("\(method) \(path) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+    peer.send("\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
     return peer.readToEnd()
   }
 

@@ -125,7 +125,7 @@ import Testing
     // Refused from the moment the listeners are closed, soon after the line.
     var isOpen = true
     while isOpen { isOpen = (try? Peer.connect(to: running.web)) != nil }
-    health.send("GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n")
+    health.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     #expect(try health.readHead().hasPrefix("HTTP/1.1 503 "))
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
     let answer = client.readToEnd()

@@ -81,6 +81,15 @@ public struct TargetURL: Hashable, Sendable {
     }
   }
 
+  /// What a target is called in logs, metrics and explanations: without its base path, which may hold
+  /// a secret. Two targets that differ in nothing else have the same.
+  public var displayName: String {
+    switch host {
+    case .unix(let path): "http+unix://\(path)"
+    case .network: "http://\(authority)"
+    }
+  }
+
   private static func parseHost(_ text: Substring) throws(TextProblem) -> Host {
     if text.hasPrefix("["), text.hasSuffix("]") {
       return .network(try parseBracketedAddress(text).description)

@@ -1,5 +1,6 @@
 import SluiceGateway
 import SluiceReactor
+import SluiceWire
 
 /// Answers the admin listener: health and metrics.
 ///
@@ -15,6 +16,9 @@ final class AdminResponder: LocalResponder {
   func attach(_ gateway: Gateway) { reference.withLock { $0.gateway = gateway } }
 
   func answer(_ request: LocalRequest) async -> LocalAnswer {
+    if let host = request.host, !Self.isLocal(host) {
+      return Self.problem(403, "host-not-local", "The admin API answers to loopback names only.")
+    }
     guard let endpoint = AdminEndpoint(rawValue: request.path) else {
       let known = AdminEndpoint.allCases.map(\.rawValue).joined(separator: ", ")
       return Self.problem(404, "no-such-resource", "The admin API has \(known).")
@@ -38,6 +42,19 @@ final class AdminResponder: LocalResponder {
       let body = await Task.detached { page.render() }.value
       return Self.fresh(200, Exposition.contentType, body)
     }
+  }
+
+  /// Whether a Host field says `localhost` or a loopback address. A page in a browser on this machine
+  /// can get its own name resolved to 127.0.0.1 and read the answers (DNS rebinding), but then it
+  /// sends that name.
+  static func isLocal(_ host: String) -> Bool {
+    let name: Substring
+    if host.hasPrefix("["), let bracket = host.firstIndex(of: "]") {
+      name = host[..<bracket].dropFirst()
+    } else {
+      name = host.prefix { $0 != ":" }
+    }
+    return name.lowercased() == "localhost" || IPAddress(String(name))?.isLoopback == true
   }
 
   private static func text(_ status: Int, _ text: String) -> LocalAnswer {

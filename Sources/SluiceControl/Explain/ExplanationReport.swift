@@ -6,9 +6,10 @@ public import SluiceGateway
 /// route. The JSON form has the properties' names and is stable.
 public struct ExplanationReport: Encodable, Equatable, Sendable {
   struct Target: Encodable, Equatable, Sendable {
+    /// Without the base path, which may hold a secret.
     let url: String
     let weight: Int
-    /// Path and query that this target gets.
+    /// Path and query that this target gets; a base path in front is shown as `{base path}`.
     let requestTarget: String
   }
 
@@ -70,9 +71,12 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     self.service = route?.service
     balance = service?.balance.rawValue
     targets = (service?.targets ?? []).compactMap { target in
-      explanation.requestTarget(at: target.url).map {
-        Target(url: target.url, weight: target.weight, requestTarget: $0)
-      }
+      guard let url = TargetURL(target.url),
+        let requested = explanation.requestTarget(at: url.displayName)
+      else { return nil }
+      return Target(
+        url: url.displayName, weight: target.weight,
+        requestTarget: (url.basePath.isEmpty ? "" : "{base path}") + requested)
     }
     policies = route.map { Self.policies($0.policies, configuration.policies) } ?? []
     others = explanation.verdicts.filter { $0.reason != .matched }.map { verdict in
@@ -149,6 +153,8 @@ extension RouteExplanation.Reason {
       ignoringCase ? key.lowercased() == name.lowercased() : key == name
     }
     guard let found else { return name }
-    return found.value == "*" ? "\(found.key) is missing" : "\(found.key) is not \(found.value)"
+    // The value may be a secret, and the output ends up in tickets.
+    return found.value == "*"
+      ? "\(found.key) is missing" : "\(found.key) does not have the wanted value"
   }
 }

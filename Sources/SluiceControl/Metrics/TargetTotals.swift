@@ -1,6 +1,7 @@
 import SluiceGateway
 
-/// One target's state, summed over the workers.
+/// One target's state, summed over the workers. Targets of a service that differ in their base path
+/// only are counted together.
 struct TargetTotals {
   private(set) var workers = 0
   private(set) var healthyWorkers = 0

@@ -11,7 +11,7 @@ enum AccessLogPage {
     ("path", false, "The normalised path, without the query, which may hold secrets."),
     ("route", true, "The route that matched."),
     ("service", true, "The route's service."),
-    ("target", true, "The target that was tried last, as the configuration writes it."),
+    ("target", true, "The target that was tried last: its URL without the base path."),
     ("status", false, "The status the caller got; 499 when it left before."),
     ("code", true, "Why the gateway answered itself or cut the response short; see errors.md."),
     ("duration", false, "Milliseconds from the request head to the end of the response."),

@@ -19,7 +19,9 @@ enum AdminPage {
 
     \(MarkdownTable.text(
       ["Path", "Answer"], AdminEndpoint.allCases.map { ["`\($0.rawValue)`", $0.summary] }))
-    GET and HEAD only. Other methods are answered with 405, other paths with 404, as problem JSON.
+    GET and HEAD only. Other methods are answered with 405, other paths with 404, as problem JSON; so is a
+    `Host` that is neither `localhost` nor a loopback address, with 403, because a web page could have
+    its own name resolved to this machine.
 
     See also: [metrics](metrics.md).
 

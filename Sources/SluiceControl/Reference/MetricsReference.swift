@@ -17,7 +17,7 @@ enum MetricsReference {
       | `route` | a route's name; empty for requests that no route matched |
       | `class` | `1xx` to `5xx`; a caller that left before its answer counts as `4xx` |
       | `code`, `side` | see [errors](errors.md) |
-      | `listener`, `service`, `target` | names, and a target's URL as the configuration writes it |
+      | `listener`, `service`, `target` | names, and a target's URL without its base path; a service's targets that differ in the base path only are counted together |
       | `state` | `busy`, `idle`, `connecting` |
       | `result` | `success`, `refused` |
       | `worker` | the worker's number, from 0 |

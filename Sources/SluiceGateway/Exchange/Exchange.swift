@@ -163,6 +163,7 @@ final class Exchange: EventHandler {
   private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
     LocalRequest(
       method: Self.text(head.span(head.methodName)),
+      host: peer.isUnix ? nil : head.authority.map { Self.text(head.span($0)) },
       path: withPath { Self.text($0) },
       query: head.query.map { Self.text(head.span($0)) })
   }

@@ -49,6 +49,8 @@ public protocol LocalResponder: Sendable {
 /// What a local responder sees of a request. The body is not read.
 public struct LocalRequest: Sendable {
   public let method: String
+  /// Host and port as the client wrote them; nil without them, and over Unix sockets.
+  public let host: String?
   /// Normalised.
   public let path: String
   public let query: String?

@@ -39,7 +39,7 @@ enum AccessLogLine {
       appendText(",\"service\":\"", route.service.nameBytes, to: &output)
     }
     if let target = exchange.lastTarget {
-      appendText(",\"target\":\"", target.urlBytes, to: &output)
+      appendText(",\"target\":\"", target.displayBytes, to: &output)
     }
     output.append(",\"status\":")
     output.append(decimal: UInt64(status))

@@ -34,6 +34,8 @@ public final class LogWriter: Sendable {
   private let output: Output
   private let queue = Locked(Queue())
   private let work = Semaphore()
+  private let ended = Semaphore()
+  private let hasEnded = Atomic(false)
   private let thread: Locked<pthread_t?> = Locked(nil)
   private let descriptor: Atomic<Int32>
   private let lost = Atomic<UInt64>(0)
@@ -41,6 +43,9 @@ public final class LogWriter: Sendable {
 
   /// A full disk must not fill the other log as well.
   private static let reportNanoseconds: Int64 = 10_000_000_000
+
+  /// What `close` grants an output that doesn't take what is queued.
+  private static let closeNanoseconds: Int64 = 1_000_000_000
 
   /// Opens the output and starts the thread. `onLoss` is told there how many batches were lost since
   /// it was last called: at the first loss, then at most every ten seconds, and at the end.
@@ -103,11 +108,20 @@ public final class LogWriter: Sendable {
     work.post()
   }
 
-  /// Writes what is queued and ends the thread.
+  /// Writes what is queued and ends the thread. An output that is stuck, such as a full pipe, is left
+  /// to the thread after a second: it must not keep the process from ending.
   public func close() {
     queue.withLock { $0.isClosing = true }
     work.post()
-    if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
+    guard let thread = thread.withLock({ $0.take() }) else { return }
+    let deadline = MonotonicTime.now().advanced(byNanoseconds: Self.closeNanoseconds)
+    while !hasEnded.load(ordering: .acquiring) && .now() < deadline { ended.wait(until: deadline) }
+    if hasEnded.load(ordering: .acquiring) {
+      pthread_join(thread, nil)
+    } else {
+      // The thread holds a reference to this writer until it ends.
+      pthread_detach(thread)
+    }
   }
 
   private func run() {
@@ -133,6 +147,8 @@ public final class LogWriter: Sendable {
       if isClosing { break }
     }
     if case .file = output { Glibc.close(descriptor.load(ordering: .relaxed)) }
+    hasEnded.store(true, ordering: .releasing)
+    ended.post()
   }
 
   private func reopenNow() {

@@ -17,6 +17,7 @@ public struct WorkerReport: Sendable {
 
   public struct Target: Sendable {
     public let service: String
+    /// Without the base path, see `TargetURL.displayName`.
     public let url: String
     public let isHealthy: Bool
     public let open: Int
@@ -57,7 +58,7 @@ extension Worker {
       for (index, target) in service.targets.enumerated() {
         targets.append(
           WorkerReport.Target(
-            service: service.name, url: target.urlText,
+            service: service.name, url: target.displayName,
             isHealthy: service.state.statuses[index].isAvailable,
             open: target.pool.open, idle: target.pool.idle, connecting: target.pool.connecting,
             waiting: target.pool.waiting, inFlight: Int(service.state.statuses[index].inFlight)))

@@ -30,12 +30,13 @@ enum RequestComposer {
     if let requestID { dropped |= requestID.dropped }
     for field in head.fields {
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
-      if let requestID, field.known == .other,
-        head.span(field.name).equalsIgnoringCase(requestID.header)
-      {
-        continue
+      let name = head.span(field.name)
+      if field.known == .other {
+        // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP, so it could forge what is set below.
+        if name.containsUnderscore { continue }
+        if let requestID, name.equalsIgnoringCase(requestID.header) { continue }
       }
-      output.appendField(name: head.span(field.name), value: head.span(field.value))
+      output.appendField(name: name, value: head.span(field.value))
     }
     forwarded.append(
       to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
@@ -92,4 +93,9 @@ enum RequestComposer {
 
 extension Span where Element == UInt8 {
   func equalsIgnoringCase(_ other: [UInt8]) -> Bool { equalsIgnoringCase(other.span) }
+
+  fileprivate var containsUnderscore: Bool {
+    for index in indices where self[index] == 0x5F { return true }
+    return false
+  }
 }

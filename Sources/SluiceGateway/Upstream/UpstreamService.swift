@@ -41,11 +41,11 @@ final class UpstreamService {
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
     targets = settings.targets.enumerated().map { index, target in
-      if let kept = former?.targets.first(where: { $0.urlText == target.url }) {
+      if let kept = former?.targets.first(where: { $0.configuredURL == target.url }) {
         kept.keep(limits: limits)
         return kept
       }
-      return UpstreamTarget(urlText: target.url, limits: limits, worker: worker)
+      return UpstreamTarget(configuredURL: target.url, limits: limits, worker: worker)
     }
     state = ServiceState(
       settings, identities: settings.targets.map { StableHash.hash($0.url) },

@@ -7,9 +7,11 @@ import SluiceWire
 ///
 /// The pool's ids are handler tokens: a connection's for `ConnectionID`, an exchange's for `WaiterID`.
 final class UpstreamTarget: EventHandler {
-  let urlText: String
+  /// The URL as configured. It may hold a secret and is never shown; `displayName` is.
+  let configuredURL: String
   let url: TargetURL
-  let urlBytes: [UInt8]
+  let displayName: String
+  let displayBytes: [UInt8]
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
@@ -23,13 +25,14 @@ final class UpstreamTarget: EventHandler {
   private var addressDeadline = MonotonicTime.distantFuture
   private var lookupFailed = false
 
-  init(urlText: String, limits: PoolLimits, worker: Worker) {
-    self.urlText = urlText
-    urlBytes = Array(urlText.utf8)
-    guard let url = TargetURL(urlText) else {
+  init(configuredURL: String, limits: PoolLimits, worker: Worker) {
+    self.configuredURL = configuredURL
+    guard let url = TargetURL(configuredURL) else {
       preconditionFailure("the configuration was not checked")
     }
     self.url = url
+    displayName = url.displayName
+    displayBytes = Array(displayName.utf8)
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker
@@ -48,6 +51,9 @@ final class UpstreamTarget: EventHandler {
   var lookupName: String? {
     if case .network(let name) = url.host { name } else { nil }
   }
+
+  /// What the worker's events say.
+  var urlText: String { displayName }
 
   // MARK: Addresses
 

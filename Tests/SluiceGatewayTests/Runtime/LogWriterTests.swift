@@ -1,3 +1,4 @@
+import Glibc
 import SluiceReactor
 import Testing
 
@@ -15,5 +16,21 @@ import Testing
     #expect(writer.lostBatches == 5)
     #expect(told.withLock { $0.reduce(0, +) } == 5)
     #expect(told.withLock { $0.count } <= 2)
+  }
+
+  /// Closing returns although nobody reads; what was queued still arrives once somebody does.
+  @Test func aFullPipeDoesNotHoldUpTheEnd() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    let writer = try LogWriter(.file(path: "/proc/self/fd/\(ends[1])"))
+    close(ends[1])
+    let size = 1 << 20
+    writer.enqueue([UInt8](repeating: 1, count: size))
+    writer.close()
+    var received = 0
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while case let count = read(ends[0], &chunk, chunk.count), count > 0 { received += count }
+    #expect(received == size)
+    close(ends[0])
   }
 }
