@@ -94,10 +94,12 @@ final class Worker {
     case .unchanged: return
     case .becameEjected:
       counters.ejections &+= 1
-      control.log(.targetEjected(service: service.name, target: service.targets[target].urlText))
+      control.log(
+        .targetEjected(service: service.name, target: service.targets[target].displayName))
       service.targets[target].dismissQueue()
     case .recovered:
-      control.log(.targetRecovered(service: service.name, target: service.targets[target].urlText))
+      control.log(
+        .targetRecovered(service: service.name, target: service.targets[target].displayName))
     }
   }
 

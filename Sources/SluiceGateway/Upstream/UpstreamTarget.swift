@@ -52,9 +52,6 @@ final class UpstreamTarget: EventHandler {
     if case .network(let name) = url.host { name } else { nil }
   }
 
-  /// What the worker's events say.
-  var urlText: String { displayName }
-
   // MARK: Addresses
 
   func addressesChanged(_ resolution: NameAddresses) {
