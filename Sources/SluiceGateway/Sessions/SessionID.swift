@@ -1,0 +1,46 @@
+/// What a session is called everywhere: in logs, in the admin API and towards its target.
+///
+/// 128 random bits, so that an id cannot be guessed; written as 22 characters of base64url
+/// (RFC 4648 5), which need no escaping in a URL or a field.
+public struct SessionID: Hashable, Sendable, CustomStringConvertible {
+  let high: UInt64
+  let low: UInt64
+
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  static let length = 22
+  private static let alphabet = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+  /// The written form.
+  var bytes: [UInt8] {
+    var rest = UInt128(high) << 64 | UInt128(low)
+    var text = [UInt8](repeating: 0, count: Self.length)
+    // 22 digits hold 132 bits: the first digit has only two of them.
+    for index in text.indices.reversed() {
+      text[index] = Self.alphabet[Int(truncatingIfNeeded: rest & 63)]
+      rest >>= 6
+    }
+    return text
+  }
+
+  public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Nil when the text was not written by `description`.
+  public init?(_ text: some StringProtocol) {
+    let digits = text.utf8
+    guard digits.count == Self.length else { return nil }
+    var value: UInt128 = 0
+    for (index, digit) in digits.enumerated() {
+      guard let bits = Self.alphabet.firstIndex(of: digit), index > 0 || bits < 4 else {
+        return nil
+      }
+      value = value << 6 | UInt128(bits)
+    }
+    high = UInt64(truncatingIfNeeded: value >> 64)
+    low = UInt64(truncatingIfNeeded: value)
+  }
+}
