@@ -19,7 +19,7 @@ struct RouteTotals {
     Self.add(route.errors, to: &errors)
     bytesReceived += route.bytesReceived
     bytesSent += route.bytesSent
-    openSessions += route.openSessions
+    openSessions += route.sessions?.open ?? 0
     retries += route.retries
   }
 

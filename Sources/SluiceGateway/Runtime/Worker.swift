@@ -41,7 +41,7 @@ final class Worker {
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
-    admission: SessionAdmission
+    admission: SessionAdmission = SessionAdmission()
   ) {
     self.index = index
     workerCount = count

@@ -30,12 +30,9 @@ import Testing
     func abortResponse() { record = exchange?.record }
     func resumeRequestBody() {}
     func pauseRequestBody() {}
-    func beginTunnel() {}
-    func sendTunnel(_ bytes: Span<UInt8>) {}
-    func finishTunnel() {}
-    func sendTunnelEnd() {}
-    func pauseTunnel() {}
-    func resumeTunnel() {}
+    var acceptor: HTTPListener { preconditionFailure("no handshake here") }
+    func handOver(to session: Session) {}
+    func deliverEarly(to session: Session) {}
   }
 
   private func worker() throws -> Worker {
