@@ -63,7 +63,7 @@ extension Span<UInt8> {
   }
 
   /// Whether the bytes equal `text`, a lower-case text, ignoring ASCII case.
-  func equalsIgnoringCase(_ text: StaticString) -> Bool {
+  public func equalsIgnoringCase(_ text: StaticString) -> Bool {
     if count != text.utf8CodeUnitCount { return false }
     for index in 0..<count {
       // SAFETY: index is below the text's length.

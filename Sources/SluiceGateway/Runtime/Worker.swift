@@ -10,6 +10,8 @@ final class Worker {
   let workerCount: Int
   let loop: EventLoop
   let control: any WorkerControl
+  /// What policies of all workers share.
+  let stores: PolicyStores
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
   var counters = WorkerCounters()
@@ -33,12 +35,14 @@ final class Worker {
   private static let statusOfNone = 499
 
   init(
-    index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?
+    index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
+    stores: PolicyStores = PolicyStores()
   ) {
     self.index = index
     workerCount = count
     self.loop = loop
     self.control = control
+    self.stores = stores
     accessLog = AccessLog(loop: loop, writer: logWriter)
     var generator = SystemRandomNumberGenerator()
     random = SplitMix64(seed: generator.next())
