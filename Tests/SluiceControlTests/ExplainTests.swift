@@ -31,7 +31,7 @@ import Testing
           targets   http://orders-large.internal:8080 (weight 4)
                     http://orders-small.internal:8080
           they get  GET /v2/orders/7?full=1
-          policies  request-id (for every route)
+          policies  request-id (entry, every route)
 
         other routes
           orders   matches too, but orders-beta comes first

@@ -25,7 +25,7 @@ final class AdminResponder: LocalResponder {
     }
     guard request.method == "GET" || request.method == "HEAD" else {
       var answer = Self.problem(405, "method-not-allowed", "\(endpoint.rawValue) can be read only.")
-      answer.fields.append((name: "Allow", value: Array("GET, HEAD".utf8)))
+      answer.fields.append(FieldLine("Allow", "GET, HEAD"))
       return answer
     }
     let gateway = reference.withLock { $0.gateway }
@@ -71,7 +71,7 @@ final class AdminResponder: LocalResponder {
     _ status: Int, _ contentType: StaticString, _ body: [UInt8]
   ) -> LocalAnswer {
     var answer = LocalAnswer(status: status, contentType: contentType, body: body)
-    answer.fields.append((name: "Cache-Control", value: Array("no-store".utf8)))
+    answer.fields.append(FieldLine("Cache-Control", "no-store"))
     return answer
   }
 }

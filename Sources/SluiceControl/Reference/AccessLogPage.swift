@@ -12,6 +12,8 @@ enum AccessLogPage {
     ("route", true, "The route that matched."),
     ("service", true, "The route's service."),
     ("target", true, "The target that was tried last: its URL without the base path."),
+    ("consumer", true, "Who called, by its name in the configuration."),
+    ("credential", true, "The id of what proved it; never the secret itself."),
     ("status", false, "The status the caller got; 499 when it left before."),
     ("code", true, "Why the gateway answered itself or cut the response short; see errors.md."),
     ("duration", false, "Milliseconds from the request head to the end of the response."),

@@ -5,8 +5,7 @@ public struct LocalAnswer: Sendable {
   public var status: Int
   public var contentType: StaticString
   public var body: [UInt8]
-  /// Further fields; names and values must be valid (`FieldSyntax`).
-  public var fields: [(name: StaticString, value: [UInt8])] = []
+  public var fields: [FieldLine] = []
 
   public init(status: Int, contentType: StaticString = "text/plain; charset=utf-8", body: [UInt8]) {
     self.status = status
@@ -36,7 +35,7 @@ public struct LocalAnswer: Sendable {
     self.init(
       status: row.status, contentType: "application/problem+json", body: text.copiedBytes())
     if let seconds = row.retryAfter {
-      fields.append((name: "Retry-After", value: Array(String(seconds).utf8)))
+      fields.append(FieldLine("Retry-After", String(seconds)))
     }
   }
 }

@@ -23,6 +23,7 @@ import Testing
       status = answer.status
       record = exchange.record
     }
+    func sendContinue() {}
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}
     func sendBody(_ bytes: Span<UInt8>) {}
