@@ -16,6 +16,7 @@ public struct Configuration: Codable, Equatable, Sendable {
   public var routes: [String: Route] = [:]
   /// Policies for every route.
   public var policies = Policies()
+  public var cacheStore = CacheStore()
   public var accessLog = AccessLog()
   public var admin: Admin?
   public var shutdown = Shutdown()
@@ -26,7 +27,7 @@ public struct Configuration: Codable, Equatable, Sendable {
 
   private enum CodingKeys: CodingKey {
     case version, workers, hosts, resolver, listeners, services, consumers, groups, routes, policies
-    case accessLog, admin, shutdown
+    case cacheStore, accessLog, admin, shutdown
   }
 }
 
@@ -87,6 +88,9 @@ extension Configuration {
       Field("groups", .entities(Group.schema), "What is said about groups of consumers, by name."),
       Field("policies", .policies(.anywhere), "Policies for every route."),
       Field("routes", .entities(Route.schema), "What goes where, by name."),
+      Field(
+        "cacheStore", .object(CacheStore.schema),
+        "The memory in which every `cache` policy keeps its responses."),
       Field("accessLog", .object(AccessLog.schema), "The log of exchanges."),
       Field("admin", .object(Admin.schema), "The admin listener; none unless given."),
       Field("shutdown", .object(Shutdown.schema), "How the gateway stops."),

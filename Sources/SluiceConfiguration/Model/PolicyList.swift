@@ -7,8 +7,9 @@ extension PolicyRegistry {
     Configuration.KeyAuth.self,
     // authorize
     Configuration.ACL.self,
-      // limit
-      // transform
-      // cache
+    // limit
+    // transform
+    // cache
+    Configuration.Cache.self,
   ])
 }

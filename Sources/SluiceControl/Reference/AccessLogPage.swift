@@ -23,6 +23,10 @@ enum AccessLogPage {
     ("bytesSent", false, "Body bytes to the caller."),
     ("connection", true, "`new` or `reused`: the connection to the target."),
     ("retries", true, "How many further attempts there were."),
+    (
+      "cache", true,
+      "What the cache did: `hit`, `stale`, `revalidated`, `expired`, `miss` or `bypass`."
+    ),
     ("cutShort", true, "`true` when the response was begun and not completed."),
     (
       "upgraded", true,

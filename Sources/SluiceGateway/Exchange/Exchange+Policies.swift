@@ -20,7 +20,7 @@ extension Exchange {
     case .next: return passed()
     case .refuse(let refusal): refuse(refusal)
     case .answer(let answer): self.answer(answer)
-    case .wait: break
+    case .wait, .handled: break
     case .collect(let limit): return collect(upTo: limit)
     }
     return false
@@ -99,6 +99,24 @@ extension Exchange {
     return .wait
   }
 
+  /// For a policy that waits for an event: goes on with `then` when `unpark` is called (true) or when
+  /// `limit` is over (false). The policy returns what this returns. Nothing is read meanwhile.
+  func park(
+    atMost limit: Timespan, then: @escaping (Exchange, _ isWoken: Bool) -> PolicyOutcome
+  ) -> PolicyOutcome {
+    state = .deciding
+    isParked = true
+    setPolicyDeadline(limit)
+    afterWaiting = { exchange, result in then(exchange, result as? Bool ?? false) }
+    return .wait
+  }
+
+  /// The event has come; `use` tells whether the exchange still is the one that waited.
+  func unpark(use: UInt64) { if isParked { waited(true, use: use) } }
+
+  /// The time is over and the event has not come.
+  func parkedTooLong() { waited(false, use: use) }
+
   /// The time for the whole exchange goes on while a policy waits.
   private func setPolicyDeadline(_ limit: Timespan) {
     let own = loop.now.advanced(byNanoseconds: limit.nanoseconds)
@@ -108,6 +126,7 @@ extension Exchange {
   private func waited(_ result: any Sendable, use: UInt64) {
     guard self.use == use, state == .deciding, let afterWaiting else { return }
     self.afterWaiting = nil
+    isParked = false
     waitingTask = nil
     state = .routing
     clearDeadline()
@@ -119,9 +138,10 @@ extension Exchange {
   /// Whether the target's response goes on to the caller; otherwise it was replaced.
   func responseMeetsPolicies(_ head: borrowing ResponseHead) -> Bool {
     guard let policies else { return true }
-    for step in policies.response {
+    for step in policies.response where hasPassed(step, of: policies) {
       switch step.policy.response(head, self) {
       case .next: continue
+      case .handled: break
       case .answer(let answer): replaceResponse(head, by: answer)
       case .refuse(let refusal):
         record.error = refusal.error
@@ -139,6 +159,21 @@ extension Exchange {
     state = .forwarding
     // The end of a response without a body comes at once, and its connection can be used again.
     if head.framing.isEmpty { replacement = answer } else { self.answer(answer) }
+  }
+
+  /// No target gave a response: answers with the error, unless a policy has something better.
+  func failUpstream(_ error: GatewayError) {
+    leaveUpstream()
+    for step in policies?.failure ?? [] {
+      switch step.policy.failed(error, self) {
+      case .next: continue
+      case .handled: return
+      case .answer(let answer): return self.answer(answer)
+      case .refuse(let refusal): return refuse(refusal)
+      case .wait, .collect: preconditionFailure("a failure can't wait")
+      }
+    }
+    fail(error)
   }
 
   /// The gateway's own answer on its way back.

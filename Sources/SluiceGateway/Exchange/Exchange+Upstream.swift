@@ -16,7 +16,7 @@ extension Exchange {
       service.state.retryBudget.recordRequest(now: now)
       if let totalDeadline { setDeadline(totalDeadline) }
     }
-    if !chooseTarget(of: service, now: now) { fail(.noTargetAvailable) }
+    if !chooseTarget(of: service, now: now) { failUpstream(.noTargetAvailable) }
   }
 
   /// False when there is none.
@@ -35,7 +35,13 @@ extension Exchange {
 
   /// POST and the like on a kept-alive connection: if the target has closed it meanwhile, nobody
   /// could tell afterwards whether the request was processed, so it is looked at before.
-  var needsProvenConnection: Bool { !request.method.isIdempotent }
+  var needsProvenConnection: Bool { !isIdempotent }
+
+  /// Both as the caller sent it and as a policy has it sent.
+  private var isIdempotent: Bool {
+    request.method.isIdempotent
+      && requestEdits.method.map { HTTPMethod($0.span).isIdempotent } ?? true
+  }
 
   private var target: UpstreamTarget? {
     guard let route, let attempt else { return nil }
@@ -79,7 +85,7 @@ extension Exchange {
     if let attempt { tried.insert(attempt.target) }
     let retries = route?.service.settings.retries ?? Configuration.Retries()
     let decision = RetryDecision.decide(
-      failure, isIdempotent: request.method.isIdempotent, isReplayable: !hasPassedBody,
+      failure, isIdempotent: isIdempotent, isReplayable: !hasPassedBody,
       isResponseBegun: state == .responding, attempts: attempts,
       connectRetries: retries.connect, idempotentRetries: retries.idempotent)
     // That a target closed a connection between two requests says nothing about its health.
@@ -108,7 +114,7 @@ extension Exchange {
     if let attempt { tried.insert(attempt.target) }
     endAttempt(.abandoned)
     guard let service = route?.service, chooseTarget(of: service, now: loop.now) else {
-      return fail(.noTargetAvailable)
+      return failUpstream(.noTargetAvailable)
     }
   }
 
@@ -124,7 +130,7 @@ extension Exchange {
       downstream?.abortResponse()
       finish()
     } else {
-      fail(failure.error)
+      failUpstream(failure.error)
     }
   }
 
@@ -159,6 +165,10 @@ extension Exchange {
     upstream = nil
     endAttempt(.succeeded)
     if let replacement { return answer(replacement) }
+    if let stored = storedReplacement {
+      storedReplacement = nil
+      return serve(stored.entry, isNotModified: stored.isNotModified)
+    }
     if responseFilter != nil, !endResponseBody() { return }
     let downstream = self.downstream
     downstream?.sendEnd(trailers)

@@ -74,6 +74,10 @@ public final class Exchange: EventHandler {
   var isBodyCollected = false
   /// Answers in the place of a response that has yet to end.
   var replacement: LocalAnswer?
+  /// The same from memory.
+  var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
+  /// Waits for an event, and goes on without it when the time is over.
+  var isParked = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
 
   var record = ExchangeRecord()
@@ -135,6 +139,23 @@ public final class Exchange: EventHandler {
     state = .routing
     record.started = loop.now
     worker.counters.exchangesInProgress &+= 1
+  }
+
+  /// Takes over all that the other one found out about the same request.
+  func begin(like other: Exchange, _ downstream: any DownstreamStream, policies: PolicyChain) {
+    start(downstream, listener: other.listener, peer: other.peer)
+    isTrusted = other.isTrusted
+    // It was normalised before, so it can't fail.
+    _ = normalisePath(request)
+    matchedLength = other.matchedLength
+    route = other.route
+    identity = other.identity
+    self.policies = policies
+    Self.copy(other.requestEdits, to: &requestEdits)
+  }
+
+  private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
+    own.copy(edits)
   }
 
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
@@ -231,8 +252,20 @@ public final class Exchange: EventHandler {
     body(head.span(head.path))
   }
 
-  /// The path as the route sends it on.
-  func appendRewrittenPath(to output: inout ByteBuffer) {
+  /// The path as targets get it: what a policy has put there, or what the route makes of it.
+  func appendSentPath(to output: inout ByteBuffer) {
+    if requestEdits.hasPath {
+      Self.appendPath(of: requestEdits, to: &output)
+    } else {
+      appendRewrittenPath(to: &output)
+    }
+  }
+
+  private static func appendPath(
+    of edits: borrowing RequestEdits, to output: inout ByteBuffer
+  ) { output.append(edits.path.span) }
+
+  private func appendRewrittenPath(to output: inout ByteBuffer) {
     let matched = matchedLength
     let rewrite = route?.rewrite ?? .none
     withPath { rewrite.append($0, matched: matched, to: &output) }
@@ -414,6 +447,8 @@ public final class Exchange: EventHandler {
     collectedBody.release()
     isBodyCollected = false
     replacement = nil
+    storedReplacement = nil
+    isParked = false
     notes.removeAll(keepingCapacity: true)
   }
 
@@ -425,11 +460,10 @@ public final class Exchange: EventHandler {
   /// The route's or service's `total` timeout, or that of a policy that waits.
   public override func deadlineReached() {
     if state == .deciding, totalDeadline.map({ $0 > loop.now }) ?? true {
-      return fail(.policyTimeout)
+      return isParked ? parkedTooLong() : fail(.policyTimeout)
     }
-    if state == .deciding || state == .collecting || state == .waiting || state == .forwarding {
-      return fail(.exchangeTimeout)
-    }
+    if state == .waiting || state == .forwarding { return failUpstream(.exchangeTimeout) }
+    if state == .deciding || state == .collecting { return fail(.exchangeTimeout) }
     record.error = .exchangeTimeout
     record.isCutShort = true
     leaveUpstream()

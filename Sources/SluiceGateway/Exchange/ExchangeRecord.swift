@@ -20,6 +20,10 @@ struct ExchangeRecord {
   /// The response was begun and not completed.
   var isCutShort = false
   var isCallerGone = false
+  /// What the cache did, for the log; nil without one.
+  var cache: StaticString?
+  /// Begun by the gateway itself; not counted, not logged.
+  var isBackground = false
   /// Became a session.
   var isUpgraded = false
 }

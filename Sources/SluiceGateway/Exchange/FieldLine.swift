@@ -25,6 +25,27 @@ public struct FieldLine: Equatable, Sendable {
   }
 }
 
+/// Reading header lines that are ready to be written.
+enum FieldLines {
+  /// Appends the values of all lines of this name, which is in lower case, as one list.
+  static func appendValues(
+    of name: [UInt8], in lines: Span<UInt8>, _ isFirst: inout Bool, to output: inout ByteBuffer
+  ) {
+    var start = 0
+    while start < lines.count {
+      var end = start
+      while end < lines.count, lines[end] != 0x0D { end += 1 }
+      let line = lines.extracting(start..<end)
+      if line.count > name.count, line[name.count] == 0x3A, line.hasPrefixIgnoringCase(name) {
+        if !isFirst { output.append(", ") }
+        isFirst = false
+        output.append(line.extracting(min(name.count + 2, line.count)...))
+      }
+      start = end + 2
+    }
+  }
+}
+
 /// What policies change in the fields of one message: which of the parsed head's are left out, and
 /// which are added.
 ///
@@ -68,6 +89,14 @@ struct FieldEdits: ~Copyable {
   mutating func add(_ write: (inout ByteBuffer) -> Void) {
     isEmpty = false
     write(&lines)
+  }
+
+  mutating func copy(_ other: borrowing FieldEdits) {
+    if other.isEmpty { return }
+    isEmpty = false
+    dropped = other.dropped
+    droppedBeyond = other.droppedBeyond
+    lines.append(other.lines.span)
   }
 
   mutating func clear() {

@@ -6,6 +6,7 @@ import SluiceWire
 /// the reference page come from here. Codes are stable; texts may be improved.
 public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case malformedRequest
+  case notCached
   case requestTimeout
   case unauthorized
   case forbidden
@@ -54,6 +55,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
     switch self {
     case .malformedRequest:
       Row("malformed-request", 400, .downstream, "The request is not well-formed HTTP.")
+    case .notCached:
+      Row("not-cached", 504, .downstream, "Only a stored response was wanted, and there is none.")
     case .requestTimeout:
       Row("request-timeout", 408, .downstream, "The request did not arrive in time.")
     case .unauthorized:

@@ -11,9 +11,15 @@ struct RequestEdits: ~Copyable {
   /// The query in the place of the head's; an empty one is left out with its question mark.
   private(set) var query = ByteBuffer()
   private(set) var hasQuery = false
+  /// The path in the place of what the route makes of it; behind the target's base path. Normal.
+  private(set) var path = ByteBuffer()
+  private(set) var hasPath = false
+  /// The method in the place of the head's; nil for that one.
+  private(set) var method: [UInt8]?
 
   var isEmpty: Bool {
-    fields.isEmpty && !hasQuery && droppedCookies.isEmpty && droppedSubprotocols.isEmpty
+    fields.isEmpty && !hasQuery && !hasPath && method == nil && droppedCookies.isEmpty
+      && droppedSubprotocols.isEmpty
   }
 
   mutating func drop(_ index: Int) { fields.drop(index) }
@@ -28,8 +34,37 @@ struct RequestEdits: ~Copyable {
     hasQuery = true
   }
 
+  mutating func setPath(_ path: consuming ByteBuffer) {
+    self.path = path
+    hasPath = true
+  }
+
+  /// Neither HEAD nor CONNECT: whether a response has a body must not hang on it.
+  mutating func setMethod(_ method: [UInt8]) { self.method = method }
+
+  /// Makes this the same as `other`.
+  mutating func copy(_ other: borrowing RequestEdits) {
+    fields.copy(other.fields)
+    droppedCookies = other.droppedCookies
+    droppedSubprotocols = other.droppedSubprotocols
+    method = other.method
+    if other.hasQuery {
+      query.append(other.query.span)
+      hasQuery = true
+    }
+    if other.hasPath {
+      path.append(other.path.span)
+      hasPath = true
+    }
+  }
+
   mutating func clear() {
     if isEmpty { return }
+    method = nil
+    if hasPath {
+      path.release()
+      hasPath = false
+    }
     fields.clear()
     droppedCookies.removeAll(keepingCapacity: true)
     droppedSubprotocols.removeAll(keepingCapacity: true)

@@ -34,6 +34,7 @@ public struct PolicyPhases: OptionSet, Sendable {
   public static let response = PolicyPhases(rawValue: 2)
   public static let answer = PolicyPhases(rawValue: 4)
   public static let end = PolicyPhases(rawValue: 8)
+  public static let failure = PolicyPhases(rawValue: 16)
 }
 
 /// What a policy's settings compile to; one per worker and place that sets it.
@@ -57,6 +58,10 @@ open class CompiledPolicy {
     .next
   }
 
+  /// No target gave a response, and the caller would get this error; `handled` when the policy has
+  /// something better. Can't wait or collect.
+  open func failed(_ error: GatewayError, _ exchange: Exchange) -> PolicyOutcome { .next }
+
   /// The gateway answers itself, after this policy had let the request pass.
   open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
 
@@ -70,8 +75,10 @@ public enum PolicyOutcome {
   case next
   case refuse(PolicyRefusal)
   indirect case answer(LocalAnswer)
-  /// Only as what `exchange.wait` returned: the policy goes on there.
+  /// Only as what `exchange.wait` or `exchange.park` returned: the policy goes on there.
   case wait
+  /// The exchange has its response already, or will.
+  case handled
   /// `requestBody` is called when the whole body is here; a larger one is refused.
   case collect(upTo: Int)
 }

@@ -14,6 +14,8 @@ final class PolicyChain {
   let response: [Step]
   let answer: [Step]
   let end: [Step]
+  /// Who may have something better than an error, in the order of responses.
+  let failure: [Step]
   /// So many of `request` come before the route's own demands.
   let entryCount: Int
   /// So many of `request` are done when it is known who calls.
@@ -48,5 +50,18 @@ final class PolicyChain {
     response = having(.response).map(\.step).reversed()
     answer = having(.answer).map(\.step).reversed()
     end = having(.end).map(\.step)
+    failure = having(.failure).map(\.step).reversed()
+  }
+
+  /// For an exchange that the gateway begins itself: one policy sees what comes back.
+  init(only policy: CompiledPolicy) {
+    let step = [Step(policy: policy, order: 0)]
+    request = []
+    response = policy.phases.contains(.response) ? step : []
+    answer = []
+    end = policy.phases.contains(.end) ? step : []
+    failure = policy.phases.contains(.failure) ? step : []
+    entryCount = 0
+    identifyCount = 0
   }
 }

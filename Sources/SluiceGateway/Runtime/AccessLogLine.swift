@@ -70,6 +70,11 @@ enum AccessLogLine {
       output.append(",\"retries\":")
       output.append(decimal: UInt64(attempts.connect + attempts.idempotent + attempts.stale))
     }
+    if let cache = record.cache {
+      output.append(",\"cache\":\"")
+      output.append(cache)
+      output.append("\"")
+    }
     if record.isCutShort { output.append(",\"cutShort\":true") }
     if record.isUpgraded {
       output.append(",\"session\":\"")
@@ -98,7 +103,7 @@ enum AccessLogLine {
       output.append(",\"connectDuration\":")
       appendMilliseconds(record.connected.nanoseconds(since: record.started), to: &output)
     }
-    if record.responded.nanoseconds != 0 {
+    if record.responded.nanoseconds != 0 && record.connected.nanoseconds != 0 {
       output.append(",\"responseDuration\":")
       appendMilliseconds(record.responded.nanoseconds(since: record.connected), to: &output)
     }

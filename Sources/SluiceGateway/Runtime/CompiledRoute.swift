@@ -22,6 +22,9 @@ final class CompiledRoute {
   /// For callers about whom something of their own is said; nil when there are none.
   let callerPolicies: CallerPolicies?
   let counters: RouteCounters
+  /// Keeps what is stored for this route apart from all else, also from what was stored before the
+  /// route led elsewhere.
+  let cacheScope: [UInt8]
 
   enum Rewrite {
     case none
@@ -35,6 +38,10 @@ final class CompiledRoute {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
+    let destination = service.settings
+    cacheScope = Array(
+      "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"
+        .utf8)
     kind = settings.kind
     self.service = service
     self.counters = counters

@@ -33,6 +33,7 @@ public final class Gateway: Sendable {
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
   private let stores = PolicyStores()
+  private let cache: CacheStore
   private let state: Locked<State>
   /// Free while nobody reloads: whoever waits for it may put another configuration in force.
   private let changes = Semaphore()
@@ -57,6 +58,7 @@ public final class Gateway: Sendable {
     case .count(let number): count = number
     }
     state = Locked(State(configuration: configuration))
+    cache = CacheStore(configuration.cacheStore)
     do throws(SystemError) {
       control = try ControlLoop(onEvent: options.onEvent)
     } catch {
@@ -66,11 +68,12 @@ public final class Gateway: Sendable {
     var workers: [WorkerHandle] = []
     do throws(SystemError) {
       let (control, logWriter, stores, admission) = (control, logWriter, stores, admission)
+      let cache = cache
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
             index: index, of: count, loop: loop, control: control, logWriter: logWriter,
-            stores: stores, admission: admission)
+            stores: stores, cache: cache, admission: admission)
         }
         workers.append(WorkerHandle(thread: thread))
       }
@@ -161,6 +164,7 @@ public final class Gateway: Sendable {
     let specifications = try bound.change(
       to: Self.listeners(of: configuration, responders), workers: workers.count)
     stores.sweep()
+    cache.apply(configuration.cacheStore)
     control.watchNames(of: configuration, workers: workers)
     let pending = Countdown(workers.count)
     for worker in workers {
@@ -216,6 +220,13 @@ public final class Gateway: Sendable {
     }
     return reports
   }
+
+  /// Forgets stored responses; returns how many. Blocks for as long as it takes to look through them.
+  @discardableResult
+  public func purgeCache(_ purge: CachePurge) -> Int { cache.purge(purge) }
+
+  /// How full the cache is.
+  public var cacheUsage: CacheUsage { cache.usage }
 
   /// Batches of log lines lost because the log's output was too slow.
   public var lostLogBatches: UInt64 { logWriter?.lostBatches ?? 0 }

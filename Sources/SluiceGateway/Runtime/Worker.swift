@@ -12,6 +12,8 @@ final class Worker {
   let control: any WorkerControl
   /// What policies of all workers share.
   let stores: PolicyStores
+  /// Shared by all workers.
+  let cache: CacheStore
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
   /// For what must not be guessed.
@@ -43,7 +45,7 @@ final class Worker {
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
-    stores: PolicyStores = PolicyStores(),
+    stores: PolicyStores = PolicyStores(), cache: CacheStore = CacheStore(),
     admission: SessionAdmission = SessionAdmission()
   ) {
     self.index = index
@@ -51,6 +53,7 @@ final class Worker {
     self.loop = loop
     self.control = control
     self.stores = stores
+    self.cache = cache
     accessLog = AccessLog(loop: loop, writer: logWriter)
     sessions = SessionRegistry(loop: loop)
     self.admission = admission
@@ -91,7 +94,7 @@ final class Worker {
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
     // Whoever reads the metrics should not see themselves there.
-    if exchange.listener.servesRoutes {
+    if exchange.listener.servesRoutes && !exchange.record.isBackground {
       let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
       exchange.counters.record(exchange.record, status: status, now: loop.now)
       if accessLog.isOn { accessLog.write(exchange, status: status) }

@@ -20,7 +20,11 @@ enum RequestComposer {
     to output: inout ByteBuffer
   ) {
     let forwarded = exchange.listener.forwarded
-    output.append(head.span(head.methodName))
+    if let method = exchange.requestEdits.method {
+      output.append(method)
+    } else {
+      output.append(head.span(head.methodName))
+    }
     output.append(0x20)
     appendTarget(head, exchange, target, to: &output)
     output.append(" HTTP/1.1\r\nHost: ")
@@ -82,7 +86,7 @@ enum RequestComposer {
   ) {
     if head.form == .asterisk { return output.append(0x2A) }
     output.append(target.basePath)
-    exchange.appendRewrittenPath(to: &output)
+    exchange.appendSentPath(to: &output)
     if exchange.requestEdits.hasQuery {
       exchange.withQuery {
         if $0.isEmpty { return }

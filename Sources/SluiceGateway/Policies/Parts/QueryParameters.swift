@@ -33,6 +33,31 @@ enum QueryParameters {
     return true
   }
 
+  /// Appends the parameters whose names, as they are written, are to be kept; false when all are, and
+  /// then nothing is appended.
+  static func append(
+    _ query: Span<UInt8>, to output: inout ByteBuffer, keeping: (Span<UInt8>) -> Bool
+  ) -> Bool {
+    var start = 0
+    var isFirst = true
+    var dropsAny = false
+    while start < query.count {
+      let end = partEnd(query, start)
+      var nameEnd = start
+      while nameEnd < end && query[nameEnd] != 0x3D { nameEnd += 1 }
+      if keeping(query.extracting(start..<nameEnd)) {
+        if !isFirst { output.append(0x26) }
+        output.append(query.extracting(start..<end))
+        isFirst = false
+      } else {
+        dropsAny = true
+      }
+      start = end + 1
+    }
+    if !dropsAny { output.clear() }
+    return dropsAny
+  }
+
   private static func partEnd(_ query: Span<UInt8>, _ start: Int) -> Int {
     var end = start
     while end < query.count && query[end] != 0x26 { end += 1 }
