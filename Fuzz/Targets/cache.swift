@@ -22,6 +22,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     check(!value.isEmpty, "an empty field counts")
   }
   _ = HTTPDateSyntax.seconds(value.span)
-  check(!EntityTag.isTag(value.span) || EntityTag.list(value.span, contains: value.span), "not itself")
+  check(
+    !EntityTag.isTag(value.span) || EntityTag.list(value.span, contains: value.span), "not itself")
   return 0
 }

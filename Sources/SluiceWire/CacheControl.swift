@@ -202,7 +202,11 @@ extension CacheControl {
   private mutating func set(_ name: Span<UInt8>, _ item: Item) {
     if let directive = Self.flag(name) {
       // A list of fields, written as a string, asks for less than the directive alone.
-      if item == .boolean(false) { directives.remove(directive) } else { directives.insert(directive) }
+      if item == .boolean(false) {
+        directives.remove(directive)
+      } else {
+        directives.insert(directive)
+      }
       return
     }
     guard case .integer(let number) = item, number >= 0 else { return }
@@ -228,7 +232,9 @@ extension CacheControl {
     while at < value.count {
       let byte = value[at]
       let isFirst = byte &- 0x61 < 26 || byte == 0x2A
-      if !isFirst && (at == start || !(byte.isDigit || byte == 0x5F || byte == 0x2D || byte == 0x2E)) {
+      if !isFirst
+        && (at == start || !(byte.isDigit || byte == 0x5F || byte == 0x2D || byte == 0x2E))
+      {
         break
       }
       at &+= 1

@@ -38,7 +38,8 @@ public enum HTTPDateSyntax {
     return seconds(year, month, day, time)
   }
 
-  private static func seconds(_ year: Int64, _ month: Int64, _ day: Int64, _ time: Int64) -> Int64? {
+  private static func seconds(_ year: Int64, _ month: Int64, _ day: Int64, _ time: Int64) -> Int64?
+  {
     guard day >= 1, day <= 31, year >= 1 else { return nil }
     // Days since 1970 of a date in the Gregorian calendar, whose years begin in March here.
     let shifted = month <= 2 ? year - 1 : year

@@ -41,14 +41,20 @@ import Testing
     #expect(apart == together)
   }
 
-  @Test(arguments: [
-    ("max-age=60, no-store", 60, true), ("max-age=60;a=1;b=\"x\", no-store", 60, true),
-    ("no-store=?0, max-age=7", 7, false), ("max-age=1, max-age=2", 2, false),
-    ("max-age=\"60\"", nil, false), ("max-age=-1", nil, false), ("max-age=1.5", nil, false),
-    ("x=tok/en:1, *y=1, max-age=3", 3, false),
-  ] as [(String, UInt32?, Bool)])
+  private func targeted(_ value: String) -> CacheControl? {
+    let bytes = ascii(value)
+    return CacheControl(targeted: bytes.span)
+  }
+
+  @Test(
+    arguments: [
+      ("max-age=60, no-store", 60, true), ("max-age=60;a=1;b=\"x\", no-store", 60, true),
+      ("no-store=?0, max-age=7", 7, false), ("max-age=1, max-age=2", 2, false),
+      ("max-age=\"60\"", nil, false), ("max-age=-1", nil, false), ("max-age=1.5", nil, false),
+      ("x=tok/en:1, *y=1, max-age=3", 3, false),
+    ] as [(String, UInt32?, Bool)])
   func targetedFieldsAreDictionaries(value: String, maxAge: UInt32?, noStore: Bool) throws {
-    let control = try #require(CacheControl(targeted: ascii(value).span))
+    let control = try #require(targeted(value))
     #expect(control.maxAge == maxAge)
     #expect(control.contains(.noStore) == noStore)
   }
@@ -58,22 +64,26 @@ import Testing
     "max-age=60 no-store", "no-store=?2", "a=\"x", "max-age=1234567890123456", "a=1.2345", "a;",
   ])
   func malformedTargetedFieldsCountForNothing(value: String) {
-    #expect(CacheControl(targeted: ascii(value).span) == nil)
+    #expect(targeted(value) == nil)
   }
 
-  @Test(arguments: [
-    ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
-    ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-    ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199), ("Wed, 16 Nov 1994 00:00:00 GMT", 784_944_000),
-    ("Sun Nov 16 08:49:37 1994", 784_975_777),
-    ("Sunday, 06-Nov-22 08:49:37 GMT", 1_667_724_577), ("0", nil), ("", nil), ("-1", nil),
-    ("Sun, 06 Nov 1994 08:49:37", nil), ("Sun, 06 Nov 1994 24:49:37 GMT", nil),
-    ("Sun, 06 nov 1994 08:49:37 GMT", nil), ("Sun, 6 Nov 1994 08:49:37 GMT", nil),
-    ("Sun, 06 Nov 1994 08:49:37 UTC", nil), ("Sunday, 06-Nov-1994 08:49:37 GMT", nil),
-    ("x, ", nil), ("Sun, 00 Nov 1994 08:49:37 GMT", nil),
-  ] as [(String, Int64?)])
+  @Test(
+    arguments: [
+      ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+      ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+      ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+      ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
+      ("Wed, 16 Nov 1994 00:00:00 GMT", 784_944_000),
+      ("Sun Nov 16 08:49:37 1994", 784_975_777),
+      ("Sunday, 06-Nov-22 08:49:37 GMT", 1_667_724_577), ("0", nil), ("", nil), ("-1", nil),
+      ("Sun, 06 Nov 1994 08:49:37", nil), ("Sun, 06 Nov 1994 24:49:37 GMT", nil),
+      ("Sun, 06 nov 1994 08:49:37 GMT", nil), ("Sun, 6 Nov 1994 08:49:37 GMT", nil),
+      ("Sun, 06 Nov 1994 08:49:37 UTC", nil), ("Sunday, 06-Nov-1994 08:49:37 GMT", nil),
+      ("x, ", nil), ("Sun, 00 Nov 1994 08:49:37 GMT", nil),
+    ] as [(String, Int64?)])
   func dates(text: String, seconds: Int64?) {
-    #expect(HTTPDateSyntax.seconds(ascii(text).span) == seconds)
+    let read = HTTPDateSyntax.seconds(ascii(text).span)
+    #expect(read == seconds)
   }
 
   @Test(arguments: [
@@ -84,6 +94,7 @@ import Testing
     ("\"x y\", \"a\"", "\"a\"", false),
   ])
   func entityTags(list: String, tag: String, isThere: Bool) {
-    #expect(EntityTag.list(ascii(list).span, contains: ascii(tag).span) == isThere)
+    let found = EntityTag.list(ascii(list).span, contains: ascii(tag).span)
+    #expect(found == isThere)
   }
 }

@@ -19,6 +19,7 @@ extension Configuration.CacheStore {
     [
       Field(
         "maxBytes", .byteCount(.mebibytes(1)...(.mebibytes(1_048_576))),
-        "For all responses with their heads, keys and bookkeeping; what was asked for least gives way.")
+        "For all responses with their heads, keys and bookkeeping; what was asked for least gives way."
+      )
     ])
 }

@@ -1,4 +1,5 @@
-/// Expands `${env:NAME}` and `${file:/path}` in values; `$$` is a `$`, any other `$` is itself.
+/// Expands `${env:NAME}` and `${file:/path}` in values; `$$` is a `$`, any other `$` is itself. What a
+/// policy fills in per request (`Template`) stays as it is.
 struct References {
   let environment: [String: String]
   let readFile: (String) -> String?
@@ -19,7 +20,13 @@ struct References {
           return .failure(
             TextProblem("a reference '${' without its '}'", hint: "write $${ for a literal ${"))
         }
-        switch resolve(rest[..<end].dropFirst()) {
+        let name = rest[..<end].dropFirst()
+        if Template.roots.contains(where: name.hasPrefix) {
+          result += "${\(name)}"
+          rest = rest[end...].dropFirst()
+          continue
+        }
+        switch resolve(name) {
         case .success(let value): result += value
         case .failure(let problem): return .failure(problem)
         }

@@ -69,7 +69,9 @@ extension Exchange {
       let lines = identity.upstreamFields
       FieldLines.appendValues(of: name, in: lines.span, &isFirst, to: &output)
     }
-    if !requestEdits.fields.isEmpty { appendAddedValues(of: name, requestEdits, &isFirst, to: &output) }
+    if !requestEdits.fields.isEmpty {
+      appendAddedValues(of: name, requestEdits, &isFirst, to: &output)
+    }
   }
 
   private func appendSentValues(

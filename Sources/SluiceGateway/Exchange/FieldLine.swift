@@ -27,6 +27,22 @@ public struct FieldLine: Equatable, Sendable {
 
 /// Reading header lines that are ready to be written.
 enum FieldLines {
+  /// The first line of this name, with its end; nil without one.
+  static func firstRange(of name: [UInt8], in lines: Span<UInt8>) -> Range<Int>? {
+    var start = 0
+    while start < lines.count {
+      var end = start
+      while end < lines.count, lines[end] != 0x0D { end += 1 }
+      if end - start > name.count, lines[start + name.count] == 0x3A,
+        lines.extracting(start..<(start + name.count)).equalsIgnoringCase(name)
+      {
+        return start..<min(end + 2, lines.count)
+      }
+      start = end + 2
+    }
+    return nil
+  }
+
   /// Appends the values of all lines of this name, which is in lower case, as one list.
   static func appendValues(
     of name: [UInt8], in lines: Span<UInt8>, _ isFirst: inout Bool, to output: inout ByteBuffer
@@ -89,6 +105,23 @@ struct FieldEdits: ~Copyable {
   mutating func add(_ write: (inout ByteBuffer) -> Void) {
     isEmpty = false
     write(&lines)
+  }
+
+  func hasLine(named name: [UInt8]) -> Bool {
+    FieldLines.firstRange(of: name, in: lines.span) != nil
+  }
+
+  /// Takes back the lines of this name that were added; whether there were any.
+  mutating func removeLines(named name: [UInt8]) -> Bool {
+    var hasAny = false
+    while let range = FieldLines.firstRange(of: name, in: lines.span) {
+      hasAny = true
+      var kept = ByteBuffer()
+      kept.append(lines.span.extracting(..<range.lowerBound))
+      kept.append(lines.span.extracting(range.upperBound...))
+      swap(&kept, &lines)
+    }
+    return hasAny
   }
 
   mutating func copy(_ other: borrowing FieldEdits) {

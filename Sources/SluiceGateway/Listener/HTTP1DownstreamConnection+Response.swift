@@ -140,8 +140,11 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     stage { output in
       output.appendStatusLine(answer.status)
       output.appendField("Date", date.span)
-      output.appendField("Content-Type", answer.contentType)
-      output.appendField("Content-Length", decimal: UInt64(answer.body.count))
+      if !answer.body.isEmpty { output.appendField("Content-Type", answer.contentType) }
+      // RFC 9110 8.6 forbids it in 204.
+      if answer.status != 204 {
+        output.appendField("Content-Length", decimal: UInt64(answer.body.count))
+      }
       for field in answer.fields { output.append(field.bytes) }
       // RFC 9110 7.8: Upgrade has to be named in Connection.
       if answer.status == 426 { output.append("Connection: Upgrade\r\n") }

@@ -25,6 +25,8 @@ final class CompiledRoute {
   /// Keeps what is stored for this route apart from all else, also from what was stored before the
   /// route led elsewhere.
   let cacheScope: [UInt8]
+  /// The `{name}` segments of its path, by their places.
+  let pathNames: [(index: Int, name: [UInt8])]
 
   enum Rewrite {
     case none
@@ -38,6 +40,10 @@ final class CompiledRoute {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
+    let pattern = settings.match.path ?? settings.match.prefix ?? ""
+    pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
+      $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
+    }
     let destination = service.settings
     cacheScope = Array(
       "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"

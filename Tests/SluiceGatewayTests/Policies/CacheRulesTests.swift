@@ -134,11 +134,12 @@ import Testing
     #expect(!freshness.isUsableAfterError(age: 60))
   }
 
-  @Test(arguments: [
-    ("Accept-Encoding, ,accept-language", ["accept-encoding", "accept-language"]),
-    ("Accept, accept", ["accept"]), ("Host", []), ("*", nil), ("Accept, *", nil),
-    ("X-Forwarded-For", nil), ("a b", nil),
-  ] as [(String, [String]?)])
+  @Test(
+    arguments: [
+      ("Accept-Encoding, ,accept-language", ["accept-encoding", "accept-language"]),
+      ("Accept, accept", ["accept"]), ("Host", []), ("*", nil), ("Accept, *", nil),
+      ("X-Forwarded-For", nil), ("a b", nil),
+    ] as [(String, [String]?)])
   func vary(value: String, names: [String]?) {
     let read = CacheVary.names(Array(value.utf8).span)
     #expect(read?.map { String(decoding: $0, as: UTF8.self) } == names)

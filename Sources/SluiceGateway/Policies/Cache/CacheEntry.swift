@@ -2,9 +2,9 @@ import SluiceReactor
 import SluiceWire
 import Synchronization
 
+// SAFETY: the bytes are never changed after init; reading them from several threads is no race.
 /// A body in memory, shared by every entry and exchange that has it.
 final class StoredBody: @unchecked Sendable {
-  // SAFETY: the bytes are never changed after init; reading them from several threads is no race.
   private let buffer: ByteBuffer
 
   init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
@@ -19,11 +19,10 @@ final class StoredBody: @unchecked Sendable {
   }
 }
 
+// SAFETY: everything is a constant of values that only reading touches, but for `restsUntil`, which is
+// an atomic.
 /// One stored response. Handed out by reference to all workers and never changed.
 final class CacheEntry: @unchecked Sendable {
-  // SAFETY: everything is a constant of values that only reading touches, but for `restsUntil`, which
-  // is an atomic.
-
   /// A request field that `Vary` names, with what the request had for it.
   struct Variance: Equatable {
     let name: [UInt8]

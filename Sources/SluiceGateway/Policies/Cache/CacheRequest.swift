@@ -47,10 +47,13 @@ enum UnkeyedFields {
     case 6: name.equalsIgnoringCase("x-host")
     case 13: name.equalsIgnoringCase("x-http-method") || name.equalsIgnoringCase("x-rewrite-url")
     case 14: name.equalsIgnoringCase("x-original-url")
-    case 15: name.equalsIgnoringCase("x-original-host") || name.equalsIgnoringCase("x-forwarded-ssl")
-    case 16: name.equalsIgnoringCase("x-forwarded-path") || name.equalsIgnoringCase("x-forwarded-port")
+    case 15:
+      name.equalsIgnoringCase("x-original-host") || name.equalsIgnoringCase("x-forwarded-ssl")
+    case 16:
+      name.equalsIgnoringCase("x-forwarded-path")
     case 17: name.equalsIgnoringCase("x-method-override")
-    case 18: name.equalsIgnoringCase("x-forwarded-server") || name.equalsIgnoringCase("x-forwarded-scheme")
+    case 18:
+      name.equalsIgnoringCase("x-forwarded-server") || name.equalsIgnoringCase("x-forwarded-scheme")
     case 22: name.equalsIgnoringCase("x-http-method-override")
     default: false
     }

@@ -87,7 +87,8 @@ struct CacheRules {
       initialAge: age, lifetime: lifetime(response, isNegative: isNegative),
       isForEveryone: isForEveryone)
     setStaleness(of: &freshness, control)
-    let isGoodForAWhile = freshness.isUsableAfterError(age: age)
+    let isGoodForAWhile =
+      freshness.isUsableAfterError(age: age)
       || freshness.use(age: age, request: nil) != .revalidate
     guard isGoodForAWhile || response.hasValidator && saysSomething(response) else {
       return .no(.notFresh)
@@ -112,8 +113,10 @@ struct CacheRules {
   private func lifetime(_ response: Response, isNegative: Bool) -> Int64 {
     let control = response.control
     if control.contains(.noCache) { return 0 }
-    if let seconds = control.sMaxAge ?? control.maxAge { return CacheFreshness.nanoseconds(seconds) }
-    if let expires = response.expires, !control.contains(.public) || expires != .min {
+    if let seconds = control.sMaxAge ?? control.maxAge {
+      return CacheFreshness.nanoseconds(seconds)
+    }
+    if let expires = response.expires {
       guard expires != .min, let date = response.date else { return 0 }
       return max(0, min(expires - date, Int64(CacheControl.longest))) * Self.second
     }

@@ -202,10 +202,9 @@ struct CacheShard {
   }
 }
 
+// SAFETY: `waiters` is touched under the lock of its part of the cache only.
 /// A request to a target that others wait for.
 final class CacheFlight: @unchecked Sendable {
-  // SAFETY: `waiters` is touched under the lock of its part of the cache only.
-
   struct Waiter: Sendable {
     let mailbox: Mailbox
     let token: HandlerToken

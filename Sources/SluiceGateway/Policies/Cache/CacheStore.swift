@@ -16,7 +16,8 @@ final class CacheStore: Sendable {
 
   init(_ settings: Configuration.CacheStore = Configuration.CacheStore()) {
     let budget = settings.maxObjectSize.bytes
-    shards = (0..<Configuration.CacheStore.partCount).map { _ in Locked(CacheShard(budget: budget)) }
+    shards = (0..<Configuration.CacheStore.partCount).map { _ in Locked(CacheShard(budget: budget))
+    }
     maxBytes = Atomic(settings.maxBytes.bytes)
   }
 
@@ -69,7 +70,9 @@ final class CacheStore: Sendable {
     }
   }
 
-  func pass(_ key: CacheKey, now: MonotonicTime) { shard(key).withLock { $0.pass(key.hash, now: now) } }
+  func pass(_ key: CacheKey, now: MonotonicTime) {
+    shard(key).withLock { $0.pass(key.hash, now: now) }
+  }
 
   /// Whether it is stored now.
   @discardableResult
@@ -84,7 +87,9 @@ final class CacheStore: Sendable {
     _ = shard(group: entry.key.group).withLock { $0.remove(entry) }
   }
 
-  func invalidate(group: UInt64) { _ = shard(group: group).withLock { $0.invalidate(group: group) } }
+  func invalidate(group: UInt64) {
+    _ = shard(group: group).withLock { $0.invalidate(group: group) }
+  }
 
   /// Asks for memory to collect a response in; a quarter of the budget may be used so.
   func reserve(_ bytes: Int) -> Bool {

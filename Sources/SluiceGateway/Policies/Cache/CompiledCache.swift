@@ -81,7 +81,8 @@ final class CompiledCache: CompiledPolicy {
     let entry = find(exchange, request)
     if let entry {
       let age = entry.age(now: now)
-      switch entry.freshness.use(age: age, request: settings.callerControl ? request.demands : nil) {
+      switch entry.freshness.use(age: age, request: settings.callerControl ? request.demands : nil)
+      {
       case .fresh: return serve(entry, exchange, "hit")
       case .revalidateMeanwhile:
         revalidate(entry, exchange)
@@ -248,7 +249,8 @@ final class CompiledCache: CompiledPolicy {
     let now = exchange.loop.now
     let delay = now.nanoseconds(since: fill.began)
     var isStored = false
-    if case .store(let freshness) = rules.decide(facts, fill.request, now: Self.unixTime, delay: delay),
+    if case .store(let freshness) = rules.decide(
+      facts, fill.request, now: Self.unixTime, delay: delay),
       head.firstIndex(of: .contentRange) == nil, let variances = variances(head, exchange)
     {
       isStored = fill.collect(head, exchange, freshness, variances, CacheTags.read(head))

@@ -93,6 +93,23 @@ enum PercentEncoding {
     return true
   }
 
+  /// Appends `text` with all but unreserved characters encoded, so that it stays what it is wherever it
+  /// stands in a URL.
+  static func encode(_ text: Span<UInt8>, to output: inout ByteBuffer) {
+    for index in text.indices {
+      let byte = text[index]
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: output.append(byte)
+      default:
+        output.append(0x25)
+        output.append(hexDigit(byte >> 4))
+        output.append(hexDigit(byte & 15))
+      }
+    }
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x37 + value }
+
   private static func digit(_ byte: UInt8) -> UInt8? {
     switch byte {
     case 0x30...0x39: byte - 0x30

@@ -1,0 +1,114 @@
+/// A text with `${…}` in it that stands for something of the exchange; read once, when the file is.
+public struct Template: Equatable, Sendable {
+  public enum Variable: Hashable, Sendable {
+    case header(String)
+    case parameter(String)
+    /// A `{name}` segment of the route's path.
+    case segment(String)
+    case claim(String)
+    case method, path, query, host, id, client, consumer, groups, credential
+  }
+
+  public enum Segment: Equatable, Sendable {
+    case literal(String)
+    case variable(Variable)
+  }
+
+  public let segments: [Segment]
+
+  public init(parsing text: String) throws(TextProblem) {
+    var segments: [Segment] = []
+    var rest = Substring(text)
+    while let start = rest.firstRange(of: "${") {
+      if start.lowerBound > rest.startIndex {
+        segments.append(.literal(String(rest[..<start.lowerBound])))
+      }
+      rest = rest[start.upperBound...]
+      guard let end = rest.firstIndex(of: "}") else {
+        throw TextProblem("a variable '${' without its '}'")
+      }
+      segments.append(.variable(try Self.variable(String(rest[..<end]))))
+      rest = rest[end...].dropFirst()
+    }
+    if !rest.isEmpty { segments.append(.literal(String(rest))) }
+    self.segments = segments
+  }
+
+  public init?(_ text: String) {
+    guard let template = try? Template(parsing: text) else { return nil }
+    self = template
+  }
+
+  private static let plain: [String: Variable] = [
+    "request.method": .method, "request.path": .path, "request.query": .query,
+    "request.host": .host, "request.id": .id, "client.address": .client,
+    "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
+  ]
+  /// What a reference of the file (`${env:…}`) can't begin with.
+  static let roots = ["request.", "client.", "consumer.", "credential.", "claims."]
+
+  private static func variable(_ name: String) throws(TextProblem) -> Variable {
+    if let variable = plain[name] { return variable }
+    func rest(_ prefix: String) -> String? {
+      name.hasPrefix(prefix) && name.count > prefix.count
+        ? String(name.dropFirst(prefix.count)) : nil
+    }
+    if let field = rest("request.header.") {
+      guard isToken(field) else { throw TextProblem("'\(field)' is no field name") }
+      return .header(field.lowercased())
+    }
+    if let parameter = rest("request.query.") { return .parameter(parameter) }
+    if let segment = rest("request.path.") { return .segment(segment) }
+    if let claim = rest("claims.") { return .claim(claim) }
+    throw TextProblem(
+      "there is no variable \(quoted(name))",
+      hint: "there are "
+        + (plain.keys.sorted() + [
+          "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
+        ]).joined(separator: ", "))
+  }
+
+  /// Reports segments of a path that the route does not name.
+  static func check(_ text: String, in check: inout PolicyCheck, _ first: String, _ keys: String...)
+  {
+    guard let template = Template(text), case .route(let name) = check.origin else { return }
+    let match = check.configuration.routes[name]?.match
+    let path = match?.path ?? match?.prefix ?? ""
+    for case .variable(.segment(let segment)) in template.segments
+    where !path.contains("{\(segment)}") {
+      switch keys.count {
+      case 0: check.error("the route's path has no {\(segment)}", at: first)
+      case 1: check.error("the route's path has no {\(segment)}", at: first, keys[0])
+      default: check.error("the route's path has no {\(segment)}", at: first, keys[0], keys[1])
+      }
+    }
+  }
+}
+
+extension TextForm {
+  /// A text with variables.
+  public static let template = TextForm(
+    "a text with ${…}", examples: ["${request.header.X-Tenant}", "user-${consumer.name}"],
+    parse: { (text) throws(TextProblem) in
+      guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+        throw TextProblem("it has a control character")
+      }
+      _ = try Template(parsing: text)
+    })
+
+  /// A path with variables; the values of variables can't add segments.
+  public static let pathTemplate = TextForm(
+    "a path with ${…}", examples: ["/v2${request.path}"],
+    parse: { (text) throws(TextProblem) in
+      let template = try Template(parsing: text)
+      switch template.segments.first {
+      case .literal(let start) where start.hasPrefix("/"): break
+      case .variable(.path): break
+      default: throw TextProblem("it must start with / or ${request.path}")
+      }
+      for case .literal(let part) in template.segments
+      where part.contains("?") || part.contains("#") || part.contains(" ") {
+        throw TextProblem("it must be a path only, without query and fragment")
+      }
+    })
+}

@@ -1,0 +1,85 @@
+public import SluiceConfiguration
+import SluiceWire
+
+extension Configuration.Redirect: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledRedirect(self) }
+}
+
+extension Configuration.Mock: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledMock(self) }
+}
+
+extension Configuration.Fault: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledFault(self) }
+}
+
+/// Sends the caller elsewhere.
+final class CompiledRedirect: CompiledPolicy {
+  private let location: CompiledTemplate
+  private let status: Int
+  private let unfit = PolicyRefusal(.malformedRequest)
+
+  init(_ settings: Configuration.Redirect) {
+    location = CompiledTemplate(settings.location)
+    status = settings.status
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    var text = ByteBuffer()
+    location.append(exchange, .url, to: &text)
+    guard FieldSyntax.isValue(text.span) else { return .refuse(unfit) }
+    var answer = LocalAnswer(status: status, body: [])
+    answer.fields.append(FieldLine("Location", text.copiedBytes()))
+    return .answer(answer)
+  }
+}
+
+/// Answers in the target's place.
+final class CompiledMock: CompiledPolicy {
+  private let answer: LocalAnswer
+
+  init(_ settings: Configuration.Mock) {
+    let type: StaticString =
+      switch settings.contentType {
+      case .json: "application/json"
+      case .text: "text/plain; charset=utf-8"
+      case .html: "text/html; charset=utf-8"
+      }
+    var answer = LocalAnswer(
+      status: settings.status, contentType: type, body: Array(settings.body.utf8))
+    answer.fields = settings.headers.sorted { $0.key < $1.key }.compactMap {
+      FieldLine(name: $0.key, value: $0.value)
+    }
+    self.answer = answer
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome { .answer(answer) }
+}
+
+/// Makes a share of the requests slow, or fail.
+final class CompiledFault: CompiledPolicy {
+  private let settings: Configuration.Fault
+  private let abort: LocalAnswer
+
+  init(_ settings: Configuration.Fault) {
+    self.settings = settings
+    abort = LocalAnswer(
+      status: settings.abort == 0 ? 503 : settings.abort,
+      body: Array("This request was chosen to fail.\n".utf8))
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    guard settings.delay.nanoseconds > 0, isChosen(settings.delayPercent, exchange) else {
+      return decide(exchange)
+    }
+    return exchange.park(atMost: settings.delay) { [self] exchange, _ in decide(exchange) }
+  }
+
+  private func decide(_ exchange: Exchange) -> PolicyOutcome {
+    settings.abort != 0 && isChosen(settings.abortPercent, exchange) ? .answer(abort) : .next
+  }
+
+  private func isChosen(_ percent: Int, _ exchange: Exchange) -> Bool {
+    percent > 0 && exchange.worker.random.next() % 100 < UInt64(percent)
+  }
+}

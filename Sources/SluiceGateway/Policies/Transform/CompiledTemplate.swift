@@ -1,0 +1,117 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// A template ready to be written: what is literal is bytes, what varies is known by case.
+struct CompiledTemplate {
+  private enum Segment {
+    case literal([UInt8])
+    case header([UInt8])
+    case parameter([UInt8])
+    case segment([UInt8])
+    case claim([UInt8])
+    case method, path, query, host, id, client, consumer, groups, credential
+  }
+
+  /// Where the text goes, which decides what a caller's bytes may be there.
+  enum Place {
+    /// A field's value: as they are.
+    case field
+    /// A part of a URL: percent-encoded, so that they stay one segment or one parameter.
+    case url
+  }
+
+  private let segments: [Segment]
+
+  /// `text` must be a template.
+  init(_ text: String) {
+    segments = (Template(text)?.segments ?? []).map { segment in
+      switch segment {
+      case .literal(let text): .literal(Array(text.utf8))
+      case .variable(.header(let name)): .header(Array(name.utf8))
+      case .variable(.parameter(let name)): .parameter(Array(name.utf8))
+      case .variable(.segment(let name)): .segment(Array(name.utf8))
+      case .variable(.claim(let name)): .claim(Array(name.utf8))
+      case .variable(.method): .method
+      case .variable(.path): .path
+      case .variable(.query): .query
+      case .variable(.host): .host
+      case .variable(.id): .id
+      case .variable(.client): .client
+      case .variable(.consumer): .consumer
+      case .variable(.groups): .groups
+      case .variable(.credential): .credential
+      }
+    }
+  }
+
+  func append(_ exchange: Exchange, _ place: Place, to output: inout ByteBuffer) {
+    for segment in segments { append(segment, exchange, exchange.request, place, to: &output) }
+  }
+
+  private func append(
+    _ segment: Segment, _ exchange: Exchange, _ head: borrowing RequestHead, _ place: Place,
+    to output: inout ByteBuffer
+  ) {
+    switch segment {
+    case .literal(let bytes): output.append(bytes)
+    case .header(let name):
+      guard let index = head.firstIndex(named: name.span) else { return }
+      append(head.span(head.fields[index].value), place, to: &output)
+    case .parameter(let name):
+      guard let query = head.query else { return }
+      let span = head.span(query)
+      guard let range = QueryParameters.value(of: name, in: span) else { return }
+      // A URL takes it as it was written; a field gets what it stands for.
+      if place == .url { return output.append(span.extracting(range)) }
+      var decoded = ByteBuffer()
+      if PercentEncoding.decode(span.extracting(range), into: &decoded) {
+        output.append(decoded.span)
+      }
+    case .segment(let name): exchange.appendPathSegment(named: name, to: &output)
+    case .claim(let name):
+      if let value = exchange.identity?.claim(name) { append(value.span, place, to: &output) }
+    case .method: output.append(head.span(head.methodName))
+    case .path: exchange.withPath { output.append($0) }
+    case .query: if let query = head.query { output.append(head.span(query)) }
+    case .host: if let authority = head.authority { output.append(head.span(authority)) }
+    case .id: exchange.requestID.append(to: &output)
+    case .client: output.append(hostOf: exchange.clientAddress)
+    case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
+    }
+  }
+
+  private func append(
+    _ segment: Segment, of identity: Identity?, _ place: Place, to output: inout ByteBuffer
+  ) {
+    guard let identity else { return }
+    let text: [UInt8] =
+      switch segment {
+      case .consumer: identity.consumer
+      case .groups: Array(identity.groups.joined(separator: [0x2C]))
+      default: identity.credential
+      }
+    append(text.span, place, to: &output)
+  }
+
+  private func append(_ value: Span<UInt8>, _ place: Place, to output: inout ByteBuffer) {
+    if place == .url { PercentEncoding.encode(value, to: &output) } else { output.append(value) }
+  }
+}
+
+extension Exchange {
+  /// Appends the segment of the path that the route's pattern names; nothing when it names none.
+  func appendPathSegment(named name: [UInt8], to output: inout ByteBuffer) {
+    guard let wanted = route?.pathNames.first(where: { $0.name == name })?.index else { return }
+    withPath { path in
+      var index = -1
+      var start = 0
+      for at in path.indices where path[at] == 0x2F {
+        if index == wanted { return output.append(path.extracting(start..<at)) }
+        index += 1
+        start = at + 1
+      }
+      if index == wanted { output.append(path.extracting(start...)) }
+    }
+  }
+}
