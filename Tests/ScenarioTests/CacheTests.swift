@@ -160,16 +160,18 @@ extension Scenarios {
         let control = request.target == "/public" ? "public, max-age=60" : "max-age=60"
         return ok("for \(request["X-Consumer-Username"] ?? "nobody")", "Cache-Control: \(control)")
       }
-      let fixture = try fixture(to: upstream, rest: { configuration in
-        for name in ["alice", "bob"] {
-          var consumer = Configuration.Consumer()
-          var credential = Configuration.Credential()
-          credential.keyAuth = Configuration.KeyCredential(key: "\(name)-key")
-          consumer.credentials = [credential]
-          configuration.consumers[name] = consumer
-        }
-        configuration.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
-      })
+      let fixture = try fixture(
+        to: upstream,
+        rest: { configuration in
+          for name in ["alice", "bob"] {
+            var consumer = Configuration.Consumer()
+            var credential = Configuration.Credential()
+            credential.keyAuth = Configuration.KeyCredential(key: "\(name)-key")
+            consumer.credentials = [credential]
+            configuration.consumers[name] = consumer
+          }
+          configuration.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        })
       for _ in 0..<2 {
         #expect(try fixture.get("/own", "apikey: alice-key").text == "for alice")
         #expect(try fixture.get("/own", "apikey: bob-key").text == "for bob")
@@ -291,9 +293,11 @@ extension Scenarios {
           try peer.send(ok("once", "Cache-Control: max-age=60"))
         }
       }
-      let fixture = try fixture(to: upstream, { $0.collapse = .seconds(60) }, rest: {
-        $0.workers = .count(workers)
-      })
+      let fixture = try fixture(
+        to: upstream, { $0.collapse = .seconds(60) },
+        rest: {
+          $0.workers = .count(workers)
+        })
       let clients = try (0..<100).map { _ in try fixture.client() }
       for client in clients { try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
       try waitUntil { upstream.requests.count == 1 }
@@ -379,9 +383,11 @@ extension Scenarios {
     @Test func memoryIsBounded() throws {
       let body = String(repeating: "x", count: 20_000)
       let upstream = try ScriptedUpstream.answering { _ in ok(body, "Cache-Control: max-age=60") }
-      let fixture = try fixture(to: upstream, { $0.maxObjectSize = .kibibytes(32) }, rest: {
-        $0.cacheStore.maxBytes = .mebibytes(1)
-      })
+      let fixture = try fixture(
+        to: upstream, { $0.maxObjectSize = .kibibytes(32) },
+        rest: {
+          $0.cacheStore.maxBytes = .mebibytes(1)
+        })
       let client = try fixture.client()
       for number in 0..<200 { _ = try client.get("/\(number)") }
       let usage = fixture.gateway.cacheUsage
