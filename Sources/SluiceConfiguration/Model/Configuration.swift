@@ -45,8 +45,10 @@ extension Configuration {
   }
 
   public struct Admin: Codable, Equatable, Sendable {
-    /// Loopback only, until the admin API has a token.
+    /// Loopback only, unless there is a token.
     public var address = "127.0.0.1:9901"
+    /// What callers have to show, `Authorization: Bearer TOKEN`; a secret.
+    public var token: String?
     public init() {}
   }
 
@@ -103,7 +105,15 @@ extension Configuration.AccessLog {
 extension Configuration.Admin {
   static let schema = Schema(
     "Admin", of: Self(), "Health, metrics and the admin API.",
-    [Field("address", .text(.localAddress), "Where it listens; only this machine may reach it.")])
+    [
+      Field(
+        "address", .text(.listenAddress),
+        "Where it listens; only this machine may reach it, unless there is a `token`."),
+      Field(
+        "token", .text(.bearerToken),
+        "What callers have to show, as `Authorization: Bearer TOKEN`; `/livez` and `/readyz` ask "
+          + "for none. Without it whoever reaches the address is let in."),
+    ])
 }
 
 extension Configuration.Shutdown {

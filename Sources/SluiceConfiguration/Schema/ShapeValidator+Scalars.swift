@@ -12,6 +12,7 @@ extension ShapeValidator {
     case .success(let text):
       // References often have to be quoted for YAML's sake; what they stand for is no less a
       // number.
+      if scalar.hasReference { referencedPaths.insert(path) }
       scalar.isPlain = scalar.isPlain || scalar.hasReference
       scalar.text = text
     case .failure(let problem):
@@ -38,7 +39,8 @@ extension ShapeValidator {
       return nil
     case .text(let form):
       if let problem = form.check(scalar.text) {
-        report(problem, about: node.shown, in: path, form, at: node.position)
+        let shown = form.isSecret ? "the value" : node.shown
+        report(problem, about: shown, in: path, form, at: node.position)
         return nil
       }
       return .string(scalar.text)

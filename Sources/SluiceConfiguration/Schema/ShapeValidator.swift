@@ -4,6 +4,8 @@
 struct ShapeValidator {
   let references: References
   var diagnostics: DiagnosticCollector
+  /// Where values stand that came from elsewhere.
+  var referencedPaths: Set<String> = []
 
   /// Nil when nothing usable is there. `keyPosition` is where the value's key stands: the place for
   /// what is missing in it.

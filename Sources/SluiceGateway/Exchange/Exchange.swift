@@ -47,10 +47,13 @@ final class Exchange: EventHandler {
   /// A part of the request body has gone to a target, so the request cannot be sent again.
   var hasPassedBody = false
 
+  /// There while the process itself answers, see `Exchange+Local`.
+  var local: LocalWork?
+
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
   /// How often this object was recycled; its token stays the same.
-  private var use: UInt64 = 0
+  private(set) var use: UInt64 = 0
 
   init(worker: Worker) {
     self.worker = worker
@@ -138,38 +141,6 @@ final class Exchange: EventHandler {
     } catch {
       return .malformedRequest
     }
-  }
-
-  private func respondLocally() {
-    guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
-    state = .waiting
-    let request = localRequest(self.request)
-    let token = self.token
-    let use = self.use
-    let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; token and use tell whether the request is still there.
-    Task(executorPreference: loop.executor) {
-      let answer = await responder.answer(request)
-      mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
-      }
-    }
-  }
-
-  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
-    if self.use == use && state == .waiting { self.answer(answer) }
-  }
-
-  private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
-    LocalRequest(
-      method: Self.text(head.span(head.methodName)),
-      host: peer.isUnix ? nil : head.authority.map { Self.text(head.span($0)) },
-      path: withPath { Self.text($0) },
-      query: head.query.map { Self.text(head.span($0)) })
-  }
-
-  private static func text(_ bytes: Span<UInt8>) -> String {
-    bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
   }
 
   // MARK: What others read
@@ -293,12 +264,17 @@ final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
+    if let local {
+      self.local = nil
+      local.stream?.end()
+    }
     storedRequestID = nil
     record = ExchangeRecord()
   }
 
-  /// The route's or service's `total` timeout.
+  /// The route's or service's `total` timeout; of a local stream, the time for a sign of life.
   override func deadlineReached() {
+    if let stream = local?.stream { return keepLocalStreamAlive(stream) }
     if state == .waiting || state == .forwarding { return fail(.exchangeTimeout) }
     record.error = .exchangeTimeout
     record.isCutShort = true
