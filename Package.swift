@@ -42,7 +42,9 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
-      dependencies: ["SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2"],
+      dependencies: [
+        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "COpenSSL", "CPCRE2",
+      ],
       swiftSettings: settings),
     .target(
       name: "SluiceControl",

@@ -24,7 +24,8 @@ public struct HandlerToken: Hashable, Sendable {
   init(index: Int, generation: UInt32) {
     raw = UInt64(generation) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
   }
-  var index: Int { Int(truncatingIfNeeded: raw & 0xFFFF_FFFF) }
+  /// Nobody else's while the handler is registered.
+  public var index: Int { Int(truncatingIfNeeded: raw & 0xFFFF_FFFF) }
   var generation: UInt32 { UInt32(truncatingIfNeeded: raw >> 32) }
 }
 

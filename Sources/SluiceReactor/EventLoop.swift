@@ -78,6 +78,9 @@ public final class EventLoop {
     handlers[token]?.takeUnretainedValue()
   }
 
+  /// The handler that has this place in the loop, see `HandlerToken.index`; nil when there is none.
+  public func handler(at index: UInt32) -> EventHandler? { handlers.handler(at: Int(index)) }
+
   /// Handlers registered now.
   public var handlerCount: Int { handlers.count }
 
@@ -87,6 +90,12 @@ public final class EventLoop {
   public func watchEdges(_ descriptor: Int32, _ handler: EventHandler) throws(SystemError) {
     try control(
       EPOLL_CTL_ADD, descriptor, [.input, .output, .inputClosed, .edgeTriggered], handler.token)
+  }
+
+  /// The descriptor belongs to this handler from now on. What it is ready for is told again.
+  func rewatchEdges(_ descriptor: Int32, _ handler: EventHandler) throws(SystemError) {
+    try control(
+      EPOLL_CTL_MOD, descriptor, [.input, .output, .inputClosed, .edgeTriggered], handler.token)
   }
 
   /// Watches for input, level-triggered; `isShared`: several loops watch it and one is woken.

@@ -80,6 +80,11 @@ struct HandlerSlab: ~Copyable {
     return slots[index].handler
   }
 
+  /// Whoever is there, of any generation.
+  func handler(at index: Int) -> EventHandler? {
+    index < used ? slots[index].handler?.takeUnretainedValue() : nil
+  }
+
   /// Asks for a handler's memory ahead of its turn: after the kernel ran, most of it is cold.
   func prefetch(_ token: HandlerToken) {
     guard let handler = self[token] else { return }

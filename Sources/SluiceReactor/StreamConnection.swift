@@ -115,6 +115,37 @@ open class StreamConnection: EventHandler {
     outbound.release()
   }
 
+  /// Gives the socket, what is known of it and what waits for the kernel to `successor`, which has
+  /// none yet; this connection is closed without a trace for the peer. Reading is not paused there,
+  /// and it gets a turn, so that nothing which has arrived is forgotten.
+  ///
+  /// One system call. When it fails, both are closed.
+  public final func handOver(to successor: StreamConnection) throws(SystemError) {
+    precondition(successor.isClosed && !isClosed && !isConnecting)
+    let isStaging = loop.stageOwner === self
+    loop.unregister(self)
+    loop.register(successor)
+    successor.descriptor = descriptor
+    successor.isReadable = isReadable
+    successor.hasPeerFinished = hasPeerFinished
+    successor.isBroken = isBroken
+    successor.isWritable = isWritable
+    successor.shutsDownWhenDrained = shutsDownWhenDrained
+    successor.hasFinishedWriting = hasFinishedWriting
+    swap(&successor.outbound, &outbound)
+    if isStaging { loop.stageOwner = successor }
+    descriptor = -1
+    isReadable = false
+    isWritable = false
+    do throws(SystemError) {
+      try loop.rewatchEdges(successor.descriptor, successor)
+    } catch {
+      successor.close()
+      throw error
+    }
+    loop.resumeLater(successor)
+  }
+
   /// Makes the peer see a reset instead of an orderly end: a message was cut short.
   public final func abort() {
     if descriptor < 0 { return }

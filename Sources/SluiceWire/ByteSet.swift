@@ -82,6 +82,20 @@ extension Span<UInt8> {
   }
 }
 
+extension Span<UInt8> {
+  /// Whether it begins with `prefix`, whatever the case of ASCII letters.
+  public func hasPrefixIgnoringCase(_ prefix: [UInt8]) -> Bool {
+    count >= prefix.count && extracting(0..<prefix.count).equalsIgnoringCase(prefix.span)
+  }
+
+  /// Whether both have the same bytes.
+  public func hasSameBytes(as other: Span<UInt8>) -> Bool {
+    if count != other.count { return false }
+    for index in 0..<count where self[index] != other[index] { return false }
+    return true
+  }
+}
+
 extension UInt8 {
   /// The lower case of an ASCII letter; every other byte as it is.
   @inline(__always)

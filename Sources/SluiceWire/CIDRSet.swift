@@ -13,6 +13,11 @@ public struct CIDR: Hashable, Sendable {
     self.prefixLength = prefixLength
   }
 
+  public func contains(_ address: IPAddress) -> Bool {
+    let mask = Self.hostMask(prefixLength)
+    return address.high & ~mask.high == first.high && address.low & ~mask.low == first.low
+  }
+
   /// Reads "10.0.0.0/8", "2001:db8::/32", or one address. An IPv4 prefix counts 32 bits.
   ///
   /// Refuses bits behind the prefix ("10.0.0.1/8"): they are usually a mistake, and one that opens

@@ -14,6 +14,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   case ifNoneMatch, ifRange, ifUnmodifiedSince, lastModified, location, maxForwards, origin
   case pragma, priority, range, referer, retryAfter, secWebSocketAccept, secWebSocketExtensions
   case secWebSocketKey, secWebSocketProtocol, secWebSocketVersion, setCookie
+  case sluiceConnectionID
   case strictTransportSecurity, traceparent, tracestate, userAgent, vary, wwwAuthenticate
   case xAPIKey, xCorrelationID, xForwardedPrefix
 
@@ -83,6 +84,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case .secWebSocketProtocol: "sec-websocket-protocol"
     case .secWebSocketVersion: "sec-websocket-version"
     case .setCookie: "set-cookie"
+    case .sluiceConnectionID: "sluice-connection-id"
     case .strictTransportSecurity: "strict-transport-security"
     case .traceparent: "traceparent"
     case .tracestate: "tracestate"
@@ -196,6 +198,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case 153: return .xCorrelationID
     case 154: return .ifRange
     case 163: return .location
+    case 166: return .sluiceConnectionID
     case 167: return .secWebSocketKey
     case 170: return .tracestate
     case 171: return .xForwardedPrefix

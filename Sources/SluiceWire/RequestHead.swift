@@ -188,6 +188,13 @@ public struct RequestHead: ~Copyable {
     return fields.firstIndex { $0.known == name }
   }
 
+  /// The index in `fields` of this field when there is exactly one.
+  public func onlyIndex(of name: FieldName) -> Int? {
+    guard let first = firstIndex(of: name) else { return nil }
+    for index in (first + 1)..<fields.count where fields[index].known == name { return nil }
+    return first
+  }
+
   /// The index in `fields` of the first field with this name, ignoring case.
   public func firstIndex(named name: Span<UInt8>) -> Int? {
     let known = FieldName(name)

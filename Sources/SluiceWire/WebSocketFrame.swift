@@ -11,91 +11,129 @@ public enum WebSocketOpcode: UInt8, Sendable {
   public var isControl: Bool { rawValue >= 8 }
 }
 
-/// Why bytes are no frame; all of them are close code 1002.
-public enum WebSocketFrameError: UInt8, Error, CaseIterable {
-  case reservedBits, unknownOpcode, fragmentedControl, longControl, unmaskedClientFrame
-  case maskedServerFrame, lengthNotMinimal, lengthTooLarge
-}
+/// Which peer sends a direction's frames: clients mask, servers don't (RFC 6455 5.1).
+public enum WebSocketSender: Sendable { case client, server }
 
 /// The header of one frame, as RFC 6455 5.2 lays it out.
 public struct WebSocketFrameHeader: Equatable, Sendable {
-  /// Who sent the frame: clients mask, servers don't (5.1).
-  public enum Sender: Sendable { case client, server }
+  /// The most bytes a header has.
+  public static let maxLength = 14
 
   public var isFinal: Bool
+  /// RSV1: the first frame of a message that permessage-deflate compressed (RFC 7692 6).
+  public var isCompressed: Bool
   public var opcode: WebSocketOpcode
   public var payloadLength: UInt64
-  /// Big-endian: the first byte of the mask is the highest; nil in a server's frame.
-  public var mask: UInt32?
+  /// Nil in a server's frame.
+  public var mask: WebSocketMask?
   /// Bytes of the header itself, 2 to 14.
   public var headerLength: Int
 
-  /// Reads the header at the start of `bytes`; nil when it is not complete.
-  public static func parse(
-    _ bytes: Span<UInt8>, from sender: Sender
-  ) throws(WebSocketFrameError) -> WebSocketFrameHeader? {
-    if bytes.count < 2 { return nil }
-    let (first, second) = (bytes[0], bytes[1])
-    if first & 0x70 != 0 { throw .reservedBits }
-    guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { throw .unknownOpcode }
+  /// Reads the header at `start`, nil while it is not complete or when its opcode is unknown.
+  ///
+  /// Layout only: whether the frame is legal is for `WebSocketFrameFollower` and
+  /// `WebSocketMessageDecoder` to say. For frames that passed one of them, and for tests.
+  @inline(__always)
+  public init?(_ bytes: Span<UInt8>, at start: Int = 0) {
+    let available = bytes.count &- start
+    if available < 2 { return nil }
+    let (first, second) = (bytes[start], bytes[start &+ 1])
+    guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { return nil }
     let isMasked = second & 0x80 != 0
-    if isMasked && sender == .server { throw .maskedServerFrame }
-    if !isMasked && sender == .client { throw .unmaskedClientFrame }
     let short = second & 0x7F
-    if opcode.isControl {
-      if first & 0x80 == 0 { throw .fragmentedControl }
-      if short > 125 { throw .longControl }
-    }
-    let lengthBytes = short == 127 ? 8 : short == 126 ? 2 : 0
-    let headerLength = 2 + lengthBytes + (isMasked ? 4 : 0)
-    if bytes.count < headerLength { return nil }
-    var length = UInt64(short)
+    let lengthBytes = short < 126 ? 0 : short == 126 ? 2 : 8
+    let length = 2 &+ lengthBytes &+ (isMasked ? 4 : 0)
+    if available < length { return nil }
+    isFinal = first & 0x80 != 0
+    isCompressed = first & 0x40 != 0
+    self.opcode = opcode
+    headerLength = length
+    payloadLength = UInt64(short)
     if lengthBytes > 0 {
-      length = number(bytes, 2, lengthBytes)
-      if length <= (lengthBytes == 2 ? 125 : 0xFFFF) { throw .lengthNotMinimal }
-      if length >> 63 != 0 { throw .lengthTooLarge }
+      payloadLength = 0
+      for index in start &+ 2..<start &+ 2 &+ lengthBytes {
+        payloadLength = payloadLength &<< 8 | UInt64(bytes[index])
+      }
     }
-    return WebSocketFrameHeader(
-      isFinal: first & 0x80 != 0, opcode: opcode, payloadLength: length,
-      mask: isMasked ? UInt32(number(bytes, 2 + lengthBytes, 4)) : nil, headerLength: headerLength)
+    mask = nil
+    if isMasked { mask = WebSocketMask(bytes, at: start &+ length &- 4) }
   }
 
-  private static func number(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> UInt64 {
-    var value: UInt64 = 0
-    for index in start..<start + count { value = value << 8 | UInt64(bytes[index]) }
-    return value
+  /// Reads and checks the header at `start`; nil when it is not complete. What is wrong is told with
+  /// the first byte that shows it.
+  @inline(__always)
+  static func parse(
+    _ bytes: Span<UInt8>, at start: Int, _ rules: WebSocketFrameRules
+  ) throws(WebSocketError) -> WebSocketFrameHeader? {
+    let available = bytes.count &- start
+    if available < 1 { return nil }
+    try rules.check(first: bytes[start])
+    if available < 2 { return nil }
+    try rules.check(first: bytes[start], second: bytes[start &+ 1])
+    guard let header = WebSocketFrameHeader(bytes, at: start) else { return nil }
+    let short = bytes[start &+ 1] & 0x7F
+    if short >= 126 {
+      if header.payloadLength <= (short == 126 ? 125 : 0xFFFF) { throw .lengthNotMinimal }
+      if header.payloadLength >> 63 != 0 { throw .lengthTooLarge }
+    }
+    return header
   }
 }
 
-extension ByteBuffer {
-  /// Appends a whole unmasked frame, as servers send them. A control frame's payload has at most
-  /// 125 bytes.
-  public mutating func appendWebSocketFrame(
-    _ opcode: WebSocketOpcode, _ payload: Span<UInt8>, isFinal: Bool = true
-  ) {
-    let count = payload.count
-    precondition(!opcode.isControl || (isFinal && count <= 125))
-    append((isFinal ? 0x80 : 0) | opcode.rawValue)
-    if count <= 125 {
-      append(UInt8(truncatingIfNeeded: count))
-    } else {
-      let isLong = count > 0xFFFF
-      append(isLong ? 127 : 126)
-      var shift = isLong ? 56 : 8
-      while shift >= 0 {
-        append(UInt8(truncatingIfNeeded: count >> shift))
-        shift -= 8
-      }
-    }
-    append(payload)
+/// What the next frame of one direction may be, in one byte.
+struct WebSocketFrameRules: Sendable {
+  // The first two lie where the bits they allow lie in a header.
+  private static var masked: UInt8 { 0x80 }
+  private static var rsv1: UInt8 { 0x40 }
+  private static var inMessage: UInt8 { 0x01 }
+  private static var closed: UInt8 { 0x02 }
+
+  private var bits: UInt8
+
+  init(from sender: WebSocketSender, allowsRSV1: Bool) {
+    bits = (sender == .client ? Self.masked : 0) | (allowsRSV1 ? Self.rsv1 : 0)
   }
 
-  /// Appends `payload` without its mask; `offset` counts from the start of the frame's payload.
-  public mutating func appendUnmasked(_ payload: Span<UInt8>, mask: UInt32, offset: Int = 0) {
-    reserve(payload.count)
-    for index in payload.indices {
-      let shift = UInt32(truncatingIfNeeded: 24 &- ((offset &+ index) & 3) &* 8)
-      append(payload[index] ^ UInt8(truncatingIfNeeded: mask >> shift))
+  var isMasked: Bool { bits & Self.masked != 0 }
+  /// Between the first frame of a message and the header of its last.
+  var isInMessage: Bool { bits & Self.inMessage != 0 }
+  /// After a close frame, behind which nothing may come.
+  var isClosed: Bool { bits & Self.closed != 0 }
+
+  @inline(__always)
+  func check(first: UInt8) throws(WebSocketError) {
+    if isClosed { throw .frameAfterClose }
+    let opcode = first & 0x0F
+    let reserved = first & 0x70
+    if reserved != 0 {
+      // RSV1 belongs to the first frame of a message.
+      if reserved != bits & Self.rsv1 || opcode &- 1 > 1 { throw .reservedBits }
+    }
+    if opcode < 3 {
+      if (opcode == 0) != isInMessage {
+        throw isInMessage ? .messageInterrupted : .unexpectedContinuation
+      }
+      return
+    }
+    if opcode &- 8 > 2 { throw .unknownOpcode }
+    if first & 0x80 == 0 { throw .fragmentedControl }
+  }
+
+  @inline(__always)
+  func check(first: UInt8, second: UInt8) throws(WebSocketError) {
+    if (second ^ bits) & Self.masked != 0 { throw isMasked ? .unmaskedFrame : .maskedFrame }
+    if first & 0x08 != 0 {
+      if second & 0x7F > 125 { throw .longControl }
+      if first & 0x0F == WebSocketOpcode.close.rawValue, second & 0x7F == 1 { throw .invalidClose }
     }
   }
+
+  /// Tells that a data frame begins.
+  @inline(__always)
+  mutating func began(isFinal: Bool) {
+    bits = isFinal ? bits & ~Self.inMessage : bits | Self.inMessage
+  }
+
+  /// Tells that a whole close frame was seen.
+  mutating func close() { bits |= Self.closed }
 }

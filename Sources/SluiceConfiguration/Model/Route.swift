@@ -6,8 +6,11 @@ extension Configuration {
     /// The name of the service that answers.
     public var service = ""
     public var path = PathRewrite()
+    /// For `websocket` routes: whose pages may connect; nil for those of the same host.
+    public var origins: [String]?
     /// Overrides for a `websocket` route.
     public var connection: ConnectionSettings?
+    public var messages: MessageSettings?
     public var timeouts: RouteTimeouts?
     public var maxBodySize: ByteCount?
     public var policies = Policies()
@@ -17,7 +20,7 @@ extension Configuration {
     public init() {}
 
     private enum CodingKeys: CodingKey {
-      case kind, match, service, path, connection, timeouts, maxBodySize, policies
+      case kind, match, service, path, origins, connection, messages, timeouts, maxBodySize, policies
     }
   }
 
@@ -50,14 +53,6 @@ extension Configuration {
     public var stripPrefix = false
     /// Puts this in the place of what `path` or `prefix` matched.
     public var replacePrefix: String?
-    public init() {}
-  }
-
-  public struct ConnectionSettings: Codable, Equatable, Sendable {
-    /// For the handshake, connect and answer together.
-    public var connectTimeout = Timespan.seconds(7)
-    /// Without a byte in either direction.
-    public var idleTimeout = Timespan.seconds(3_600)
     public init() {}
   }
 
@@ -106,8 +101,13 @@ extension Configuration.Route {
       Field(
         "path", .object(Configuration.PathRewrite.schema), "How the path changes on its way."),
       Field(
+        "origins", .list(of: .text(.originPattern), atLeast: 1),
+        "For `kind: websocket`: the pages that may connect; without it those of the same host. Callers that are no browser send no Origin and are not asked."),
+      Field(
         "connection", .object(Configuration.ConnectionSettings.schema),
         "For `kind: websocket` only."),
+      Field(
+        "messages", .object(Configuration.MessageSettings.schema), "For `kind: websocket` only."),
       Field(
         "timeouts", .object(Configuration.RouteTimeouts.schema),
         "Used in the place of the service's."),
@@ -151,15 +151,6 @@ extension Configuration.PathRewrite {
       Field(
         "replacePrefix", .text(.plainPath),
         "Puts this in the place of what `path` or `prefix` matched."),
-    ])
-}
-
-extension Configuration.ConnectionSettings {
-  static let schema = Schema(
-    "ConnectionSettings", of: Self(), "The connection of a `websocket` route.",
-    [
-      Field("connectTimeout", .duration, "For the handshake: connecting and the answer together."),
-      Field("idleTimeout", .duration, "Without a byte in either direction."),
     ])
 }
 

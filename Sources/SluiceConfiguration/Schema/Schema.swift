@@ -88,4 +88,7 @@ extension Field.Kind {
 
   /// Any time that is not zero, up to a year.
   static let duration = timespan(.milliseconds(1)...(.seconds(366 * 86_400)))
+
+  /// Zero is never.
+  static let optionalDuration = timespan(.milliseconds(0)...(.seconds(366 * 86_400)))
 }

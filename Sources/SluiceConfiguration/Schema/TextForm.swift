@@ -178,6 +178,14 @@ extension TextForm {
     "a regular expression", examples: ["/v[0-9]+/.*"], reason: "it is empty",
     accepts: { !$0.isEmpty })
 
+  static let originPattern = TextForm(
+    "an origin", examples: ["https://app.example.com", "https://*.example.com", "*"],
+    check: { text in
+      if text == "*" || text == "null" || OriginPattern(text) != nil { return nil }
+      return TextProblem(
+        "", hint: "write scheme and host as in https://app.example.com, without a path; * is all")
+    })
+
   static let pseudonym = TextForm(
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })

@@ -99,11 +99,14 @@ extension ConfigurationValidator {
   private mutating func checkKind(_ route: Configuration.Route, _ node: SourceNode, name: String) {
     guard diagnostics.isSound(node["kind"]) else { return }
     guard route.kind == .websocket else {
-      if let entry = node.entry("connection") {
+      for key in ["connection", "messages", "origins"] {
+        guard let entry = node.entry(key) else { continue }
         diagnostics.error(
-          "routes.\(name).connection is for kind: websocket, and this route is "
+          "routes.\(name).\(key) is for kind: websocket, and this route is "
             + route.kind.rawValue,
-          at: entry.keyPosition, hint: "set kind: websocket, or use timeouts")
+          at: entry.keyPosition,
+          hint: key == "connection"
+            ? "set kind: websocket, or use timeouts" : "set kind: websocket")
       }
       return
     }

@@ -37,8 +37,8 @@ extension MetricFamily {
   static let retries = MetricFamily(
     "sluice_retries_total", .counter, ["route"],
     "Idempotent requests sent to a further target after one had failed.")
-  static let tunnels = MetricFamily(
-    "sluice_open_tunnels", .gauge, ["route"], "Upgraded connections (WebSockets) open now.")
+  static let sessions = MetricFamily(
+    "sluice_open_sessions", .gauge, ["route"], "WebSocket sessions open now.")
   static let malformed = MetricFamily(
     "sluice_malformed_requests_total", .counter, "Requests refused because they are no valid HTTP.")
   static let inProgress = MetricFamily(
@@ -121,7 +121,7 @@ extension MetricFamily {
     (
       "Requests",
       [
-        requests, requestDuration, receivedBytes, sentBytes, errors, retries, tunnels, malformed,
+        requests, requestDuration, receivedBytes, sentBytes, errors, retries, sessions, malformed,
         inProgress, regexLimits,
       ]
     ),

@@ -55,8 +55,8 @@ struct MetricsPage: Sendable {
     }
     output.begin(.retries)
     for (name, totals) in routes { output.sample(name, value: totals.retries) }
-    output.begin(.tunnels)
-    for (name, totals) in routes { output.sample(name, value: totals.openTunnels) }
+    output.begin(.sessions)
+    for (name, totals) in routes { output.sample(name, value: totals.openSessions) }
     output.begin(.malformed)
     output.sample(value: sum(\.malformedRequests))
     output.begin(.inProgress)

@@ -7,11 +7,11 @@ struct RouteTotals {
   private(set) var errors: [UInt64] = []
   private(set) var bytesReceived: UInt64 = 0
   private(set) var bytesSent: UInt64 = 0
-  private(set) var openTunnels = 0
+  private(set) var openSessions = 0
   private(set) var retries: UInt64 = 0
 
   /// Whether there is anything to show: a route that was never used has no series.
-  var isUsed: Bool { !buckets.isEmpty || openTunnels > 0 }
+  var isUsed: Bool { !buckets.isEmpty || openSessions > 0 }
 
   mutating func add(_ route: WorkerReport.Route) {
     Self.add(route.buckets, to: &buckets)
@@ -19,7 +19,7 @@ struct RouteTotals {
     Self.add(route.errors, to: &errors)
     bytesReceived += route.bytesReceived
     bytesSent += route.bytesSent
-    openTunnels += route.openTunnels
+    openSessions += route.openSessions
     retries += route.retries
   }
 

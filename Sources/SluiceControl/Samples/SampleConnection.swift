@@ -17,11 +17,12 @@ final class SampleConnection: StreamConnection {
   private var pending = ByteBuffer()
   private var scanned = 0
   private var quotes = QuoteSource()
+  private var decoder = WebSocketMessageDecoder(from: .client, allowsRSV1: false)
 
   private static let quoteInterval: Int64 = 500_000_000
   private static let lingerNanoseconds: Int64 = 2_000_000_000
   /// A message a client sends is ignored, but must not grow without end.
-  private static let maxPayload = 64 * 1_024
+  private static let limits = WebSocketMessageLimits(maxSize: 64 * 1_024)
 
   init(loop: EventLoop, service: SampleService) {
     self.service = service
@@ -59,7 +60,7 @@ final class SampleConnection: StreamConnection {
     while goesOn && !isClosed && !pending.isEmpty {
       switch state {
       case .http: goesOn = processHead()
-      case .webSocket: goesOn = processFrame()
+      case .webSocket: goesOn = processMessage()
       case .closing:
         pending.clear()
         goesOn = false
@@ -137,28 +138,24 @@ final class SampleConnection: StreamConnection {
 
   // MARK: WebSocket
 
-  /// False when the frame is not complete.
-  private func processFrame() -> Bool {
+  /// False when the message is not complete.
+  private func processMessage() -> Bool {
     var taken = ByteBuffer()
     swap(&taken, &pending)
     defer { swap(&taken, &pending) }
-    do throws(WebSocketFrameError) {
-      guard let header = try WebSocketFrameHeader.parse(taken.span, from: .client) else {
+    do throws(WebSocketError) {
+      var scratch = ByteBuffer()
+      switch try decoder.next(taken.span, from: 0, limits: Self.limits, scratch: &scratch) {
+      case .needsMore:
+        taken.clear()
         return false
+      case .message(let message): taken.consume(message.consumed)
+      case .control(let opcode, _, let consumed):
+        taken.consume(consumed)
+        answer(opcode, scratch)
       }
-      guard header.payloadLength <= UInt64(Self.maxPayload) else {
-        close(code: 1009)
-        return true
-      }
-      let end = header.headerLength + Int(header.payloadLength)
-      if taken.count < end { return false }
-      var payload = ByteBuffer()
-      payload.appendUnmasked(
-        taken.span.extracting(header.headerLength..<end), mask: header.mask ?? 0)
-      taken.consume(end)
-      answer(header.opcode, payload)
     } catch {
-      close(code: 1002)
+      close(error.closeCode)
     }
     return true
   }
@@ -170,15 +167,13 @@ final class SampleConnection: StreamConnection {
       stage { $0.appendWebSocketFrame(.pong, copy.span) }
     case .close:
       // The code is echoed, without the reason (RFC 6455 5.5.1).
-      close(code: payload.count >= 2 ? UInt16(payload.span[0]) << 8 | UInt16(payload.span[1]) : nil)
+      if let close = try? WebSocketClose(payload.span) { self.close(close.code) }
     case .pong, .text, .binary, .continuation: break
     }
   }
 
-  private func close(code: UInt16?) {
-    let payload =
-      code.map { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] } ?? []
-    stage { $0.appendWebSocketFrame(.close, payload.span) }
+  private func close(_ code: WebSocketCloseCode) {
+    stage { $0.appendWebSocketClose(code) }
     finish()
   }
 

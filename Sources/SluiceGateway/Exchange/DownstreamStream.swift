@@ -25,15 +25,13 @@ protocol DownstreamStream: AnyObject {
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }
 
-  /// After a 101: bytes pass both ways without framing.
-  func beginTunnel()
-  func sendTunnel(_ bytes: Span<UInt8>)
-  /// The other side sent its end.
-  func finishTunnel()
-  /// Both sides are done, or the other is gone.
-  func sendTunnelEnd()
-  func pauseTunnel()
-  func resumeTunnel()
+  /// Where the caller was accepted; its sessions count there.
+  var acceptor: HTTPListener { get }
+  /// After a 101: what carried the exchange is the session's from now on. The exchange is over for
+  /// the carrier, but for `deliverEarly`.
+  func handOver(to session: Session)
+  /// Gives the session what the caller sent behind its handshake.
+  func deliverEarly(to session: Session)
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.
@@ -46,7 +44,6 @@ protocol UpstreamStream: AnyObject {
   func resumeResponse()
   /// The exchange no longer wants this response; a connection that can't be reused is closed.
   func abandon()
-
-  func sendTunnel(_ bytes: Span<UInt8>)
-  func finishTunnel()
+  /// After a 101: what carried the exchange is the session's from now on.
+  func handOver(to session: Session)
 }

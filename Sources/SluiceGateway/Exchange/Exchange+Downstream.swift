@@ -50,21 +50,6 @@ extension Exchange {
   func downstreamGone(_ error: GatewayError? = nil) {
     record.isCallerGone = true
     if record.error == nil { record.error = error }
-    if state == .tunnel { route?.counters.openTunnels -= 1 }
     finish()
-  }
-
-  func downstreamTunnel(_ bytes: Span<UInt8>) {
-    record.received &+= UInt64(bytes.count)
-    guard let upstream else { return }
-    upstream.sendTunnel(bytes)
-    if upstream.requestBacklog > StreamConnection.highWater { downstream?.pauseTunnel() }
-  }
-
-  /// The caller sent its FIN; bytes may still go there.
-  func downstreamTunnelEnded() {
-    record.hasDownstreamEnded = true
-    upstream?.finishTunnel()
-    if record.hasUpstreamEnded { closeTunnel() }
   }
 }

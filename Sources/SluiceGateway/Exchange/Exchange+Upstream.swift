@@ -12,6 +12,7 @@ extension Exchange {
     let service = route.service
     let now = loop.now
     if state == .routing {
+      if wantsUpgrade, let error = admitSession(on: route) { return fail(error) }
       service.state.retryBudget.recordRequest(now: now)
       if let total = route.totalTimeout { setDeadline(afterNanoseconds: total) }
     }
@@ -165,58 +166,6 @@ extension Exchange {
 
   /// The target took what had piled up of the request.
   func upstreamDrained() {
-    if state == .tunnel { downstream?.resumeTunnel() } else { downstream?.resumeRequestBody() }
-  }
-
-  // MARK: Tunnels
-
-  /// Whether a 101 switches to what the caller asked for (RFC 9110 7.8).
-  func isUpgraded(by head: borrowing ResponseHead) -> Bool {
-    guard wantsUpgrade, let upgrade = head.upgrade else { return false }
-    return head.span(upgrade).equalsIgnoringCase(RouteEntry.websocket)
-  }
-
-  func upstreamUpgraded(_ head: borrowing ResponseHead) {
-    state = .tunnel
-    clearDeadline()
-    record.status = head.status
-    record.responded = loop.now
-    record.isTunnel = true
-    route?.counters.openTunnels += 1
-    if var attempt, let service = route?.service {
-      let change = service.state.report(.succeeded, of: &attempt, now: loop.now)
-      self.attempt = attempt
-      worker.healthChanged(change, service, attempt.target)
-    }
-    downstream?.sendHead(head, of: self)
-    downstream?.beginTunnel()
-  }
-
-  func upstreamTunnel(_ bytes: Span<UInt8>) {
-    guard let downstream else { return }
-    record.sent &+= UInt64(bytes.count)
-    downstream.sendTunnel(bytes)
-    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
-  }
-
-  /// The target sent its FIN; bytes may still go there.
-  func upstreamTunnelEnded() {
-    record.hasUpstreamEnded = true
-    downstream?.finishTunnel()
-    if record.hasDownstreamEnded { closeTunnel() }
-  }
-
-  /// The target is gone, or nothing passed for too long.
-  func upstreamTunnelBroken() {
-    upstream = nil
-    closeTunnel()
-  }
-
-  func closeTunnel() {
-    guard state == .tunnel else { return }
-    route?.counters.openTunnels -= 1
-    let downstream = self.downstream
-    downstream?.sendTunnelEnd()
-    finish()
+    downstream?.resumeRequestBody()
   }
 }

@@ -12,12 +12,12 @@ import SluiceWire
 /// ```
 ///  begin ─▶ routed ─▶ waiting for a connection ─▶ forwarding ─▶ responding ─▶ finished
 ///    │        │              │      ▲                │  retry      │
-///    │        │              │      └────────────────┘             └─101─▶ tunnel ─▶ finished
+///    │        │              │      └────────────────┘             └─101─▶ a session, finished
 ///    └────────┴──────────────┴─▶ answered by the gateway ─▶ finished
 /// ```
 final class Exchange: EventHandler {
   enum State: UInt8 {
-    case unused, routing, waiting, forwarding, responding, tunnel, finished
+    case unused, routing, waiting, forwarding, responding, finished
   }
 
   let worker: Worker
@@ -52,6 +52,11 @@ final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
+  private var storedSessionID: SessionID?
+  /// Who calls; nil when nobody was identified.
+  var identity: Identity?
+  /// Of a handshake: its place under the limits, until it is the session's.
+  var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
   private(set) var use: UInt64 = 0
 
@@ -128,7 +133,8 @@ final class Exchange: EventHandler {
       matchedLength = length
       record.routed = true
       wantsUpgrade = route.kind == .websocket
-      return RouteEntry.refusal(of: head, kind: route.kind, maxBodySize: route.maxBodySize)
+      return RouteEntry.refusal(
+        of: head, maxBodySize: route.maxBodySize, session: route.session)
     }
   }
 
@@ -188,6 +194,26 @@ final class Exchange: EventHandler {
     return id
   }
 
+  /// What the session will be called, and what the target of its handshake is told.
+  var sessionID: SessionID {
+    if let storedSessionID { return storedSessionID }
+    let id = SessionID(high: worker.secureRandom.next(), low: worker.secureRandom.next())
+    storedSessionID = id
+    return id
+  }
+
+  /// Hands the place at the target over to the session.
+  func takeAttempt() -> TargetAttempt? {
+    defer { attempt = nil }
+    return attempt
+  }
+
+  /// Hands the place under the limits over to the session.
+  func takeAdmission() -> SessionTicket? {
+    defer { ticket = nil }
+    return ticket
+  }
+
   private func acceptedRequestID(_ head: borrowing RequestHead) -> RequestID? {
     guard isTrusted else { return nil }
     let name = route?.requestID?.header ?? Self.requestIDField
@@ -214,6 +240,10 @@ final class Exchange: EventHandler {
     if let allow = record.allow { answer.fields.append((name: "Allow", value: allow)) }
     if error == .upgradeRequired {
       answer.fields.append((name: "Upgrade", value: RouteEntry.websocket))
+    } else if error == .websocketVersion {
+      // RFC 6455 4.2.2
+      answer.fields.append((name: "Upgrade", value: RouteEntry.websocket))
+      answer.fields.append((name: "Sec-WebSocket-Version", value: RouteEntry.version))
     }
     self.answer(answer)
   }
@@ -269,6 +299,12 @@ final class Exchange: EventHandler {
       local.stream?.end()
     }
     storedRequestID = nil
+    storedSessionID = nil
+    identity = nil
+    if let ticket {
+      ticket.release()
+      self.ticket = nil
+    }
     record = ExchangeRecord()
   }
 

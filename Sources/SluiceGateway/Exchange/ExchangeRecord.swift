@@ -20,8 +20,6 @@ struct ExchangeRecord {
   /// The response was begun and not completed.
   var isCutShort = false
   var isCallerGone = false
-  var isTunnel = false
-  /// Each side's FIN in a tunnel.
-  var hasUpstreamEnded = false
-  var hasDownstreamEnded = false
+  /// Became a session.
+  var isUpgraded = false
 }

@@ -13,6 +13,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case uriTooLong
   case expectationFailed
   case upgradeRequired
+  case websocketVersion
+  case invalidHandshake
+  case originNotAllowed
+  case tooManySessions
   case connectRefused
   case headTooLarge
   case versionNotSupported
@@ -59,6 +63,16 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("expectation-failed", 417, .downstream, "This expectation is not supported.")
     case .upgradeRequired:
       Row("upgrade-required", 426, .downstream, "This route speaks WebSocket only.")
+    case .websocketVersion:
+      Row("websocket-version", 426, .downstream, "This route speaks version 13 of WebSocket.")
+    case .invalidHandshake:
+      Row("invalid-handshake", 400, .downstream, "The WebSocket handshake is malformed.")
+    case .originNotAllowed:
+      Row("origin-not-allowed", 403, .downstream, "Pages of this origin may not connect.")
+    case .tooManySessions:
+      Row(
+        "too-many-sessions", 429, .downstream, "This route's limit of sessions is reached.",
+        retryAfter: 5)
     case .connectRefused:
       Row("connect-refused", 405, .downstream, "CONNECT is not offered here.")
     case .headTooLarge:

@@ -4,20 +4,38 @@ import SluiceWire
 /// What a route asks of a request that matches it, before anything is forwarded.
 enum RouteEntry {
   /// Why the request is refused; nil when it may go on. On a `websocket` route that means: it is a
-  /// handshake.
+  /// handshake (RFC 6455 4.2.1), from a page that may connect.
   static func refusal(
-    of head: borrowing RequestHead, kind: Configuration.RouteKind, maxBodySize: UInt64?
+    of head: borrowing RequestHead, maxBodySize: UInt64?, session: CompiledSession?
   ) -> GatewayError? {
     if let maxBodySize, case .length(let count) = head.framing, count > maxBodySize {
       return .bodyTooLarge
     }
-    if kind == .websocket {
-      guard let upgrade = head.upgrade, head.method == .get, head.framing == .none,
-        head.span(upgrade).equalsIgnoringCase(websocket)
-      else { return .upgradeRequired }
+    return session.flatMap { handshakeRefusal(of: head, $0) }
+  }
+
+  private static func handshakeRefusal(
+    of head: borrowing RequestHead, _ session: CompiledSession
+  ) -> GatewayError? {
+    guard let upgrade = head.upgrade, head.method == .get,
+      head.span(upgrade).equalsIgnoringCase(websocket)
+    else { return .upgradeRequired }
+    guard head.framing == .none, let key = head.onlyIndex(of: .secWebSocketKey),
+      WebSocketHandshake.isKey(head.span(head.fields[key].value)),
+      let versionIndex = head.onlyIndex(of: .secWebSocketVersion)
+    else { return .invalidHandshake }
+    guard head.span(head.fields[versionIndex].value).hasSameBytes(as: version.span) else {
+      return .websocketVersion
+    }
+    if head.firstIndex(of: .origin) != nil {
+      guard let origin = head.onlyIndex(of: .origin),
+        session.origins.allow(
+          head.span(head.fields[origin].value), authority: head.span(head.authority ?? .empty))
+      else { return .originNotAllowed }
     }
     return nil
   }
 
   static let websocket = Array("websocket".utf8)
+  static let version = Array("13".utf8)
 }

@@ -54,10 +54,12 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   ) {
     let dropped = FieldName.contentLength.bit | FieldName.transferEncoding.bit
     let echo = exchange?.route?.requestID.flatMap { $0.echoes ? $0.header : nil }
+    let isHandshake = exchange?.wantsUpgrade ?? false
     for field in head.fields {
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       let name = head.span(field.name)
       if let echo, name.equalsIgnoringCase(echo) { continue }
+      if isHandshake && name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) { continue }
       output.appendField(name: name, value: head.span(field.value))
     }
   }
@@ -168,27 +170,14 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     if responseFraming == .untilClose { abortConnection() } else { shutAfterFlush() }
   }
 
-  // MARK: Tunnel
+  // MARK: Sessions
 
-  func beginTunnel() {
+  func handOver(to session: Session) {
+    exchange = nil
     machine.upgraded()
     clearDeadline()
-    flushStage()
-    resumeTunnel()
-  }
-
-  func sendTunnel(_ bytes: Span<UInt8>) { write(bytes) }
-
-  func finishTunnel() { finishWriting() }
-
-  func sendTunnelEnd() {
-    exchange = nil
-    shutAfterFlush()
-  }
-
-  func pauseTunnel() { pauseReading() }
-
-  func resumeTunnel() {
-    if isReadingPaused { resumeReading() } else { loop.resumeLater(self) }
+    // One that fails is closed, which the session finds when it begins.
+    try? handOver(to: session.downstream as StreamConnection)
+    acceptor.becameSession(self)
   }
 }

@@ -132,10 +132,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
           return offset
         }
         offset = processBody(input, offset, exchange)
-      case .tunnel:
-        if isReadingPaused { return offset }
-        exchange?.downstreamTunnel(input.extracting(offset...))
-        return input.count
+      case .upgraded: return offset
       case .lingering:
         lingered += input.count - offset
         if lingered > Self.lingerBytes { shut() }
@@ -249,8 +246,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
       // A half-closed caller still reads; what waits for it must not be lost.
       if backlog > 0 { linger() } else { shut() }
     case .lingering: if backlog == 0 { shut() }
-    case .closed: shut()
-    case .tunnel: exchange?.downstreamTunnelEnded()
+    case .closed, .upgraded: shut()
     case .exchanging: gone()
     }
   }
@@ -268,6 +264,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     machine.closed()
     close()
     forget()
+  }
+
+  func deliverEarly(to session: Session) {
+    if !pending.isEmpty { session.received(pending.span, from: .client) }
+    pending.release()
   }
 
   private func forget() {
@@ -296,7 +297,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
       } else {
         gone()
       }
-    case .lingering, .tunnel, .closed: gone()
+    case .lingering, .upgraded, .closed: gone()
     }
   }
 

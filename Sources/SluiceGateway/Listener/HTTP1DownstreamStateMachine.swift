@@ -7,7 +7,7 @@ import SluiceWire
 ///        ▲    │                        ├─both complete, not kept────▶ lingering
 ///        │    │                        ├─both complete, caller ends─▶ closed
 ///        │    │ malformed              ├─response complete first────▶ lingering
-///        │    ▼                        └─101────────────────────────▶ tunnel
+///        │    ▼                        └─101────────────────────────▶ upgraded
 ///        │  exchanging (a refusal that never keeps the connection)
 /// ```
 ///
@@ -17,7 +17,8 @@ struct HTTP1DownstreamStateMachine {
   enum State: Equatable {
     case awaitingRequest
     case exchanging(Progress)
-    case tunnel
+    /// The socket is a session's.
+    case upgraded
     case lingering
     case closed
   }
@@ -41,7 +42,6 @@ struct HTTP1DownstreamStateMachine {
   private(set) var requests = 0
 
   var isAwaitingRequest: Bool { state == .awaitingRequest }
-  var isTunnel: Bool { state == .tunnel }
   var isLingering: Bool { state == .lingering }
 
   /// Whether the response may promise that the connection stays.
@@ -90,6 +90,6 @@ struct HTTP1DownstreamStateMachine {
   }
 
   mutating func lingers() { state = .lingering }
-  mutating func upgraded() { state = .tunnel }
+  mutating func upgraded() { state = .upgraded }
   mutating func closed() { state = .closed }
 }

@@ -25,9 +25,12 @@ final class HTTPListener: StreamListener {
     startAccepting()
   }
 
-  var connectionCount: Int { connections.count }
+  /// Sessions whose callers were accepted here.
+  private(set) var sessionCount = 0
 
-  override var hasRoom: Bool { connections.count < compiled.maxConnections }
+  var connectionCount: Int { connections.count + sessionCount }
+
+  override var hasRoom: Bool { connectionCount < compiled.maxConnections }
 
   override func accepted(_ descriptor: Int32, from address: SocketAddress) {
     worker.counters.acceptedConnections &+= 1
@@ -50,10 +53,25 @@ final class HTTPListener: StreamListener {
 
   func connectionClosed(_ connection: HTTP1DownstreamConnection) {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-    if !perAddress.isEmpty, let ip = Self.caller(connection.peer), let count = perAddress[ip] {
+    placeFreed(connection.peer)
+  }
+
+  private func placeFreed(_ peer: SocketAddress) {
+    if !perAddress.isEmpty, let ip = Self.caller(peer), let count = perAddress[ip] {
       perAddress[ip] = count > 1 ? count - 1 : nil
     }
     if isDraining { worker.drainProgressed() } else { startAccepting() }
+  }
+
+  /// The connection's place becomes a session's.
+  func becameSession(_ connection: HTTP1DownstreamConnection) {
+    guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    sessionCount += 1
+  }
+
+  func sessionEnded(peer: SocketAddress) {
+    sessionCount -= 1
+    placeFreed(peer)
   }
 
   private var countsAddresses: Bool { compiled.maxConnectionsPerAddress > 0 }
@@ -63,6 +81,10 @@ final class HTTPListener: StreamListener {
     guard countsAddresses else { return }
     for connection in connections.values {
       if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
+    }
+    worker.sessions.forEach { session in
+      guard session.listener === self, let ip = Self.caller(session.peer) else { return }
+      perAddress[ip, default: 0] += 1
     }
   }
 

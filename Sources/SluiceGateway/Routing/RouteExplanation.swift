@@ -146,7 +146,8 @@ public struct RouteExplanation: Equatable, Sendable {
       guard let settings = configuration.routes[name] else { return refuse(.internalError) }
       route = name
       let refusal = RouteEntry.refusal(
-        of: head, kind: settings.kind, maxBodySize: settings.maxBodySize.map { UInt64($0.bytes) })
+        of: head, maxBodySize: settings.maxBodySize.map { UInt64($0.bytes) },
+        session: settings.kind == .websocket ? CompiledSession(settings) : nil)
       if let refusal { return refuse(refusal) }
       var rewritten = ByteBuffer()
       if head.form == .asterisk {

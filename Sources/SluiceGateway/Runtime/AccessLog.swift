@@ -20,11 +20,20 @@ final class AccessLog: EventHandler {
 
   func write(_ exchange: Exchange, status: Int) {
     AccessLogLine.append(exchange, status: status, now: loop.now, to: &lines)
+    flushSoon()
+  }
+
+  private func flushSoon() {
     if lines.count >= Self.flushBytes {
       flush()
     } else if deadline == .distantFuture {
       setDeadline(afterNanoseconds: Self.flushNanoseconds)
     }
+  }
+
+  func write(_ event: SessionEvent) {
+    SessionLogLine.append(event, now: loop.now, to: &lines)
+    flushSoon()
   }
 
   override func deadlineReached() { flush() }

@@ -15,10 +15,7 @@ enum AccessLogLine {
     to output: inout ByteBuffer
   ) {
     let record = exchange.record
-    var clock = timespec()
-    clock_gettime(CLOCK_REALTIME, &clock)
-    output.append("{\"time\":")
-    appendSeconds(Int64(clock.tv_sec) * 1_000_000 + Int64(clock.tv_nsec) / 1_000, to: &output)
+    appendTime(to: &output)
     output.append(",\"id\":\"")
     exchange.requestID.append(to: &output)
     output.append("\",\"client\":\"")
@@ -66,8 +63,20 @@ enum AccessLogLine {
       output.append(decimal: UInt64(attempts.connect + attempts.idempotent + attempts.stale))
     }
     if record.isCutShort { output.append(",\"cutShort\":true") }
-    if record.isTunnel { output.append(",\"upgraded\":true") }
+    if record.isUpgraded {
+      output.append(",\"session\":\"")
+      output.append(exchange.sessionID.bytes)
+      output.append("\"")
+    }
     output.append("}\n")
+  }
+
+  /// The beginning of every line: Unix time in seconds with microseconds.
+  static func appendTime(to output: inout ByteBuffer) {
+    var clock = timespec()
+    clock_gettime(CLOCK_REALTIME, &clock)
+    output.append("{\"time\":")
+    appendSeconds(Int64(clock.tv_sec) * 1_000_000 + Int64(clock.tv_nsec) / 1_000, to: &output)
   }
 
   /// Phases in milliseconds with microseconds: until a connection was had, until the response head,
@@ -87,15 +96,15 @@ enum AccessLogLine {
     }
   }
 
-  private static func appendMilliseconds(_ nanoseconds: Int64, to output: inout ByteBuffer) {
+  static func appendMilliseconds(_ nanoseconds: Int64, to output: inout ByteBuffer) {
     appendFraction(UInt64(max(0, nanoseconds) / 1_000), digits: 1_000, to: &output)
   }
 
-  private static func appendSeconds(_ microseconds: Int64, to output: inout ByteBuffer) {
+  static func appendSeconds(_ microseconds: Int64, to output: inout ByteBuffer) {
     appendFraction(UInt64(microseconds), digits: 1_000_000, to: &output)
   }
 
-  private static func appendFraction(
+  static func appendFraction(
     _ value: UInt64, digits: UInt64, to output: inout ByteBuffer
   ) {
     output.append(decimal: value / digits)
@@ -109,7 +118,7 @@ enum AccessLogLine {
     }
   }
 
-  private static func appendText(
+  static func appendText(
     _ start: StaticString, _ text: [UInt8], to output: inout ByteBuffer
   ) {
     output.append(start)
@@ -134,7 +143,7 @@ enum AccessLogLine {
     }
   }
 
-  private static func appendEscaped(_ text: [UInt8], to output: inout ByteBuffer) {
+  static func appendEscaped(_ text: [UInt8], to output: inout ByteBuffer) {
     appendEscaped(text.span, to: &output)
   }
 

@@ -16,6 +16,8 @@ final class CompiledRoute {
   let idleTimeout: Int64
   let totalTimeout: Int64?
   let requestID: CompiledRequestID?
+  /// Of a `websocket` route; nil for the others.
+  let session: CompiledSession?
   let counters: RouteCounters
 
   enum Rewrite {
@@ -34,6 +36,7 @@ final class CompiledRoute {
     self.service = service
     self.counters = counters
     rewrite = Rewrite(settings.path)
+    session = kind == .websocket ? CompiledSession(settings) : nil
     maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
     let timeouts = service.settings.timeouts
     if kind == .websocket {

@@ -30,6 +30,7 @@ public final class Gateway: Sendable {
 
   let workers: [WorkerHandle]
   private let control: ControlLoop
+  private let admission = SessionAdmission()
   private let logWriter: LogWriter?
   private let state: Locked<State>
   /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
@@ -63,11 +64,12 @@ public final class Gateway: Sendable {
     }
     var workers: [WorkerHandle] = []
     do throws(SystemError) {
-      let (control, logWriter) = (control, logWriter)
+      let (control, logWriter, admission) = (control, logWriter, admission)
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
-            index: index, of: count, loop: loop, control: control, logWriter: logWriter)
+            index: index, of: count, loop: loop, control: control, logWriter: logWriter,
+            admission: admission)
         }
         workers.append(WorkerHandle(thread: thread))
       }

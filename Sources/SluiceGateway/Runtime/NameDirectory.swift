@@ -120,7 +120,7 @@ private final class NameEntry: EventHandler {
 
 extension SocketAddress {
   /// The IP address as text, without the port.
-  fileprivate var hostText: String {
+  var hostText: String {
     var text = ByteBuffer()
     text.append(hostOf: self)
     return String(decoding: text.copiedBytes(), as: UTF8.self)

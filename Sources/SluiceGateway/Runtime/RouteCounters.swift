@@ -16,9 +16,10 @@ final class RouteCounters {
   private(set) var bytesSent: UInt64 = 0
   /// Answers that the gateway made itself, by `GatewayError`.
   private(set) var errors: [UInt64] = []
-  /// Upgraded connections that are open now.
-  var openTunnels = 0
   var retries: UInt64 = 0
+
+  /// Of a `websocket` route; others have none.
+  private(set) lazy var sessions = SessionCounters()
 
   /// Routes that were never used own no buckets.
   private func allocate() {
@@ -28,10 +29,10 @@ final class RouteCounters {
   }
 
   func record(_ exchange: borrowing ExchangeRecord, status: Int, now: MonotonicTime) {
+    let nanoseconds = now.nanoseconds(since: exchange.started)
+    // A handshake that succeeded is no request; what follows is counted by its session.
+    if exchange.isUpgraded { return sessions.shook(nanoseconds: nanoseconds) }
     if buckets.isEmpty { allocate() }
-    // A tunnel's time is no latency; its handshake's is.
-    let end = exchange.isTunnel ? exchange.responded : now
-    let nanoseconds = end.nanoseconds(since: exchange.started)
     let statusClass = min(max(status / 100 - 1, 0), Self.statusClasses - 1)
     buckets[statusClass &* Self.bucketCount &+ Self.bucket(nanoseconds)] &+= 1
     durationNanoseconds[statusClass] &+= UInt64(max(0, nanoseconds))
@@ -42,7 +43,7 @@ final class RouteCounters {
 
   static let bucketCount = 15
 
-  private static func bucket(_ nanoseconds: Int64) -> Int {
+  static func bucket(_ nanoseconds: Int64) -> Int {
     // The first bucket holds nearly everything; the table is not even looked at.
     if nanoseconds <= 500_000 { return 0 }
     return bounds.firstIndex { nanoseconds <= $0 } ?? bounds.count

@@ -12,6 +12,8 @@ final class Worker {
   let control: any WorkerControl
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
+  /// For what must not be guessed.
+  var secureRandom = SystemRandomNumberGenerator()
   var counters = WorkerCounters()
   private(set) var snapshot: Snapshot
   /// By socket, see `ListenerSpecification`.
@@ -24,6 +26,11 @@ final class Worker {
   /// What upstream heads may be at most.
   let headLimits = HeadLimits()
   let accessLog: AccessLog
+  let sessions: SessionRegistry
+  /// Shared by all workers.
+  let admission: SessionAdmission
+  /// A control frame's payload, within one call.
+  var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
   private var drain: WorkerDrain?
@@ -33,13 +40,16 @@ final class Worker {
   private static let statusOfNone = 499
 
   init(
-    index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?
+    index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
+    admission: SessionAdmission
   ) {
     self.index = index
     workerCount = count
     self.loop = loop
     self.control = control
     accessLog = AccessLog(loop: loop, writer: logWriter)
+    sessions = SessionRegistry(loop: loop)
+    self.admission = admission
     var generator = SystemRandomNumberGenerator()
     random = SplitMix64(seed: generator.next())
     noListener = CompiledListener(
@@ -85,6 +95,11 @@ final class Worker {
     exchange.reset()
     giveBack(exchange)
     if drain != nil { drainProgressed() }
+  }
+
+  func sessionChanged(_ event: SessionEvent) {
+    if accessLog.isOn { accessLog.write(event) }
+    sessions.onEvent?(event)
   }
 
   // MARK: Health and names
@@ -203,6 +218,7 @@ final class Worker {
       listener.drain()
       listener.closeConnections()
     }
+    for session in sessions.all() { session.cutOff() }
     accessLog.flush()
     // The owner stays until the loop lets go of it: mail that is on its way may ask for it.
     loop.stop()

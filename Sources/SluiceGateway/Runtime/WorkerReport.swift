@@ -11,7 +11,7 @@ public struct WorkerReport: Sendable {
     public let errors: [UInt64]
     public let bytesReceived: UInt64
     public let bytesSent: UInt64
-    public let openTunnels: Int
+    public let openSessions: Int
     public let retries: UInt64
   }
 
@@ -93,6 +93,6 @@ extension Worker {
       name: name, service: service, buckets: counters.buckets,
       durationNanoseconds: counters.durationNanoseconds, errors: counters.errors,
       bytesReceived: counters.bytesReceived, bytesSent: counters.bytesSent,
-      openTunnels: counters.openTunnels, retries: counters.retries)
+      openSessions: counters.sessions.open, retries: counters.retries)
   }
 }

@@ -19,13 +19,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private var decoder = BodyDecoder(.none)
   private var isReadingBody = false
   private var isClosing = false
-  /// The tunnel's exchange is over, and bytes still wait for the target.
-  private var isFlushingTunnel = false
+  /// Whose the socket is since a 101 that was just read; bytes behind it are the session's.
+  private var heir: Session?
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
-  /// For a target to take the last bytes of a tunnel whose caller is gone.
-  private static let flushNanoseconds: Int64 = 10_000_000_000
 
   init(target: UpstreamTarget, attemptsLeft: Int) {
     self.target = target
@@ -102,11 +100,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   /// A slow caller paused it; a complete response may wait in the kernel behind the break.
-  override func streamBrokeWhilePaused() { if machine.isTunnel { failed(isMalformed: false) } }
+  override func streamBrokeWhilePaused() {}
 
   private func received(_ count: Int) {
-    // Nobody is left to read what the target still says.
-    if isFlushingTunnel { return }
     if machine.isIdle { return failed(isMalformed: false) }
     if pending.isEmpty {
       // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
@@ -131,11 +127,6 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func process(_ input: Span<UInt8>) -> Int {
     var offset = 0
     while offset < input.count, !isClosed, let exchange {
-      if machine.isTunnel {
-        setDeadline(afterNanoseconds: exchange.idleTimeout)
-        exchange.upstreamTunnel(input.extracting(offset...))
-        return input.count
-      }
       if isReadingBody {
         offset = processBody(input, offset, exchange)
       } else if let next = processHead(input, offset, exchange) {
@@ -143,6 +134,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
       } else {
         return offset
       }
+    }
+    if let heir {
+      self.heir = nil
+      if offset < input.count { heir.received(input.extracting(offset...), from: .upstream) }
+      return input.count
     }
     return offset
   }
@@ -169,10 +165,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   ) {
     if head.isInformational { return exchange.upstreamInformational(head) }
     if head.status == 101 {
-      guard exchange.isUpgraded(by: head) else { return failed(isMalformed: true) }
-      machine.upgraded()
-      setDeadline(afterNanoseconds: exchange.idleTimeout)
-      return exchange.upstreamUpgraded(head)
+      if !exchange.upstreamUpgraded(head) { failed(isMalformed: true) }
+      return
     }
     machine.responseBegun(keepsAlive: head.keepsAlive)
     decoder = BodyDecoder(head.framing)
@@ -227,9 +221,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   /// The peer's FIN.
   private func ended() {
-    if machine.isTunnel {
-      exchange?.upstreamTunnelEnded()
-    } else if isReadingBody, let ended = try? decoder.endOfInput(), ended {
+    if isReadingBody, let ended = try? decoder.endOfInput(), ended {
       completed(hasExcess: false)
     } else {
       // A head that began and did not end is no stale connection.
@@ -239,12 +231,6 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   private func failed(isMalformed: Bool) {
     if isClosing { return }
-    if machine.isTunnel {
-      let exchange = self.exchange
-      drop()
-      exchange?.upstreamTunnelBroken()
-      return
-    }
     let failure = machine.failed(isMalformed: isMalformed)
     let exchange = self.exchange
     drop()
@@ -265,22 +251,16 @@ final class HTTP1UpstreamConnection: StreamConnection {
   override func deadlineReached() {
     // Also when the exchange has left: the attempt holds a place in the pool.
     if machine.isConnecting { return connectFailed(ETIMEDOUT) }
-    if isFlushingTunnel { return drop() }
     guard let exchange else { return }
-    if machine.isTunnel {
-      drop()
-      return exchange.upstreamTunnelBroken()
-    }
     let failure: UpstreamFailure = isReadingBody ? .truncatedResponse : .responseTimeout
     drop()
     exchange.upstreamFailed(failure)
   }
 
-  override func streamProgressed() { if !machine.isTunnel { timeRequest() } }
+  override func streamProgressed() { timeRequest() }
 
   override func streamDrained() {
-    if isFlushingTunnel { return drop() }
-    if !machine.isTunnel { timeRequest() }
+    timeRequest()
     exchange?.upstreamDrained()
   }
 
@@ -322,8 +302,8 @@ extension HTTP1UpstreamConnection: UpstreamStream {
 
   func pauseResponse() {
     pauseReading()
-    // A slow caller is not the target's fault. In a tunnel the idle timeout is for both sides.
-    if !machine.isTunnel { clearDeadline() }
+    // A slow caller is not the target's fault.
+    clearDeadline()
   }
 
   func resumeResponse() {
@@ -338,23 +318,19 @@ extension HTTP1UpstreamConnection: UpstreamStream {
       exchange = nil
       return
     }
-    if machine.isTunnel && backlog > 0 && !isBroken {
-      // Both sides have said their last; the target still has to read what was its.
-      isFlushingTunnel = true
-      exchange = nil
-      setDeadline(afterNanoseconds: Self.flushNanoseconds)
-      finishWriting()
-      return
-    }
     drop()
   }
 
-  func sendTunnel(_ bytes: Span<UInt8>) {
-    if let exchange { setDeadline(afterNanoseconds: exchange.idleTimeout) }
-    write(bytes)
+  func handOver(to session: Session) {
+    exchange = nil
+    heir = session
+    isClosing = true
+    machine.closed()
+    clearDeadline()
+    target.detach(self)
+    // One that fails is closed, which the session finds when it begins.
+    try? handOver(to: session.upstream as StreamConnection)
   }
-
-  func finishTunnel() { finishWriting() }
 }
 
 extension BodyFraming {

@@ -5,7 +5,7 @@ import SluiceWire
 /// ```
 ///  connecting ─opened─▶ idle ─requestBegun─▶ exchanging ─both sides complete─▶ idle (reusable)
 ///                        │                      │  │                         or closing
-///                        │ bytes or FIN         │  └─101─▶ tunnel ─▶ closed
+///                        │ bytes or FIN         │  └─101─▶ closed: the socket is a session's
 ///                        ▼                      ▼ failure
 ///                      closed ◀─────────────────┘
 /// ```
@@ -14,7 +14,6 @@ struct HTTP1UpstreamStateMachine {
     case connecting
     case idle
     case exchanging(Progress)
-    case tunnel
     case closed
   }
 
@@ -35,7 +34,6 @@ struct HTTP1UpstreamStateMachine {
   private var state = State.connecting
 
   var isIdle: Bool { state == .idle }
-  var isTunnel: Bool { state == .tunnel }
   var isConnecting: Bool { state == .connecting }
 
   /// Whether the whole request has been written; true outside an exchange.
@@ -66,8 +64,6 @@ struct HTTP1UpstreamStateMachine {
     progress.keepsAlive = keepsAlive
     state = .exchanging(progress)
   }
-
-  mutating func upgraded() { state = .tunnel }
 
   /// The response is complete. `hasExcess`: bytes follow that nobody asked for.
   mutating func responseCompleted(hasExcess: Bool) -> AfterResponse {

@@ -7,6 +7,7 @@ import SluiceWire
 enum RequestComposer {
   private static let never: UInt128 =
     FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    | FieldName.sluiceConnectionID.bit
 
   static func append(
     _ exchange: Exchange, target: UpstreamTarget, to output: inout ByteBuffer
@@ -50,6 +51,8 @@ enum RequestComposer {
     if exchange.wantsUpgrade, let upgrade = head.upgrade {
       output.append("Connection: Upgrade\r\nUpgrade: ")
       output.append(head.span(upgrade))
+      output.append("\r\nSluice-Connection-Id: ")
+      output.append(exchange.sessionID.bytes)
       output.append("\r\n")
     }
     switch head.framing {

@@ -16,6 +16,8 @@ import SluiceReactor
 ///                                                           ▼ closed                 ▼ nextEvent: close
 ///                                                          gone                     gone
 ///
+/// A leased connection whose exchange becomes a session is detached: it only keeps its place.
+///
 /// An exchange: `lease` gives it a connection at once, an attempt of its own to connect, a place in
 /// the queue, or a refusal. From the queue it gets a connection that another gives back, or, when a
 /// place becomes free, an attempt to connect; it leaves by `cancel` or at its deadline. An exchange
@@ -66,10 +68,12 @@ final class TargetPoolStateMachine {
 
   // MARK: - Counts
 
-  /// Idle and leased ones.
-  var open: Int { connectionSlots.count }
+  /// Connections that carry sessions: they count like leased ones and never come back.
+  private(set) var detached = 0
+  /// Idle, leased and detached ones.
+  var open: Int { connectionSlots.count + detached }
   var idle: Int { idleList.count }
-  var leased: Int { open - idle }
+  var leased: Int { connectionSlots.count - idle }
   var waiting: Int { queue.count }
   /// Nothing is left that could call the pool; a retired one may go.
   var isDrained: Bool { open == 0 && connecting == 0 && waiting == 0 }
@@ -158,6 +162,24 @@ final class TargetPoolStateMachine {
       return .none
     }
     forget(slot)
+    return useRoom()
+  }
+
+  /// A leased connection belongs to a session from now on: its place stays taken until
+  /// `detachedClosed`.
+  func detach(_ id: ConnectionID) {
+    guard let slot = connectionSlots[id.raw], !connections[slot].isIdle else {
+      assertionFailure("a connection was detached that is not leased")
+      return
+    }
+    forget(slot)
+    detached += 1
+  }
+
+  /// A session's connection is gone.
+  func detachedClosed() -> PoolAction {
+    precondition(detached > 0, "a session gave back a connection that the pool did not detach")
+    detached -= 1
     return useRoom()
   }
 

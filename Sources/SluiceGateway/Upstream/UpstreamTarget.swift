@@ -186,6 +186,17 @@ final class UpstreamTarget: EventHandler {
     settle()
   }
 
+  /// The connection, which is still this one, becomes a session's; `sessionEnded` follows.
+  func detach(_ connection: HTTP1UpstreamConnection) {
+    pool.detach(ConnectionID(raw: connection.token.raw))
+  }
+
+  /// The session's connection is gone.
+  func sessionEnded() {
+    perform(pool.detachedClosed())
+    settle()
+  }
+
   private func perform(_ action: PoolAction) {
     if case .connect(let waiter) = action { connect(for: waiter) }
   }

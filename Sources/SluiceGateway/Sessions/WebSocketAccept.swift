@@ -1,11 +1,11 @@
 import COpenSSL
-import SluiceWire
+public import SluiceWire
 
 /// The answer to Sec-WebSocket-Key (RFC 6455 4.2.2): the key and a constant, hashed.
-enum WebSocketAccept {
+public enum WebSocketAccept {
   private static let suffix = Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
 
-  static func value(forKey key: Span<UInt8>) -> [UInt8] {
+  public static func value(forKey key: Span<UInt8>) -> [UInt8] {
     let input = key.withUnsafeBufferPointer { Array($0) } + suffix
     var digest = [UInt8](repeating: 0, count: 20)
     SHA1(input, input.count, &digest)

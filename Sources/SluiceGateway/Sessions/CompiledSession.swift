@@ -1,0 +1,119 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// What the settings of a `websocket` route compile to. Times are in nanoseconds, zero pings are none.
+final class CompiledSession {
+  let idleTimeout: Int64
+  let ping: Int64
+  let upstreamPing: Int64
+  let pongTimeout: Int64
+  let closeTimeout: Int64
+  private let lifetime: Int64?
+  private let lifetimeJitter: UInt64
+  let maxSize: UInt64
+  let maxSizeFromUpstream: UInt64
+  let maxOpen: Int?
+  let maxPerAddress: Int?
+  let maxOpensPerSecond: Int?
+  let origins: CompiledOrigins
+
+  init(_ settings: Configuration.Route) {
+    let connection = settings.connection ?? Configuration.ConnectionSettings()
+    let messages = settings.messages ?? Configuration.MessageSettings()
+    idleTimeout = connection.idleTimeout.nanoseconds
+    ping = connection.ping.nanoseconds
+    upstreamPing = connection.upstreamPing.nanoseconds
+    pongTimeout = connection.pongTimeout.nanoseconds
+    closeTimeout = connection.closeTimeout.nanoseconds
+    lifetime = connection.lifetime?.nanoseconds
+    lifetimeJitter = UInt64(connection.lifetimeJitter)
+    maxSize = UInt64(messages.maxSize.bytes)
+    maxSizeFromUpstream = UInt64(messages.maxSizeFromUpstream.bytes)
+    maxOpen = connection.maxOpen
+    maxPerAddress = connection.maxPerAddress
+    maxOpensPerSecond = connection.maxOpensPerSecond
+    origins = CompiledOrigins(settings.origins)
+  }
+
+  /// Sessions that opened together do not end together.
+  func lifetimeEnd(from opened: MonotonicTime, random: UInt64) -> MonotonicTime {
+    guard let lifetime else { return .distantFuture }
+    // Up to lifetimeJitter percent, in millionths.
+    let share = Int64(random % (lifetimeJitter * 10_000 + 1))
+    let shorter = Int64(Int128(lifetime) * Int128(share) / 1_000_000)
+    return opened.advanced(byNanoseconds: lifetime - shorter)
+  }
+
+  /// The limits that a new session of this route needs places under.
+  func limits(route: String, client: IPAddress?) -> [SessionAdmission.Limit] {
+    var limits: [SessionAdmission.Limit] = []
+    if let maxOpen { limits.append(.init(key: .route(route), most: maxOpen)) }
+    if let maxPerAddress, let client {
+      limits.append(.init(key: .address(route: route, client), most: maxPerAddress))
+    }
+    return limits
+  }
+}
+
+/// Whose pages may open sessions (RFC 6455 10.2): browsers say where a page is from, and only they
+/// send cookies that the page's author does not know.
+struct CompiledOrigins {
+  private let allowsAll: Bool
+  private let allowsNull: Bool
+  /// Nil: the same host only.
+  private let patterns: [Pattern]?
+
+  private struct Pattern {
+    let scheme: [UInt8]
+    let host: [UInt8]
+    let isWildcard: Bool
+    let port: UInt16
+  }
+
+  init(_ origins: [String]?) {
+    allowsAll = origins?.contains("*") ?? false
+    allowsNull = origins?.contains("null") ?? false
+    patterns = origins?.compactMap(OriginPattern.init).map {
+      Pattern(
+        scheme: Array($0.scheme.utf8), host: Array($0.host.utf8), isWildcard: $0.isWildcard,
+        port: $0.port)
+    }
+  }
+
+  /// `origin` is the field's value, `authority` the request's host and port.
+  func allow(_ origin: Span<UInt8>, authority: Span<UInt8>) -> Bool {
+    if allowsAll { return true }
+    if origin.equalsIgnoringCase(Self.null) { return allowsNull }
+    let text = origin.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    guard let parsed = OriginPattern(text), !parsed.isWildcard else { return false }
+    guard let patterns else { return Self.isSameHost(text, authority) }
+    return patterns.contains { pattern in
+      guard parsed.scheme.utf8.elementsEqual(pattern.scheme), parsed.port == pattern.port else {
+        return false
+      }
+      if !pattern.isWildcard { return parsed.host.utf8.elementsEqual(pattern.host) }
+      let suffix = [0x2E] + pattern.host
+      return parsed.host.utf8.count > suffix.count
+        && parsed.host.utf8.suffix(suffix.count).elementsEqual(suffix)
+    }
+  }
+
+  private static let null = Array("null".utf8)
+
+  /// Host and port alike. Which scheme the page has is not compared: TLS may have ended in front of
+  /// the gateway.
+  private static func isSameHost(_ origin: String, _ authority: Span<UInt8>) -> Bool {
+    guard let slashes = origin.firstRange(of: "://") else { return false }
+    let host = origin[slashes.upperBound...]
+    let own = authority.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    return withoutPort(host.lowercased(), default: origin)
+      == withoutPort(own.lowercased(), default: origin)
+  }
+
+  /// With the scheme's own port taken off.
+  private static func withoutPort(_ host: String, default origin: String) -> String {
+    let port = origin.lowercased().hasPrefix("https:") ? ":443" : ":80"
+    return host.hasSuffix(port) && !host.hasSuffix("]") ? String(host.dropLast(port.count)) : host
+  }
+}

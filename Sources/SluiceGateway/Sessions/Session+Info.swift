@@ -1,0 +1,60 @@
+import Glibc
+import SluiceReactor
+import SluiceWire
+
+extension Session {
+  /// What the admin API shows of it.
+  func info(now: MonotonicTime) -> SessionInfo {
+    let clock = WallClock(now: now)
+    var info = SessionInfo(id: id)
+    info.worker = worker.index
+    info.route = route.name
+    info.service = route.service.name
+    info.target = target.displayName
+    info.consumer = identity.map { String(decoding: $0.consumer, as: UTF8.self) }
+    for (name, value) in identity?.claims ?? [] { info.claims[name] = value }
+    info.address = client.isUnix ? "" : client.hostText
+    info.origin = facts.origin
+    info.userAgent = facts.userAgent
+    info.subprotocol = facts.subprotocol
+    for label in facts.labels {
+      info.labels[String(decoding: label.name, as: UTF8.self)] = String(
+        decoding: label.value, as: UTF8.self)
+    }
+    info.openedAt = clock.milliseconds(opened)
+    info.expiresAt = identity?.expiresAt.map(clock.milliseconds)
+    info.age = now.nanoseconds(since: opened)
+    info.idle = now.nanoseconds(since: lastActivity)
+    info.roundTrip = roundTrip > 0 ? Int64(roundTrip) * 1_000 : nil
+    if machine.isEnding { info.state = "closing" }
+    info.fromClient = direction(fromClient, to: upstream, clock)
+    info.fromUpstream = direction(fromUpstream, to: downstream, clock)
+    return info
+  }
+
+  private func direction(
+    _ flow: SessionFlow, to receiver: SessionSocket, _ clock: WallClock
+  ) -> SessionInfo.Direction {
+    var direction = SessionInfo.Direction()
+    direction.messages = flow.follower.messages
+    direction.bytes = flow.follower.payloadBytes
+    direction.lastMessageAt =
+      flow.lastMessage.nanoseconds == 0 ? nil : clock.milliseconds(flow.lastMessage)
+    direction.backlog = receiver.isClosed ? 0 : receiver.backlog
+    return direction
+  }
+}
+
+/// Turns moments of the monotonic clock into Unix time, as both are now.
+struct WallClock {
+  private let offset: Int64
+
+  init(now: MonotonicTime) {
+    var clock = timespec()
+    clock_gettime(CLOCK_REALTIME, &clock)
+    offset = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec) - now.nanoseconds
+  }
+
+  /// Unix time in milliseconds.
+  func milliseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000_000 }
+}

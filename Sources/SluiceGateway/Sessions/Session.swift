@@ -1,0 +1,155 @@
+import SluiceReactor
+import SluiceWire
+
+/// One WebSocket peer with identity: what an exchange becomes at its 101.
+///
+/// It owns both sockets, follows the frames both ways, and ends for exactly one cause. Its one
+/// deadline is the earliest of idle timeout, pings, lifetime, expiry and the end of a closing
+/// handshake. Everything happens on its worker's thread; an idle session owns itself, two sockets
+/// and its facts, and no buffer (docs/internals/memory-per-connection.md).
+final class Session: EventHandler {
+  let id: SessionID
+  let worker: Worker
+  let listener: HTTPListener
+  /// Where the caller really is, behind trusted proxies.
+  let client: SocketAddress
+  /// The other end of the caller's connection; it counts there.
+  let peer: SocketAddress
+  /// Replaced when a reload changed it, as are `settings`.
+  var route: CompiledRoute
+  var settings: CompiledSession
+  let target: UpstreamTarget
+  private let service: UpstreamService
+  private var attempt: TargetAttempt?
+  let identity: Identity?
+  let facts: SessionFacts
+  var links = SessionLinks()
+  private var admission: SessionTicket?
+
+  let downstream: SessionSocket
+  let upstream: SessionSocket
+  var fromClient: SessionFlow
+  var fromUpstream: SessionFlow
+  let opened: MonotonicTime
+  /// When anything passed, but for the gateway's own pings and their pongs.
+  var lastActivity: MonotonicTime
+  let lifetimeEnd: MonotonicTime
+  /// Microseconds from a ping to its pong; 0 before the first.
+  var roundTrip: UInt32 = 0
+
+  var machine = SessionStateMachine()
+  var ending: SessionEnding?
+  /// Who is to get a close frame at the next frame border.
+  var untold: SessionStateMachine.Actions = []
+  var closingEnd = MonotonicTime.distantFuture
+
+  /// What the exchange found out passes to the session: its target's place and its admission, too.
+  init(
+    _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener, target: UpstreamTarget,
+    facts: SessionFacts, isCompressed: Bool
+  ) {
+    let now = exchange.loop.now
+    id = exchange.sessionID
+    worker = exchange.worker
+    self.listener = listener
+    client = exchange.clientAddress
+    peer = exchange.peer
+    self.route = route
+    self.settings = settings
+    self.target = target
+    service = route.service
+    attempt = exchange.takeAttempt()
+    admission = exchange.takeAdmission()
+    identity = exchange.identity
+    self.facts = facts
+    downstream = SessionSocket(loop: exchange.loop, side: .client)
+    upstream = SessionSocket(loop: exchange.loop, side: .upstream)
+    fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
+    fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
+    opened = now
+    lastActivity = now
+    lifetimeEnd = settings.lifetimeEnd(from: now, random: exchange.worker.random.next())
+    super.init(loop: exchange.loop)
+    loop.register(self)
+    downstream.session = self
+    upstream.session = self
+  }
+
+  /// Its place in the loop, by which the registry's links name it.
+  var place: UInt32 { UInt32(truncatingIfNeeded: token.index) }
+
+  static func at(_ place: UInt32, in loop: EventLoop) -> Session? {
+    guard place != SessionLinks.none, let handler = loop.handler(at: place) else { return nil }
+    // SAFETY: only sessions write their places into the registry's links, and they take them out
+    // before they leave the loop.
+    return unsafeDowncast(handler, to: Session.self)
+  }
+
+  func socket(_ side: SessionSide) -> SessionSocket { side == .client ? downstream : upstream }
+
+  // MARK: Life
+
+  /// Both sockets are there.
+  func begin() {
+    worker.sessions.insert(self)
+    route.counters.sessions.opened()
+    worker.sessionChanged(.opened(self))
+    schedule()
+    // A socket that could not be handed over is closed already.
+    for side in [SessionSide.client, .upstream] where socket(side).isClosed {
+      ended(side, isBroken: true)
+    }
+  }
+
+  /// Both connections are gone: leaves the registry, the counts and the loop.
+  func finish() {
+    guard token != .none else { return }
+    let ending = self.ending ?? SessionEnding(.shutdown, code: 1_006)
+    noteBacklog(.client)
+    noteBacklog(.upstream)
+    worker.sessions.remove(self)
+    route.counters.sessions.closed(ending.cause, life: loop.now.nanoseconds(since: opened))
+    worker.sessionChanged(.closed(self, ending))
+    if let attempt {
+      self.attempt = nil
+      worker.healthChanged(
+        service.state.finished(attempt, .succeeded, now: loop.now), service, attempt.target)
+    }
+    admission?.release()
+    admission = nil
+    breakRings()
+    loop.unregister(self)
+    target.sessionEnded()
+    listener.sessionEnded(peer: peer)
+  }
+
+  override func deadlineReached() { timeReached() }
+
+  override func loopEnded() { breakRings() }
+
+  /// The session holds its sockets, and they hold it.
+  private func breakRings() {
+    downstream.session = nil
+    upstream.session = nil
+  }
+}
+
+/// What one end of a session sends.
+struct SessionFlow {
+  var follower: WebSocketFrameFollower
+  /// Zero for never.
+  var lastMessage = MonotonicTime(nanoseconds: 0)
+  /// The sender's last sign of life: bytes from it, or room for bytes to it.
+  var lastSeen: MonotonicTime
+  /// When it was last pinged; zero for never.
+  var pinged = MonotonicTime(nanoseconds: 0)
+  /// That ping's pong is awaited.
+  var isPingOutstanding = false
+  /// What was last counted of the backlog towards it.
+  var notedBacklog: UInt32 = 0
+
+  init(from sender: WebSocketSender, isCompressed: Bool, now: MonotonicTime) {
+    follower = WebSocketFrameFollower(from: sender, allowsRSV1: isCompressed)
+    lastSeen = now
+  }
+}

@@ -1,0 +1,56 @@
+/// What happened to a session, on its worker's thread.
+enum SessionEvent {
+  case opened(Session)
+  case closed(Session, SessionEnding)
+}
+
+/// Why and how a session ended.
+struct SessionEnding {
+  var cause: SessionCause
+  /// Whose doing or failure it was, where it was one side's.
+  var side: SessionSide?
+  /// What was said or, without a close frame, 1006 (RFC 6455 7.1.5); never sent as such.
+  var code: UInt16
+  /// UTF-8, 123 bytes at most.
+  var reason: [UInt8] = []
+  /// The policy that ended it, for the cause `policy`.
+  var policy: StaticString?
+
+  init(
+    _ cause: SessionCause, side: SessionSide? = nil, code: UInt16, reason: [UInt8] = [],
+    policy: StaticString? = nil
+  ) {
+    self.cause = cause
+    self.side = side
+    self.code = code
+    self.reason = reason
+    self.policy = policy
+  }
+
+  /// What the close frame for an end says.
+  func code(for end: SessionSide) -> UInt16 {
+    switch cause {
+    case .client, .upstream:
+      // A close frame passes through; a connection that just ended has no code of its own.
+      if code != 1006 { return code }
+      return end == .client ? 1011 : 1001
+    case .protocolError, .messageTooBig:
+      // The end that broke the rules hears which; the other that it is over (1001), or that the
+      // target failed (1011).
+      if side == end { return code }
+      return end == .client ? 1011 : 1001
+    default:
+      if end == .client && code != 1006 { return code }
+      return end == .client ? cause.row.downstreamCode : cause.row.upstreamCode
+    }
+  }
+
+  /// The reason goes to whom the code goes.
+  func reason(for end: SessionSide) -> [UInt8] {
+    switch cause {
+    case .client, .upstream: code == 1006 ? [] : reason
+    case .protocolError, .messageTooBig: side == end ? reason : []
+    default: end == .client ? reason : []
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import SluiceReactor
+
+/// The links of one session in its registry: places in the loop instead of references, because a
+/// million sessions pay for them.
+struct SessionLinks {
+  static let none = UInt32.max
+
+  struct Pair {
+    var next = SessionLinks.none
+    var previous = SessionLinks.none
+  }
+
+  var idNext = SessionLinks.none
+  var route = Pair()
+  var consumer = Pair()
+  var address = Pair()
+}
+
+/// The sessions that share something, as rings through the sessions themselves: joining and leaving
+/// cost the same for one as for a million. One worker's.
+struct SessionIndex<Key: Hashable> {
+  private struct Ring {
+    var first: UInt32
+    var count: Int
+  }
+
+  private var rings: [Key: Ring] = [:]
+  private let link: WritableKeyPath<SessionLinks, SessionLinks.Pair>
+
+  init(_ link: WritableKeyPath<SessionLinks, SessionLinks.Pair>) { self.link = link }
+
+  func count(of key: Key) -> Int { rings[key]?.count ?? 0 }
+
+  mutating func insert(_ session: Session, _ key: Key) {
+    let place = session.place
+    guard let ring = rings[key], let first = Session.at(ring.first, in: session.loop) else {
+      session.links[keyPath: link] = SessionLinks.Pair(next: place, previous: place)
+      rings[key] = Ring(first: place, count: 1)
+      return
+    }
+    let lastPlace = first.links[keyPath: link].previous
+    session.links[keyPath: link] = SessionLinks.Pair(next: ring.first, previous: lastPlace)
+    Session.at(lastPlace, in: session.loop)?.links[keyPath: link].next = place
+    first.links[keyPath: link].previous = place
+    rings[key] = Ring(first: ring.first, count: ring.count + 1)
+  }
+
+  mutating func remove(_ session: Session, _ key: Key) {
+    guard let ring = rings[key] else { return }
+    let pair = session.links[keyPath: link]
+    if ring.count == 1 {
+      rings[key] = nil
+      return
+    }
+    Session.at(pair.previous, in: session.loop)?.links[keyPath: link].next = pair.next
+    Session.at(pair.next, in: session.loop)?.links[keyPath: link].previous = pair.previous
+    let first = ring.first == session.place ? pair.next : ring.first
+    rings[key] = Ring(first: first, count: ring.count - 1)
+  }
+
+  /// The place of the oldest one and how many there are.
+  func start(of key: Key) -> (first: UInt32, count: Int)? {
+    rings[key].map { ($0.first, $0.count) }
+  }
+
+  func next(after session: Session) -> UInt32 { session.links[keyPath: link].next }
+}

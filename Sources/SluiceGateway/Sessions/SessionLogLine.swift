@@ -1,0 +1,72 @@
+import SluiceReactor
+import SluiceWire
+
+/// A session's opening or end as a line of JSON; keys are documented in docs/reference/access-log.md.
+enum SessionLogLine {
+  static func append(_ event: SessionEvent, now: MonotonicTime, to output: inout ByteBuffer) {
+    AccessLogLine.appendTime(to: &output)
+    switch event {
+    case .opened(let session):
+      output.append(",\"event\":\"session-opened\"")
+      appendNames(session, to: &output)
+    case .closed(let session, let ending):
+      output.append(",\"event\":\"session-closed\"")
+      appendNames(session, to: &output)
+      appendEnding(ending, to: &output)
+      output.append(",\"duration\":")
+      AccessLogLine.appendMilliseconds(now.nanoseconds(since: session.opened), to: &output)
+      appendCounts(session, to: &output)
+    }
+    output.append("}\n")
+  }
+
+  private static func appendNames(_ session: Session, to output: inout ByteBuffer) {
+    output.append(",\"session\":\"")
+    output.append(session.id.bytes)
+    output.append("\",\"client\":\"")
+    if !session.client.isUnix { output.append(hostOf: session.client) }
+    output.append("\",\"listener\":\"")
+    output.append(session.listener.compiled.nameBytes)
+    output.append("\"")
+    AccessLogLine.appendText(",\"route\":\"", session.route.nameBytes, to: &output)
+    AccessLogLine.appendText(",\"service\":\"", session.route.service.nameBytes, to: &output)
+    AccessLogLine.appendText(",\"target\":\"", session.target.displayBytes, to: &output)
+    if let identity = session.identity {
+      AccessLogLine.appendText(",\"consumer\":\"", identity.consumer, to: &output)
+    }
+  }
+
+  private static func appendEnding(_ ending: SessionEnding, to output: inout ByteBuffer) {
+    output.append(",\"cause\":\"")
+    output.append(ending.cause.label)
+    output.append("\",\"code\":")
+    output.append(decimal: UInt64(ending.code))
+    if let side = ending.side {
+      output.append(side == .client ? ",\"side\":\"client\"" : ",\"side\":\"upstream\"")
+    }
+    if let policy = ending.policy {
+      output.append(",\"policy\":\"")
+      output.append(policy)
+      output.append("\"")
+    }
+    if !ending.reason.isEmpty {
+      AccessLogLine.appendText(",\"reason\":\"", ending.reason, to: &output)
+    }
+  }
+
+  private static func appendCounts(_ session: Session, to output: inout ByteBuffer) {
+    let (client, upstream) = (session.fromClient.follower, session.fromUpstream.follower)
+    output.append(",\"messagesReceived\":")
+    output.append(decimal: client.messages)
+    output.append(",\"bytesReceived\":")
+    output.append(decimal: client.payloadBytes)
+    output.append(",\"messagesSent\":")
+    output.append(decimal: upstream.messages)
+    output.append(",\"bytesSent\":")
+    output.append(decimal: upstream.payloadBytes)
+    if session.roundTrip > 0 {
+      output.append(",\"roundTrip\":")
+      AccessLogLine.appendMilliseconds(Int64(session.roundTrip) * 1_000, to: &output)
+    }
+  }
+}
