@@ -73,25 +73,23 @@ extension Scenarios {
       #expect(received.value == Self.total)
     }
 
-    @Test func aTunnelWaitsForBothSides() throws {
+    @Test func aSessionWaitsForBothSides() throws {
       let gate = Gate()
       let sent = Counter()
       let upstream = try ScriptedUpstream { peer in
-        _ = try peer.readRequest()
-        try peer.send(Tunnels.accept)
+        let socket = try peer.accept()
         for _ in 0..<(Self.total / Self.block.count) {
-          try peer.socket.send(Self.block)
+          try socket.send(binary: Self.block)
           sent.add(Self.block.count)
         }
         gate.wait()
       }
       let fixture = try Fixture(to: upstream) { $0.all.kind = .websocket }
       let client = try fixture.client(receiveBuffer: 16_384)
-      try client.send(Tunnels.handshake)
+      let socket = try client.open()
       #expect(try stalled { sent.value } < Self.bound)
-      #expect(try client.reader.readHead()?.status == 101)
-      var count = client.reader.buffer.count
-      while count < Self.total { count += try client.socket.receive(atMost: 1 << 20).count }
+      var count = 0
+      while count < Self.total { count += try #require(try socket.read()).payload.count }
       #expect(count == Self.total)
       gate.open()
     }

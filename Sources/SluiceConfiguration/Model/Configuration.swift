@@ -55,6 +55,8 @@ extension Configuration {
   public struct Shutdown: Codable, Equatable, Sendable {
     /// How long exchanges may finish after SIGTERM.
     public var timeout = Timespan.seconds(30)
+    /// Sessions closed per second.
+    public var closeRate = 100
     public init() {}
   }
 }
@@ -119,5 +121,14 @@ extension Configuration.Admin {
 extension Configuration.Shutdown {
   static let schema = Schema(
     "Shutdown", of: Self(), "How the gateway stops.",
-    [Field("timeout", .duration, "How long exchanges may finish after SIGTERM.")])
+    [
+      Field(
+        "timeout", .duration,
+        "How long requests and sessions may take to end after SIGTERM or `POST /drain`; then they "
+          + "are cut off."),
+      Field(
+        "closeRate", .integer(1...1_000_000),
+        "Sessions that a drain closes per second, those first on which nothing has passed for "
+          + "longest; more if `timeout` would be too short for that."),
+    ])
 }

@@ -99,8 +99,9 @@ struct AdminProblem: Error {
     let content = Content(
       title: code.title, status: code.status, code: code.rawValue, detail: detail,
       diagnostics: diagnostics.isEmpty ? nil : diagnostics.map(DiagnosticContent.init))
-    var answer = LocalAnswer.json(content, status: code.status)
-    answer.contentType = "application/problem+json"
+    // On one line, as the gateway's other problems are.
+    let text = AdminJSON(encoding: content).text(isPretty: false) + "\n"
+    var answer = LocalAnswer.admin(code.status, "application/problem+json", text)
     if let allow { answer.fields.append((name: "Allow", value: Array(allow.utf8))) }
     if code == .unauthorized {
       answer.fields.append(

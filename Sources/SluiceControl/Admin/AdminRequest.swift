@@ -86,33 +86,21 @@ struct AdminRequest: Sendable {
   }
 
   /// What `code`, `reason` ask for; the code is legal on the wire and the reason fits a frame.
-  func ending(_ cause: SessionCause) throws(AdminProblem) -> SessionEnding {
-    var ending = SessionEnding(cause)
+  func ending(_ cause: SessionCause) throws(AdminProblem) -> SessionEndRequest {
+    var ending = SessionEndRequest(cause)
     if let code = integer("code") {
-      guard CloseFrame.mayCarry(code) else {
+      guard WebSocketCloseCode(rawValue: UInt16(code)).isAllowedOnWire else {
         throw AdminProblem(
           .invalidParameter, "code: a close frame carries 1000 to 1003, 1007 to 1014 or 3000 to 4999.")
       }
       ending.code = UInt16(code)
     }
     ending.reason = text("reason")
-    guard (ending.reason?.utf8.count ?? 0) <= CloseFrame.maxReasonBytes else {
+    guard (ending.reason?.utf8.count ?? 0) <= WebSocketClose.maxReason else {
       throw AdminProblem(
-        .invalidParameter, "reason: a close frame has room for \(CloseFrame.maxReasonBytes) bytes.")
+        .invalidParameter, "reason: a close frame has room for \(WebSocketClose.maxReason) bytes.")
     }
     return ending
-  }
-}
-
-/// What a close frame may say (RFC 6455 7.4).
-enum CloseFrame {
-  static let maxReasonBytes = 123
-
-  static func mayCarry(_ code: Int) -> Bool {
-    switch code {
-    case 1_000...1_003, 1_007...1_014, 3_000...4_999: true
-    default: false
-    }
   }
 }
 

@@ -1,3 +1,5 @@
+import SluiceGateway
+
 /// What happens in the gateway, for whoever listens at `/events`.
 struct AdminEvent: Sendable {
   /// The closed set of names; also what `types` takes.
@@ -29,6 +31,37 @@ struct AdminEvent: Sendable {
     self.kind = kind
     self.data = AdminJSON(encoding: data)
   }
+}
+
+extension AdminEvent {
+  init(_ news: SessionNews) {
+    switch news.kind {
+    case .opened:
+      self.init(.sessionOpened, SessionEventContent(session: SessionContent(news.session)))
+    case .closed(let cause, let code, let reason, let side, let policy):
+      var content = SessionEventContent(session: SessionContent(news.session))
+      content.cause = "\(cause.label)"
+      content.code = Int(code)
+      content.reason = reason.isEmpty ? nil : reason
+      content.side = side
+      content.policy = policy
+      self.init(.sessionClosed, content)
+    }
+  }
+}
+
+/// The data of `session-opened` and `session-closed`.
+struct SessionEventContent: Codable {
+  var session: SessionContent
+  var cause: String?
+  /// What was said or, without a close frame, 1006.
+  var code: Int?
+  var reason: String?
+  /// Whose doing it was, where it was one side's: `client` or `upstream`.
+  var side: String?
+  var policy: String?
+
+  init(session: SessionContent) { self.session = session }
 }
 
 /// Server-sent events (WHATWG HTML 9.2).

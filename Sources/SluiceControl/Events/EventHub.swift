@@ -41,6 +41,17 @@ final class EventHub: Sendable {
     for stream in streams { stream.send(bytes) }
   }
 
+  func publish(_ news: SessionNews) {
+    if news.lostBefore > 0 { lost(news.lostBefore) }
+    publish(AdminEvent(news))
+  }
+
+  /// So many events never got here; everybody should know.
+  private func lost(_ count: UInt64) {
+    let streams = state.withLock { $0.listeners.map(\.stream) }
+    for stream in streams { stream.send(ServerSentEvent.lost(count)) }
+  }
+
   /// Nil when too many listen already.
   func listen(to kinds: Set<AdminEvent.Kind>) -> LocalStream? {
     let id = state.withLock { state -> Int? in

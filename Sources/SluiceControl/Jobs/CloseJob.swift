@@ -22,9 +22,9 @@ final class CloseJob: Sendable {
 
   let id: String
   let filter: SessionFilter
-  let ending: SessionEnding
+  let ending: SessionEndRequest
   let rate: Int
-  private let startedAt = WallClock.now()
+  private let startedAt = Timestamp.now()
 
   private struct State {
     var outcome = Outcome.running
@@ -37,7 +37,7 @@ final class CloseJob: Sendable {
   private let state = Locked(State())
   private static let tickNanoseconds: UInt64 = 50_000_000
 
-  init(id: String, filter: SessionFilter, ending: SessionEnding, rate: Int) {
+  init(id: String, filter: SessionFilter, ending: SessionEndRequest, rate: Int) {
     self.id = id
     self.filter = filter
     self.ending = ending

@@ -20,7 +20,7 @@ final class JobStore: Sendable {
 
   /// Begins a job; nil when too many run.
   func begin(
-    _ filter: SessionFilter, _ ending: SessionEnding, rate: Int, on sessions: any SessionDirectory
+    _ filter: SessionFilter, _ ending: SessionEndRequest, rate: Int, on sessions: any SessionDirectory
   ) -> CloseJob? {
     let job = state.withLock { state -> CloseJob? in
       if state.jobs.count(where: \.isRunning) >= Self.maxRunning { return nil }

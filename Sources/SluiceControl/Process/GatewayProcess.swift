@@ -45,6 +45,8 @@ public final class GatewayProcess: Sendable {
       event.publish(to: admin.events)
       Self.log(event, to: logger)
     }
+    options.sessionObserver = SessionObserver(
+      isListening: { admin.events.isHeard }, onNews: { admin.events.publish($0) })
     let limit = DescriptorLimit.raise()
     gateway = try Gateway(configuration, options: options)
     reloads.post()

@@ -1,4 +1,5 @@
 import Glibc
+import SluiceGateway
 import SluiceReactor
 import SluiceWire
 

@@ -11,6 +11,7 @@ public final class Gateway: Sendable {
     /// Answers for whole listeners that the configuration does not have.
     public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
+    public var sessionObserver: SessionObserver?
     public init() {}
   }
 
@@ -57,7 +58,7 @@ public final class Gateway: Sendable {
     }
     state = Locked(State(configuration: configuration))
     do throws(SystemError) {
-      control = try ControlLoop(onEvent: options.onEvent)
+      control = try ControlLoop(observer: options.sessionObserver, onEvent: options.onEvent)
     } catch {
       logWriter?.close()
       throw .system(error)

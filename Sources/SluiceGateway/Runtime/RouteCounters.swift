@@ -18,8 +18,15 @@ final class RouteCounters {
   private(set) var errors: [UInt64] = []
   var retries: UInt64 = 0
 
-  /// Of a `websocket` route; others have none.
-  private(set) lazy var sessions = SessionCounters()
+  /// Of a `websocket` route, from its first session on; others have none.
+  var sessions: SessionCounters {
+    if let ownSessions { return ownSessions }
+    let sessions = SessionCounters()
+    ownSessions = sessions
+    return sessions
+  }
+  private var ownSessions: SessionCounters?
+  var hasSessions: Bool { ownSessions != nil }
 
   /// Routes that were never used own no buckets.
   private func allocate() {

@@ -41,7 +41,7 @@ final class Worker {
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
-    admission: SessionAdmission
+    admission: SessionAdmission = SessionAdmission()
   ) {
     self.index = index
     workerCount = count
@@ -99,7 +99,7 @@ final class Worker {
 
   func sessionChanged(_ event: SessionEvent) {
     if accessLog.isOn { accessLog.write(event) }
-    sessions.onEvent?(event)
+    control.sessionChanged(event, now: loop.now)
   }
 
   // MARK: Health and names
@@ -194,7 +194,7 @@ final class Worker {
     for listener in routeListeners { listener.drain() }
     let drain = WorkerDrain(worker: self, settings: settings, done: done)
     self.drain = drain
-    drain.progressed()
+    drain.begin()
   }
 
   func drainProgressed() { drain?.progressed() }
@@ -229,4 +229,6 @@ final class Worker {
 protocol WorkerControl: Sendable {
   func connectFailed(name: String)
   func log(_ event: LifecycleEvent)
+  /// Called on the session's worker only.
+  func sessionChanged(_ event: SessionEvent, now: MonotonicTime)
 }

@@ -11,7 +11,8 @@ public struct WorkerReport: Sendable {
     public let errors: [UInt64]
     public let bytesReceived: UInt64
     public let bytesSent: UInt64
-    public let openSessions: Int
+    /// Nil where no handshake has succeeded.
+    public let sessions: SessionReport?
     public let retries: UInt64
   }
 
@@ -93,6 +94,7 @@ extension Worker {
       name: name, service: service, buckets: counters.buckets,
       durationNanoseconds: counters.durationNanoseconds, errors: counters.errors,
       bytesReceived: counters.bytesReceived, bytesSent: counters.bytesSent,
-      openSessions: counters.sessions.open, retries: counters.retries)
+      sessions: counters.hasSessions ? SessionReport(counters.sessions) : nil,
+      retries: counters.retries)
   }
 }

@@ -8,13 +8,13 @@ public protocol SessionDirectory: Sendable {
   func ids(_ filter: SessionFilter) async -> [SessionID]
   func info(_ id: SessionID) async -> SessionInfo?
   /// Begins to end these; returns how many there were. What is closing already is not counted.
-  func end(_ ids: [SessionID], _ ending: SessionEnding) async -> Int
+  func end(_ ids: [SessionID], _ ending: SessionEndRequest) async -> Int
   /// A message to the client of a session.
   func push(_ message: SessionMessage, to id: SessionID) async -> SessionPushOutcome
 }
 
-/// How a session is told to end.
-public struct SessionEnding: Sendable {
+/// How a session is to be ended, as an operator asks for it.
+public struct SessionEndRequest: Sendable {
   public var cause: SessionCause
   /// What the client's close frame says; the cause's code when nil.
   public var code: UInt16?

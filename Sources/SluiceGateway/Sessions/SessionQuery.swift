@@ -1,3 +1,6 @@
+import SluiceReactor
+import SluiceWire
+
 /// What a list of sessions is sorted by. Keys are absolute (a time, not an age), so that a session's
 /// place changes only when something happens on it.
 public enum SessionSortKey: String, CaseIterable, Sendable {
@@ -38,16 +41,16 @@ public struct SessionSort: Hashable, Sendable {
   public var text: String { (isDescending ? "-" : "") + key.rawValue }
 
   /// The value that a session is sorted by.
-  public func value(of session: SessionInfo, now: Int64) -> Int64 {
+  func value(of session: Session) -> Int64 {
+    let (client, upstream) = (session.fromClient.follower, session.fromUpstream.follower)
     switch key {
-    case .id: 0
-    case .opened: session.openedAt
-    case .active: now - session.idle
-    case .messages:
-      Int64(clamping: session.fromClient.messages &+ session.fromUpstream.messages)
-    case .bytes: Int64(clamping: session.fromClient.bytes &+ session.fromUpstream.bytes)
-    case .backlog: Int64(session.fromClient.backlog + session.fromUpstream.backlog)
-    case .rtt: session.roundTrip ?? 0
+    case .id: return 0
+    case .opened: return session.opened.nanoseconds
+    case .active: return session.lastActivity.nanoseconds
+    case .messages: return Int64(clamping: client.messages &+ upstream.messages)
+    case .bytes: return Int64(clamping: client.payloadBytes &+ upstream.payloadBytes)
+    case .backlog: return Int64(session.downstream.backlog + session.upstream.backlog)
+    case .rtt: return Int64(session.roundTrip)
     }
   }
 }

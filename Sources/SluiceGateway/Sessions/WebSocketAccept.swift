@@ -1,5 +1,4 @@
 import COpenSSL
-public import SluiceWire
 
 /// The answer to Sec-WebSocket-Key (RFC 6455 4.2.2): the key and a constant, hashed.
 public enum WebSocketAccept {

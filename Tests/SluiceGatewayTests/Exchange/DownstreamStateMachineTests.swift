@@ -43,14 +43,14 @@ import Testing
     #expect(machine.isLingering)
   }
 
-  @Test func aTunnelIsNoExchangeAnyMore() {
+  @Test func aSessionIsNoExchangeAnyMore() {
     var machine = HTTP1DownstreamStateMachine()
     machine.requestBegun(keepsAlive: true, hasBody: false, maxRequests: 0)
     machine.upgraded()
-    #expect(machine.isTunnel)
+    #expect(machine.state == .upgraded)
     #expect(!machine.keepsAlive)
     machine.closed()
-    #expect(!machine.isTunnel)
+    #expect(machine.state == .closed)
     #expect(machine.responseCompleted() == .linger)
   }
 

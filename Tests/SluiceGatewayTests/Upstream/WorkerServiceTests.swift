@@ -10,6 +10,7 @@ import Testing
   private struct NoControl: WorkerControl {
     func connectFailed(name: String) {}
     func log(_ event: LifecycleEvent) {}
+    func sessionChanged(_ event: SessionEvent, now: MonotonicTime) {}
   }
 
   /// A caller that only remembers what it was told.
@@ -23,6 +24,7 @@ import Testing
       status = answer.status
       record = exchange.record
     }
+    func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {}
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}
     func sendBody(_ bytes: Span<UInt8>) {}
@@ -30,12 +32,9 @@ import Testing
     func abortResponse() { record = exchange?.record }
     func resumeRequestBody() {}
     func pauseRequestBody() {}
-    func beginTunnel() {}
-    func sendTunnel(_ bytes: Span<UInt8>) {}
-    func finishTunnel() {}
-    func sendTunnelEnd() {}
-    func pauseTunnel() {}
-    func resumeTunnel() {}
+    var acceptor: HTTPListener { preconditionFailure("no handshake here") }
+    func handOver(to session: Session) {}
+    func deliverEarly(to session: Session) {}
   }
 
   private func worker() throws -> Worker {

@@ -62,7 +62,7 @@ extension DrainContent {
     let status = gateway.drainStatus
     state = status.phase.rawValue
     openConnections = reports.reduce(0) { $0 + $1.callerConnections }
-    openSessions = reports.flatMap(\.routes).reduce(0) { $0 + $1.openTunnels }
+    openSessions = reports.flatMap(\.routes).reduce(0) { $0 + ($1.sessions?.open ?? 0) }
     elapsedSeconds = Double(status.elapsedNanoseconds) / 1e9
     leftSeconds = Double(status.leftNanoseconds) / 1e9
   }

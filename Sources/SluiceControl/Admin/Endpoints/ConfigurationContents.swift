@@ -32,7 +32,7 @@ struct ReloadEventContent: Encodable {
 }
 
 /// One of `GET /routes`. Values that conditions want may be secrets: only their names are here.
-struct RouteContent: Codable, Sendable {
+public struct RouteContent: Codable, Sendable {
   struct Match: Codable, Sendable {
     var path: String?
     var prefix: String?
@@ -44,15 +44,29 @@ struct RouteContent: Codable, Sendable {
     var listeners: [String]
   }
 
-  var name: String
-  var kind: String
-  var service: String
+  public struct Sessions: Codable, Sendable {
+    public var open = 0
+    public var opened: UInt64 = 0
+    public var closed: UInt64 = 0
+    public var messagesFromClient: UInt64 = 0
+    public var messagesFromUpstream: UInt64 = 0
+    public var bytesFromClient: UInt64 = 0
+    public var bytesFromUpstream: UInt64 = 0
+    public var backlogBytes = 0
+  }
+
+  public var name: String
+  public var kind: String
+  public var service: String
   var match: Match
-  /// Requests that ended.
-  var requests: UInt64
+  /// Requests that ended; handshakes that succeeded are none.
+  public var requests: UInt64
   /// Answers that the gateway made itself, and responses it cut short.
-  var errors: UInt64
-  var openSessions: Int
+  public var errors: UInt64
+  public var sessions: Sessions
+}
+
+extension RouteContent {
 
   static func list(_ configuration: Configuration, _ reports: [WorkerReport]) -> [RouteContent] {
     let totals = Dictionary(
@@ -62,7 +76,7 @@ struct RouteContent: Codable, Sendable {
       return RouteContent(
         name: name, kind: route.kind.rawValue, service: route.service, match: Match(route.match),
         requests: counted.buckets.reduce(0, +), errors: counted.errors.reduce(0, +),
-        openSessions: counted.openTunnels)
+        sessions: counted.sessions.map(Sessions.init) ?? Sessions())
     }
   }
 
@@ -72,7 +86,20 @@ struct RouteContent: Codable, Sendable {
       var match = Configuration.Match()
       match.path = "/stocks"
       return match
-    }()), requests: 12, errors: 0, openSessions: 3)
+    }()), requests: 12, errors: 0, sessions: Sessions(open: 3, opened: 12, closed: 9))
+}
+
+extension RouteContent.Sessions {
+  init(_ totals: SessionTotals) {
+    open = totals.open
+    opened = totals.opened
+    closed = totals.closed.reduce(0, +)
+    messagesFromClient = totals.messagesFromClient
+    messagesFromUpstream = totals.messagesFromUpstream
+    bytesFromClient = totals.bytesFromClient
+    bytesFromUpstream = totals.bytesFromUpstream
+    backlogBytes = totals.backlog
+  }
 }
 
 extension RouteContent.Match {

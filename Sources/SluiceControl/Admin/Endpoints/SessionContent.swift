@@ -49,8 +49,8 @@ extension SessionContent {
     userAgent = info.userAgent
     subprotocol = info.subprotocol
     labels = info.labels
-    openedAt = WallClock(milliseconds: info.openedAt).text
-    expiresAt = info.expiresAt.map { WallClock(milliseconds: $0).text }
+    openedAt = Timestamp(milliseconds: info.openedAt).text
+    expiresAt = info.expiresAt.map { Timestamp(milliseconds: $0).text }
     ageSeconds = Double(info.age) / 1e9
     idleSeconds = Double(info.idle) / 1e9
     roundTripSeconds = info.roundTrip.map { Double($0) / 1e9 }
@@ -87,7 +87,7 @@ extension SessionContent.Direction {
   init(_ direction: SessionInfo.Direction) {
     messages = direction.messages
     bytes = direction.bytes
-    lastMessageAt = direction.lastMessageAt.map { WallClock(milliseconds: $0).text }
+    lastMessageAt = direction.lastMessageAt.map { Timestamp(milliseconds: $0).text }
     backlogBytes = direction.backlog
   }
 }

@@ -1,19 +1,19 @@
 import Glibc
 
 /// A point in time as people read it.
-struct WallClock: Sendable, Comparable {
+struct Timestamp: Sendable, Comparable {
   /// Since the Unix epoch.
   let milliseconds: Int64
 
   init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
-  static func now() -> WallClock {
+  static func now() -> Timestamp {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
-    return WallClock(milliseconds: Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000)
+    return Timestamp(milliseconds: Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000)
   }
 
-  static func < (left: WallClock, right: WallClock) -> Bool {
+  static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.milliseconds < right.milliseconds
   }
 
