@@ -55,6 +55,8 @@ final class Fixture {
   let gateway: Gateway
   let port: UInt16
   private var isRunning = true
+  /// Lives as long as the gateway in front of it.
+  private var upstream: ScriptedUpstream?
 
   init(_ configuration: Configuration, options: Gateway.Options = .init()) throws {
     gateway = try Gateway(configuration, options: options)
@@ -66,6 +68,7 @@ final class Fixture {
     to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
   ) throws {
     try self.init(configuration(targets: [upstream.url], edit))
+    self.upstream = upstream
   }
 
   deinit { shutDown() }

@@ -87,7 +87,8 @@ final class WebSocketPeer: @unchecked Sendable {
         mask = reader.take(4)
       }
       guard try need(count) else { return nil }
-      let payload = reader.take(count).enumerated().map { $1 ^ mask[$0 & 3] }
+      var payload = reader.take(count)
+      if isMasked { for index in payload.indices { payload[index] ^= mask[index & 3] } }
       return Frame(
         opcode: first[0] & 0x0F, payload: payload, isFinal: first[0] & 0x80 != 0,
         isMasked: isMasked)
@@ -127,7 +128,7 @@ extension UpstreamPeer {
   func accept(_ fields: String...) throws -> WebSocketPeer {
     let request = try readRequest()
     let answer = WebSocketPeer.accept(request?["Sec-WebSocket-Key"])
-    try send(answer.dropLast(2) + fields.map { $0 + "\r\n" }.joined() + "\r\n")
+    try send(answer.dropLast(1) + fields.map { $0 + "\r\n" }.joined() + "\r\n")
     return WebSocketPeer(socket, reader, masks: false)
   }
 }
@@ -135,7 +136,8 @@ extension UpstreamPeer {
 extension TestClient {
   /// Makes a handshake that has to succeed.
   func open(_ fields: String..., path: String = "/socket") throws -> WebSocketPeer {
-    let handshake = WebSocketPeer.handshake(path: path).dropLast(2)
+    // CR and LF are one character.
+    let handshake = WebSocketPeer.handshake(path: path).dropLast(1)
     try send(handshake + fields.map { $0 + "\r\n" }.joined() + "\r\n")
     guard let head = try reader.readHead(), head.status == 101 else { throw ScenarioError.ended }
     return WebSocketPeer(socket, reader, masks: true)
