@@ -33,11 +33,14 @@ enum Console {
 
 extension ConfigurationFile {
   /// Reads the file and prints its diagnostics; nil, with the reason printed, when it is not valid.
-  func readOrComplain() -> Configuration? {
+  func readOrComplain() -> Configuration? { readResultOrComplain()?.configuration }
+
+  /// The same, with all that reading gave; it has a configuration.
+  func readResultOrComplain() -> ReadResult? {
     do throws(SystemError) {
       let result = try read()
       Console.report(result.diagnostics)
-      return result.configuration
+      return result.configuration == nil ? nil : result
     } catch {
       Console.complain("can't read \(path): \(error.reason)")
       return nil

@@ -37,8 +37,6 @@ extension MetricFamily {
   static let retries = MetricFamily(
     "sluice_retries_total", .counter, ["route"],
     "Idempotent requests sent to a further target after one had failed.")
-  static let sessions = MetricFamily(
-    "sluice_open_sessions", .gauge, ["route"], "WebSocket sessions open now.")
   static let malformed = MetricFamily(
     "sluice_malformed_requests_total", .counter, "Requests refused because they are no valid HTTP.")
   static let inProgress = MetricFamily(
@@ -121,8 +119,15 @@ extension MetricFamily {
     (
       "Requests",
       [
-        requests, requestDuration, receivedBytes, sentBytes, errors, retries, sessions, malformed,
+        requests, requestDuration, receivedBytes, sentBytes, errors, retries, malformed,
         inProgress, regexLimits,
+      ]
+    ),
+    (
+      "Sessions",
+      [
+        openSessions, sessionsOpened, sessionsClosed, handshakeDuration, sessionMessages,
+        sessionBytes, sessionBacklog, sessionRoundTrip, sessionLifetime,
       ]
     ),
     ("Listeners", [openConnections, accepted, refused, exhaustions]),

@@ -15,6 +15,8 @@ protocol DownstreamStream: AnyObject {
   func sendEnd(_ trailers: borrowing TrailerSection)
   /// A whole response that the gateway makes itself.
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange)
+  /// The head of one whose body comes in pieces of any number: body and end follow.
+  func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange)
   /// The response cannot be completed; the caller must be able to tell.
   func abortResponse()
 

@@ -75,6 +75,8 @@ public final class Exchange: EventHandler {
   /// Answers in the place of a response that has yet to end.
   var replacement: LocalAnswer?
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
+  /// There while the process itself answers, see `Exchange+Local`.
+  var local: LocalWork?
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
@@ -182,38 +184,6 @@ public final class Exchange: EventHandler {
     } catch {
       return .malformedRequest
     }
-  }
-
-  private func respondLocally() {
-    guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
-    state = .waiting
-    let request = localRequest(self.request)
-    let token = self.token
-    let use = self.use
-    let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; token and use tell whether the request is still there.
-    Task(executorPreference: loop.executor) {
-      let answer = await responder.answer(request)
-      mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
-      }
-    }
-  }
-
-  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
-    if self.use == use && state == .waiting { self.answer(answer) }
-  }
-
-  private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
-    LocalRequest(
-      method: Self.text(head.span(head.methodName)),
-      host: peer.isUnix ? nil : head.authority.map { Self.text(head.span($0)) },
-      path: withPath { Self.text($0) },
-      query: head.query.map { Self.text(head.span($0)) })
-  }
-
-  private static func text(_ bytes: Span<UInt8>) -> String {
-    bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
   }
 
   // MARK: What others read
@@ -389,6 +359,10 @@ public final class Exchange: EventHandler {
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
     if policies != nil { resetPolicies() }
+    if let local {
+      self.local = nil
+      local.stream?.end()
+    }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
@@ -422,8 +396,10 @@ public final class Exchange: EventHandler {
     (route?.totalTimeout).map { record.started.advanced(byNanoseconds: $0) }
   }
 
-  /// The route's or service's `total` timeout, or that of a policy that waits.
+  /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,
+  /// the time for a sign of life.
   public override func deadlineReached() {
+    if let stream = local?.stream { return keepLocalStreamAlive(stream) }
     if state == .deciding, totalDeadline.map({ $0 > loop.now }) ?? true {
       return fail(.policyTimeout)
     }

@@ -133,24 +133,41 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
     // A request that is not wholly here would have to be read to its end first.
     if !machine.isRequestComplete { machine.stopKeepingAlive() }
+    let isHead = exchange.request.method == .head
+    stageAnswerHead(answer, framing: .length(UInt64(answer.body.count)), of: exchange)
+    if !isHead { stage { $0.append(answer.body) } }
+    responseCompleted()
+  }
+
+  func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {
+    if !machine.isRequestComplete { machine.stopKeepingAlive() }
+    responseFraming = exchange.request.version == .http10 ? .untilClose : .chunked
+    if responseFraming == .untilClose { machine.stopKeepingAlive() }
+    stageAnswerHead(answer, framing: responseFraming, of: exchange)
+  }
+
+  private func stageAnswerHead(
+    _ answer: LocalAnswer, framing: BodyFraming, of exchange: Exchange
+  ) {
     let keepsAlive = machine.keepsAlive
     let isOld = exchange.request.version == .http10
-    let isHead = exchange.request.method == .head
     let date = worker.date
     stage { output in
       output.appendStatusLine(answer.status)
       output.appendField("Date", date.span)
       output.appendField("Content-Type", answer.contentType)
-      output.appendField("Content-Length", decimal: UInt64(answer.body.count))
+      switch framing {
+      case .length(let count): output.appendField("Content-Length", decimal: count)
+      case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+      case .none, .untilClose: break
+      }
       for field in answer.fields { output.append(field.bytes) }
       // RFC 9110 7.8: Upgrade has to be named in Connection.
       if answer.status == 426 { output.append("Connection: Upgrade\r\n") }
       Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
       Self.appendLines(of: exchange.responseEdits, to: &output)
       output.append("\r\n")
-      if !isHead { output.append(answer.body) }
     }
-    responseCompleted()
   }
 
   func abortResponse() {

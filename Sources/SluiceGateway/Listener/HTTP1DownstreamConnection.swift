@@ -49,7 +49,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
     while isReadable && !isReadingPaused && !isClosed {
       if case .exchanging = machine.state, machine.isRequestComplete {
         // What comes next is the next request's. Only a reset matters: nobody wants the response.
-        if isBroken || isAbandonedInQueue { gone() }
+        if isBroken || isAbandoned { gone() }
         return
       }
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
@@ -71,11 +71,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
   }
 
-  /// The caller left while its exchange waits in a queue. Once a target works for it, only a reset
-  /// tells: a caller may close its side and still read.
-  private var isAbandonedInQueue: Bool {
+  /// The caller left while its exchange waits in a queue or reads a stream without end. Once a target
+  /// works for it, only a reset tells: a caller may close its side and still read.
+  private var isAbandoned: Bool {
     guard hasPeerFinished, pending.isEmpty, let exchange else { return false }
-    return exchange.isQueued && isAtEnd()
+    return exchange.endsWithCaller && isAtEnd()
   }
 
   override func streamResumed() {

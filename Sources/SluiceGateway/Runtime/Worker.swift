@@ -35,7 +35,7 @@ final class Worker {
   var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
-  private var onDrained: (@Sendable () -> Void)?
+  private var drain: WorkerDrain?
 
   private static let maxSpareExchanges = 1_024
   /// Logged when the caller left before any response, as nginx does.
@@ -98,12 +98,12 @@ final class Worker {
     }
     exchange.reset()
     giveBack(exchange)
-    if onDrained != nil { drainProgressed() }
+    if drain != nil { drainProgressed() }
   }
 
   func sessionChanged(_ event: SessionEvent) {
     if accessLog.isOn { accessLog.write(event) }
-    sessions.onEvent?(event)
+    control.sessionChanged(event, now: loop.now)
   }
 
   // MARK: Health and names
@@ -185,22 +185,35 @@ final class Worker {
   /// Connections that a drain waits for; those of the admin listener may stay until the end, so
   /// that it can tell of the drain.
   var connectionCount: Int {
-    (Array(listeners.values) + retiredListeners).reduce(0) {
-      $0 + ($1.compiled.servesRoutes ? $1.connectionCount : 0)
-    }
+    routeListeners.reduce(0) { $0 + $1.connectionCount }
   }
 
-  /// Accepts no more, lets exchanges finish, then calls `done` once.
-  func drain(_ done: @escaping @Sendable () -> Void) {
-    onDrained = done
-    for listener in listeners.values where listener.compiled.servesRoutes { listener.drain() }
-    drainProgressed()
+  private var routeListeners: [HTTPListener] {
+    (Array(listeners.values) + retiredListeners).filter { $0.compiled.servesRoutes }
   }
 
-  func drainProgressed() {
-    guard let done = onDrained, connectionCount == 0 else { return }
-    onDrained = nil
-    done()
+  /// Accepts no more, lets exchanges finish, cuts off the rest at the deadline, then calls `done`
+  /// once.
+  func drain(_ settings: Configuration.Shutdown, _ done: @escaping @Sendable () -> Void) {
+    for listener in routeListeners { listener.drain() }
+    let drain = WorkerDrain(worker: self, settings: settings, done: done)
+    self.drain = drain
+    drain.begin()
+  }
+
+  func drainProgressed() { drain?.progressed() }
+
+  func drainEnded() { drain = nil }
+
+  /// `done` is not called any more. Listeners that were closed have to be opened anew.
+  func abortDrain() {
+    drain?.end()
+    drain = nil
+  }
+
+  /// Cuts off what the deadline finds.
+  func closeRouteConnections() {
+    for listener in routeListeners { listener.closeConnections() }
   }
 
   /// Ends what is left and the loop.
@@ -220,4 +233,6 @@ final class Worker {
 protocol WorkerControl: Sendable {
   func connectFailed(name: String)
   func log(_ event: LifecycleEvent)
+  /// Called on the session's worker only.
+  func sessionChanged(_ event: SessionEvent, now: MonotonicTime)
 }

@@ -41,6 +41,8 @@ public struct WorkerReport: Sendable {
   public let routes: [Route]
   public let targets: [Target]
   public let listeners: [Listener]
+  /// Connections of callers that a drain would wait for.
+  public let callerConnections: Int
   public let acceptedConnections: UInt64
   public let refusedConnections: UInt64
   public let requests: UInt64
@@ -76,6 +78,7 @@ extension Worker {
           name: $0.compiled.name, openConnections: $0.connectionCount,
           descriptorExhaustions: $0.exhaustions)
       },
+      callerConnections: connectionCount,
       acceptedConnections: counters.acceptedConnections,
       refusedConnections: counters.refusedConnections, requests: counters.requests,
       malformedRequests: counters.malformedRequests,

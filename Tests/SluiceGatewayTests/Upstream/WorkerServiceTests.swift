@@ -10,6 +10,7 @@ import Testing
   private struct NoControl: WorkerControl {
     func connectFailed(name: String) {}
     func log(_ event: LifecycleEvent) {}
+    func sessionChanged(_ event: SessionEvent, now: MonotonicTime) {}
   }
 
   /// A caller that only remembers what it was told.
@@ -24,6 +25,7 @@ import Testing
       record = exchange.record
     }
     func sendContinue() {}
+    func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {}
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}
     func sendBody(_ bytes: Span<UInt8>) {}
