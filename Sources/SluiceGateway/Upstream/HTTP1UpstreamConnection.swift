@@ -12,11 +12,13 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private let worker: Worker
   private let attemptsLeft: Int
   var machine = HTTP1UpstreamStateMachine()
-  private var exchange: Exchange?
+  private(set) var exchange: Exchange?
   /// Bytes of a head that has not arrived whole.
   private var pending = ByteBuffer()
   private var scanned = 0
-  private var decoder = BodyDecoder(.none)
+  var decoder = BodyDecoder(.none)
+  /// The rest of the body is moved inside the kernel.
+  var isSplicing = false
   private var isReadingBody = false
   private var isClosing = false
   /// The tunnel's exchange is over, and bytes still wait for the target.
@@ -67,6 +69,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     self.exchange = exchange
     scanned = 0
     isReadingBody = false
+    isSplicing = false
     let isComplete = exchange.request.framing.isEmpty
     machine.requestBegun(isReused: isReused, isRequestComplete: isComplete)
     exchange.upstreamReady(self, isReused: isReused)
@@ -88,6 +91,10 @@ final class HTTP1UpstreamConnection: StreamConnection {
     while isReadable && !isReadingPaused && !isClosed {
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
       reads &+= 1
+      if isSplicing {
+        spliceBody()
+        continue
+      }
       switch read(into: loop.readBuffer) {
       case .bytes(let count): received(count)
       case .wouldBlock: return
@@ -156,7 +163,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
           prefixOf: rest, scanned: &scanned, requestMethod: exchange.request.method,
           limits: worker.headLimits)
       else { return nil }
-      headArrived(exchange, worker.response, hasExcess: count < rest.count)
+      headArrived(exchange, worker.response, following: rest.count &- count)
       return offset &+ count
     } catch {
       failed(isMalformed: true)
@@ -164,8 +171,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     }
   }
 
+  /// `following`: bytes that are here behind the head.
   private func headArrived(
-    _ exchange: Exchange, _ head: borrowing ResponseHead, hasExcess: Bool
+    _ exchange: Exchange, _ head: borrowing ResponseHead, following: Int
   ) {
     if head.isInformational { return exchange.upstreamInformational(head) }
     if head.status == 101 {
@@ -179,7 +187,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     isReadingBody = true
     if !head.framing.isEmpty { setDeadline(afterNanoseconds: exchange.idleTimeout) }
     exchange.upstreamHead(head)
-    if head.framing.isEmpty && self.exchange === exchange { completed(hasExcess: hasExcess) }
+    guard self.exchange === exchange else { return }
+    if head.framing.isEmpty { return completed(hasExcess: following > 0) }
+    isSplicing = Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse
   }
 
   private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
@@ -188,7 +198,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
       while self.exchange === exchange {
         switch try decoder.next(input, from: offset) {
         case .needsMore:
-          setDeadline(afterNanoseconds: exchange.idleTimeout)
+          timeResponse(exchange)
           return input.count
         case .payload(let range, let consumed):
           offset = consumed
@@ -206,10 +216,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   // MARK: The end
 
-  private func completed(hasExcess: Bool) {
+  func completed(hasExcess: Bool) {
     guard let exchange else { return }
     self.exchange = nil
     isReadingBody = false
+    isSplicing = false
     clearDeadline()
     // The last piece of a body may have paused it; the next exchange must not find it so.
     resumeReading()
@@ -226,7 +237,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   /// The peer's FIN.
-  private func ended() {
+  func ended() {
     if machine.isTunnel {
       exchange?.upstreamTunnelEnded()
     } else if isReadingBody, let ended = try? decoder.endOfInput(), ended {
@@ -237,7 +248,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     }
   }
 
-  private func failed(isMalformed: Bool) {
+  func failed(isMalformed: Bool) {
     if isClosing { return }
     if machine.isTunnel {
       let exchange = self.exchange
@@ -282,6 +293,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
     if isFlushingTunnel { return drop() }
     if !machine.isTunnel { timeRequest() }
     exchange?.upstreamDrained()
+  }
+
+  /// Between two pieces of a response. While a slow caller has paused it, the caller's time runs.
+  func timeResponse(_ exchange: Exchange) {
+    if !isReadingPaused { setDeadline(afterNanoseconds: exchange.idleTimeout) }
   }
 
   /// The target's time runs while it does not take what there is, and from the request's end.
