@@ -12,6 +12,8 @@ public final class EventLoop {
   public let executor: EventLoopExecutor
   /// When the current turn began; read once per turn.
   public private(set) var now: MonotonicTime
+  /// The current turn. What is ready in it was ready before anything that happens in it.
+  public private(set) var turnNumber: UInt64 = 0
   /// One buffer for all reads of this loop; its content is valid until the next read.
   public let readBuffer: UnsafeMutableRawBufferPointer
   /// Whoever owns the loop, for calls that come through the mailbox.
@@ -164,6 +166,7 @@ public final class EventLoop {
   private func turn() {
     let ready = Int(epoll_wait(epoll, events.baseAddress, Int32(events.count), waitMilliseconds()))
     now = .now()
+    turnNumber &+= 1
     let began = now
     var index = 0
     while index < ready {

@@ -21,6 +21,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   var isSplicing = false
   private var isReadingBody = false
   private var isClosing = false
+  /// The loop's turn in which the request went out on a connection that had served others.
+  private var reusedInTurn = UInt64.max
   /// The tunnel's exchange is over, and bytes still wait for the target.
   private var isFlushingTunnel = false
 
@@ -70,6 +72,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     scanned = 0
     isReadingBody = false
     isSplicing = false
+    if isReused { reusedInTurn = loop.turnNumber }
     let isComplete = exchange.request.framing.isEmpty
     machine.requestBegun(isReused: isReused, isRequestComplete: isComplete)
     exchange.upstreamReady(self, isReused: isReused)
@@ -114,7 +117,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func received(_ count: Int) {
     // Nobody is left to read what the target still says.
     if isFlushingTunnel { return }
-    if machine.isIdle { return failed(isMalformed: false) }
+    // What this turn found readable was sent before the request that went out in it.
+    if machine.isIdle || reusedInTurn == loop.turnNumber { return failed(isMalformed: false) }
     if pending.isEmpty {
       // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
       let bytes = UnsafeBufferPointer(
@@ -226,7 +230,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
     resumeReading()
     let after = machine.responseCompleted(hasExcess: hasExcess)
     let trailers = decoder.trailers
-    if after == .reuse && !hasPeerFinished && backlog == 0 {
+    // Whoever comes next must not find bytes here that were sent before its request.
+    if after == .reuse && !hasPeerFinished && backlog == 0 && (!isReadable || isQuiet()) {
       exchange.upstreamEnd(trailers)
       target.release(self, reusable: true)
     } else {
