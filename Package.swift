@@ -42,9 +42,7 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
-      dependencies: [
-        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "COpenSSL", "CPCRE2",
-      ],
+      dependencies: ["SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2", "COpenSSL"],
       swiftSettings: settings),
     .target(
       name: "SluiceControl",

@@ -63,11 +63,28 @@ extension Span<UInt8> {
   }
 
   /// Whether the bytes equal `text`, a lower-case text, ignoring ASCII case.
-  func equalsIgnoringCase(_ text: StaticString) -> Bool {
+  public func equalsIgnoringCase(_ text: StaticString) -> Bool {
     if count != text.utf8CodeUnitCount { return false }
     for index in 0..<count {
       // SAFETY: index is below the text's length.
       if self[index].asciiLowercased != text.utf8Start[index] { return false }
+    }
+    return true
+  }
+
+  /// Whether both are the same bytes.
+  public func equals(_ other: Span<UInt8>) -> Bool {
+    if count != other.count { return false }
+    for index in 0..<count where self[index] != other[index] { return false }
+    return true
+  }
+
+  /// Whether the bytes are `text`.
+  func equals(_ text: StaticString) -> Bool {
+    if count != text.utf8CodeUnitCount { return false }
+    for index in 0..<count {
+      // SAFETY: index is below the text's length.
+      if self[index] != text.utf8Start[index] { return false }
     }
     return true
   }

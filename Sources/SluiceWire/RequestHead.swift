@@ -228,3 +228,15 @@ extension FieldFacts {
     return framing != .none && framing != .length(0)
   }
 }
+
+extension RequestHead {
+  /// Appends the values of all fields of this name as one list (RFC 9110 5.3).
+  public borrowing func appendValues(of name: FieldName, to output: inout ByteBuffer) {
+    var isFirst = true
+    for field in fields where field.known == name {
+      if !isFirst { output.append(", ") }
+      isFirst = false
+      output.append(span(field.value))
+    }
+  }
+}

@@ -1,15 +1,15 @@
 /// Walks a comma-separated list of tokens (RFC 9110 5.6.1), skipping empty elements.
-struct TokenList: ~Escapable {
+public struct TokenList: ~Escapable {
   private let bytes: Span<UInt8>
   private var at = 0
   /// Set when something that is no token was met; the walk ends there.
-  private(set) var isInvalid = false
+  public private(set) var isInvalid = false
 
   @_lifetime(copy bytes)
-  init(_ bytes: Span<UInt8>) { self.bytes = bytes }
+  public init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
   /// The next token's range, nil at the end.
-  mutating func next() -> Range<Int>? {
+  public mutating func next() -> Range<Int>? {
     let token = ByteSet.token
     while at < bytes.count, bytes[at] == 0x2C || FieldSyntax.isWhitespace(bytes[at]) { at &+= 1 }
     let start = at

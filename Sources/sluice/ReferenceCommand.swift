@@ -8,17 +8,17 @@ struct Reference: ParsableCommand {
 
   static let commandLine = "command-line.md"
 
-  @Argument(help: "The page's file name; without one, the names.")
+  @Argument(help: "The page's path; without one, all paths.")
   var page: String?
 
   func run() throws {
     guard let page else {
-      let names = ReferencePage.allCases.map(\.rawValue) + [Self.commandLine]
+      let names = ReferencePage.all.map(\.path) + [Self.commandLine]
       return Console.print(names.map { "\($0)\n" }.joined())
     }
     if page == Self.commandLine {
       Console.print(CommandLinePage.text())
-    } else if let page = ReferencePage(rawValue: page) {
+    } else if let page = ReferencePage.all.first(where: { $0.path == page }) {
       Console.print(page.text())
     } else {
       throw ValidationError("There is no page '\(page)'.")

@@ -29,7 +29,7 @@ extension Scenarios {
       let fixture = try Fixture(to: upstream) {
         $0.web.forwarded.forwarded = true
         $0.web.forwarded.via = "sluice"
-        $0.policies.requestID = Configuration.RequestID()
+        $0.policies[Configuration.RequestID.self] = Configuration.RequestID()
       }
       let response = try fixture.get(
         "/", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil",
@@ -54,7 +54,7 @@ extension Scenarios {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) {
         $0.web.trustedProxies = trustedProxies
-        $0.policies.requestID = Configuration.RequestID()
+        $0.policies[Configuration.RequestID.self] = Configuration.RequestID()
       }
       _ = try fixture.get(
         "/", "X_Forwarded_For: 6.6.6.6", "x-forwarded_for: 6.6.6.6", "X_Request_Id: forged",
@@ -72,7 +72,7 @@ extension Scenarios {
       let fixture = try Fixture(to: upstream) {
         $0.web.forwarded.forwarded = true
         $0.web.trustedProxies = ["127.0.0.0/8"]
-        $0.policies.requestID = Configuration.RequestID()
+        $0.policies[Configuration.RequestID.self] = Configuration.RequestID()
       }
       let response = try fixture.get(
         "/", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 7.7.7.7", "X-Forwarded-Proto: https",
@@ -106,7 +106,7 @@ extension Scenarios {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) {
         $0.web.trustedProxies = ["127.0.0.1"]
-        $0.policies.requestID = Configuration.RequestID()
+        $0.policies[Configuration.RequestID.self] = Configuration.RequestID()
       }
       _ = try fixture.get("/", "X-Request-Id: a\"b")
       #expect(upstream.requests.first?["X-Request-Id"]?.count == 32)
@@ -118,7 +118,7 @@ extension Scenarios {
         var policy = Configuration.RequestID()
         policy.header = "X-Correlation-Id"
         policy.echo = false
-        $0.policies.requestID = policy
+        $0.policies[Configuration.RequestID.self] = policy
       }
       let response = try fixture.get("/", "X-Request-Id: theirs", "x-correlation-id: forged")
       let request = try #require(upstream.requests.first)

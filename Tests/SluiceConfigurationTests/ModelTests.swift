@@ -33,9 +33,19 @@ import Testing
     try add(Configuration.PathRewrite.schema, Configuration.PathRewrite())
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
-    try add(Configuration.Policies.schema, Configuration.Policies())
-    try add(Configuration.RequestID.schema, Configuration.RequestID())
-    let tables = ConfigurationSchema.tables(from: Configuration.schema).map(\.schema.name)
+    try add(Configuration.Consumer.schema, Configuration.Consumer())
+    try add(Configuration.Group.schema, Configuration.Group())
+    try add(Configuration.Credential.schema, Configuration.Credential())
+    try add(Configuration.KeyCredential.schema, Configuration.KeyCredential(key: "k"))
+    func add<Settings: PolicySettings>(policy: Settings.Type) throws {
+      try add(policy.schema, policy.init())
+    }
+    for policy in PolicyRegistry.standard.policies { try add(policy: policy) }
+    let tables =
+      (ConfigurationSchema.tables(from: Configuration.schema)
+      + PolicyRegistry.standard.policies.flatMap {
+        ConfigurationSchema.tables(from: $0.schema)
+      }).map(\.schema.name)
     #expect(Set(types.keys) == Set(tables))
     #expect(types.count == tables.count)
   }
@@ -114,7 +124,7 @@ import Testing
       let result = read(text)
       #expect(result.diagnostics == [])
       let configuration = try #require(result.configuration)
-      #expect(configuration.policies.requestID == .init())
+      #expect(configuration.policies[Configuration.RequestID.self] == .init())
       #expect(configuration.admin == .init())
       #expect(configuration.routes["a"]?.connection == .init())
     }

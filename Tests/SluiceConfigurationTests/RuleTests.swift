@@ -69,10 +69,10 @@ import Testing
       """
     ),
     (
-      file(rest: "policies: {rate-limit: {}}"),
+      file(rest: "policies: {request-i: {}}"),
       """
-      5:12: error: unknown key 'rate-limit' in policies
-        hint: known keys: request-id
+      5:12: error: policies.request-i: no policy is named 'request-i'
+        hint: did you mean 'request-id'?
       """
     ),
     (

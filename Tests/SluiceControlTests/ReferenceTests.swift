@@ -5,9 +5,9 @@ import Testing
 
 /// docs/reference says what the code says. After a change: `make docs`.
 @Suite struct ReferenceTests {
-  @Test(arguments: ReferencePage.allCases)
+  @Test(arguments: ReferencePage.all)
   func pageIsWhatTheCodeSays(page: ReferencePage) throws {
-    let path = Repository.path("docs/reference/\(page.rawValue)")
+    let path = Repository.path("docs/reference/\(page.path)")
     #expect(try TextFile.read(path) == page.text(), "run make docs")
   }
 
@@ -22,15 +22,21 @@ import Testing
     let command = try Command("reference")
     #expect(command.finish().status == 0)
     let directory = Repository.path("docs/reference")
-    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    let files = try FileManager.default.subpathsOfDirectory(atPath: directory)
+      .filter { $0.contains(".") }
     #expect(command.output.split(separator: "\n").map(String.init).sorted() == files.sorted())
   }
 
   /// The keys are written as literals, so the source is what they are compared with.
   @Test func accessLogPageHasEveryKey() throws {
-    let source = try TextFile.read(
-      Repository.path("Sources/SluiceGateway/Runtime/AccessLogLine.swift"))
-    let written = source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) }
-    #expect(Set(written) == Set(AccessLogPage.keys.map(\.key)))
+    let exchanges = try keys(in: "Sources/SluiceGateway/Runtime/AccessLogLine.swift")
+    #expect(exchanges == Set(AccessLogPage.keys.map(\.key)))
+    let sessions = try keys(in: "Sources/SluiceGateway/Sessions/SessionLogLine.swift")
+    #expect(sessions.union(["time"]) == Set(AccessLogPage.sessionKeys.map(\.key)))
+  }
+
+  private func keys(in path: String) throws -> Set<String> {
+    let source = try TextFile.read(Repository.path(path))
+    return Set(source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) })
   }
 }

@@ -7,19 +7,21 @@ struct CorpusCase: CustomTestStringConvertible, Sendable {
   /// "ok" or an error's code.
   let expected: String
   let bytes: [UInt8]
-  /// The first word of a line in `responses.txt`.
-  var method = ""
+  /// The first word of a line in `responses.txt` (the method) and `frames.txt` (the sender).
+  var subject = ""
 
   var testDescription: String { "line \(line): \(expected)" }
 }
 
 enum Corpus {
   static let requests = load("requests.txt")
-  static let responses = load("responses.txt", hasMethod: true)
+  static let responses = load("responses.txt", hasSubject: true)
   static let chunked = load("chunked.txt")
   static let paths = load("paths.txt")
+  static let frames = load("frames.txt", hasSubject: true)
+  static let json = load("json.txt")
 
-  static func load(_ name: String, hasMethod: Bool = false) -> [CorpusCase] {
+  static func load(_ name: String, hasSubject: Bool = false) -> [CorpusCase] {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Corpus")
     let text = try! String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
@@ -27,10 +29,10 @@ enum Corpus {
     for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
     where !line.isEmpty && !line.hasPrefix("#") {
       var rest = Substring(line)
-      let method = hasMethod ? String(word(&rest)) : ""
+      let subject = hasSubject ? String(word(&rest)) : ""
       let expected = String(word(&rest))
       cases.append(
-        CorpusCase(line: index + 1, expected: expected, bytes: bytes(rest), method: method))
+        CorpusCase(line: index + 1, expected: expected, bytes: bytes(rest), subject: subject))
     }
     return cases
   }

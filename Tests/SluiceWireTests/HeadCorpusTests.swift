@@ -65,7 +65,7 @@ func readResponse(_ stream: [UInt8], method: HTTPMethod, step: Int = .max) -> He
 
   @Test(arguments: Corpus.responses)
   func response(_ sample: CorpusCase) {
-    let method = HTTPMethod(ascii(sample.method).span)
+    let method = HTTPMethod(ascii(sample.subject).span)
     let whole = readResponse(sample.bytes, method: method)
     #expect(whole.code == sample.expected)
     let steps = sample.bytes.count > 2_000 ? [997] : [1, 2, 3, 7, 8, 9]

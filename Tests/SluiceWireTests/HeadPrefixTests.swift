@@ -55,7 +55,7 @@ import Testing
 
   @Test(arguments: Corpus.responses)
   func responsesAsTheModel(_ sample: CorpusCase) {
-    let method = HTTPMethod(Array(sample.method.utf8).span)
+    let method = HTTPMethod(Array(sample.subject.utf8).span)
     for tail in Self.tails {
       let stream = sample.bytes + tail
       #expect(

@@ -2,21 +2,119 @@ import SluiceWire
 import Testing
 
 @Suite struct WebSocketFollowerTests {
-  /// Two of them per session.
-  @Test func sizeStaysSmall() {
-    #expect(MemoryLayout<WebSocketFrameFollower>.size <= 40)
-    #expect(MemoryLayout<WebSocketMessageDecoder>.size <= 88)
-  }
-
-  @Test func wholeFramesOfAChunkAreOneRange() throws {
+  private static func frames(_ counts: [Int]) -> [UInt8] {
     var output = ByteBuffer()
-    for count in [0, 5, 125, 126, 300] {
+    for count in counts {
       output.appendWebSocketFrame(.binary, Array(repeating: 1, count: count).span)
     }
-    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    return output.copiedBytes()
+  }
+
+  private static func step(
+    _ follower: inout WebSocketFrameFollower, _ input: [UInt8], from offset: Int = 0,
+    maxSize: UInt64 = 1_000, stopsAtFrames: Bool = false
+  ) throws -> WebSocketFrameFollower.Step {
     var scratch = ByteBuffer()
-    let step = try follower.next(output.span, from: 0, maxSize: 1_000, scratch: &scratch)
-    #expect(step == .relay(0..<output.count, frames: 5))
+    return try follower.next(
+      input.span, from: offset, maxSize: maxSize, scratch: &scratch, stopsAtFrames: stopsAtFrames)
+  }
+
+  /// Two of them per session.
+  @Test func sizeStaysSmall() { #expect(MemoryLayout<WebSocketFrameFollower>.size <= 40) }
+
+  @Test func wholeFramesOfAChunkAreOneRange() throws {
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    let input = Self.frames([0, 5, 125, 126, 300])
+    #expect(try Self.step(&follower, input) == .relay(0..<input.count, frames: 5))
     #expect(follower.messages == 5 && follower.payloadBytes == 556)
+  }
+
+  /// The end of one frame, whole ones and the beginning of another pass together; what is held of a
+  /// header passes with what follows.
+  @Test func partsOfFramesPassWithTheirNeighbours() throws {
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    let input = Self.frames([10, 3, 200, 4])
+    #expect(try Self.step(&follower, Array(input[..<7])) == .relay(0..<7, frames: 1))
+    #expect(!follower.isAtFrameBoundary && !follower.isHolding)
+    // Up to the third header's second byte.
+    #expect(try Self.step(&follower, Array(input[7..<19])) == .relay(0..<10, frames: 1))
+    #expect(try Self.step(&follower, Array(input[7..<19]), from: 10) == .needsMore)
+    #expect(follower.isAtFrameBoundary && follower.isHolding)
+    guard
+      case .relayHeld(let held, 0..<208, frames: 2) = try Self.step(
+        &follower, Array(input[19...]))
+    else {
+      Issue.record("what was held did not pass")
+      return
+    }
+    #expect(held.count == 2)
+    #expect(follower.isAtMessageBoundary && !follower.isHolding && follower.messages == 4)
+  }
+
+  @Test func oneFrameAtATimeOnDemand() throws {
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    let input = Self.frames([3, 0, 2])
+    #expect(try Self.step(&follower, input, stopsAtFrames: true) == .relay(0..<5, frames: 1))
+    #expect(
+      try Self.step(&follower, input, from: 5, stopsAtFrames: true) == .relay(5..<7, frames: 1))
+    #expect(
+      try Self.step(&follower, input, from: 7, stopsAtFrames: true) == .relay(7..<11, frames: 1))
+  }
+
+  /// A frame of the gateway's own may go between fragments, a message may not.
+  @Test func boundariesOfFramesAndMessages() throws {
+    var output = ByteBuffer()
+    output.appendWebSocketFrame(.text, ascii("ab").span, isFinal: false)
+    output.appendWebSocketFrame(.continuation, ascii("cd").span)
+    let input = output.copiedBytes()
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    #expect(follower.isAtFrameBoundary && follower.isAtMessageBoundary)
+    var boundaries: [String] = []
+    for byte in input {
+      _ = try Self.step(&follower, [byte])
+      boundaries.append(
+        follower.isAtMessageBoundary ? "message" : follower.isAtFrameBoundary ? "frame" : "")
+    }
+    // The first byte of a header is held, so before it passes the border is still there.
+    #expect(boundaries == ["message", "", "", "frame", "frame", "", "", "message"])
+  }
+
+  @Test func sizesAreThoseOfTheMessage() throws {
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    #expect(
+      try Self.step(&follower, [0x02, 3, 1, 2, 3, 0x00, 2, 4, 5], maxSize: 6)
+        == .relay(0..<9, frames: 2))
+    // What is legal before the fault passes first.
+    #expect(try Self.step(&follower, [0x89, 0, 0x80, 2], maxSize: 6) != .needsMore)
+    #expect(throws: WebSocketError.messageTooBig) {
+      try Self.step(&follower, [0x89, 0, 0x80, 2], from: 2, maxSize: 6)
+    }
+    // A limit that shrank since the message began is no overflow.
+    #expect(throws: WebSocketError.messageTooBig) {
+      try Self.step(&follower, [0x80, 0], maxSize: 4)
+    }
+    follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    #expect(throws: WebSocketError.messageTooBig) {
+      try Self.step(
+        &follower, [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], maxSize: 1 << 62)
+    }
+    // Nothing is too big for no limit.
+    follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    #expect(
+      try Self.step(
+        &follower, [0x02, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], maxSize: .max)
+        == .relay(0..<10, frames: 1))
+  }
+
+  /// A copy of a follower that holds a part of a control frame is one of its own.
+  @Test func copiesDoNotShareWhatIsHeld() throws {
+    var first = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    #expect(try Self.step(&first, [0x89, 2, 0x61]) == .needsMore)
+    var second = first
+    var scratch = ByteBuffer()
+    _ = try first.next([0x62].span, from: 0, maxSize: 0, scratch: &scratch)
+    #expect(scratch.copiedBytes() == ascii("ab"))
+    _ = try second.next([0x63].span, from: 0, maxSize: 0, scratch: &scratch)
+    #expect(scratch.copiedBytes() == ascii("ac"))
   }
 }

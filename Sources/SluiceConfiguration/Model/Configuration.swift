@@ -11,14 +11,23 @@ public struct Configuration: Codable, Equatable, Sendable {
   public var resolver = Resolver()
   public var listeners: [String: Listener] = [:]
   public var services: [String: Service] = [:]
+  public var consumers: [String: Consumer] = [:]
+  public var groups: [String: Group] = [:]
   public var routes: [String: Route] = [:]
   /// Policies for every route.
   public var policies = Policies()
   public var accessLog = AccessLog()
   public var admin: Admin?
   public var shutdown = Shutdown()
+  /// The policies that this file may name, and their order; not a setting.
+  public var knownPolicies = PolicyRegistry.standard
 
   public init() {}
+
+  private enum CodingKeys: CodingKey {
+    case version, workers, hosts, resolver, listeners, services, consumers, groups, routes, policies
+    case accessLog, admin, shutdown
+  }
 }
 
 extension Configuration {
@@ -78,7 +87,9 @@ extension Configuration {
         "listeners", .entities(Listener.schema, atLeast: 1), "The addresses to accept on, by name.",
         isRequired: true),
       Field("services", .entities(Service.schema), "Groups of targets, by name."),
-      Field("policies", .object(Policies.schema), "Policies for every route."),
+      Field("consumers", .entities(Consumer.schema), "Known callers, by name."),
+      Field("groups", .entities(Group.schema), "What is said about groups of consumers, by name."),
+      Field("policies", .policies(.anywhere), "Policies for every route."),
       Field("routes", .entities(Route.schema), "What goes where, by name."),
       Field("accessLog", .object(AccessLog.schema), "The log of exchanges."),
       Field("admin", .object(Admin.schema), "The admin listener; none unless given."),

@@ -14,6 +14,9 @@ extension Configuration {
     public var timeouts: RouteTimeouts?
     public var maxBodySize: ByteCount?
     public var policies = Policies()
+    /// Policies of this route for one consumer or group.
+    public var consumers: [String: Policies] = [:]
+    public var groups: [String: Policies] = [:]
     /// The place among the file's routes, counted from 0; not a setting. Regexes are tried in this
     /// order.
     public var order = 0
@@ -21,6 +24,7 @@ extension Configuration {
 
     private enum CodingKeys: CodingKey {
       case kind, match, service, path, origins, connection, messages, timeouts, maxBodySize, policies
+      case consumers, groups
     }
   }
 
@@ -63,24 +67,6 @@ extension Configuration {
     public var total: Timespan?
     public init() {}
   }
-
-  /// At most one policy of a kind; the order is that of the stages.
-  public struct Policies: Codable, Equatable, Sendable {
-    public var requestID: RequestID?
-    public init() {}
-
-    private enum CodingKeys: String, CodingKey {
-      case requestID = "request-id"
-    }
-  }
-
-  /// Gives every exchange an id that logs, targets and the caller see.
-  public struct RequestID: Codable, Equatable, Sendable {
-    public var header = "X-Request-Id"
-    /// Also puts the id on the response.
-    public var echo = true
-    public init() {}
-  }
 }
 
 // MARK: Tables
@@ -115,8 +101,14 @@ extension Configuration.Route {
         "maxBodySize", .byteCount(ByteCount(0)...ByteCount(1 << 50)),
         "The largest request body; no limit unless set."),
       Field(
-        "policies", .object(Configuration.Policies.schema),
-        "Policies for this route; each wins over the one of its kind for every route."),
+        "policies", .policies(.anywhere),
+        "Policies for this route; each wins over the one of its kind in a less specific place."),
+      Field(
+        "consumers", .map(keys: .entityReference, of: .policies(.caller), atLeast: 0),
+        "Policies of this route for one consumer, by its name."),
+      Field(
+        "groups", .map(keys: .entityName, of: .policies(.caller), atLeast: 0),
+        "Policies of this route for one group, by its name."),
     ])
 }
 
@@ -161,24 +153,5 @@ extension Configuration.RouteTimeouts {
       Field("response", .duration, "From the end of the request head to the response head."),
       Field("idle", .duration, "Between two pieces of a response body."),
       Field("total", .duration, "For the whole exchange."),
-    ])
-}
-
-extension Configuration.Policies {
-  static let schema = Schema(
-    "Policies", of: Self(), "At most one policy of a kind; `{}` means its defaults.",
-    [
-      Field(
-        "request-id", .object(Configuration.RequestID.schema),
-        "Gives every exchange an id that logs, targets and the caller see.")
-    ])
-}
-
-extension Configuration.RequestID {
-  static let schema = Schema(
-    "RequestID", of: Self(), "Gives every exchange an id that logs, targets and the caller see.",
-    [
-      Field("header", .text(.fieldName), "The field that carries it."),
-      Field("echo", .boolean, "Also puts it on the response."),
     ])
 }

@@ -11,6 +11,10 @@ extension Configuration {
     public var connections = Connections()
     public var health = Health()
     public var retries = Retries()
+    public var policies = Policies()
+    /// Policies of this service for one consumer or group.
+    public var consumers: [String: Policies] = [:]
+    public var groups: [String: Policies] = [:]
     public init() {}
   }
 
@@ -123,6 +127,14 @@ extension Configuration.Service {
       Field(
         "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
       Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
+      Field(
+        "policies", .policies(.anywhere), "Policies for every route to this service."),
+      Field(
+        "consumers", .map(keys: .entityReference, of: .policies(.caller), atLeast: 0),
+        "Policies of this service for one consumer, by its name."),
+      Field(
+        "groups", .map(keys: .entityName, of: .policies(.caller), atLeast: 0),
+        "Policies of this service for one group, by its name."),
     ])
 }
 

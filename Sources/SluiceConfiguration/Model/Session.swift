@@ -20,6 +20,8 @@ extension Configuration {
     public var maxOpen: Int?
     /// The same for each caller's address.
     public var maxPerAddress: Int?
+    /// The same for each consumer.
+    public var maxPerConsumer: Int?
     /// New sessions of this route per second in the whole process.
     public var maxOpensPerSecond: Int?
     public init() {}
@@ -59,6 +61,9 @@ extension Configuration.ConnectionSettings {
       Field(
         "maxPerAddress", .integer(1...100_000_000),
         "The same for each caller's address (an IPv6 caller counts by its /64)."),
+      Field(
+        "maxPerConsumer", .integer(1...100_000_000),
+        "The same for each consumer; callers that nobody knows are not counted."),
       Field(
         "maxOpensPerSecond", .integer(1...1_000_000),
         "New sessions of this route per second, in the whole process; no limit unless set."),

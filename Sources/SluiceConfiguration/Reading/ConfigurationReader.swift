@@ -23,34 +23,38 @@ public struct ConfigurationReader {
   ///   - text: YAML or JSON.
   ///   - file: the name that diagnostics begin with.
   ///   - readFile: the content for `${file:/path}`; nil when it cannot be read.
+  ///   - policies: those that the file may name.
   ///   - regexCheck: what is wrong with a regular expression; nil when it compiles.
   public static func read(
-    contentsOf text: String, file: String, environment: [String: String] = [:],
-    readFile: (String) -> String? = { _ in nil },
+    contentsOf text: String, file: String, policies: PolicyRegistry = .standard,
+    environment: [String: String] = [:], readFile: (String) -> String? = { _ in nil },
     regexCheck: (String) -> String? = { _ in nil }
   ) -> ReadResult {
     withoutActuallyEscaping(readFile) { readFile in
       let references = References(environment: environment, readFile: readFile)
-      return read(contentsOf: text, file: file, references, regexCheck)
+      return read(contentsOf: text, file: file, policies, references, regexCheck)
     }
   }
 
   private static func read(
-    contentsOf text: String, file: String, _ references: References,
+    contentsOf text: String, file: String, _ policies: PolicyRegistry,
+    _ references: References,
     _ regexCheck: (String) -> String?
   ) -> ReadResult {
     var diagnostics = DiagnosticCollector(file: file)
     guard let root = SourceTree.parse(text, diagnostics: &diagnostics) else {
       return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
     }
-    var shape = ShapeValidator(references: references, diagnostics: diagnostics)
+    var shape = ShapeValidator(
+      references: references, registry: policies, diagnostics: diagnostics)
     let json = shape.check(root, as: .object(Configuration.schema), at: "")
     diagnostics = shape.diagnostics
     guard let json else {
       return ReadResult(configuration: nil, diagnostics: diagnostics.sorted())
     }
     do {
-      var configuration = try json.decode(Configuration.self)
+      var configuration = try json.decode(Configuration.self, policies: policies)
+      configuration.knownPolicies = policies
       for (order, entry) in (root["routes"]?.entries ?? []).enumerated() {
         configuration.routes[entry.key]?.order = order
       }

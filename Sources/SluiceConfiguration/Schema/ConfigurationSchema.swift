@@ -3,8 +3,8 @@
 public enum ConfigurationSchema {
   /// A JSON Schema (draft 2020-12). It knows shapes and bounds; what the rules between values say,
   /// only `ConfigurationReader` knows.
-  public static func jsonSchema() -> String {
-    JSONSchemaWriter().document(Configuration.schema).text(isPretty: true) + "\n"
+  public static func jsonSchema(policies: PolicyRegistry = .standard) -> String {
+    JSONSchemaWriter(registry: policies).document(Configuration.schema).text(isPretty: true) + "\n"
   }
 
   /// The reference page, Markdown.
@@ -12,7 +12,13 @@ public enum ConfigurationSchema {
     ReferenceWriter().page(Configuration.schema)
   }
 
-  /// Every table, each once, in the order in which the file's levels lead to them.
+  /// The page of one policy, Markdown.
+  public static func policyMarkdown(_ policy: any PolicySettings.Type) -> String {
+    ReferenceWriter().page(of: policy)
+  }
+
+  /// Every table but those of policies, each once, in the order in which the file's levels lead to
+  /// them.
   static func tables(from root: Schema) -> [(path: String, schema: Schema)] {
     var result: [(path: String, schema: Schema)] = []
     var seen: Set<String> = []
@@ -28,7 +34,7 @@ public enum ConfigurationSchema {
       case .object(let schema), .textOrObject(_, let schema): visit(schema, path)
       case .list(let element, _): visit(element, path + "[]")
       case .map(_, let value, _): visit(value, path + ".<name>")
-      case .boolean, .integer, .text, .timespan, .byteCount, .choice: break
+      case .boolean, .integer, .text, .timespan, .byteCount, .choice, .policies: break
       }
     }
     visit(root, "")

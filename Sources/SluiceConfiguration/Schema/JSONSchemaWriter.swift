@@ -1,5 +1,7 @@
 /// Tables of fields to JSON Schema.
 struct JSONSchemaWriter {
+  var registry = PolicyRegistry.standard
+
   func document(_ root: Schema) -> JSONValue {
     let tables = ConfigurationSchema.tables(from: root)
     var members: [(String, JSONValue)] = [
@@ -7,10 +9,15 @@ struct JSONSchemaWriter {
       ("title", "Sluice configuration"),
     ]
     members += object(root)
-    let definitions = tables.dropFirst().map {
+    let settings = registry.policies.flatMap { ConfigurationSchema.tables(from: $0.schema) }
+    let definitions = (tables.dropFirst() + settings).map {
       ($0.schema.name, JSONValue.object(object($0.schema)))
     }
-    members.append(("$defs", .object(Self.scalarDefinitions + definitions)))
+    members.append(
+      (
+        "$defs",
+        .object(Self.scalarDefinitions + PolicyPlace.allCases.map { policies($0) } + definitions)
+      ))
     return .object(members)
   }
 
@@ -37,6 +44,23 @@ struct JSONSchemaWriter {
       ]
     ),
   ]
+
+  /// Every policy that the place may hold, by name.
+  private func policies(_ place: PolicyPlace) -> (String, JSONValue) {
+    let properties = registry.policies.filter { place.allows($0.stage) }.map { policy in
+      let settings: JSONValue = [
+        "anyOf": [["$ref": .string("#/$defs/\(policy.schema.name)")], ["enum": [false]]]
+      ]
+      return (policy.policyName, settings)
+    }
+    return (
+      place.definition,
+      [
+        "description": .string(place.summary), "type": ["object", "null"],
+        "additionalProperties": false, "properties": .object(properties),
+      ]
+    )
+  }
 
   private func object(_ schema: Schema) -> [(String, JSONValue)] {
     var members: [(String, JSONValue)] = [
@@ -81,6 +105,7 @@ struct JSONSchemaWriter {
         + (keys.pattern.map { [("propertyNames", ["pattern": .string($0)])] } ?? [])
         + [("additionalProperties", .object(value(element)))]
     case .object(let schema): [("$ref", .string("#/$defs/\(schema.name)"))]
+    case .policies(let place): [("$ref", .string("#/$defs/\(place.definition)"))]
     case .textOrObject(let form, let schema):
       [
         (
@@ -114,4 +139,14 @@ struct JSONSchemaWriter {
 
 extension Schema {
   var hasRequiredFields: Bool { fields.contains(where: \.isRequired) }
+}
+
+extension PolicyPlace {
+  fileprivate var definition: String { self == .anywhere ? "Policies" : "CallerPolicies" }
+
+  fileprivate var summary: String {
+    self == .anywhere
+      ? "At most one policy of a kind; `{}` means its defaults, `false` none."
+      : "Policies that run when the caller is known; `{}` means the defaults, `false` none."
+  }
 }

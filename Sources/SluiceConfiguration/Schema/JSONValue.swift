@@ -20,8 +20,12 @@ enum JSONValue: Equatable, Sendable {
     self = try JSONDecoder().decode(JSONValue.self, from: encoder.encode(value))
   }
 
-  func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    try JSONDecoder().decode(type, from: Data(text().utf8))
+  func decode<Value: Decodable>(
+    _ type: Value.Type, policies: PolicyRegistry = .standard
+  ) throws -> Value {
+    let decoder = JSONDecoder()
+    decoder.userInfo[.policyRegistry] = policies
+    return try decoder.decode(type, from: Data(text().utf8))
   }
 
   subscript(key: String) -> JSONValue? {

@@ -31,6 +31,18 @@ struct Redaction {
 
   func shown(_ value: JSONValue, as kind: Field.Kind?, at path: String) -> JSONValue {
     if paths.contains(path) { return Self.hidden }
+    // The settings of a policy from outside may be anything.
+    if case .policies = kind, case .object(let members) = value {
+      return .object(
+        members.map { member in
+          let path = "\(path).\(member.key)"
+          guard let policy = PolicyRegistry.standard.policy(named: member.key) else {
+            return (member.key, hideAll(member.value))
+          }
+          return (member.key, shown(member.value, as: .object(policy.schema), at: path))
+        })
+    }
+    if kind?.isSecret == true { return hideAll(value) }
     switch value {
     case .object(let members):
       return .object(
@@ -45,7 +57,17 @@ struct Redaction {
         })
     case .null, .boolean: return value
     case .string, .integer:
-      return ancestors.contains(path) || kind?.isSecret == true ? Self.hidden : value
+      return ancestors.contains(path) ? Self.hidden : value
+    }
+  }
+
+  /// The keys alone.
+  private func hideAll(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .object(let members): .object(members.map { ($0.key, hideAll($0.value)) })
+    case .array(let elements): .array(elements.map(hideAll))
+    case .null, .boolean: value
+    case .string, .integer: Self.hidden
     }
   }
 }
@@ -56,7 +78,7 @@ extension Field.Kind {
     switch self {
     case .object(let schema), .textOrObject(_, let schema): schema.field(key)?.kind
     case .map(_, let value, _): value
-    case .boolean, .integer, .text, .timespan, .byteCount, .choice, .list: nil
+    case .boolean, .integer, .text, .timespan, .byteCount, .choice, .list, .policies: nil
     }
   }
 
@@ -64,10 +86,13 @@ extension Field.Kind {
     if case .list(let element, _) = self { element } else { nil }
   }
 
+  /// Whether a value in its place may be a secret.
   var isSecret: Bool {
     switch self {
-    case .text(let form), .textOrObject(let form, _): form.isSecret
-    case .boolean, .integer, .timespan, .byteCount, .choice, .list, .map, .object: false
+    case .text(let form): form.isSecret
+    case .object(let schema): schema.hidesValues
+    case .textOrObject(let form, let schema): form.isSecret || schema.hidesValues
+    case .boolean, .integer, .timespan, .byteCount, .choice, .list, .map, .policies: false
     }
   }
 }

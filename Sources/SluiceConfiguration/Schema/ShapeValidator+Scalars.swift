@@ -1,7 +1,7 @@
 extension ShapeValidator {
   mutating func scalar(_ node: SourceNode, as kind: Field.Kind, at path: String) -> JSONValue? {
     guard case .scalar(var scalar) = node.content else {
-      diagnostics.error("\(path) must be \(kind.noun), not \(node.kindName)", at: node.position)
+      diagnostics.error("\(path) must be \(kind.noun), not \(kindName(node))", at: node.position)
       return nil
     }
     guard !node.isNull else {
@@ -32,21 +32,25 @@ extension ShapeValidator {
         hint: "units are B, KiB, MiB, GiB, KB, MB and GB, as in 64KiB")
     case .choice(let choices):
       if choices.contains(scalar.text) { return .string(scalar.text) }
-      let hint = node.mayBeShown ? Suggestion.hint(for: scalar.text, among: choices) : nil
+      let hint = mayBeShown(node) ? Suggestion.hint(for: scalar.text, among: choices) : nil
       diagnostics.error(
-        "\(path): \(node.shown) is not one of \(choices.joined(separator: ", "))",
+        "\(path): \(shown(node)) is not one of \(choices.joined(separator: ", "))",
         at: node.position, hint: hint)
       return nil
     case .text(let form):
       if let problem = form.check(scalar.text) {
-        let shown = form.isSecret ? "the value" : node.shown
-        report(problem, about: shown, in: path, form, at: node.position)
+        let about = form.isSecret ? "the value" : shown(node)
+        report(problem, about: about, in: path, form, at: node.position)
         return nil
       }
       return .string(scalar.text)
-    case .list, .map, .object, .textOrObject:
+    case .list, .map, .object, .textOrObject, .policies:
       preconditionFailure("not a kind of scalar")
     }
+  }
+
+  private func mayBeShown(_ node: SourceNode) -> Bool {
+    node.mayBeShown && shown(node) == node.shown
   }
 
   private mutating func boolean(
@@ -54,7 +58,7 @@ extension ShapeValidator {
   ) -> JSONValue? {
     if scalar.isPlain, scalar.text == "true" { return true }
     if scalar.isPlain, scalar.text == "false" { return false }
-    diagnostics.error("\(path) must be true or false, not \(node.kindName)", at: node.position)
+    diagnostics.error("\(path) must be true or false, not \(kindName(node))", at: node.position)
     return nil
   }
 
@@ -65,7 +69,7 @@ extension ShapeValidator {
     guard scalar.isPlain, let value = Int(scalar.text), String(value) == scalar.text else {
       let isQuoted = !scalar.isPlain && Int(scalar.text) != nil
       diagnostics.error(
-        "\(path) must be a whole number, not \(node.kindName)", at: node.position,
+        "\(path) must be a whole number, not \(kindName(node))", at: node.position,
         hint: isQuoted ? "remove the quotes" : nil)
       return nil
     }
@@ -73,7 +77,7 @@ extension ShapeValidator {
       let range =
         bounds.count == 1
         ? "must be \(bounds.lowerBound)" : "must be \(bounds.lowerBound) to \(bounds.upperBound)"
-      diagnostics.error("\(path) \(range), not \(node.shown)", at: node.position)
+      diagnostics.error("\(path) \(range), not \(shown(node))", at: node.position)
       return nil
     }
     return .integer(value)
@@ -85,12 +89,12 @@ extension ShapeValidator {
   ) -> JSONValue? {
     guard let value else {
       diagnostics.error(
-        "\(path): \(node.shown) is not \(kind.noun)", at: node.position, hint: hint)
+        "\(path): \(shown(node)) is not \(kind.noun)", at: node.position, hint: hint)
       return nil
     }
     guard bounds.contains(value) else {
       diagnostics.error(
-        "\(path) must be \(bounds.lowerBound.text) to \(bounds.upperBound.text), not \(node.shown)",
+        "\(path) must be \(bounds.lowerBound.text) to \(bounds.upperBound.text), not \(shown(node))",
         at: node.position)
       return nil
     }
@@ -115,7 +119,7 @@ extension Field.Kind {
     case .byteCount: "a number of bytes"
     case .choice(let choices): "one of \(choices.joined(separator: ", "))"
     case .list: "a list"
-    case .map, .object: "a map"
+    case .map, .object, .policies: "a map"
     case .textOrObject(let form, _): "\(form.name) or a map"
     }
   }

@@ -3,9 +3,18 @@
 /// follow still see the rest.
 struct ShapeValidator {
   let references: References
+  let registry: PolicyRegistry
   var diagnostics: DiagnosticCollector
   /// Where values stand that came from elsewhere.
   var referencedPaths: Set<String> = []
+  /// Within something that holds secrets: no value is shown.
+  private var isHiding = false
+
+  init(references: References, registry: PolicyRegistry, diagnostics: DiagnosticCollector) {
+    self.references = references
+    self.registry = registry
+    self.diagnostics = diagnostics
+  }
 
   /// Nil when nothing usable is there. `keyPosition` is where the value's key stands: the place for
   /// what is missing in it.
@@ -24,14 +33,58 @@ struct ShapeValidator {
       return map(node, keys: keys, of: valueKind, atLeast: minimum, at: path, owner)
     case .list(let elementKind, let minimum):
       return list(node, of: elementKind, atLeast: minimum, at: path, owner)
+    case .policies(let place): return policies(node, place, at: path)
     case .boolean, .integer, .text, .timespan, .byteCount, .choice:
       return scalar(node, as: kind, at: path)
     }
   }
 
+  /// The value as a message may show it.
+  func shown(_ node: SourceNode) -> String { isHiding ? "the value" : node.shown }
+
+  /// What a message calls a value of the wrong type.
+  func kindName(_ node: SourceNode) -> String {
+    if case .scalar = node.content, isHiding, !node.isNull { "a text" } else { node.kindName }
+  }
+
+  private mutating func policies(
+    _ node: SourceNode, _ place: PolicyPlace, at path: String
+  ) -> JSONValue? {
+    guard isMapping(node, at: path) else { return nil }
+    var members: [(String, JSONValue)] = []
+    for entry in node.entries {
+      let path = join(path, entry.key)
+      guard let policy = registry.policy(named: entry.key) else {
+        let known = registry.policies.filter { place.allows($0.stage) }.map { $0.policyName }
+        diagnostics.error(
+          "\(path): no policy is named \(quoted(entry.key))", at: entry.keyPosition,
+          hint: Suggestion.hint(for: entry.key, among: known)
+            ?? "known policies: \(known.joined(separator: ", "))")
+        continue
+      }
+      guard place.allows(policy.stage) else {
+        diagnostics.error(
+          "\(path): who calls is known only after this policy, so it can't depend on the caller",
+          at: entry.keyPosition, hint: "set it for a route, a service or everything")
+        continue
+      }
+      if case .scalar(let scalar) = entry.value.content, scalar.isPlain, scalar.text == "false" {
+        members.append((entry.key, false))
+        continue
+      }
+      let value = check(
+        entry.value, as: .object(policy.schema), at: path, keyPosition: entry.keyPosition)
+      if let value { members.append((entry.key, value)) }
+    }
+    return .object(members)
+  }
+
   private mutating func object(
     _ node: SourceNode, _ schema: Schema, at path: String, _ owner: Position
   ) -> JSONValue? {
+    let wasHiding = isHiding
+    isHiding = wasHiding || schema.hidesValues
+    defer { isHiding = wasHiding }
     guard isMapping(node, at: path) else { return nil }
     var members: [String: JSONValue] = [:]
     for entry in node.entries {
@@ -80,12 +133,16 @@ struct ShapeValidator {
   ) -> JSONValue? {
     guard case .sequence(let elements) = node.content else {
       if node.isNull, minimum == 0 { return .array([]) }
+      var name = kindName(node)
+      if case .scalar = node.content, !node.isNull, kind.isSecret { name = "a text" }
       var hint: String?
-      if case .scalar(let scalar) = node.content, !node.isNull, !scalar.hasReference {
+      if case .scalar(let scalar) = node.content, !node.isNull, !scalar.hasReference,
+        !isHiding, !kind.isSecret
+      {
         hint = "write [\(scalar.text.prefix(60))]"
       }
       diagnostics.error(
-        "\(path) must be a list, not \(node.kindName)", at: node.position, hint: hint)
+        "\(path) must be a list, not \(name)", at: node.position, hint: hint)
       return nil
     }
     if elements.count < minimum {
@@ -102,7 +159,7 @@ struct ShapeValidator {
     if case .mapping = node.content { return true }
     if node.isNull { return true }
     let owner = path.isEmpty ? "the file" : path
-    diagnostics.error("\(owner) must be a map, not \(node.kindName)", at: node.position)
+    diagnostics.error("\(owner) must be a map, not \(kindName(node))", at: node.position)
     return false
   }
 
@@ -112,8 +169,8 @@ struct ShapeValidator {
     let known = schema.fields.map(\.key)
     let place = path.isEmpty ? "" : " in \(path)"
     diagnostics.error(
-      "unknown key \(quoted(entry.key))\(place)", at: entry.keyPosition,
-      hint: Suggestion.hint(for: entry.key, among: known)
+      "unknown key\(isHiding ? "" : " " + quoted(entry.key))\(place)", at: entry.keyPosition,
+      hint: (isHiding ? nil : Suggestion.hint(for: entry.key, among: known))
         ?? "known keys: \(known.joined(separator: ", "))")
   }
 

@@ -1,13 +1,13 @@
 import SluiceWire
 
 /// What a text must look like.
-struct TextForm: Sendable {
+public struct TextForm: Sendable {
   /// With its article, for messages and the reference: `an IP address`.
   let name: String
   /// For editors: an ECMA-262 pattern that no right text fails; may let wrong ones pass.
   var pattern: String?
   var examples: [String] = []
-  /// The text is a credential: no message and no page shows it, even if it stands in the file itself.
+  /// Messages never show it, not even where the file holds it literally.
   var isSecret = false
   let check: @Sendable (String) -> TextProblem?
 
@@ -37,7 +37,7 @@ struct TextForm: Sendable {
   }
 
   /// From a yes or no, with the reason where the name doesn't say it all.
-  init(
+  public init(
     _ name: String, pattern: String? = nil, examples: [String] = [], reason: String = "",
     accepts: @escaping @Sendable (String) -> Bool
   ) {
@@ -48,9 +48,9 @@ struct TextForm: Sendable {
 }
 
 extension TextForm {
-  static let any = TextForm("text", accepts: { _ in true })
+  public static let any = TextForm("text", accepts: { _ in true })
 
-  static let entityName = TextForm(
+  public static let entityName = TextForm(
     "a name", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
     reason: "a name has 1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit",
     accepts: { text in
@@ -58,9 +58,9 @@ extension TextForm {
         && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
     })
 
-  static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
+  public static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
 
-  static let workers = TextForm(
+  public static let workers = TextForm(
     "auto or a number of threads", pattern: "^(auto|[0-9]+)$", examples: ["auto", "4"],
     reason: "write auto or a number from 1 to 1024",
     accepts: { text in
@@ -71,21 +71,21 @@ extension TextForm {
       }
     })
 
-  static let logOutput = TextForm(
+  public static let logOutput = TextForm(
     "stdout, stderr or a path", examples: ["stdout", "/var/log/sluice/access.log"],
     reason: "a path has a / in it",
     accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
 
   // MARK: Addresses
 
-  static let listenAddress = TextForm(
+  public static let listenAddress = TextForm(
     "a listener address", examples: ["0.0.0.0:8080", "[::]:8080", "unix:/run/sluice.sock"],
     parse: { (text) throws(TextProblem) in _ = try ListenAddress(parsing: text) })
 
-  static let ipAddress = TextForm(
+  public static let ipAddress = TextForm(
     "an IP address", examples: ["192.0.2.1", "2001:db8::1"], accepts: { IPAddress($0) != nil })
 
-  static let addressRange = TextForm(
+  public static let addressRange = TextForm(
     "an address range", examples: ["10.0.0.0/8", "fd00::/8", "192.0.2.1"],
     check: { text in
       guard CIDR(text) == nil else { return nil }
@@ -97,17 +97,17 @@ extension TextForm {
       return TextProblem("bits behind the prefix are set")
     })
 
-  static let targetURL = TextForm(
+  public static let targetURL = TextForm(
     "a target", pattern: "^[Hh][Tt][Tt][Pp](\\+[Uu][Nn][Ii][Xx])?://",
     examples: [
       "http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock",
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 
-  static let hostName = TextForm(
+  public static let hostName = TextForm(
     "a host name", examples: ["time-service.internal"], accepts: { HostName.normalized($0) != nil })
 
-  static let hostField = TextForm(
+  public static let hostField = TextForm(
     "preserve, target or a host", examples: ["preserve", "target", "api.example.com"],
     accepts: { text in
       if HostName.isHost(text) { return true }
@@ -115,7 +115,7 @@ extension TextForm {
       return HostName.isHost(text[..<colon]) && parsePort(text[colon...].dropFirst()) != nil
     })
 
-  static let hostPattern = TextForm(
+  public static let hostPattern = TextForm(
     "a host name or *.name", examples: ["api.example.com", "*.example.com"],
     check: { text in
       if text.hasPrefix("*.")
@@ -148,14 +148,28 @@ extension TextForm {
 
   // MARK: HTTP
 
-  static let fieldName = TextForm(
+  public static let fieldName = TextForm(
     "a header field name", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", accepts: { isToken($0) })
 
-  static let fieldValue = TextForm(
+  public static let fieldValue = TextForm(
     "a header field value", examples: ["*", "beta"], reason: "it has a control character",
     accepts: { text in text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 } })
 
-  static let method = TextForm(
+  /// What may stand in a quoted string of a field (RFC 9110 5.6.4) without escapes.
+  public static let fieldText = TextForm(
+    "plain text", reason: "letters, digits, spaces and punctuation but \" and \\ only",
+    accepts: { text in
+      text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }
+    })
+
+  /// A text that no message shows.
+  public static let secret: TextForm = {
+    var form = TextForm("a secret", reason: "it is empty", accepts: { !$0.isEmpty })
+    form.isSecret = true
+    return form
+  }()
+
+  public static let method = TextForm(
     "a method", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", examples: ["GET", "POST"],
     check: { text in
       guard isToken(text) else { return TextProblem("") }
@@ -166,15 +180,15 @@ extension TextForm {
       return TextProblem("methods are case-sensitive", hint: "write \(upper)")
     })
 
-  static let path = TextForm(
+  public static let path = TextForm(
     "a path", pattern: "^/", examples: ["/time", "/orders/{id}"],
     parse: { (text) throws(TextProblem) in try PathPattern.check(text, allowsNames: true) })
 
-  static let plainPath = TextForm(
+  public static let plainPath = TextForm(
     "a path", pattern: "^/", examples: ["/", "/v2"],
     parse: { (text) throws(TextProblem) in try PathPattern.check(text, allowsNames: false) })
 
-  static let regex = TextForm(
+  public static let regex = TextForm(
     "a regular expression", examples: ["/v[0-9]+/.*"], reason: "it is empty",
     accepts: { !$0.isEmpty })
 
@@ -186,11 +200,11 @@ extension TextForm {
         "", hint: "write scheme and host as in https://app.example.com, without a path; * is all")
     })
 
-  static let pseudonym = TextForm(
+  public static let pseudonym = TextForm(
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })
 
-  static let hashKey = TextForm(
+  public static let hashKey = TextForm(
     "a hash key", pattern: "^(address|path|header:.+|cookie:.+)$",
     examples: ["address", "path", "header:X-Account", "cookie:session"],
     check: { text in
@@ -202,5 +216,5 @@ extension TextForm {
       }
     })
 
-  static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
+  public static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
 }

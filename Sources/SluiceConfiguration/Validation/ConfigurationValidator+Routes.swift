@@ -31,7 +31,7 @@ extension ConfigurationValidator {
     return Array(zip(values, node.elements))
   }
 
-  private mutating func unknownName(
+  mutating func unknownName(
     _ node: SourceNode, _ name: String, _ word: String, of known: [String], _ path: String
   ) {
     var hint = node.mayBeShown ? Suggestion.hint(for: name, among: known) : nil

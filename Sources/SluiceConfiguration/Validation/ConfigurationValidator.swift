@@ -19,6 +19,8 @@ struct ConfigurationValidator {
       validator.checkListeners()
       validator.checkServices()
       validator.checkRoutes()
+      validator.checkConsumers()
+      validator.checkPolicies()
       diagnostics = validator.diagnostics
     }
   }

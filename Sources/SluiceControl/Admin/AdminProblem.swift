@@ -102,10 +102,9 @@ struct AdminProblem: Error {
     // On one line, as the gateway's other problems are.
     let text = AdminJSON(encoding: content).text(isPretty: false) + "\n"
     var answer = LocalAnswer.admin(code.status, "application/problem+json", text)
-    if let allow { answer.fields.append((name: "Allow", value: Array(allow.utf8))) }
+    if let allow { answer.fields.append(FieldLine("Allow", allow)) }
     if code == .unauthorized {
-      answer.fields.append(
-        (name: "WWW-Authenticate", value: Array("Bearer realm=\"sluice admin\"".utf8)))
+      answer.fields.append(FieldLine("WWW-Authenticate", "Bearer realm=\"sluice admin\""))
     }
     return answer
   }
@@ -146,7 +145,7 @@ extension LocalAnswer {
 
   static func admin(_ status: Int, _ contentType: StaticString, _ body: [UInt8]) -> LocalAnswer {
     var answer = LocalAnswer(status: status, contentType: contentType, body: body)
-    answer.fields.append((name: "Cache-Control", value: Array("no-store".utf8)))
+    answer.fields.append(FieldLine("Cache-Control", "no-store"))
     return answer
   }
 }

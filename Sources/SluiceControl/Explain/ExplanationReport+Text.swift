@@ -33,9 +33,9 @@ extension ExplanationReport {
       for (index, target) in requested.enumerated() {
         rows.append((index == 0 ? "they get" : "", "\(method) \(target)"))
       }
-      if !policies.isEmpty {
-        let names = policies.map { $0.from == "all" ? "\($0.name) (for every route)" : $0.name }
-        rows.append(("policies", names.joined(separator: ", ")))
+      for (index, policy) in policies.enumerated() {
+        rows.append(
+          (index == 0 ? "policies" : "", "\(policy.name) (\(policy.stage), \(policy.from))"))
       }
       text += Self.table(rows)
     }

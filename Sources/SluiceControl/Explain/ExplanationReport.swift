@@ -15,7 +15,8 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
 
   struct Policy: Encodable, Equatable, Sendable {
     let name: String
-    /// `route`, or `all` for what the file says for every route.
+    let stage: String
+    /// The place in the file that decides: `route time`, `service time`, `every route`.
     let from: String
   }
 
@@ -78,7 +79,7 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
         url: url.displayName, weight: target.weight,
         requestTarget: (url.basePath.isEmpty ? "" : "{base path}") + requested)
     }
-    policies = route.map { Self.policies($0.policies, configuration.policies) } ?? []
+    policies = explanation.route.map { Self.policies(of: $0, in: configuration) } ?? []
     others = explanation.verdicts.filter { $0.reason != .matched }.map { verdict in
       let match = configuration.routes[verdict.route]?.match ?? Configuration.Match()
       return Other(
@@ -86,16 +87,11 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     }
   }
 
-  private static func policies(
-    _ own: Configuration.Policies, _ global: Configuration.Policies
-  ) -> [Policy] {
-    var result: [Policy] = []
-    if own.requestID != nil {
-      result.append(Policy(name: "request-id", from: "route"))
-    } else if global.requestID != nil {
-      result.append(Policy(name: "request-id", from: "all"))
+  /// In the order in which a request meets them.
+  private static func policies(of route: String, in configuration: Configuration) -> [Policy] {
+    configuration.policies(ofRoute: route).map {
+      Policy(name: $0.name, stage: $0.stage.name, from: $0.origin.text)
     }
-    return result
   }
 
   /// Indented, with sorted keys.

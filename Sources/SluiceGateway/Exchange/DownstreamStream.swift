@@ -7,6 +7,8 @@ import SluiceWire
 protocol DownstreamStream: AnyObject {
   /// A 1xx response; dropped where the protocol's version has none.
   func sendInformational(_ head: borrowing ResponseHead)
+  /// 100 (Continue): the gateway itself wants the request's body.
+  func sendContinue()
   /// The final response's head, with what the exchange adds; body and end follow.
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange)
   func sendBody(_ bytes: Span<UInt8>)

@@ -5,6 +5,7 @@ import SluiceWire
 extension Exchange {
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
+    if state == .collecting { return true }
     guard let upstream, state == .forwarding || state == .responding else {
       return local.map { !$0.isAsked } ?? false
     }
@@ -16,23 +17,18 @@ extension Exchange {
     record.received &+= UInt64(bytes.count)
     if let local { return localBody(bytes, local) }
     if let limit = route?.maxBodySize, record.received > limit {
-      if state == .responding {
-        record.error = .bodyTooLarge
-        record.isCutShort = true
-        leaveUpstream()
-        downstream?.abortResponse()
-        return finish()
-      }
-      return fail(.bodyTooLarge)
+      return refuseBody(.bodyTooLarge)
     }
-    hasPassedBody = true
-    upstream?.sendBody(bytes)
+    if state == .collecting { return collectBody(bytes) }
+    _ = sendRequestBody(bytes, isLast: false)
   }
 
   func downstreamBodyEnded(_ trailers: borrowing TrailerSection) {
+    if state == .collecting { return bodyEndedCollecting() }
+    if requestFilter != nil && !endRequestBody() { return }
     if let local { return askResponder(local) }
     // Even an empty chunked body has been written: its end.
-    if request.framing == .chunked { hasPassedBody = true }
+    if requestFraming == .chunked { hasPassedBody = true }
     upstream?.sendEnd(trailers)
   }
 

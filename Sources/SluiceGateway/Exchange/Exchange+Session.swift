@@ -13,7 +13,8 @@ extension Exchange {
       return .tooManySessions
     }
     let limits = session.limits(
-      route: route.name, client: HTTPListener.caller(clientAddress))
+      route: route.name, client: HTTPListener.caller(clientAddress),
+      consumer: identity?.consumer)
     if limits.isEmpty { return nil }
     guard let ticket = admission.admit(limits) else { return .tooManySessions }
     self.ticket = ticket
@@ -23,7 +24,7 @@ extension Exchange {
   /// The target's 101. False when it is no answer to what the caller asked for; nothing has happened
   /// then.
   func upstreamUpgraded(_ head: borrowing ResponseHead) -> Bool {
-    guard isAnswered(by: head, request), let route, let settings = route.session,
+    guard let agreement = agreement(head, request), let route, let settings = route.session,
       let downstream, let upstream, let target = lastTarget
     else { return false }
     state = .responding
@@ -38,7 +39,7 @@ extension Exchange {
     downstream.sendHead(head, of: self)
     let session = Session(
       self, route: route, settings: settings, listener: downstream.acceptor, target: target,
-      facts: facts(request, head), isCompressed: Self.negotiatesCompression(head))
+      facts: facts(request, head, agreement), isCompressed: agreement.compression != nil)
     self.upstream = nil
     self.downstream = nil
     downstream.handOver(to: session)
@@ -50,26 +51,51 @@ extension Exchange {
   }
 
   /// RFC 6455 4.1, what the client has to check; here the gateway does it, because it trusts neither.
-  private func isAnswered(
-    by head: borrowing ResponseHead, _ request: borrowing RequestHead
-  ) -> Bool {
+  /// What was agreed on beside, nil when it is no answer.
+  private func agreement(
+    _ head: borrowing ResponseHead, _ request: borrowing RequestHead
+  ) -> HandshakeAgreement? {
     guard wantsUpgrade, let upgrade = head.upgrade,
       head.span(upgrade).equalsIgnoringCase(RouteEntry.websocket),
       let key = request.onlyIndex(of: .secWebSocketKey),
       let accept = head.onlyIndex(of: .secWebSocketAccept)
-    else { return false }
+    else { return nil }
     let expected = WebSocketAccept.value(forKey: request.span(request.fields[key].value))
-    let value = head.span(head.fields[accept].value)
-    guard value.hasSameBytes(as: expected.span) else { return false }
-    return WebSocketAnswer.agrees(head, request)
+    guard head.span(head.fields[accept].value).hasSameBytes(as: expected.span) else { return nil }
+    var agreement = HandshakeAgreement()
+    do throws(WebSocketHandshakeError) {
+      if head.firstIndex(of: .secWebSocketProtocol) != nil {
+        var answer = ByteBuffer()
+        var offer = ByteBuffer()
+        head.appendValues(of: .secWebSocketProtocol, to: &answer)
+        request.appendValues(of: .secWebSocketProtocol, to: &offer)
+        try WebSocketHandshake.checkSubprotocol(answer.span, offered: offer.span)
+        agreement.subprotocol = answer.copiedBytes()
+      }
+      if head.firstIndex(of: .secWebSocketExtensions) != nil {
+        var answer = ByteBuffer()
+        head.appendValues(of: .secWebSocketExtensions, to: &answer)
+        agreement.compression = try WebSocketHandshake.deflateAnswer(
+          answer.span, offers: Self.offers(of: request))
+      }
+    } catch {
+      return nil
+    }
+    return agreement
   }
 
-  private static func negotiatesCompression(_ head: borrowing ResponseHead) -> Bool {
-    head.firstIndex(of: .secWebSocketExtensions) != nil
+  /// What the target is offered of the caller's extensions: those whose frames can be followed.
+  static func offers(of request: borrowing RequestHead) -> [PermessageDeflate] {
+    if request.firstIndex(of: .secWebSocketExtensions) == nil { return [] }
+    var offer = ByteBuffer()
+    request.appendValues(of: .secWebSocketExtensions, to: &offer)
+    // Malformed ones were refused when the request came.
+    return (try? WebSocketHandshake.deflateOffers(offer.span)) ?? []
   }
 
   private func facts(
-    _ request: borrowing RequestHead, _ head: borrowing ResponseHead
+    _ request: borrowing RequestHead, _ head: borrowing ResponseHead,
+    _ agreement: HandshakeAgreement
   ) -> SessionFacts {
     func value(_ index: Int?) -> [UInt8]? {
       index.map { request.span(request.fields[$0].value).withUnsafeBufferPointer { Array($0) } }
@@ -77,9 +103,7 @@ extension Exchange {
     var facts = SessionFacts(
       origin: value(request.firstIndex(of: .origin)),
       userAgent: value(request.firstIndex(of: .userAgent)),
-      subprotocol: head.firstIndex(of: .secWebSocketProtocol).map {
-        head.span(head.fields[$0].value).withUnsafeBufferPointer { Array($0) }
-      })
+      subprotocol: agreement.subprotocol)
     for field in head.fields where field.known == .other {
       let name = head.span(field.name)
       guard name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) else { continue }
@@ -88,4 +112,10 @@ extension Exchange {
     }
     return facts
   }
+}
+
+/// What both ends of a handshake agreed on beside speaking WebSocket.
+private struct HandshakeAgreement {
+  var subprotocol: [UInt8]?
+  var compression: PermessageDeflate?
 }

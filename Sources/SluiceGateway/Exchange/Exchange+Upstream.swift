@@ -14,7 +14,7 @@ extension Exchange {
     if state == .routing {
       if wantsUpgrade, let error = admitSession(on: route) { return fail(error) }
       service.state.retryBudget.recordRequest(now: now)
-      if let total = route.totalTimeout { setDeadline(afterNanoseconds: total) }
+      if let totalDeadline { setDeadline(totalDeadline) }
     }
     if !chooseTarget(of: service, now: now) { fail(.noTargetAvailable) }
   }
@@ -131,7 +131,7 @@ extension Exchange {
   // MARK: The response
 
   func upstreamInformational(_ head: borrowing ResponseHead) {
-    if head.status == 100 && !request.expectsContinue { return }
+    if head.status == 100 && (!request.expectsContinue || isBodyCollected) { return }
     guard let downstream else { return }
     downstream.sendInformational(head)
     if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
@@ -146,19 +146,20 @@ extension Exchange {
       self.attempt = attempt
       worker.healthChanged(change, service, attempt.target)
     }
+    if !responseMeetsPolicies(head) { return }
     downstream?.sendHead(head, of: self)
   }
 
   func upstreamBody(_ bytes: Span<UInt8>) {
-    guard let downstream else { return }
-    record.sent &+= UInt64(bytes.count)
-    downstream.sendBody(bytes)
+    guard sendResponseBody(bytes, isLast: false), let downstream else { return }
     if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
   }
 
   func upstreamEnd(_ trailers: borrowing TrailerSection) {
     upstream = nil
     endAttempt(.succeeded)
+    if let replacement { return answer(replacement) }
+    if responseFilter != nil, !endResponseBody() { return }
     let downstream = self.downstream
     downstream?.sendEnd(trailers)
     finish()

@@ -1,5 +1,5 @@
 import SluiceConfiguration
-import SluiceReactor
+public import SluiceReactor
 import SluiceWire
 
 /// One request and its response, whatever carries them.
@@ -10,14 +10,18 @@ import SluiceWire
 /// exchange that nothing has to wait for allocates nothing.
 ///
 /// ```
-///  begin ─▶ routed ─▶ waiting for a connection ─▶ forwarding ─▶ responding ─▶ finished
-///    │        │              │      ▲                │  retry      │
-///    │        │              │      └────────────────┘             └─101─▶ a session, finished
-///    └────────┴──────────────┴─▶ answered by the gateway ─▶ finished
+///  begin ─▶ routing ─▶ waiting for a connection ─▶ forwarding ─▶ responding ─▶ finished
+///    │      │  ▲ │              │      ▲                │  retry      │
+///    │      ▼  │ │              │      └────────────────┘             └─101─▶ a session, finished
+///    │  deciding,│              │
+///    │  collecting              │
+///    └────────┴──┴──────────────┴─▶ answered by the gateway ─▶ finished
+///
+///  deciding: a policy waits for somebody; collecting: a policy wants the whole body
 /// ```
-final class Exchange: EventHandler {
+public final class Exchange: EventHandler {
   enum State: UInt8 {
-    case unused, routing, waiting, forwarding, responding, finished
+    case unused, routing, deciding, collecting, waiting, forwarding, responding, finished
   }
 
   let worker: Worker
@@ -47,14 +51,36 @@ final class Exchange: EventHandler {
   /// A part of the request body has gone to a target, so the request cannot be sent again.
   var hasPassedBody = false
 
+  /// Who calls; nil while nobody knows.
+  var identity: Identity?
+  /// The policies that this exchange meets; nil for none.
+  var policies: PolicyChain?
+  /// The place in `policies.request` of the policy whose turn it is.
+  var policyPosition = 0
+  /// The place among the policies of the stage `identify`.
+  var identifyPosition = 0
+  /// What goes on with the result that a policy waits for.
+  var afterWaiting: ((Exchange, any Sendable) -> PolicyOutcome)?
+  var waitingTask: Task<Void, Never>?
+  var requestEdits = RequestEdits()
+  var responseEdits = FieldEdits()
+  var requestFilter: BodyFilter?
+  var responseFilter: BodyFilter?
+  /// How the target gets the request's body.
+  var requestFraming = BodyFraming.none
+  var isResponseLengthUnknown = false
+  var collectedBody = ByteBuffer()
+  var collectLimit = 0
+  var isBodyCollected = false
+  /// Answers in the place of a response that has yet to end.
+  var replacement: LocalAnswer?
+  private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
   private var storedSessionID: SessionID?
-  /// Who calls; nil when nobody was identified.
-  var identity: Identity?
   /// Of a handshake: its place under the limits, until it is the session's.
   var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
@@ -75,7 +101,7 @@ final class Exchange: EventHandler {
     isTrusted = listener.trusts(peer)
     worker.counters.requests &+= 1
     if listener.servesRoutes {
-      if let error = matchRoute(request) { fail(error) } else { forward() }
+      if let error = matchRoute(request) { fail(error) } else { meetPolicies() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
     }
@@ -133,9 +159,20 @@ final class Exchange: EventHandler {
       matchedLength = length
       record.routed = true
       wantsUpgrade = route.kind == .websocket
+      requestFraming = head.framing
+      policies = route.policies
+      // Policies of the stage `entry` come first.
+      if let policies, policies.entryCount > 0 { return nil }
       return RouteEntry.refusal(
         of: head, maxBodySize: route.maxBodySize, session: route.session)
     }
+  }
+
+  /// Why the route refuses the request, whoever sends it.
+  var entryRefusal: GatewayError? {
+    guard let route else { return nil }
+    return RouteEntry.refusal(
+      of: request, maxBodySize: route.maxBodySize, session: route.session)
   }
 
   private func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
@@ -214,9 +251,15 @@ final class Exchange: EventHandler {
     return ticket
   }
 
-  private func acceptedRequestID(_ head: borrowing RequestHead) -> RequestID? {
+  /// Believes a trusted proxy's id in this field.
+  func acceptRequestID(_ name: [UInt8]) {
+    if storedRequestID == nil { storedRequestID = acceptedRequestID(request, name) }
+  }
+
+  private func acceptedRequestID(
+    _ head: borrowing RequestHead, _ name: [UInt8] = requestIDField
+  ) -> RequestID? {
     guard isTrusted else { return nil }
-    let name = route?.requestID?.header ?? Self.requestIDField
     guard let index = head.firstIndex(named: name.span) else { return nil }
     let value = head.span(head.fields[index].value)
     guard RequestID.isAcceptable(value) else { return nil }
@@ -231,25 +274,45 @@ final class Exchange: EventHandler {
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
+  // MARK: What policies keep
+
+  /// What a policy keeps with this exchange until it is over; one object per policy.
+  func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
+    let id = ObjectIdentifier(policy)
+    if let index = notes.firstIndex(where: { $0.policy == id }) {
+      notes[index].note = note
+    } else {
+      notes.append((id, note))
+    }
+  }
+
+  func note(of policy: CompiledPolicy) -> AnyObject? {
+    let id = ObjectIdentifier(policy)
+    return notes.first { $0.policy == id }?.note
+  }
+
   // MARK: The end
 
   /// Answers in the target's stead. `detail` must not contain anything internal.
-  func fail(_ error: GatewayError, detail: StaticString? = nil) {
+  func fail(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
     record.error = error
     var answer = LocalAnswer(error, detail: detail, requestID: requestID)
-    if let allow = record.allow { answer.fields.append((name: "Allow", value: allow)) }
+    if let allow = record.allow { answer.fields.append(FieldLine("Allow", allow)) }
     if error == .upgradeRequired {
-      answer.fields.append((name: "Upgrade", value: RouteEntry.websocket))
+      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
     } else if error == .websocketVersion {
       // RFC 6455 4.2.2
-      answer.fields.append((name: "Upgrade", value: RouteEntry.websocket))
-      answer.fields.append((name: "Sec-WebSocket-Version", value: RouteEntry.version))
+      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
+      answer.fields.append(FieldLine("Sec-WebSocket-Version", RouteEntry.version))
     }
+    answer.fields += fields
     self.answer(answer)
   }
 
   func answer(_ answer: LocalAnswer) {
     leaveUpstream()
+    var answer = answer
+    answerMeetsPolicies(&answer)
     record.status = answer.status
     record.sent = request.method == .head ? 0 : UInt64(answer.body.count)
     let downstream = self.downstream
@@ -261,6 +324,7 @@ final class Exchange: EventHandler {
   func finish() {
     if state == .finished || state == .unused { return }
     leaveUpstream()
+    policiesFinish()
     state = .finished
     worker.exchangeFinished(self)
   }
@@ -294,13 +358,13 @@ final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
+    if policies != nil { resetPolicies() }
     if let local {
       self.local = nil
       local.stream?.end()
     }
     storedRequestID = nil
     storedSessionID = nil
-    identity = nil
     if let ticket {
       ticket.release()
       self.ticket = nil
@@ -308,10 +372,40 @@ final class Exchange: EventHandler {
     record = ExchangeRecord()
   }
 
-  /// The route's or service's `total` timeout; of a local stream, the time for a sign of life.
-  override func deadlineReached() {
+  private func resetPolicies() {
+    identity = nil
+    policies = nil
+    policyPosition = 0
+    identifyPosition = 0
+    afterWaiting = nil
+    waitingTask?.cancel()
+    waitingTask = nil
+    requestEdits.clear()
+    responseEdits.clear()
+    requestFilter = nil
+    responseFilter = nil
+    isResponseLengthUnknown = false
+    collectedBody.release()
+    isBodyCollected = false
+    replacement = nil
+    notes.removeAll(keepingCapacity: true)
+  }
+
+  /// When the route's or service's `total` timeout ends the exchange.
+  var totalDeadline: MonotonicTime? {
+    (route?.totalTimeout).map { record.started.advanced(byNanoseconds: $0) }
+  }
+
+  /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,
+  /// the time for a sign of life.
+  public override func deadlineReached() {
     if let stream = local?.stream { return keepLocalStreamAlive(stream) }
-    if state == .waiting || state == .forwarding { return fail(.exchangeTimeout) }
+    if state == .deciding, totalDeadline.map({ $0 > loop.now }) ?? true {
+      return fail(.policyTimeout)
+    }
+    if state == .deciding || state == .collecting || state == .waiting || state == .forwarding {
+      return fail(.exchangeTimeout)
+    }
     record.error = .exchangeTimeout
     record.isCutShort = true
     leaveUpstream()

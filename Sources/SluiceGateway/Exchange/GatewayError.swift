@@ -7,6 +7,8 @@ import SluiceWire
 public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case malformedRequest
   case requestTimeout
+  case unauthorized
+  case forbidden
   case noRoute
   case methodNotAllowed
   case bodyTooLarge
@@ -33,6 +35,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case upstreamConnectTimeout
   case upstreamResponseTimeout
   case exchangeTimeout
+  case policyTimeout
   case overloaded
 
   /// Whose fault it is; metrics and retries go by it.
@@ -53,6 +56,9 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("malformed-request", 400, .downstream, "The request is not well-formed HTTP.")
     case .requestTimeout:
       Row("request-timeout", 408, .downstream, "The request did not arrive in time.")
+    case .unauthorized:
+      Row("unauthorized", 401, .downstream, "This needs valid credentials.")
+    case .forbidden: Row("forbidden", 403, .downstream, "This caller may not do this.")
     case .noRoute: Row("no-route", 404, .downstream, "No route matches this request.")
     case .methodNotAllowed:
       Row("method-not-allowed", 405, .downstream, "This path exists for other methods.")
@@ -107,6 +113,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("upstream-response-timeout", 504, .upstream, "The target did not answer in time.")
     case .exchangeTimeout:
       Row("exchange-timeout", 504, .gateway, "The exchange took longer than allowed.")
+    case .policyTimeout:
+      Row("policy-timeout", 504, .gateway, "A check of this request took longer than allowed.")
     case .overloaded:
       Row("overloaded", 503, .gateway, "The gateway is at its limit.", retryAfter: 1)
     }

@@ -1,19 +1,108 @@
-import SluiceReactor
+public import SluiceReactor
+import SluiceWire
 
-/// Who calls, as the identify stage found out. One for all exchanges that prove the same.
-final class Identity {
-  /// The consumer's name.
-  let consumer: [UInt8]
-  /// Selected claims of what proved it.
-  let claims: [(name: String, value: String)]
-  /// When the proof ends; nil for never.
-  let expiresAt: MonotonicTime?
+/// Who calls, as the stage `identify` found it.
+///
+/// Made once for a credential and shared by all exchanges and sessions of a worker that it vouches
+/// for; never changed. Holds no secret.
+public final class Identity {
+  /// The consumer's name; empty when nobody in the configuration is meant.
+  public let consumer: [UInt8]
+  public let groups: [[UInt8]]
+  /// Names the credential without being it.
+  public let credential: [UInt8]
+  /// What a token or another service says about the caller, as far as it was asked for.
+  public let claims: [Claim]
+  /// When the trust ends, in seconds of Unix time; nil for never.
+  public let expiresAt: Int64?
+  /// Whether nobody was asked to prove anything.
+  public let isAnonymous: Bool
+  /// What targets are told, as header lines.
+  let upstreamFields: [UInt8]
+  private var profile = 0
+  /// The directory that `profile` counts in.
+  private var directory: UInt64 = 0
 
-  init(
-    consumer: [UInt8], claims: [(name: String, value: String)] = [], expiresAt: MonotonicTime? = nil
+  public struct Claim: Equatable, Sendable {
+    public let name: [UInt8]
+    /// A scalar as text, anything else as JSON.
+    public let value: [UInt8]
+
+    public init(name: [UInt8], value: [UInt8]) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  public init(
+    consumer: [UInt8], groups: [[UInt8]] = [], credential: [UInt8] = [], claims: [Claim] = [],
+    expiresAt: Int64? = nil, isAnonymous: Bool = false
   ) {
     self.consumer = consumer
+    self.groups = groups
+    self.credential = credential
     self.claims = claims
     self.expiresAt = expiresAt
+    self.isAnonymous = isAnonymous
+    upstreamFields = IdentityFields.lines(
+      consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)
+  }
+
+  public func claim(_ name: [UInt8]) -> [UInt8]? { claims.first { $0.name == name }?.value }
+
+  /// When the trust ends on the clock that timers go by; nil for never.
+  public func deadline(now: MonotonicTime, unixTime: Int64) -> MonotonicTime? {
+    guard let expiresAt else { return nil }
+    let (nanoseconds, overflow) = (expiresAt &- unixTime).multipliedReportingOverflow(
+      by: 1_000_000_000)
+    return overflow ? .distantFuture : now.advanced(byNanoseconds: nanoseconds)
+  }
+
+  /// Which set of policies is this caller's; 0 is that of everybody.
+  func profile(in consumers: ConsumerDirectory) -> Int {
+    if directory != consumers.generation {
+      directory = consumers.generation
+      profile = consumers.profile(of: self)
+    }
+    return profile
+  }
+}
+
+/// The fields that tell targets who calls. Nobody but the gateway may set them, so what callers send
+/// under these names is dropped from every request.
+enum IdentityFields {
+  static func lines(
+    consumer: [UInt8], groups: [[UInt8]], credential: [UInt8], isAnonymous: Bool
+  ) -> [UInt8] {
+    var lines = ByteBuffer()
+    func add(_ name: StaticString, _ value: [UInt8]) {
+      // Names may come from a token: what could split the head, or would be read as empty, is not
+      // passed on.
+      guard !value.isEmpty, FieldSyntax.isValue(value.span) else { return }
+      lines.appendField(name, value.span)
+    }
+    add("X-Consumer-Username", consumer)
+    // A comma within a name would make two groups of one.
+    let safe = groups.filter { !$0.contains(0x2C) }
+    add("X-Consumer-Groups", Array(safe.joined(separator: [0x2C, 0x20])))
+    add("X-Credential-Identifier", credential)
+    if isAnonymous { add("X-Anonymous-Consumer", Array("true".utf8)) }
+    return lines.copiedBytes()
+  }
+
+  /// Whether a request's field has one of the names; Kong's further ones are among them, because
+  /// targets that were built for it believe them.
+  static func contains(_ name: Span<UInt8>) -> Bool {
+    switch name.count {
+    case 13: name.equalsIgnoringCase("x-consumer-id")
+    case 17: name.equalsIgnoringCase("x-consumer-groups")
+    case 19: name.equalsIgnoringCase("x-consumer-username")
+    case 20:
+      name.equalsIgnoringCase("x-consumer-custom-id")
+        || name.equalsIgnoringCase("x-anonymous-consumer")
+    case 22: name.equalsIgnoringCase("x-authenticated-groups")
+    case 23: name.equalsIgnoringCase("x-credential-identifier")
+    default: false
+    }
   }
 }

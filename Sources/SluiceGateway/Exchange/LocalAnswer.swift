@@ -5,8 +5,7 @@ public struct LocalAnswer: Sendable {
   public var status: Int
   public var contentType: StaticString
   public var body: [UInt8]
-  /// Further fields; names and values must be valid (`FieldSyntax`).
-  public var fields: [(name: StaticString, value: [UInt8])] = []
+  public var fields: [FieldLine] = []
   /// In the place of `body`: pieces that follow the head as they come.
   public var stream: LocalStream?
 
@@ -38,7 +37,7 @@ public struct LocalAnswer: Sendable {
     self.init(
       status: row.status, contentType: "application/problem+json", body: text.copiedBytes())
     if let seconds = row.retryAfter {
-      fields.append((name: "Retry-After", value: Array(String(seconds).utf8)))
+      fields.append(FieldLine("Retry-After", String(seconds)))
     }
   }
 }

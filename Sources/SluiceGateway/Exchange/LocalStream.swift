@@ -1,4 +1,4 @@
-public import SluiceReactor
+import SluiceReactor
 
 /// The body of a local answer that comes in pieces, from any thread, for as long as the caller stays.
 ///

@@ -21,11 +21,17 @@ enum RouteEntry {
       head.span(upgrade).equalsIgnoringCase(websocket)
     else { return .upgradeRequired }
     guard head.framing == .none, let key = head.onlyIndex(of: .secWebSocketKey),
-      WebSocketHandshake.isKey(head.span(head.fields[key].value)),
-      let versionIndex = head.onlyIndex(of: .secWebSocketVersion)
+      let version = head.onlyIndex(of: .secWebSocketVersion)
     else { return .invalidHandshake }
-    guard head.span(head.fields[versionIndex].value).hasSameBytes(as: version.span) else {
-      return .websocketVersion
+    do throws(WebSocketHandshakeError) {
+      try WebSocketHandshake.checkKey(head.span(head.fields[key].value))
+      try WebSocketHandshake.checkVersion(head.span(head.fields[version].value))
+      try check(head, .secWebSocketProtocol, WebSocketHandshake.checkSubprotocols)
+      try check(head, .secWebSocketExtensions) { (value) throws(WebSocketHandshakeError) in
+        _ = try WebSocketHandshake.deflateOffers(value)
+      }
+    } catch {
+      return error == .unsupportedVersion ? .websocketVersion : .invalidHandshake
     }
     if head.firstIndex(of: .origin) != nil {
       guard let origin = head.onlyIndex(of: .origin),
@@ -34,6 +40,17 @@ enum RouteEntry {
       else { return .originNotAllowed }
     }
     return nil
+  }
+
+  /// Lists may be spread over several fields.
+  private static func check(
+    _ head: borrowing RequestHead, _ name: FieldName,
+    _ check: (Span<UInt8>) throws(WebSocketHandshakeError) -> Void
+  ) throws(WebSocketHandshakeError) {
+    if head.firstIndex(of: name) == nil { return }
+    var joined = ByteBuffer()
+    head.appendValues(of: name, to: &joined)
+    try check(joined.span)
   }
 
   static let websocket = Array("websocket".utf8)

@@ -11,15 +11,20 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     stageHead(head, extra: nil)
   }
 
+  func sendContinue() {
+    if exchange?.request.version == .http11 { stage { $0.append("HTTP/1.1 100 Continue\r\n\r\n") } }
+    flushStage()
+  }
+
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
-    if head.framing == .untilClose || head.framing == .chunked,
-      exchange.request.version == .http10
-    {
+    var framing = head.framing
+    if exchange.isResponseLengthUnknown, case .length = framing { framing = .untilClose }
+    if framing == .untilClose || framing == .chunked, exchange.request.version == .http10 {
       // Without chunks the end of the body is the end of the connection.
       responseFraming = .untilClose
       machine.stopKeepingAlive()
     } else {
-      responseFraming = head.framing == .untilClose ? .chunked : head.framing
+      responseFraming = framing == .untilClose ? .chunked : framing
     }
     stageHead(head, extra: exchange)
   }
@@ -34,15 +39,16 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     withUnsafePointer(to: head) { head in
       stage { output in
         output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
-        Self.appendFields(head.pointee, echoing: exchange, to: &output)
+        Self.appendFields(head.pointee, of: exchange, to: &output)
         if let exchange {
           if status == 101 {
             Self.appendUpgrade(head.pointee, to: &output)
           } else {
-            Self.appendFraming(framing, head.pointee, to: &output)
+            Self.appendFraming(
+              framing, head.pointee, isLengthUnknown: exchange.isResponseLengthUnknown, to: &output)
             Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
           }
-          Self.appendEcho(exchange, to: &output)
+          Self.appendLines(of: exchange.responseEdits, to: &output)
         }
         output.append("\r\n")
       }
@@ -50,15 +56,16 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   }
 
   private static func appendFields(
-    _ head: borrowing ResponseHead, echoing exchange: Exchange?, to output: inout ByteBuffer
+    _ head: borrowing ResponseHead, of exchange: Exchange?, to output: inout ByteBuffer
   ) {
     let dropped = FieldName.contentLength.bit | FieldName.transferEncoding.bit
-    let echo = exchange?.route?.requestID.flatMap { $0.echoes ? $0.header : nil }
+    let isEdited = exchange.map { !$0.responseEdits.isEmpty } ?? false
     let isHandshake = exchange?.wantsUpgrade ?? false
-    for field in head.fields {
+    for index in head.fields.indices {
+      let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
+      if isEdited, let exchange, exchange.responseEdits.drops(index) { continue }
       let name = head.span(field.name)
-      if let echo, name.equalsIgnoringCase(echo) { continue }
       if isHandshake && name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) { continue }
       output.appendField(name: name, value: head.span(field.value))
     }
@@ -71,14 +78,15 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   }
 
   private static func appendFraming(
-    _ framing: BodyFraming, _ head: borrowing ResponseHead, to output: inout ByteBuffer
+    _ framing: BodyFraming, _ head: borrowing ResponseHead, isLengthUnknown: Bool,
+    to output: inout ByteBuffer
   ) {
     switch framing {
     case .length(let count): output.appendField("Content-Length", decimal: count)
     case .chunked: output.append("Transfer-Encoding: chunked\r\n")
     case .none:
       // HEAD and 304 announce the length that a GET would have had; RFC 9110 8.6 forbids it in 204.
-      if head.status != 204, let count = head.contentLength {
+      if head.status != 204, !isLengthUnknown, let count = head.contentLength {
         output.appendField("Content-Length", decimal: count)
       }
     case .untilClose: break
@@ -95,12 +103,10 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     }
   }
 
-  private static func appendEcho(_ exchange: Exchange, to output: inout ByteBuffer) {
-    guard let policy = exchange.route?.requestID, policy.echoes else { return }
-    output.append(policy.header)
-    output.append(": ")
-    exchange.requestID.append(to: &output)
-    output.append("\r\n")
+  private static func appendLines(
+    of edits: borrowing FieldEdits, to output: inout ByteBuffer
+  ) {
+    output.append(edits.lines.span)
   }
 
   func sendBody(_ bytes: Span<UInt8>) {
@@ -155,11 +161,11 @@ extension HTTP1DownstreamConnection: DownstreamStream {
       case .chunked: output.append("Transfer-Encoding: chunked\r\n")
       case .none, .untilClose: break
       }
-      for field in answer.fields { output.appendField(field.name, field.value.span) }
+      for field in answer.fields { output.append(field.bytes) }
       // RFC 9110 7.8: Upgrade has to be named in Connection.
       if answer.status == 426 { output.append("Connection: Upgrade\r\n") }
       Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
-      Self.appendEcho(exchange, to: &output)
+      Self.appendLines(of: exchange.responseEdits, to: &output)
       output.append("\r\n")
     }
   }

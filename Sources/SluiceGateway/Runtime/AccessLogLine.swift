@@ -38,6 +38,14 @@ enum AccessLogLine {
     if let target = exchange.lastTarget {
       appendText(",\"target\":\"", target.displayBytes, to: &output)
     }
+    if let identity = exchange.identity {
+      if !identity.consumer.isEmpty {
+        appendText(",\"consumer\":\"", identity.consumer, to: &output)
+      }
+      if !identity.credential.isEmpty {
+        appendText(",\"credential\":\"", identity.credential, to: &output)
+      }
+    }
     output.append(",\"status\":")
     output.append(decimal: UInt64(status))
     if let error = record.error {

@@ -15,9 +15,12 @@ final class CompiledRoute {
   let responseTimeout: Int64
   let idleTimeout: Int64
   let totalTimeout: Int64?
-  let requestID: CompiledRequestID?
   /// Of a `websocket` route; nil for the others.
   let session: CompiledSession?
+  /// What every caller's requests meet; nil for none.
+  let policies: PolicyChain?
+  /// For callers about whom something of their own is said; nil when there are none.
+  let callerPolicies: CallerPolicies?
   let counters: RouteCounters
 
   enum Rewrite {
@@ -27,7 +30,7 @@ final class CompiledRoute {
   }
 
   init(
-    name: String, settings: Configuration.Route, globalPolicies: Configuration.Policies,
+    name: String, settings: Configuration.Route, policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters
   ) {
     self.name = name
@@ -50,23 +53,8 @@ final class CompiledRoute {
       idleTimeout = (settings.timeouts?.idle ?? timeouts.idle).nanoseconds
     }
     totalTimeout = (settings.timeouts?.total ?? timeouts.total)?.nanoseconds
-    requestID = (settings.policies.requestID ?? globalPolicies.requestID).map(
-      CompiledRequestID.init)
-  }
-}
-
-/// The request-id policy (stage identify, before everything else).
-struct CompiledRequestID {
-  let header: [UInt8]
-  let echoes: Bool
-  /// The field itself, if its name is a known one: what the caller says there is not passed on.
-  let dropped: UInt128
-
-  init(_ settings: Configuration.RequestID) {
-    let header = Array(settings.header.utf8)
-    let known = FieldName(header.span)
-    self.header = header
-    echoes = settings.echo
-    dropped = known == .other ? 0 : known.bit
+    self.policies = policies.chain(ofRoute: name)
+    callerPolicies =
+      policies.hasCallerPolicies ? CallerPolicies(route: name, compiler: policies) : nil
   }
 }

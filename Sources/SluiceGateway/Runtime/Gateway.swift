@@ -33,6 +33,7 @@ public final class Gateway: Sendable {
   private let control: ControlLoop
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
+  private let stores = PolicyStores()
   private let state: Locked<State>
   /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
   let changes = Semaphore()
@@ -65,12 +66,12 @@ public final class Gateway: Sendable {
     }
     var workers: [WorkerHandle] = []
     do throws(SystemError) {
-      let (control, logWriter, admission) = (control, logWriter, admission)
+      let (control, logWriter, stores, admission) = (control, logWriter, stores, admission)
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
             index: index, of: count, loop: loop, control: control, logWriter: logWriter,
-            admission: admission)
+            stores: stores, admission: admission)
         }
         workers.append(WorkerHandle(thread: thread))
       }
@@ -93,6 +94,7 @@ public final class Gateway: Sendable {
     case address(name: String, text: String)
     case routes(String)
     case target(service: String, url: String)
+    case policy(String)
     case log(String)
     case system(SystemError)
     case restartNeeded(String)
@@ -105,6 +107,7 @@ public final class Gateway: Sendable {
       case .address(let name, let text): "listener \(name): \(text) is not an address"
       case .routes(let text): text
       case .target(let service, let url): "service \(service): \(url) is not a target"
+      case .policy(let text): text
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
@@ -126,6 +129,7 @@ public final class Gateway: Sendable {
         throw .target(service: name, url: target.url)
       }
     }
+    if let problem = PolicyCompiler.problem(in: configuration) { throw .policy(problem) }
   }
 
   // MARK: Reload
@@ -157,6 +161,7 @@ public final class Gateway: Sendable {
     var bound = state.withLock { $0.bound }
     let specifications = try bound.change(
       to: Self.listeners(of: configuration, responders), workers: workers.count)
+    stores.sweep()
     control.watchNames(of: configuration, workers: workers)
     distribute(configuration, specifications)
     let now = bound

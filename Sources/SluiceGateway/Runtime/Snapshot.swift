@@ -11,12 +11,15 @@ final class Snapshot {
   /// By the router's index.
   let routes: [CompiledRoute]
   let services: [String: UpstreamService]
+  /// Nil when nothing is configured yet.
+  let policies: PolicyCompiler?
 
   /// Nothing is configured yet.
   init() {
     router = Router.empty
     routes = []
     services = [:]
+    policies = nil
   }
 
   /// Throws what `Router` throws. Services that did not change are those of `former`, with all they
@@ -36,6 +39,9 @@ final class Snapshot {
         name: name, settings: settings, worker: worker, former: former?.services[name])
     }
     self.services = services
+    let policies = PolicyCompiler(
+      configuration, worker: worker, services: services, former: former?.policies)
+    self.policies = policies
     let counters = former?.countersByRoute() ?? [:]
     var routes: [CompiledRoute] = []
     routes.reserveCapacity(router.routeNames.count)
@@ -44,8 +50,8 @@ final class Snapshot {
       else { preconditionFailure("the configuration was not validated") }
       routes.append(
         CompiledRoute(
-          name: name, settings: settings, globalPolicies: configuration.policies,
-          service: service, counters: counters[name] ?? RouteCounters()))
+          name: name, settings: settings, policies: policies, service: service,
+          counters: counters[name] ?? RouteCounters()))
     }
     self.routes = routes
   }

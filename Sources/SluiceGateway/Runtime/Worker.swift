@@ -10,6 +10,8 @@ final class Worker {
   let workerCount: Int
   let loop: EventLoop
   let control: any WorkerControl
+  /// What policies of all workers share.
+  let stores: PolicyStores
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
   /// For what must not be guessed.
@@ -41,12 +43,14 @@ final class Worker {
 
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
+    stores: PolicyStores = PolicyStores(),
     admission: SessionAdmission = SessionAdmission()
   ) {
     self.index = index
     workerCount = count
     self.loop = loop
     self.control = control
+    self.stores = stores
     accessLog = AccessLog(loop: loop, writer: logWriter)
     sessions = SessionRegistry(loop: loop)
     self.admission = admission

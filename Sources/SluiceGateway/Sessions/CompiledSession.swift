@@ -15,6 +15,7 @@ final class CompiledSession {
   let maxSizeFromUpstream: UInt64
   let maxOpen: Int?
   let maxPerAddress: Int?
+  let maxPerConsumer: Int?
   let maxOpensPerSecond: Int?
   let origins: CompiledOrigins
 
@@ -32,6 +33,7 @@ final class CompiledSession {
     maxSizeFromUpstream = UInt64(messages.maxSizeFromUpstream.bytes)
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
+    maxPerConsumer = connection.maxPerConsumer
     maxOpensPerSecond = connection.maxOpensPerSecond
     origins = CompiledOrigins(settings.origins)
   }
@@ -46,11 +48,16 @@ final class CompiledSession {
   }
 
   /// The limits that a new session of this route needs places under.
-  func limits(route: String, client: IPAddress?) -> [SessionAdmission.Limit] {
+  func limits(
+    route: String, client: IPAddress?, consumer: [UInt8]?
+  ) -> [SessionAdmission.Limit] {
     var limits: [SessionAdmission.Limit] = []
     if let maxOpen { limits.append(.init(key: .route(route), most: maxOpen)) }
     if let maxPerAddress, let client {
       limits.append(.init(key: .address(route: route, client), most: maxPerAddress))
+    }
+    if let maxPerConsumer, let consumer, !consumer.isEmpty {
+      limits.append(.init(key: .consumer(route: route, consumer), most: maxPerConsumer))
     }
     return limits
   }

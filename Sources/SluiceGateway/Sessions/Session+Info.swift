@@ -11,8 +11,11 @@ extension Session {
     info.route = route.name
     info.service = route.service.name
     info.target = target.displayName
-    info.consumer = identity.map { String(decoding: $0.consumer, as: UTF8.self) }
-    for (name, value) in identity?.claims ?? [] { info.claims[name] = value }
+    info.consumer = consumer.map { String(decoding: $0, as: UTF8.self) }
+    for claim in identity?.claims ?? [] {
+      info.claims[String(decoding: claim.name, as: UTF8.self)] = String(
+        decoding: claim.value, as: UTF8.self)
+    }
     info.address = client.isUnix ? "" : client.hostText
     info.origin = facts.origin
     info.userAgent = facts.userAgent
@@ -22,7 +25,7 @@ extension Session {
         decoding: label.value, as: UTF8.self)
     }
     info.openedAt = clock.milliseconds(opened)
-    info.expiresAt = identity?.expiresAt.map(clock.milliseconds)
+    info.expiresAt = identity?.expiresAt.map { $0 * 1_000 }
     info.age = now.nanoseconds(since: opened)
     info.idle = now.nanoseconds(since: lastActivity)
     info.roundTrip = roundTrip > 0 ? Int64(roundTrip) * 1_000 : nil
@@ -30,6 +33,12 @@ extension Session {
     info.fromClient = direction(fromClient, to: upstream, clock)
     info.fromUpstream = direction(fromUpstream, to: downstream, clock)
     return info
+  }
+
+  /// Who calls, by a name of the configuration.
+  var consumer: [UInt8]? {
+    guard let identity, !identity.consumer.isEmpty else { return nil }
+    return identity.consumer
   }
 
   private func direction(
@@ -50,10 +59,16 @@ struct WallClock {
   private let offset: Int64
 
   init(now: MonotonicTime) {
+    self.now = now
     var clock = timespec()
     clock_gettime(CLOCK_REALTIME, &clock)
     offset = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec) - now.nanoseconds
   }
+
+  private let now: MonotonicTime
+
+  /// Unix time in seconds, now.
+  var seconds: Int64 { (now.nanoseconds + offset) / 1_000_000_000 }
 
   /// Unix time in milliseconds.
   func milliseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000_000 }

@@ -8,7 +8,7 @@ extension Session {
   func schedule() {
     if machine.isEnding { return setDeadline(closingEnd) }
     var next = min(lifetimeEnd, lastActivity.advanced(byNanoseconds: settings.idleTimeout))
-    if let expiresAt = identity?.expiresAt { next = min(next, expiresAt) }
+    next = min(next, trustEnd)
     next = min(next, pingTime(fromClient, interval: settings.ping))
     next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
     setDeadline(next)
@@ -21,7 +21,7 @@ extension Session {
       return setDeadline(closingEnd)
     }
     if now >= lifetimeEnd { return end(SessionEnding(.lifetime, code: 1_001)) }
-    if let expiresAt = identity?.expiresAt, now >= expiresAt {
+    if now >= trustEnd {
       return end(SessionEnding(.tokenExpired, code: 4_401))
     }
     if now >= lastActivity.advanced(byNanoseconds: settings.idleTimeout) {

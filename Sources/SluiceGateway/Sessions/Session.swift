@@ -34,6 +34,8 @@ final class Session: EventHandler {
   /// When anything passed, but for the gateway's own pings and their pongs.
   var lastActivity: MonotonicTime
   let lifetimeEnd: MonotonicTime
+  /// When the trust in the identity ends.
+  var trustEnd: MonotonicTime
   /// Microseconds from a ping to its pong; 0 before the first.
   var roundTrip: UInt32 = 0
 
@@ -68,6 +70,8 @@ final class Session: EventHandler {
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     opened = now
     lastActivity = now
+    trustEnd =
+      exchange.identity?.deadline(now: now, unixTime: WallClock(now: now).seconds) ?? .distantFuture
     lifetimeEnd = settings.lifetimeEnd(from: now, random: exchange.worker.random.next())
     super.init(loop: exchange.loop)
     loop.register(self)

@@ -31,8 +31,8 @@ enum SessionLogLine {
     AccessLogLine.appendText(",\"route\":\"", session.route.nameBytes, to: &output)
     AccessLogLine.appendText(",\"service\":\"", session.route.service.nameBytes, to: &output)
     AccessLogLine.appendText(",\"target\":\"", session.target.displayBytes, to: &output)
-    if let identity = session.identity {
-      AccessLogLine.appendText(",\"consumer\":\"", identity.consumer, to: &output)
+    if let consumer = session.consumer {
+      AccessLogLine.appendText(",\"consumer\":\"", consumer, to: &output)
     }
   }
 

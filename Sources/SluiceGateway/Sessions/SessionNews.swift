@@ -1,4 +1,4 @@
-public import SluiceReactor
+import SluiceReactor
 
 /// What happened to a session, as a value that may leave its worker's thread.
 public struct SessionNews: Sendable {

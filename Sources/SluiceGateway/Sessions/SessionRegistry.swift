@@ -23,7 +23,7 @@ final class SessionRegistry {
   func insert(_ session: Session) {
     table.insert(session)
     byRoute.insert(session, session.route.name)
-    if let consumer = session.identity?.consumer { byConsumer.insert(session, consumer) }
+    if let consumer = session.consumer { byConsumer.insert(session, consumer) }
     if let address = session.client.ip { byAddress.insert(session, address) }
     for label in session.facts.labels { byLabel[label, default: []].insert(session.place) }
   }
@@ -31,7 +31,7 @@ final class SessionRegistry {
   func remove(_ session: Session) {
     table.remove(session)
     byRoute.remove(session, session.route.name)
-    if let consumer = session.identity?.consumer { byConsumer.remove(session, consumer) }
+    if let consumer = session.consumer { byConsumer.remove(session, consumer) }
     if let address = session.client.ip { byAddress.remove(session, address) }
     for label in session.facts.labels {
       byLabel[label]?.remove(session.place)
@@ -138,7 +138,7 @@ extension SessionFilter {
     if let route, session.route.name != route { return false }
     if let service, session.route.service.name != service { return false }
     if let target, session.target.displayName != target { return false }
-    if let consumer, session.identity?.consumer.elementsEqual(consumer.utf8) != true {
+    if let consumer, session.consumer?.elementsEqual(consumer.utf8) != true {
       return false
     }
     if let address {

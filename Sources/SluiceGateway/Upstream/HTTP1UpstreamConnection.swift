@@ -65,7 +65,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     self.exchange = exchange
     scanned = 0
     isReadingBody = false
-    let isComplete = exchange.request.framing.isEmpty
+    let isComplete = exchange.requestFraming.isEmpty
     machine.requestBegun(isReused: isReused, isRequestComplete: isComplete)
     exchange.upstreamReady(self, isReused: isReused)
     stage { RequestComposer.append(exchange, target: target, to: &$0) }
@@ -75,7 +75,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
     } else {
       // While the caller owes its body, its own deadline runs: it must not look like the target's.
       clearDeadline()
-      exchange.downstream?.resumeRequestBody()
+      if exchange.isBodyCollected {
+        exchange.sendCollectedBody(on: self)
+      } else {
+        exchange.downstream?.resumeRequestBody()
+      }
     }
   }
 
@@ -279,7 +283,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
   var requestBacklog: Int { backlog }
 
   func sendBody(_ bytes: Span<UInt8>) {
-    if exchange?.request.framing == .chunked {
+    if exchange?.requestFraming == .chunked {
       stage { $0.appendChunkHeader(size: bytes.count) }
       write(bytes)
       stage { $0.appendChunkEnd() }
@@ -291,7 +295,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
 
   func sendEnd(_ trailers: borrowing TrailerSection) {
     guard let exchange else { return }
-    if exchange.request.framing == .chunked {
+    if exchange.requestFraming == .chunked {
       let trailers = copy trailers
       stage { $0.appendLastChunk(trailers: trailers) }
     }

@@ -27,38 +27,50 @@ enum RequestComposer {
     appendHost(head, exchange, target, to: &output)
     output.append("\r\n")
     var dropped = never | forwarded.dropped(isTrusted: exchange.isTrusted)
-    let requestID = exchange.route?.requestID
-    if let requestID { dropped |= requestID.dropped }
-    for field in head.fields {
+    if exchange.wantsUpgrade { dropped |= FieldName.secWebSocketExtensions.bit }
+    let isEdited = !exchange.requestEdits.isEmpty
+    for index in head.fields.indices {
+      let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       let name = head.span(field.name)
-      if field.known == .other {
-        // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP, so it could forge what is set below.
-        if name.containsUnderscore { continue }
-        if let requestID, name.equalsIgnoringCase(requestID.header) { continue }
+      // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP, so it could forge what is set below.
+      if field.known == .other && (name.containsUnderscore || IdentityFields.contains(name)) {
+        continue
       }
-      output.appendField(name: name, value: head.span(field.value))
+      if isEdited {
+        if exchange.requestEdits.fields.drops(index) { continue }
+        exchange.requestEdits.append(field, of: head, to: &output)
+      } else {
+        output.appendField(name: name, value: head.span(field.value))
+      }
     }
     forwarded.append(
       to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
       isTrusted: exchange.isTrusted)
-    if let requestID {
-      output.append(requestID.header)
-      output.append(": ")
-      exchange.requestID.append(to: &output)
-      output.append("\r\n")
-    }
-    if exchange.wantsUpgrade, let upgrade = head.upgrade {
-      output.append("Connection: Upgrade\r\nUpgrade: ")
-      output.append(head.span(upgrade))
-      output.append("\r\nSluice-Connection-Id: ")
-      output.append(exchange.sessionID.bytes)
-      output.append("\r\n")
-    }
-    switch head.framing {
+    if let identity = exchange.identity { output.append(identity.upstreamFields) }
+    if isEdited { appendLines(of: exchange.requestEdits, to: &output) }
+    if exchange.wantsUpgrade { appendHandshake(head, exchange, to: &output) }
+    switch exchange.requestFraming {
     case .none, .untilClose: break
     case .length(let count): output.appendField("Content-Length", decimal: count)
     case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+    }
+    output.append("\r\n")
+  }
+
+  private static func appendHandshake(
+    _ head: borrowing RequestHead, _ exchange: Exchange, to output: inout ByteBuffer
+  ) {
+    guard let upgrade = head.upgrade else { return }
+    output.append("Connection: Upgrade\r\nUpgrade: ")
+    output.append(head.span(upgrade))
+    output.append("\r\nSluice-Connection-Id: ")
+    output.append(exchange.sessionID.bytes)
+    var separator: StaticString = "\r\nSec-WebSocket-Extensions: "
+    for offer in Exchange.offers(of: head) {
+      output.append(separator)
+      output.append(offer)
+      separator = ", "
     }
     output.append("\r\n")
   }
@@ -71,10 +83,20 @@ enum RequestComposer {
     if head.form == .asterisk { return output.append(0x2A) }
     output.append(target.basePath)
     exchange.appendRewrittenPath(to: &output)
-    if let query = head.query {
+    if exchange.requestEdits.hasQuery {
+      exchange.withQuery {
+        if $0.isEmpty { return }
+        output.append(0x3F)
+        output.append($0)
+      }
+    } else if let query = head.query {
       output.append(0x3F)
       output.append(head.span(query))
     }
+  }
+
+  private static func appendLines(of edits: borrowing RequestEdits, to output: inout ByteBuffer) {
+    output.append(edits.fields.lines.span)
   }
 
   private static func appendHost(

@@ -24,6 +24,7 @@ import Testing
       status = answer.status
       record = exchange.record
     }
+    func sendContinue() {}
     func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {}
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}

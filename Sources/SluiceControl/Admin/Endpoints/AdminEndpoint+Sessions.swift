@@ -103,7 +103,7 @@ extension AdminEndpoint {
       on: try context.sessions, thread: context.thread)
     guard let job else { throw AdminProblem(.tooManyJobs) }
     var answer = LocalAnswer.json(job.content, status: 202)
-    answer.fields.append((name: "Location", value: Array("/jobs/\(job.id)".utf8)))
+    answer.fields.append(FieldLine("Location", "/jobs/\(job.id)"))
     return answer
   }
 

@@ -1,0 +1,62 @@
+extension Configuration {
+  /// Lets consumers in, or keeps them out, by their groups. Exactly one of the two lists.
+  public struct ACL: PolicySettings {
+    public var allow: [String] = []
+    public var deny: [String] = []
+    public init() {}
+  }
+}
+
+extension Configuration.ACL {
+  public static let policyName = "acl"
+  public static let stage = PolicyStage.authorize
+
+  public static let schema = Schema(
+    "ACL", of: Self(),
+    "Lets consumers in, or keeps them out, by their groups. Nobody known gets 401, the wrong one 403.",
+    [
+      Field("allow", .list(of: .text(.entityName)), "Who is in one of these groups may pass."),
+      Field(
+        "deny", .list(of: .text(.entityName)),
+        "Who is in one of these groups may not; every other known caller may."),
+    ])
+
+  public static let example = """
+    version: 1
+    listeners:
+      web: {address: "127.0.0.1:8080"}
+    services:
+      time: {targets: ["http://127.0.0.1:9000"]}
+    consumers:
+      alice:
+        groups: [partners]
+        credentials: [{key-auth: "${env:ALICE_KEY}"}]
+    routes:
+      time:
+        match: {path: /time}
+        service: time
+        policies:
+          key-auth: {}
+          acl: {allow: [partners]}
+    """
+
+  public func check(_ check: inout PolicyCheck) {
+    if allow.isEmpty == deny.isEmpty {
+      check.error(
+        allow.isEmpty ? "needs 'allow' or 'deny'" : "has both 'allow' and 'deny'",
+        hint: "groups that may pass, or groups that may not")
+    }
+    let configuration = check.configuration
+    if configuration.everyPolicy.contains(where: { $0.settings.grantsGroups }) { return }
+    let known = configuration.consumers.values.reduce(into: Set(configuration.groups.keys)) {
+      $0.formUnion($1.groups)
+    }
+    for (key, names) in [("allow", allow), ("deny", deny)] {
+      for (index, name) in names.enumerated() where !known.contains(name) {
+        check.warning(
+          "no consumer is in a group '\(name)'", at: key, "\(index)",
+          hint: check.suggestion(for: name, among: known.sorted()))
+      }
+    }
+  }
+}

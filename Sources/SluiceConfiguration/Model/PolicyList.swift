@@ -1,0 +1,14 @@
+extension PolicyRegistry {
+  /// Every policy that comes with the gateway: one line each. Within a stage they run in this order.
+  public static let standard = PolicyRegistry([
+    // entry
+    Configuration.RequestID.self,
+    // identify
+    Configuration.KeyAuth.self,
+    // authorize
+    Configuration.ACL.self,
+      // limit
+      // transform
+      // cache
+  ])
+}

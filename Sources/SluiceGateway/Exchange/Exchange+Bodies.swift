@@ -1,0 +1,146 @@
+import SluiceReactor
+import SluiceWire
+
+/// What policies do with bodies: look at them, change them, wait until they are whole.
+extension Exchange {
+  // MARK: Filters
+
+  /// The request's body passes `filter`. To be called before it is forwarded.
+  func addRequestFilter(_ filter: BodyFilter) {
+    if requestFraming.isEmpty { return }
+    BodyFilter.append(filter, to: &requestFilter)
+    // Its length is not known any more.
+    requestFraming = .chunked
+  }
+
+  /// The target's body passes `filter`. Unless it keeps the length, the caller gets the body in
+  /// chunks, or ended by the end of the connection.
+  func addResponseFilter(_ filter: BodyFilter, keepsLength: Bool = false) {
+    BodyFilter.append(filter, to: &responseFilter)
+    if !keepsLength { isResponseLengthUnknown = true }
+  }
+
+  /// Whether a policy looks at the bytes of the response; then they must come through here.
+  var readsResponseBody: Bool { responseFilter != nil }
+
+  /// A piece of the request on its way to the target; false when it could not go on.
+  func sendRequestBody(_ bytes: Span<UInt8>, isLast: Bool) -> Bool {
+    hasPassedBody = true
+    guard let requestFilter else {
+      upstream?.sendBody(bytes)
+      return true
+    }
+    let upstream = self.upstream
+    guard
+      let error = requestFilter.pass(bytes, isLast: isLast, to: { upstream?.sendBody($0) })
+    else { return true }
+    refuseBody(error)
+    return false
+  }
+
+  /// A piece of the response on its way to the caller; false when it could not go on.
+  func sendResponseBody(_ bytes: Span<UInt8>, isLast: Bool) -> Bool {
+    guard let downstream else { return false }
+    guard let responseFilter else {
+      record.sent &+= UInt64(bytes.count)
+      downstream.sendBody(bytes)
+      return true
+    }
+    var sent: UInt64 = 0
+    let error = responseFilter.pass(bytes, isLast: isLast) {
+      sent &+= UInt64($0.count)
+      downstream.sendBody($0)
+    }
+    record.sent &+= sent
+    guard let error else { return true }
+    cutShort(error)
+    return false
+  }
+
+  /// Lets filters say their last, before the body's end is sent.
+  func endRequestBody() -> Bool {
+    let nothing: [UInt8] = []
+    return sendRequestBody(nothing.span, isLast: true)
+  }
+
+  func endResponseBody() -> Bool {
+    let nothing: [UInt8] = []
+    return sendResponseBody(nothing.span, isLast: true)
+  }
+
+  /// The request's body is not acceptable.
+  func refuseBody(_ error: GatewayError) {
+    if state == .responding { cutShort(error) } else { fail(error) }
+  }
+
+  /// The response has begun and can't be completed.
+  func cutShort(_ error: GatewayError) {
+    record.error = error
+    record.isCutShort = true
+    leaveUpstream()
+    downstream?.abortResponse()
+    finish()
+  }
+
+  // MARK: Whole bodies
+
+  /// The request's body, once it was collected.
+  func withCollectedBody<R>(_ body: (Span<UInt8>) -> R) -> R { Self.read(collectedBody, body) }
+
+  private static func read<R>(_ buffer: borrowing ByteBuffer, _ body: (Span<UInt8>) -> R) -> R {
+    body(buffer.span)
+  }
+
+  /// Puts another body in the place of the one that was collected.
+  func replaceCollectedBody(_ body: consuming ByteBuffer) {
+    collectedBody = body
+    requestFraming = .length(UInt64(collectedBody.count))
+  }
+
+  /// Reads the body before the policy whose turn it is goes on; true when the next one's turn has
+  /// come already.
+  func collect(upTo limit: Int) -> Bool {
+    if isBodyCollected || request.framing.isEmpty { return bodyCollected() }
+    if case .length(let count) = request.framing, count > UInt64(limit) {
+      fail(.bodyTooLarge)
+      return false
+    }
+    state = .collecting
+    collectLimit = limit
+    // Nobody else will tell the caller to go on.
+    if request.expectsContinue {
+      downstream?.sendContinue()
+      dropRequestFields(named: Self.expectField)
+    }
+    downstream?.resumeRequestBody()
+    return false
+  }
+
+  func collectBody(_ bytes: Span<UInt8>) {
+    if collectedBody.count + bytes.count > collectLimit { return fail(.bodyTooLarge) }
+    collectedBody.append(bytes)
+  }
+
+  /// The last piece is here.
+  func bodyEndedCollecting() {
+    state = .routing
+    isBodyCollected = true
+    requestFraming = .length(UInt64(collectedBody.count))
+    if bodyCollected() { meetPolicies() }
+  }
+
+  /// The connection to a target is there and has the head: the body's turn.
+  func sendCollectedBody(on upstream: any UpstreamStream) {
+    let error = withCollectedBody { bytes -> GatewayError? in
+      if let requestFilter {
+        return requestFilter.pass(bytes, isLast: true) { upstream.sendBody($0) }
+      }
+      if !bytes.isEmpty { upstream.sendBody(bytes) }
+      return nil
+    }
+    if let error { return refuseBody(error) }
+    upstream.sendEnd(TrailerSection())
+  }
+
+  private static let expectField = Array("expect".utf8)
+}

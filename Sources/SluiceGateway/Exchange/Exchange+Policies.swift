@@ -1,0 +1,219 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// The way through the policies of the route.
+extension Exchange {
+  // MARK: The request
+
+  /// Meets what is left of the policies, then goes to a target.
+  func meetPolicies() {
+    while let policies, policyPosition < policies.request.count {
+      if !took(policies.request[policyPosition].policy.request(self)) { return }
+    }
+    forward()
+  }
+
+  /// Whether the next policy's turn has come.
+  func took(_ outcome: PolicyOutcome) -> Bool {
+    switch outcome {
+    case .next: return passed()
+    case .refuse(let refusal): refuse(refusal)
+    case .answer(let answer): self.answer(answer)
+    case .wait: break
+    case .collect(let limit): return collect(upTo: limit)
+    }
+    return false
+  }
+
+  /// The policy that asked for the whole body has it now.
+  func bodyCollected() -> Bool {
+    guard let policies else { return false }
+    return took(policies.request[policyPosition].policy.requestBody(self))
+  }
+
+  private func passed() -> Bool {
+    guard let policies else { return false }
+    policyPosition += 1
+    if policyPosition == policies.entryCount, let error = entryRefusal {
+      fail(error)
+      return false
+    }
+    // Up to here the policies of all callers are the same ones.
+    if policyPosition == policies.identifyCount, let identity,
+      let own = route?.callerPolicies?.chain(for: identity)
+    {
+      self.policies = own
+    }
+    return true
+  }
+
+  func refuse(_ refusal: PolicyRefusal) {
+    fail(refusal.error, detail: refusal.detail, fields: refusal.fields)
+  }
+
+  /// Whether the policy in this place let the request pass.
+  private func hasPassed(_ step: PolicyChain.Step, of policies: PolicyChain) -> Bool {
+    policyPosition >= policies.request.count
+      || step.order < policies.request[policyPosition].order
+  }
+
+  // MARK: Waiting
+
+  /// For a policy that has to ask somebody: runs `operation` on this worker and goes on with what
+  /// `then` makes of its result. The policy returns what this returns.
+  ///
+  /// The caller's body is not read meanwhile. When the exchange ends before, the operation is
+  /// cancelled and `then` is not called; when `limit` is over, the caller gets 504.
+  func wait<Value: Sendable>(
+    atMost limit: Timespan, for operation: @escaping @Sendable () async -> Value,
+    then: @escaping (Exchange, Value) -> PolicyOutcome
+  ) -> PolicyOutcome {
+    state = .deciding
+    setPolicyDeadline(limit)
+    let (token, use, mailbox) = (self.token, self.use, loop.mailbox)
+    afterWaiting = { exchange, result in
+      guard let result = result as? Waited<Value> else { return .refuse(.internalError) }
+      return then(exchange, result.value)
+    }
+    waitingTask = Task(executorPreference: loop.executor) {
+      let result = Waited(value: await operation())
+      mailbox.post { loop in
+        (loop.handler(token) as? Exchange)?.waited(result, use: use)
+      }
+    }
+    return .wait
+  }
+
+  /// The same for a policy of the stage `identify`.
+  func waitToIdentify<Value: Sendable>(
+    atMost limit: Timespan, for operation: @escaping @Sendable () async -> Value,
+    then: @escaping (Exchange, Value) -> IdentifyOutcome
+  ) -> IdentifyOutcome {
+    _ = wait(atMost: limit, for: operation) { exchange, value in
+      guard let policies = exchange.policies,
+        let stage = policies.request[exchange.policyPosition].policy as? IdentifyStage
+      else { return .refuse(.internalError) }
+      return stage.resumed(then(exchange, value), exchange)
+    }
+    return .wait
+  }
+
+  /// The time for the whole exchange goes on while a policy waits.
+  private func setPolicyDeadline(_ limit: Timespan) {
+    let own = loop.now.advanced(byNanoseconds: limit.nanoseconds)
+    setDeadline(min(own, totalDeadline ?? own))
+  }
+
+  private func waited(_ result: any Sendable, use: UInt64) {
+    guard self.use == use, state == .deciding, let afterWaiting else { return }
+    self.afterWaiting = nil
+    waitingTask = nil
+    state = .routing
+    clearDeadline()
+    if took(afterWaiting(self, result)) { meetPolicies() }
+  }
+
+  // MARK: The response
+
+  /// Whether the target's response goes on to the caller; otherwise it was replaced.
+  func responseMeetsPolicies(_ head: borrowing ResponseHead) -> Bool {
+    guard let policies else { return true }
+    for step in policies.response {
+      switch step.policy.response(head, self) {
+      case .next: continue
+      case .answer(let answer): replaceResponse(head, by: answer)
+      case .refuse(let refusal):
+        record.error = refusal.error
+        var answer = LocalAnswer(refusal.error, detail: refusal.detail, requestID: requestID)
+        answer.fields += refusal.fields
+        replaceResponse(head, by: answer)
+      case .wait, .collect: preconditionFailure("a response can't wait")
+      }
+      return false
+    }
+    return true
+  }
+
+  private func replaceResponse(_ head: borrowing ResponseHead, by answer: LocalAnswer) {
+    state = .forwarding
+    // The end of a response without a body comes at once, and its connection can be used again.
+    if head.framing.isEmpty { replacement = answer } else { self.answer(answer) }
+  }
+
+  /// The gateway's own answer on its way back.
+  func answerMeetsPolicies(_ answer: inout LocalAnswer) {
+    guard let policies else { return }
+    for step in policies.answer where hasPassed(step, of: policies) {
+      step.policy.answered(&answer, self)
+    }
+  }
+
+  /// The exchange is over.
+  func policiesFinish() {
+    guard let policies else { return }
+    for step in policies.end where hasPassed(step, of: policies) { step.policy.finished(self) }
+  }
+}
+
+/// A result on its way through the mailbox, with its type.
+private struct Waited<Value: Sendable>: Sendable {
+  let value: Value
+}
+
+extension PolicyOutcome {
+  /// For what can't happen unless the gateway has a bug.
+  static func refuse(_ error: GatewayError) -> PolicyOutcome { .refuse(PolicyRefusal(error)) }
+}
+
+/// What policies do to a request and a response.
+extension Exchange {
+  /// Leaves every field of this name, as the caller sent it, out of what targets get.
+  func dropRequestFields(named name: [UInt8]) {
+    guard let first = request.firstIndex(named: name.span) else { return }
+    dropFields(named: name, of: request, from: first)
+  }
+
+  private func dropFields(named name: [UInt8], of head: borrowing RequestHead, from first: Int) {
+    for index in first..<head.fields.count
+    where head.span(head.fields[index].name).equalsIgnoringCase(name) { requestEdits.drop(index) }
+  }
+
+  func dropResponseFields(named name: [UInt8], of head: borrowing ResponseHead) {
+    guard let first = head.firstIndex(named: name.span) else { return }
+    for index in first..<head.fields.count
+    where head.span(head.fields[index].name).equalsIgnoringCase(name) {
+      responseEdits.drop(index)
+    }
+  }
+
+  /// Leaves a parameter out of the query that targets get.
+  func dropQueryParameter(named name: [UInt8]) {
+    editQuery { QueryParameters.append($0, without: name, to: &$1) }
+  }
+
+  /// Lets `edit` write another query than the one so far; it returns false for no change.
+  func editQuery(_ edit: (Span<UInt8>, inout ByteBuffer) -> Bool) {
+    var edited = ByteBuffer()
+    if withQuery({ edit($0, &edited) }) { requestEdits.setQuery(edited) }
+  }
+
+  /// The query that targets get, as far as policies have come; empty without one.
+  func withQuery<R>(_ body: (Span<UInt8>) -> R) -> R {
+    if requestEdits.hasQuery { return Self.readQuery(requestEdits, body) }
+    return Self.readQuery(request, body)
+  }
+
+  private static func readQuery<R>(
+    _ edits: borrowing RequestEdits, _ body: (Span<UInt8>) -> R
+  ) -> R { body(edits.query.span) }
+
+  private static func readQuery<R>(
+    _ head: borrowing RequestHead, _ body: (Span<UInt8>) -> R
+  ) -> R { body(head.span(head.query ?? .empty)) }
+
+  func dropCookie(named name: [UInt8]) { requestEdits.dropCookie(name) }
+
+  /// Leaves the entries `name.…` of Sec-WebSocket-Protocol out.
+  func dropSubprotocols(startingWith name: [UInt8]) { requestEdits.dropSubprotocols(name) }
+}

@@ -1,0 +1,86 @@
+public import SluiceConfiguration
+import SluiceWire
+
+extension Configuration.KeyAuth: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy {
+    CompiledKeyAuth(self, context.consumers.keys)
+  }
+}
+
+/// Finds the consumer by an API key.
+final class CompiledKeyAuth: IdentifyPolicy {
+  private let settings: Configuration.KeyAuth
+  private let names: [[UInt8]]
+  private let keys: KeyDirectory
+  private let challenge: FieldLine
+  private let unknown: PolicyRefusal
+
+  init(_ settings: Configuration.KeyAuth, _ keys: KeyDirectory) {
+    self.settings = settings
+    self.keys = keys
+    names = settings.names.map { Array($0.utf8) }
+    challenge = FieldLine(
+      "WWW-Authenticate", settings.realm.isEmpty ? "Key" : "Key realm=\"\(settings.realm)\"")
+    unknown = PolicyRefusal(
+      .unauthorized, detail: "The API key is not valid.", fields: [challenge])
+  }
+
+  override var challenges: [FieldLine] { [challenge] }
+
+  override func identify(_ exchange: Exchange) -> IdentifyOutcome {
+    identify(exchange, exchange.request)
+  }
+
+  private func identify(_ exchange: Exchange, _ head: borrowing RequestHead) -> IdentifyOutcome {
+    for name in names {
+      if settings.header, let index = head.firstIndex(named: name.span) {
+        return known(keys.identity(for: head.span(head.fields[index].value)), exchange, head)
+      }
+      if settings.query, let place = head.query {
+        let query = head.span(place)
+        if let range = QueryParameters.value(of: name, in: query) {
+          return known(identity(unescaping: query.extracting(range)), exchange, head)
+        }
+      }
+      if settings.cookie {
+        for field in head.fields where field.known == .cookie {
+          let value = head.span(field.value)
+          guard let range = Cookies.value(of: name, in: value) else { continue }
+          return known(keys.identity(for: value.extracting(range)), exchange, head)
+        }
+      }
+      if settings.subprotocol, exchange.wantsUpgrade {
+        for field in head.fields where field.known == .secWebSocketProtocol {
+          let value = head.span(field.value)
+          guard let range = Subprotocols.key(after: name, in: value) else { continue }
+          return known(keys.identity(for: value.extracting(range)), exchange, head)
+        }
+      }
+    }
+    return .absent
+  }
+
+  private func identity(unescaping key: Span<UInt8>) -> Identity? {
+    var unescaped = ByteBuffer()
+    guard PercentEncoding.decode(key, into: &unescaped) else { return nil }
+    return keys.identity(for: unescaped.span)
+  }
+
+  private func known(
+    _ identity: Identity?, _ exchange: Exchange, _ head: borrowing RequestHead
+  ) -> IdentifyOutcome {
+    guard let identity else { return .refused(unknown) }
+    if settings.hide { hide(exchange, head) }
+    return .known(identity)
+  }
+
+  /// Takes every key out, wherever one was looked for.
+  private func hide(_ exchange: Exchange, _ head: borrowing RequestHead) {
+    for name in names {
+      if settings.header { exchange.dropRequestFields(named: name) }
+      if settings.query { exchange.dropQueryParameter(named: name) }
+      if settings.cookie { exchange.dropCookie(named: name) }
+      if settings.subprotocol { exchange.dropSubprotocols(startingWith: name) }
+    }
+  }
+}

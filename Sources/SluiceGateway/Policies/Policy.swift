@@ -1,0 +1,91 @@
+public import SluiceConfiguration
+public import SluiceWire
+
+/// The gateway's half of a policy: settings that compile to something that sees exchanges.
+///
+/// ```
+/// caller ─▶ entry ─▶ identify ─▶ authorize ─▶ limit ─▶ transform ─▶ cache ─▶ target
+///             │request()  …         …           …          …          │         │
+/// caller ◀────┴─────────────────────────────────────────────── response() ◀────┘
+/// ```
+///
+/// A policy that has nothing to do on a route does not exist there. An answer of the gateway's own
+/// passes those policies, in reverse, that the request had passed.
+public protocol Policy: PolicySettings {
+  /// Makes what runs on one worker. Called when a configuration is put in force, once for each place
+  /// that sets the policy; the result serves every route for which that place decides.
+  func compile(_ context: PolicyContext) -> CompiledPolicy
+
+  /// What only the gateway can tell is wrong with the settings, such as a key that is none. Nil when
+  /// they compile.
+  func problem() -> String?
+}
+
+extension Policy {
+  public func problem() -> String? { nil }
+}
+
+/// Which methods of a compiled policy do something; the others are never called.
+public struct PolicyPhases: OptionSet, Sendable {
+  public let rawValue: UInt8
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  public static let request = PolicyPhases(rawValue: 1)
+  public static let response = PolicyPhases(rawValue: 2)
+  public static let answer = PolicyPhases(rawValue: 4)
+  public static let end = PolicyPhases(rawValue: 8)
+}
+
+/// What a policy's settings compile to; one per worker and place that sets it.
+///
+/// A base class and not a protocol, so that a call is one look-up in a table of methods. Everything
+/// runs on the worker's thread. What is per exchange lives in the exchange (`setNote`), never here.
+open class CompiledPolicy {
+  public init() {}
+
+  open var phases: PolicyPhases { .request }
+
+  /// The head is here, the body is not.
+  open func request(_ exchange: Exchange) -> PolicyOutcome { .next }
+
+  /// The whole body is here, after `request` answered `collect`: `exchange.withCollectedBody`.
+  open func requestBody(_ exchange: Exchange) -> PolicyOutcome { .next }
+
+  /// The target's final response head; its fields are edited through `exchange.responseEdits`, its
+  /// body through `exchange.addResponseFilter`. Can't wait or collect.
+  open func response(_ head: borrowing ResponseHead, _ exchange: Exchange) -> PolicyOutcome {
+    .next
+  }
+
+  /// The gateway answers itself, after this policy had let the request pass.
+  open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
+
+  /// The exchange is over, however; called exactly once if the policy had let the request pass.
+  open func finished(_ exchange: Exchange) {}
+}
+
+/// What a policy decided.
+public enum PolicyOutcome {
+  /// The next one's turn.
+  case next
+  case refuse(PolicyRefusal)
+  indirect case answer(LocalAnswer)
+  /// Only as what `exchange.wait` returned: the policy goes on there.
+  case wait
+  /// `requestBody` is called when the whole body is here; a larger one is refused.
+  case collect(upTo: Int)
+}
+
+/// Why a policy does not let a request pass; made when the policy is compiled.
+public final class PolicyRefusal {
+  let error: GatewayError
+  let detail: StaticString?
+  let fields: [FieldLine]
+
+  /// `detail` must not contain anything internal.
+  public init(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
+    self.error = error
+    self.detail = detail
+    self.fields = fields
+  }
+}

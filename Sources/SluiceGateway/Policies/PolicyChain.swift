@@ -1,0 +1,52 @@
+import SluiceConfiguration
+
+/// The compiled policies of a route, or of some callers on it, by phase.
+final class PolicyChain {
+  struct Step {
+    let policy: CompiledPolicy
+    /// The place among all policies of the chain.
+    let order: Int
+  }
+
+  /// In the order in which a request meets them.
+  let request: [Step]
+  /// In the order in which a response meets them: the other way round.
+  let response: [Step]
+  let answer: [Step]
+  let end: [Step]
+  /// So many of `request` come before the route's own demands.
+  let entryCount: Int
+  /// So many of `request` are done when it is known who calls.
+  let identifyCount: Int
+
+  /// `policies` are in order; those of the stage `identify` become one.
+  init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
+    var steps: [(stage: PolicyStage, policy: CompiledPolicy)] = []
+    var identifying: [CompiledPolicy] = []
+    func endIdentify() {
+      if !identifying.isEmpty { steps.append((.identify, IdentifyStage(identifying))) }
+      identifying = []
+    }
+    for (settings, compiled) in policies {
+      let stage = type(of: settings).stage
+      if stage > .identify { endIdentify() }
+      if stage == .identify {
+        identifying.append(compiled)
+      } else {
+        steps.append((stage, compiled))
+      }
+    }
+    endIdentify()
+    let all = steps.enumerated().map { (stage: $1.stage, step: Step(policy: $1.policy, order: $0)) }
+    func having(_ phase: PolicyPhases) -> [(stage: PolicyStage, step: Step)] {
+      all.filter { $0.step.policy.phases.contains(phase) }
+    }
+    let requests = having(.request)
+    request = requests.map(\.step)
+    entryCount = requests.count { $0.stage == .entry }
+    identifyCount = requests.count { $0.stage <= .identify }
+    response = having(.response).map(\.step).reversed()
+    answer = having(.answer).map(\.step).reversed()
+    end = having(.end).map(\.step)
+  }
+}

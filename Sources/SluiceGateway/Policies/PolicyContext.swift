@@ -1,0 +1,76 @@
+public import SluiceConfiguration
+import SluiceReactor
+
+/// What a policy may use when it is compiled.
+///
+/// Belongs to one worker's thread, as what is compiled does.
+public final class PolicyContext {
+  /// Where the settings come from; names what must be kept apart, such as counters.
+  public let origin: PolicyOrigin
+  /// What the same place compiled to before the reload, whatever its settings were.
+  public let former: CompiledPolicy?
+  let consumers: ConsumerDirectory
+  let worker: Worker
+  /// Of the snapshot that is being made.
+  let services: [String: UpstreamService]
+
+  init(
+    origin: PolicyOrigin, former: CompiledPolicy?, consumers: ConsumerDirectory, worker: Worker,
+    services: [String: UpstreamService]
+  ) {
+    self.origin = origin
+    self.former = former
+    self.consumers = consumers
+    self.worker = worker
+    self.services = services
+  }
+
+  /// Something that all workers share and that survives reloads: whoever asks first makes it. It stays
+  /// while anybody holds it, and for one reload more.
+  ///
+  /// `name` tells apart what one place needs; the place itself is part of the key.
+  public func shared<Object: AnyObject & Sendable>(
+    _ name: String, _ make: () -> Object
+  ) -> Object {
+    worker.stores.object(StoreKey(origin: origin, name: name), make)
+  }
+}
+
+struct StoreKey: Hashable, Sendable {
+  var origin: PolicyOrigin
+  var name: String
+}
+
+/// What policies of all workers share; touched when configurations are put in force only.
+final class PolicyStores: Sendable {
+  private struct Entry {
+    weak var object: (any AnyObject & Sendable)?
+    /// Keeps an object over the moment in which no snapshot holds it.
+    var kept: (any AnyObject & Sendable)?
+    var isAskedFor = true
+  }
+
+  private let entries = Locked<[StoreKey: Entry]>([:])
+
+  func object<Object: AnyObject & Sendable>(_ key: StoreKey, _ make: () -> Object) -> Object {
+    entries.withLock { entries in
+      let object = entries[key]?.object as? Object ?? make()
+      entries[key] = Entry(object: object, kept: object)
+      return object
+    }
+  }
+
+  /// Before a reload: what nobody has asked for since the last one stays only while it is used.
+  func sweep() {
+    entries.withLock { entries in
+      for (key, entry) in entries {
+        if entry.isAskedFor {
+          entries[key]?.isAskedFor = false
+        } else {
+          entries[key]?.kept = nil
+          if entries[key]?.object == nil { entries[key] = nil }
+        }
+      }
+    }
+  }
+}
