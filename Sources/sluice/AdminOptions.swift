@@ -8,7 +8,8 @@ struct AdminOptions: ParsableArguments {
     help: ArgumentHelp(
       "The admin API: http://host:port or unix:/path.",
       discussion:
-        "Default: SLUICE_ADMIN, or \(AdminClient.defaultAddress). The token is SLUICE_ADMIN_TOKEN."))
+        "Default: SLUICE_ADMIN, or \(AdminClient.defaultAddress). The token is SLUICE_ADMIN_TOKEN.")
+  )
   var admin: String?
 
   var client: AdminClient {

@@ -48,7 +48,8 @@ extension Connections {
   }
 
   struct Show: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show all that is known of a session.")
+    static let configuration = CommandConfiguration(
+      abstract: "Show all that is known of a session.")
 
     @Argument(help: "The session's id.")
     var id: String

@@ -57,7 +57,9 @@ extension Scenarios {
         #expect(empty.text == "POST /a b=c text/x ")
       }
       // One byte at a time.
-      for byte in (head + "Content-Length: 3\r\n\r\nabc").unicodeScalars { try client.send("\(byte)") }
+      for byte in (head + "Content-Length: 3\r\n\r\nabc").unicodeScalars {
+        try client.send("\(byte)")
+      }
       #expect(try client.reader.readResponse().text.hasSuffix(" abc"))
       withExtendedLifetime(fixture) {}
     }

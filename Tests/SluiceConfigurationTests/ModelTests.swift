@@ -32,6 +32,7 @@ import Testing
     try add(Configuration.Match.schema, Configuration.Match())
     try add(Configuration.PathRewrite.schema, Configuration.PathRewrite())
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
+    try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
     try add(Configuration.Consumer.schema, Configuration.Consumer())
     try add(Configuration.Group.schema, Configuration.Group())

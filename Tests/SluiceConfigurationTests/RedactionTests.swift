@@ -82,7 +82,9 @@ import Testing
     #expect(!message.contains(token))
   }
 
-  @Test(arguments: ["1234567890123456", "abcDEF-._~+/0123456789==", String(repeating: "a", count: 1_024)])
+  @Test(arguments: [
+    "1234567890123456", "abcDEF-._~+/0123456789==", String(repeating: "a", count: 1_024),
+  ])
   func tokens(token: String) {
     #expect(diagnostics(file(rest: "admin: {token: '\(token)'}")) == [])
   }

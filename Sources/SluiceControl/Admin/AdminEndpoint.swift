@@ -6,7 +6,11 @@ struct AdminEndpoint: Sendable {
   typealias Handler =
     @Sendable (AdminRequest, AdminContext) async throws(AdminProblem) -> LocalAnswer
 
-  enum Method: String, Sendable { case get = "GET", post = "POST", delete = "DELETE" }
+  enum Method: String, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case delete = "DELETE"
+  }
 
   let method: Method
   /// Segments in braces stand for any one segment.

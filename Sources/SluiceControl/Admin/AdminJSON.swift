@@ -33,7 +33,8 @@ enum AdminJSON: Sendable, Equatable {
 
   func text(isPretty: Bool = true) -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = isPretty
+    encoder.outputFormatting =
+      isPretty
       ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
       : [.sortedKeys, .withoutEscapingSlashes]
     let data = (try? encoder.encode(self)) ?? Data("null".utf8)

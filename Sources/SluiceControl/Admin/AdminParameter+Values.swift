@@ -45,7 +45,10 @@ extension AdminParameter {
   var schema: AdminJSON {
     switch kind {
     case .integer(let bounds):
-      ["type": "integer", "minimum": .integer(bounds.lowerBound), "maximum": .integer(bounds.upperBound)]
+      [
+        "type": "integer", "minimum": .integer(bounds.lowerBound),
+        "maximum": .integer(bounds.upperBound),
+      ]
     case .choice(let choices): ["type": "string", "enum": .array(choices.map { .string($0) })]
     case .sort:
       [

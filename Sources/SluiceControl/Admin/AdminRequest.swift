@@ -91,7 +91,8 @@ struct AdminRequest: Sendable {
     if let code = integer("code") {
       guard WebSocketCloseCode(rawValue: UInt16(code)).isAllowedOnWire else {
         throw AdminProblem(
-          .invalidParameter, "code: a close frame carries 1000 to 1003, 1007 to 1014 or 3000 to 4999.")
+          .invalidParameter,
+          "code: a close frame carries 1000 to 1003, 1007 to 1014 or 3000 to 4999.")
       }
       ending.code = UInt16(code)
     }

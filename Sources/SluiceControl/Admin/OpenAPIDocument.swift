@@ -60,7 +60,9 @@ enum OpenAPIDocument {
 
   /// `getConnectionsId`: stable, because clients are generated from it.
   static func operationID(_ endpoint: AdminEndpoint) -> String {
-    let words = endpoint.path.split { !$0.isLetter }.map { $0.prefix(1).uppercased() + $0.dropFirst() }
+    let words = endpoint.path.split { !$0.isLetter }.map {
+      $0.prefix(1).uppercased() + $0.dropFirst()
+    }
     return endpoint.method.rawValue.lowercased() + words.joined()
   }
 

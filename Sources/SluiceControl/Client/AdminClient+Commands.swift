@@ -47,7 +47,8 @@ extension AdminClient {
   /// How far a job is, for people, and whether it goes on.
   public func job(_ id: String) throws(Failure) -> (text: String, isRunning: Bool) {
     let job = try get("/jobs/\(Self.encoded(id))", as: CloseJob.Content.self)
-    let text = "\(job.closed) of \(job.matched) sessions closed"
+    let text =
+      "\(job.closed) of \(job.matched) sessions closed"
       + (job.gone > 0 ? ", \(job.gone) had ended by themselves" : "")
     return (text, job.state == .running)
   }

@@ -141,7 +141,8 @@ public struct AdminRefusal: Sendable, CustomStringConvertible {
   }
 
   public var description: String {
-    let hint = code == AdminProblem.Code.unauthorized.rawValue
+    let hint =
+      code == AdminProblem.Code.unauthorized.rawValue
       ? "\n  hint: put the token into SLUICE_ADMIN_TOKEN" : ""
     return "the gateway refused: \(title)" + (detail.map { " \($0)" } ?? "") + hint
   }

@@ -20,15 +20,16 @@ final class JobStore: Sendable {
 
   /// Begins a job; nil when too many run.
   func begin(
-    _ filter: SessionFilter, _ ending: SessionEndRequest, rate: Int, on sessions: any SessionDirectory,
-    thread: AdminThread
+    _ filter: SessionFilter, _ ending: SessionEndRequest, rate: Int,
+    on sessions: any SessionDirectory, thread: AdminThread
   ) -> CloseJob? {
     let job = state.withLock { state -> CloseJob? in
       if state.jobs.count(where: \.isRunning) >= Self.maxRunning { return nil }
       let job = CloseJob(id: "\(state.nextID)", filter: filter, ending: ending, rate: rate)
       state.nextID += 1
       state.jobs.append(job)
-      while state.jobs.count > Self.maxKept, let old = state.jobs.firstIndex(where: { !$0.isRunning })
+      while state.jobs.count > Self.maxKept,
+        let old = state.jobs.firstIndex(where: { !$0.isRunning })
       {
         state.jobs.remove(at: old)
       }

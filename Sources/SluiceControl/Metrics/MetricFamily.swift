@@ -92,6 +92,9 @@ extension MetricFamily {
     "Time spent in turns; divided by the turns, how long an event waits for others on average.")
   static let longestTurn = MetricFamily(
     "sluice_worker_longest_turn_seconds", .gauge, ["worker"], "The longest turn since the start.")
+  static let spliced = MetricFamily(
+    "sluice_spliced_bytes_total", .counter,
+    "Bytes of large bodies that the kernel passed on without copying them.")
   static let ready = MetricFamily(
     "sluice_ready", .gauge, "1 while the gateway accepts requests, 0 while it drains.")
   static let reloads = MetricFamily(
@@ -141,8 +144,8 @@ extension MetricFamily {
     (
       "Workers and process",
       [
-        turns, turnSeconds, longestTurn, ready, reloads, lastReload, lostLog, build, cpu, memory,
-        maxDescriptors, startTime,
+        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, lostLog, build, cpu,
+        memory, maxDescriptors, startTime,
       ]
     ),
   ]

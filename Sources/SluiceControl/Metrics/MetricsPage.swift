@@ -121,6 +121,8 @@ struct MetricsPage: Sendable {
     for report in reports {
       output.sample("\(report.worker)", value: Double(report.lag.longestNanoseconds) / 1e9)
     }
+    output.begin(.spliced)
+    output.sample(value: sum(\.splicedBytes))
   }
 
   private func renderProcess(to output: inout Exposition) {

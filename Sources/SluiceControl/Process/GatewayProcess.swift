@@ -241,8 +241,10 @@ extension LifecycleEvent {
       events.publish(AdminEvent(.targetEjected, ["service": service, "target": target]))
     case .targetRecovered(let service, let target):
       events.publish(AdminEvent(.targetRecovered, ["service": service, "target": target]))
-    case .draining: events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.draining.rawValue]))
-    case .drained: events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.drained.rawValue]))
+    case .draining:
+      events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.draining.rawValue]))
+    case .drained:
+      events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.drained.rawValue]))
     case .drainAborted:
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.serving.rawValue]))
     case .nameResolved, .nameLookupFailed, .accessLogLost: break

@@ -54,7 +54,10 @@ enum AdminPage {
       text += MarkdownTable.text(
         ["Parameter", "Value", "Meaning"],
         parameters.map {
-          ["`\($0.name)`", $0.form, $0.summary + ($0.isRepeated ? " May be given several times." : "")]
+          [
+            "`\($0.name)`", $0.form,
+            $0.summary + ($0.isRepeated ? " May be given several times." : ""),
+          ]
         })
       text += "\n"
     }

@@ -110,7 +110,8 @@ struct TopScreen {
     ])
     table.rows = sorted(sample.routes).map { route in
       [
-        route.name, route.kind, route.service, Readable.count(change(route) { Double($0.requests) }),
+        route.name, route.kind, route.service,
+        Readable.count(change(route) { Double($0.requests) }),
         Readable.count(change(route) { Double($0.errors) }),
         Readable.count(Double(route.sessions.open)), Readable.count(change(route, Self.messages)),
         Readable.bytes(change(route, Self.bytes)),

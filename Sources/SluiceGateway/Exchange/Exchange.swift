@@ -188,6 +188,9 @@ public final class Exchange: EventHandler {
 
   // MARK: What others read
 
+  /// Nothing of the response has come yet.
+  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
+
   /// The path in normal form: what is matched and what is forwarded.
   func withPath<R>(_ body: (Span<UInt8>) -> R) -> R {
     hasOwnPath ? Self.read(ownPath, body) : Self.read(request, body)

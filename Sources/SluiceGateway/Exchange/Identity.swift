@@ -48,6 +48,13 @@ public final class Identity {
       consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)
   }
 
+  /// The same caller in other groups.
+  func with(groups: [[UInt8]]) -> Identity {
+    Identity(
+      consumer: consumer, groups: groups, credential: credential, claims: claims,
+      expiresAt: expiresAt, isAnonymous: isAnonymous)
+  }
+
   public func claim(_ name: [UInt8]) -> [UInt8]? { claims.first { $0.name == name }?.value }
 
   /// When the trust ends on the clock that timers go by; nil for never.

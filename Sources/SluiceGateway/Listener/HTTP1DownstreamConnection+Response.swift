@@ -117,6 +117,24 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     } else {
       write(bytes)
     }
+    timeWriting()
+  }
+
+  var takesSplices: Bool {
+    if case .length = responseFraming { return canSplice }
+    return false
+  }
+
+  func sendBody(
+    from source: StreamConnection, atMost limit: Int
+  ) -> StreamConnection.SpliceOutcome {
+    let outcome = splice(from: source, atMost: limit)
+    timeWriting()
+    return outcome
+  }
+
+  /// The caller's time runs from when it stops taking what there is.
+  private func timeWriting() {
     if backlog > 0 && deadline == .distantFuture {
       setDeadline(afterNanoseconds: listener.writeTimeout)
     }

@@ -163,7 +163,10 @@ public final class Gateway: Sendable {
       to: Self.listeners(of: configuration, responders), workers: workers.count)
     stores.sweep()
     control.watchNames(of: configuration, workers: workers)
-    distribute(configuration, specifications)
+    let former = state.withLock { $0.configuration }
+    distribute(
+      configuration, specifications,
+      sessions: SessionReconciliation(from: former, to: configuration))
     let now = bound
     state.withLock {
       $0.configuration = configuration
@@ -175,6 +178,7 @@ public final class Gateway: Sendable {
   /// Returns when every worker has it.
   private func distribute(
     _ configuration: Configuration, _ specifications: [ListenerSpecification],
+    sessions reconciliation: SessionReconciliation? = nil,
     first prepare: @escaping @Sendable (Worker) -> Void = { _ in }
   ) {
     let pending = Countdown(workers.count)
@@ -182,7 +186,7 @@ public final class Gateway: Sendable {
       worker.thread.mailbox.post { loop in
         let worker = Worker.of(loop)
         prepare(worker)
-        worker.apply(configuration, listeners: specifications)
+        worker.apply(configuration, listeners: specifications, sessions: reconciliation)
         pending.arrive()
       }
     }

@@ -138,7 +138,8 @@ final class Worker {
 
   /// Puts a checked configuration in force, whole.
   func apply(
-    _ configuration: Configuration, listeners specifications: [ListenerSpecification]
+    _ configuration: Configuration, listeners specifications: [ListenerSpecification],
+    sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
     do throws(RouterError) {
@@ -150,6 +151,9 @@ final class Worker {
       service.retire(successor: snapshot.services[name])
     }
     applyListeners(specifications)
+    if let reconciliation {
+      reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)
+    }
   }
 
   private func applyListeners(_ specifications: [ListenerSpecification]) {

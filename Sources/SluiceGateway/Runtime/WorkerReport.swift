@@ -50,6 +50,7 @@ public struct WorkerReport: Sendable {
   public let exchangesInProgress: Int
   public let upstreamConnections: UInt64
   public let ejections: UInt64
+  public let splicedBytes: UInt64
   public let regexLimitExceeded: UInt64
   public let lag: LoopLag
 }
@@ -84,6 +85,7 @@ extension Worker {
       malformedRequests: counters.malformedRequests,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
+      splicedBytes: counters.splicedBytes,
       regexLimitExceeded: snapshot.router.regexLimitExceeded, lag: loop.lag)
   }
 

@@ -21,7 +21,8 @@ final class Session: EventHandler {
   let target: UpstreamTarget
   private let service: UpstreamService
   private var attempt: TargetAttempt?
-  let identity: Identity?
+  /// Replaced when a reload changed the consumer's groups.
+  var identity: Identity?
   let facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
@@ -47,7 +48,8 @@ final class Session: EventHandler {
 
   /// What the exchange found out passes to the session: its target's place and its admission, too.
   init(
-    _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener, target: UpstreamTarget,
+    _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener,
+    target: UpstreamTarget,
     facts: SessionFacts, isCompressed: Bool
   ) {
     let now = exchange.loop.now

@@ -14,11 +14,11 @@ struct SessionEnding {
   /// UTF-8, 123 bytes at most.
   var reason: [UInt8] = []
   /// The policy that ended it, for the cause `policy`.
-  var policy: StaticString?
+  var policy: String?
 
   init(
     _ cause: SessionCause, side: SessionSide? = nil, code: UInt16, reason: [UInt8] = [],
-    policy: StaticString? = nil
+    policy: String? = nil
   ) {
     self.cause = cause
     self.side = side

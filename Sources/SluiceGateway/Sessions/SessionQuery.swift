@@ -134,7 +134,11 @@ public struct SessionPageBuilder: Sendable {
     var high = entries.count
     while low < high {
       let middle = (low + high) / 2
-      if entries[middle].place.isBefore(place, query.sort) { low = middle + 1 } else { high = middle }
+      if entries[middle].place.isBefore(place, query.sort) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     entries.insert((place, info), at: low)
     if entries.count > query.limit + 1 { entries.removeLast() }

@@ -98,7 +98,8 @@ import Testing
   @Test func aPlanChangesNothing() throws {
     let fixture = try AdminFixture()
     let plan = try fixture.client().plan(
-      fixture.text.replacing("path: /time", with: "path: /now").replacing("workers: 2", with: "workers: 3"))
+      fixture.text.replacing("path: /time", with: "path: /now").replacing(
+        "workers: 2", with: "workers: 3"))
     #expect(plan.entities["routes"]?.changed.map(\.name) == ["time"])
     #expect(plan.settings == ["workers"])
     #expect(plan.refusals == ["workers can't change while the gateway runs"])

@@ -139,7 +139,9 @@ import Testing
     #expect((ending?.code == UInt16(code)) == isLegal)
   }
 
-  @Test(arguments: [(String(repeating: "a", count: 123), true), (String(repeating: "é", count: 62), false)])
+  @Test(arguments: [
+    (String(repeating: "a", count: 123), true), (String(repeating: "é", count: 62), false),
+  ])
   func reasonsFitTheFrame(reason: String, fits: Bool) throws {
     let asked = try request("/connections/x", "reason=\(reason)", method: "DELETE")
     let ending = try? asked.ending(.admin)

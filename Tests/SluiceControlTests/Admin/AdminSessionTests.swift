@@ -92,9 +92,10 @@ import Testing
     #expect(data["cause"] as? String == "admin")
     #expect(data["code"] as? Int == 4_321)
     #expect((data["session"] as? [String: Any])?["id"] as? String == id)
-    #expect(refusal { () throws(AdminClient.Failure) in
-      _ = try fixture.client().closeSession(id, [])
-    }?.code == "no-such-session")
+    #expect(
+      refusal { () throws(AdminClient.Failure) in
+        _ = try fixture.client().closeSession(id, [])
+      }?.code == "no-such-session")
   }
 
   @Test(arguments: ["x", "AbCdEfGhIjKlMnOpQrStUv", "zzzzzzzzzzzzzzzzzzzzzz"])
@@ -110,9 +111,10 @@ import Testing
     let stocks = try (0..<5).map { _ in try fixture.open() }
     let more = try fixture.open("/more")
     try fixture.sessions(6)
-    #expect(refusal { () throws(AdminClient.Failure) in
-      _ = try fixture.client().closeSessions(matching: [], [])
-    }?.code == "filter-missing")
+    #expect(
+      refusal { () throws(AdminClient.Failure) in
+        _ = try fixture.client().closeSessions(matching: [], [])
+      }?.code == "filter-missing")
     let job = try fixture.client().closeSessions(
       matching: [("route", "stocks")], [("code", "1012"), ("rate", "1000")])
     for client in stocks {
@@ -146,15 +148,18 @@ import Testing
     _ = try fixture.client().send(
       "POST", path, body: Array("{\"news\":1}".utf8), contentType: "application/json",
       as: PushContent.self)
-    #expect(try client.frame { opcode, payload in
-      opcode == 1 && payload == Array("{\"news\":1}".utf8)
-    }.opcode == 1)
+    #expect(
+      try client.frame { opcode, payload in
+        opcode == 1 && payload == Array("{\"news\":1}".utf8)
+      }.opcode == 1)
     _ = try fixture.client().send("POST", path, body: [0, 0xFF], as: PushContent.self)
     #expect(try client.frame { opcode, _ in opcode == 2 }.payload == [0, 0xFF])
-    #expect(refusal { () throws(AdminClient.Failure) in
-      _ = try fixture.client().send(
-        "POST", path, body: [0xFF], contentType: "text/plain; charset=utf-8", as: PushContent.self)
-    }?.code == "body-not-text")
+    #expect(
+      refusal { () throws(AdminClient.Failure) in
+        _ = try fixture.client().send(
+          "POST", path, body: [0xFF], contentType: "text/plain; charset=utf-8", as: PushContent.self
+        )
+      }?.code == "body-not-text")
   }
 
   @Test func aMessageThatIsTooLargeIsRefused() throws {

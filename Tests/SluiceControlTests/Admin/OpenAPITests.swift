@@ -16,7 +16,9 @@ import Testing
     let paths = try #require(try document()["paths"] as? [String: [String: [String: Any]]])
     var operations: [String: [String: Any]] = [:]
     for (path, methods) in paths {
-      for (method, operation) in methods { operations["\(method.uppercased()) \(path)"] = operation }
+      for (method, operation) in methods {
+        operations["\(method.uppercased()) \(path)"] = operation
+      }
     }
     return operations
   }

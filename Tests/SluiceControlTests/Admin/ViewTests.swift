@@ -134,7 +134,10 @@ import Testing
   ])
   func addresses(text: String, host: String) { #expect(AdminAddress(text)?.host == host) }
 
-  @Test(arguments: ["", "127.0.0.1:9901", "https://a", "http://", "http://a:x", "http://a/b", "unix:a", "http://u@h"])
+  @Test(arguments: [
+    "", "127.0.0.1:9901", "https://a", "http://", "http://a:x", "http://a/b", "unix:a",
+    "http://u@h",
+  ])
   func noAddresses(text: String) { #expect(AdminAddress(text) == nil) }
 
   @Test func queriesAreEscaped() {

@@ -161,6 +161,24 @@ import Testing
     #expect(target.pool.connecting == 0)
   }
 
+  /// Each of them would be connected within the failure of the one before: more than a stack holds.
+  @Test func aVeryLongQueueBeforeATargetThatRefusesAtOnceIsEmptied() throws {
+    let worker = try worker()
+    var configuration = configuration(["http://a.test"])
+    configuration.services["api"]?.connections.queue = 20_000
+    configuration.services["api"]?.health.failures = 0
+    worker.apply(configuration, listeners: [])
+    let begun = try (0..<20_000).map { _ in try begin(worker) }
+    let target = try #require(begun[0].0.lastTarget)
+    #expect(target.pool.connecting == 1 && target.pool.waiting == 19_999)
+    // Nobody can connect to the broadcast address: the kernel says so at once.
+    let broadcast = try #require(IPAddress("255.255.255.255"))
+    target.addressesChanged(.found([SocketAddress(ip: broadcast, port: 0)]))
+    #expect(begun.allSatisfy { $0.1.status == 503 })
+    #expect(target.pool.connecting == 0 && target.pool.waiting == 0)
+    #expect(worker.snapshot.services["api"]?.state.inFlight == 0)
+  }
+
   // MARK: What the log says
 
   @Test func aResponseThatTakesTooLongIsCutShort() throws {

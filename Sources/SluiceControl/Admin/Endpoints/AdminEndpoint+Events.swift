@@ -4,7 +4,8 @@ extension AdminEndpoint {
   static let events = [
     AdminEndpoint(
       method: .get, path: "/events",
-      summary: "What happens, as server-sent events, for as long as the caller stays. A caller that "
+      summary:
+        "What happens, as server-sent events, for as long as the caller stays. A caller that "
         + "reads too slowly loses events and is told how many by an event `lost`.",
       parameters: [
         AdminParameter(

@@ -22,7 +22,9 @@ extension AdminEndpoint {
       method: .delete, path: "/jobs/{id}",
       summary: "Stops a job; what it has done stays done.",
       parameters: [.job],
-      answers: [.json(200, "The job, which stops.", example: CloseJob.example), .problem(.noSuchJob)],
+      answers: [
+        .json(200, "The job, which stops.", example: CloseJob.example), .problem(.noSuchJob),
+      ],
       handler: { (request, context) throws(AdminProblem) in
         guard let job = request.text("id").flatMap({ context.jobs[$0] }) else {
           throw AdminProblem(.noSuchJob)

@@ -22,7 +22,9 @@ extension AdminEndpoint {
       method: .get, path: "/connections/{id}",
       summary: "One session.",
       parameters: [.session],
-      answers: [.json(200, "The session.", example: SessionContent.example), .problem(.noSuchSession)],
+      answers: [
+        .json(200, "The session.", example: SessionContent.example), .problem(.noSuchSession),
+      ],
       handler: { (request, context) async throws(AdminProblem) in
         guard let info = await (try context.sessions).info(try request.sessionID()) else {
           throw AdminProblem(.noSuchSession)

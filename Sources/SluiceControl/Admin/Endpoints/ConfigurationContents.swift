@@ -67,7 +67,6 @@ public struct RouteContent: Codable, Sendable {
 }
 
 extension RouteContent {
-
   static func list(_ configuration: Configuration, _ reports: [WorkerReport]) -> [RouteContent] {
     let totals = Dictionary(
       RouteTotals.sums(of: reports).map { ($0.name, $0.totals) }, uniquingKeysWith: { $1 })
@@ -82,11 +81,12 @@ extension RouteContent {
 
   static let example = RouteContent(
     name: "stocks", kind: "websocket", service: "stocks-service",
-    match: Match({
-      var match = Configuration.Match()
-      match.path = "/stocks"
-      return match
-    }()), requests: 12, errors: 0, sessions: Sessions(open: 3, opened: 12, closed: 9))
+    match: Match(
+      {
+        var match = Configuration.Match()
+        match.path = "/stocks"
+        return match
+      }()), requests: 12, errors: 0, sessions: Sessions(open: 3, opened: 12, closed: 9))
 }
 
 extension RouteContent.Sessions {

@@ -72,7 +72,23 @@ extension PlanContent {
 
   private mutating func count(
     _ gateway: Gateway, _ current: Configuration, _ next: Configuration
-  ) async {}
+  ) async {
+    for (route, verdict) in SessionReconciliation(from: current, to: next).verdicts {
+      var filter = SessionFilter()
+      filter.route = route
+      let count = await gateway.count(filter)
+      if count == 0 { continue }
+      switch verdict {
+      case .kept: sessions.kept += count
+      case .rechecked:
+        sessions.rechecked += count
+        sessionsByRoute[route] = Sessions(rechecked: count)
+      case .closed:
+        sessions.closed += count
+        sessionsByRoute[route] = Sessions(closed: count)
+      }
+    }
+  }
 
   static let exampleDifference: ConfigurationDifference = {
     var before = Configuration()
