@@ -139,7 +139,7 @@ extension TextForm {
       reason: "a token has 16 to 1024 letters, digits and characters of -._~+/, and '=' at its end",
       accepts: { text in
         let body = text.utf8.reversed().drop { $0 == UInt8(ascii: "=") }
-        return (16...1_024).contains(text.utf8.count)
+        return (16...1_024).contains(text.utf8.count) && !body.isEmpty
           && body.allSatisfy { isAlphanumeric($0) || "-._~+/".utf8.contains($0) }
       })
     form.isSecret = true

@@ -14,6 +14,9 @@ final class AdminContext: Sendable {
   let counters = ControlCounters()
   let events = EventHub()
   let jobs = JobStore()
+  let thread: AdminThread
+
+  init() throws(SystemError) { thread = try AdminThread() }
 
   func attach(_ process: GatewayProcess) { references.withLock { $0.process = process } }
 

@@ -2,8 +2,7 @@ import SluiceConfiguration
 import SluiceGateway
 
 /// Answers the admin listener: who may ask, which endpoint it is, whether the parameters are right.
-/// Handlers run away from the workers, because a page about thousands of routes or sessions takes
-/// longer than a worker should be away.
+/// Handlers run on a thread of their own; health is answered by the worker that was asked.
 final class AdminResponder: LocalResponder {
   /// A configuration is the largest thing that anybody sends here.
   let maxBodyBytes = 1 << 20
@@ -18,13 +17,20 @@ final class AdminResponder: LocalResponder {
   }
 
   func answer(_ request: LocalRequest) async -> LocalAnswer {
-    await Task.detached { [self] in
-      do throws(AdminProblem) {
-        return try await respond(to: request)
-      } catch {
-        return error.answer
-      }
-    }.value
+    if let endpoint = try? router.match(method: request.method, path: request.path).endpoint,
+      endpoint.isOpen
+    {
+      return await answerHere(request)
+    }
+    return await context.thread.run { await self.answerHere(request) }
+  }
+
+  private func answerHere(_ request: LocalRequest) async -> LocalAnswer {
+    do throws(AdminProblem) {
+      return try await respond(to: request)
+    } catch {
+      return error.answer
+    }
   }
 
   private func respond(to request: LocalRequest) async throws(AdminProblem) -> LocalAnswer {

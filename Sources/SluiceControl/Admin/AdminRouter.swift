@@ -55,7 +55,7 @@ struct AdminRouter: Sendable {
     guard segments.count == template.count else { return nil }
     var values: [String: String] = [:]
     for (segment, part) in zip(segments, template) {
-      if part.hasPrefix("{") {
+      if part.hasPrefix("{"), !segment.isEmpty {
         values[String(part.dropFirst().dropLast())] = segment
       } else if part != segment {
         return nil

@@ -35,7 +35,7 @@ final class CloseJob: Sendable {
   }
 
   private let state = Locked(State())
-  private static let tickNanoseconds: UInt64 = 50_000_000
+  private static let tickNanoseconds: Int64 = 50_000_000
 
   init(id: String, filter: SessionFilter, ending: SessionEndRequest, rate: Int) {
     self.id = id
@@ -56,7 +56,7 @@ final class CloseJob: Sendable {
   /// What was closed stays closed.
   func stop() { state.withLock { $0.isStopping = true } }
 
-  func run(on sessions: any SessionDirectory) async {
+  func run(on sessions: any SessionDirectory, thread: AdminThread) async {
     let ids = await sessions.ids(filter)
     state.withLock { $0.matched = ids.count }
     let began = MonotonicTime.now()
@@ -73,7 +73,7 @@ final class CloseJob: Sendable {
           $0.gone += batch.count - closed
         }
       }
-      if !rest.isEmpty { try? await Task.sleep(nanoseconds: Self.tickNanoseconds) }
+      if !rest.isEmpty { await thread.sleep(nanoseconds: Self.tickNanoseconds) }
     }
     let isWhole = rest.isEmpty
     state.withLock { $0.outcome = isWhole ? .finished : .stopped }

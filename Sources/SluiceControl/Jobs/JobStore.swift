@@ -21,7 +21,7 @@ final class JobStore: Sendable {
   /// Begins a job; nil when too many run.
   func begin(
     _ filter: SessionFilter, _ ending: SessionEndRequest, rate: Int,
-    on sessions: any SessionDirectory
+    on sessions: any SessionDirectory, thread: AdminThread
   ) -> CloseJob? {
     let job = state.withLock { state -> CloseJob? in
       if state.jobs.count(where: \.isRunning) >= Self.maxRunning { return nil }
@@ -35,7 +35,7 @@ final class JobStore: Sendable {
       }
       return job
     }
-    if let job { Task.detached { await job.run(on: sessions) } }
+    if let job { thread.start { await job.run(on: sessions, thread: thread) } }
     return job
   }
 }

@@ -29,7 +29,12 @@ public final class GatewayProcess: Sendable {
     let configuration = result.configuration ?? Configuration()
     self.logger = logger
     self.reread = reread
-    let admin = AdminContext()
+    let admin: AdminContext
+    do throws(SystemError) {
+      admin = try AdminContext()
+    } catch {
+      throw .system(error)
+    }
     self.admin = admin
     referencedPaths = Locked(result.referencedPaths)
     var options = Gateway.Options()

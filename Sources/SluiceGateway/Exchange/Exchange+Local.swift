@@ -23,8 +23,8 @@ extension Exchange {
     state = .waiting
     let local = LocalWork(responder)
     self.local = local
+    if request.framing.isEmpty { return askResponder(local) }
     switch request.framing {
-    case .none: askResponder(local)
     case .length(let count) where count > UInt64(responder.maxBodyBytes): fail(.bodyTooLarge)
     default: if request.expectsContinue { sendContinue() }
     }

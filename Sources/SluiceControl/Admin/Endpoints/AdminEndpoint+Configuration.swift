@@ -72,7 +72,7 @@ extension AdminEndpoint {
         return .json(ReloadContent(difference: try process.rereadAndReload()))
       }
     } catch {
-      throw AdminProblem(error)
+      throw AdminProblem(of: error)
     }
     let result = ConfigurationFile.read(text: try request.bodyText(), file: "<request>")
     do throws(GatewayProcess.ReloadRefusal) {
@@ -81,7 +81,7 @@ extension AdminEndpoint {
           difference: try process.reload(result),
           warnings: result.diagnostics.map(DiagnosticContent.init)))
     } catch {
-      throw AdminProblem(error)
+      throw AdminProblem(of: error)
     }
   }
 }
@@ -101,11 +101,11 @@ extension AdminProblem {
     self.diagnostics = diagnostics
   }
 
-  init(_ refusal: GatewayProcess.ReloadRefusal) {
+  init(of refusal: GatewayProcess.ReloadRefusal) {
     switch refusal {
     case .invalid(let diagnostics): self.init(diagnostics: diagnostics)
     case .refused(let error): self.init(.reloadRefused, error.text)
-    case .noFile: self.init(.noFile)
+    case .noFile: self.init(Code.noFile)
     case .unreadable: self.init(.fileUnreadable)
     }
   }

@@ -102,7 +102,7 @@ extension AdminEndpoint {
     if filter == SessionFilter(), request.text("all") == nil { throw AdminProblem(.filterMissing) }
     let job = context.jobs.begin(
       filter, try request.ending(.admin), rate: request.integer("rate") ?? 100,
-      on: try context.sessions)
+      on: try context.sessions, thread: context.thread)
     guard let job else { throw AdminProblem(.tooManyJobs) }
     var answer = LocalAnswer.json(job.content, status: 202)
     answer.fields.append(FieldLine("Location", "/jobs/\(job.id)"))
