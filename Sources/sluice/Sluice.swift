@@ -5,7 +5,7 @@ import SluiceControl
 struct Sluice: ParsableCommand {
   /// Those in the help.
   static let commands: [any ParsableCommand.Type] = [
-    Run.self, Check.self, Explain.self, Demo.self,
+    Run.self, Check.self, Explain.self, HashPassword.self, Demo.self,
   ]
 
   static let configuration = CommandConfiguration(

@@ -25,7 +25,14 @@ extension Exchange {
     if requestFilter != nil && !endRequestBody() { return }
     // Even an empty chunked body has been written: its end.
     if requestFraming == .chunked { hasPassedBody = true }
-    upstream?.sendEnd(trailers)
+    if trailers.isEmpty { upstream?.sendEnd(trailers) } else { sendTrailers(trailers) }
+  }
+
+  /// Some merge trailers into the fields, so a trailer must not say who calls either.
+  private func sendTrailers(_ trailers: borrowing TrailerSection) {
+    var kept = copy trailers
+    kept.remove { $0.containsUnderscore || IdentityFields.contains($0) }
+    upstream?.sendEnd(kept)
   }
 
   /// The caller took what had piled up of the response.

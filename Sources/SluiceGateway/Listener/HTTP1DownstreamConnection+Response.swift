@@ -137,7 +137,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     stage { output in
       output.appendStatusLine(answer.status)
       output.appendField("Date", date.span)
-      output.appendField("Content-Type", answer.contentType)
+      if answer.contentType.utf8CodeUnitCount > 0 {
+        output.appendField("Content-Type", answer.contentType)
+      }
       output.appendField("Content-Length", decimal: UInt64(answer.body.count))
       for field in answer.fields { output.append(field.bytes) }
       // RFC 9110 7.8: Upgrade has to be named in Connection.

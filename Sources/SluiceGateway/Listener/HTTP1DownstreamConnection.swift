@@ -71,11 +71,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
   }
 
-  /// The caller left while its exchange waits in a queue. Once a target works for it, only a reset
+  /// The caller left while its exchange waits in a queue or for a policy. Once a target works for it, only a reset
   /// tells: a caller may close its side and still read.
   private var isAbandonedInQueue: Bool {
     guard hasPeerFinished, pending.isEmpty, let exchange else { return false }
-    return exchange.isQueued && isAtEnd()
+    return exchange.isParked && isAtEnd()
   }
 
   override func streamResumed() {

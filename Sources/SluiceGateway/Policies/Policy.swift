@@ -60,6 +60,10 @@ open class CompiledPolicy {
   /// The gateway answers itself, after this policy had let the request pass.
   open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
 
+  /// Another configuration is in force; exchanges that began before may still come. Whatever this
+  /// policy registered with the loop ends here.
+  open func retired() {}
+
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}
 }
