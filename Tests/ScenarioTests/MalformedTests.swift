@@ -74,7 +74,7 @@ extension Scenarios {
 
     @Test func everyMalformedResponseIsABadGatewayAndItsConnectionIsNotUsedAgain() throws {
       let cases = Corpus.responses.filter {
-        $0.expected != "ok" && $0.expected != "incomplete-head" && $0.method != "CONNECT"
+        $0.expected != "ok" && $0.expected != "incomplete-head" && $0.subject != "CONNECT"
       }
       let upstream = try ScriptedUpstream { peer in
         while let request = try peer.readRequest() {
@@ -86,7 +86,7 @@ extension Scenarios {
       let client = try fixture.client()
       for (index, entry) in cases.enumerated() {
         let response = try client.exchange(
-          "\(entry.method) /\(index) HTTP/1.1\r\nHost: a\r\n\r\n")
+          "\(entry.subject) /\(index) HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(response.status == 502, "\(entry.testDescription)")
         #expect(response["X-Injected"] == nil, "\(entry.testDescription)")
         #expect(upstream.connectionCount == index + 1, "\(entry.testDescription)")

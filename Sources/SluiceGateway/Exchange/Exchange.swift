@@ -131,10 +131,10 @@ public final class Exchange: EventHandler {
     // What it says about callers is true.
     isTrusted = true
     self.route = route
+    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
     if !body.isEmpty {
       collectedBody.append(body)
       isBodyCollected = true
-      requestFraming = .length(UInt64(body.count))
     }
     forward()
   }
