@@ -4,9 +4,18 @@ extension PolicyRegistry {
     // entry
     Configuration.RequestID.self,
     // identify
+    Configuration.Identify.self,
     Configuration.KeyAuth.self,
+    Configuration.BasicAuth.self,
+    Configuration.HMACAuth.self,
+    Configuration.JWT.self,
+    Configuration.Introspection.self,
+    Configuration.ForwardAuth.self,
+    Configuration.Anonymous.self,
     // authorize
+    Configuration.IPRestriction.self,
     Configuration.ACL.self,
+    Configuration.Claims.self,
       // limit
       // transform
       // cache

@@ -42,6 +42,8 @@ public final class Exchange: EventHandler {
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
   var isQueued = false
+  /// Nobody works for it yet: a caller that leaves now is not waited for.
+  var isParked: Bool { isQueued || state == .deciding }
 
   var attempt: TargetAttempt?
   /// The target of the last attempt, for the log.
@@ -52,7 +54,7 @@ public final class Exchange: EventHandler {
   var hasPassedBody = false
 
   /// Who calls; nil while nobody knows.
-  var identity: Identity?
+  public internal(set) var identity: Identity?
   /// The policies that this exchange meets; nil for none.
   var policies: PolicyChain?
   /// The place in `policies.request` of the policy whose turn it is.
@@ -126,6 +128,20 @@ public final class Exchange: EventHandler {
     request.reset()
     start(downstream, listener: listener, peer: peer)
     fail(.requestTimeout)
+  }
+
+  /// A call of the gateway's own: `request` holds a head that it wrote itself.
+  func call(_ route: CompiledRoute, body: [UInt8], for caller: any DownstreamStream) {
+    start(caller, listener: worker.ownCalls, peer: Exchange.nobody)
+    // What it says about callers is true.
+    isTrusted = true
+    self.route = route
+    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
+    if !body.isEmpty {
+      collectedBody.append(body)
+      isBodyCollected = true
+    }
+    forward()
   }
 
   private func start(
@@ -280,7 +296,7 @@ public final class Exchange: EventHandler {
   // MARK: What policies keep
 
   /// What a policy keeps with this exchange until it is over; one object per policy.
-  func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
+  public func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
     let id = ObjectIdentifier(policy)
     if let index = notes.firstIndex(where: { $0.policy == id }) {
       notes[index].note = note
@@ -289,7 +305,7 @@ public final class Exchange: EventHandler {
     }
   }
 
-  func note(of policy: CompiledPolicy) -> AnyObject? {
+  public func note(of policy: CompiledPolicy) -> AnyObject? {
     let id = ObjectIdentifier(policy)
     return notes.first { $0.policy == id }?.note
   }
@@ -361,7 +377,7 @@ public final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
-    if policies != nil { resetPolicies() }
+    if policies != nil || isBodyCollected { resetPolicies() }
     if let local {
       self.local = nil
       local.stream?.end()

@@ -36,6 +36,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case upstreamResponseTimeout
   case exchangeTimeout
   case policyTimeout
+  case checkUnavailable
   case overloaded
 
   /// Whose fault it is; metrics and retries go by it.
@@ -115,6 +116,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("exchange-timeout", 504, .gateway, "The exchange took longer than allowed.")
     case .policyTimeout:
       Row("policy-timeout", 504, .gateway, "A check of this request took longer than allowed.")
+    case .checkUnavailable:
+      Row(
+        "check-unavailable", 503, .upstream, "Whether this caller may do this can't be found out now.",
+        retryAfter: 1)
     case .overloaded:
       Row("overloaded", 503, .gateway, "The gateway is at its limit.", retryAfter: 1)
     }

@@ -75,7 +75,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
   }
 
-  /// The caller left while its exchange waits in a queue or reads a stream without end. Once a target
+  /// The caller left while its exchange waits in a queue, for a policy, or reads a stream without end. Once a target
   /// works for it, only a reset tells: a caller may close its side and still read.
   private var isAbandoned: Bool {
     guard hasPeerFinished, pending.isEmpty, let exchange else { return false }

@@ -36,6 +36,15 @@ public final class PolicyContext {
   }
 }
 
+extension PolicyContext {
+  /// One for the whole process, whatever place asks.
+  var passwordThread: PasswordThread {
+    worker.stores.object(StoreKey(origin: .everything, name: "password-thread")) {
+      PasswordThread()
+    }
+  }
+}
+
 struct StoreKey: Hashable, Sendable {
   var origin: PolicyOrigin
   var name: String

@@ -124,7 +124,7 @@ public final class Gateway: Sendable {
     } catch {
       throw .routes("\(error)")
     }
-    for (name, service) in configuration.services {
+    for (name, service) in configuration.allServices {
       for target in service.targets where TargetURL(target.url) == nil {
         throw .target(service: name, url: target.url)
       }

@@ -23,6 +23,8 @@ final class Worker {
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
   let noListener: CompiledListener
+  /// Of the gateway's own calls, which say nothing about forwarding but what they are made of.
+  let ownCalls: CompiledListener
   /// Response heads are parsed into this one; it is used within one call.
   var response = ResponseHead()
   /// What upstream heads may be at most.
@@ -58,6 +60,12 @@ final class Worker {
     random = SplitMix64(seed: generator.next())
     noListener = CompiledListener(
       name: "", index: -1, settings: Configuration.Listener(), port: 0, destination: .routes)
+    var settings = Configuration.Listener()
+    settings.forwarded.xForwarded = false
+    settings.forwarded.forwarded = false
+    settings.forwarded.via = ""
+    ownCalls = CompiledListener(
+      name: "", index: -1, settings: settings, port: 0, destination: .nobody)
     snapshot = Snapshot()
     loop.owner = self
   }
@@ -106,6 +114,11 @@ final class Worker {
     control.sessionChanged(event, now: loop.now)
   }
 
+  /// Goes on with an exchange that a policy let wait, if it is still there.
+  func resume(_ ticket: PolicyTicket, _ decide: (Exchange) -> PolicyOutcome) {
+    exchange(ticket.token)?.resume(use: ticket.use, decide)
+  }
+
   // MARK: Health and names
 
   func healthChanged(_ change: HealthChange, _ service: UpstreamService, _ target: Int) {
@@ -150,6 +163,7 @@ final class Worker {
     for (name, service) in former.services {
       service.retire(successor: snapshot.services[name])
     }
+    former.policies?.retire()
     applyListeners(specifications)
     if let reconciliation {
       reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)
