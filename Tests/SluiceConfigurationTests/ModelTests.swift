@@ -37,6 +37,9 @@ import Testing
     try add(Configuration.Group.schema, Configuration.Group())
     try add(Configuration.Credential.schema, Configuration.Credential())
     try add(Configuration.KeyCredential.schema, Configuration.KeyCredential(key: "k"))
+    try add(
+      Configuration.RateLimit.Window.schema,
+      Configuration.RateLimit.Window(limit: 1, window: .seconds(1), burst: 2))
     func add<Settings: PolicySettings>(policy: Settings.Type) throws {
       try add(policy.schema, policy.init())
     }

@@ -7,7 +7,11 @@ extension PolicyRegistry {
     Configuration.KeyAuth.self,
     // authorize
     Configuration.ACL.self,
-      // limit
+    // limit: what costs nothing first, what is spent for longest last
+    Configuration.RequestSizeLimit.self,
+    Configuration.ConcurrencyLimit.self,
+    Configuration.RateLimit.self,
+    Configuration.Quota.self,
       // transform
       // cache
   ])
