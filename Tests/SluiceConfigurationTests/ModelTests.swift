@@ -44,6 +44,9 @@ import Testing
     try add(Configuration.JWTKey.schema, Configuration.JWTKey())
     try add(Configuration.JWKS.schema, Configuration.JWKS())
     try add(Configuration.ClaimUse.schema, Configuration.ClaimUse())
+    try add(
+      Configuration.RateLimit.Window.schema,
+      Configuration.RateLimit.Window(limit: 1, window: .seconds(1), burst: 2))
     func add<Settings: PolicySettings>(policy: Settings.Type) throws {
       try add(policy.schema, policy.init())
     }

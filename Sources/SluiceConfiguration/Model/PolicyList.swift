@@ -16,7 +16,11 @@ extension PolicyRegistry {
     Configuration.IPRestriction.self,
     Configuration.ACL.self,
     Configuration.Claims.self,
-      // limit
+    // limit: what costs nothing first, what is spent for longest last
+    Configuration.RequestSizeLimit.self,
+    Configuration.ConcurrencyLimit.self,
+    Configuration.RateLimit.self,
+    Configuration.Quota.self,
       // transform
       // cache
   ])

@@ -161,7 +161,7 @@ public final class Gateway: Sendable {
     var bound = state.withLock { $0.bound }
     let specifications = try bound.change(
       to: Self.listeners(of: configuration, responders), workers: workers.count)
-    stores.sweep()
+    stores.sweep(for: configuration)
     control.watchNames(of: configuration, workers: workers)
     let former = state.withLock { $0.configuration }
     distribute(
