@@ -1,3 +1,4 @@
+// LONG: one set of consumers, and every policy that finds out who they are.
 import Foundation
 import SluiceConfiguration
 import SluiceGateway
