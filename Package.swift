@@ -17,7 +17,7 @@ let package = Package(
   name: "sluice",
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
-    .library(name: "SluiceGateway", targets: ["SluiceGateway"]),
+    .library(name: "SluiceGateway", targets: ["SluiceGateway", "SluiceConfiguration"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -59,6 +59,11 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
+
+    // Also a package of its own, as a user would write it; here it is compiled with the tests.
+    .executableTarget(
+      name: "custom-policy", dependencies: ["SluiceGateway", "SluiceConfiguration"],
+      path: "examples/custom-policy/Sources/custom-policy", swiftSettings: settings),
 
     .testTarget(
       name: "SluiceWireTests", dependencies: ["SluiceWire"], swiftSettings: settings),

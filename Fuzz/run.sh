@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache config"
+targets="request response chunked path cache frames messages handshake json config"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -32,12 +32,22 @@ module() {
     -emit-module -emit-module-path "$work/$name.swiftmodule" -emit-object -o "$work/$name.o" "$@"
 }
 
+# One module of everything that is given, for what needs no more than SluiceWire.
+wire() {
+  compile -module-name Fuzz -emit-executable -emit-module-path "$work/Fuzz.swiftmodule" \
+    Sources/SluiceWire/*.swift "$@" "Fuzz/Targets/$target.swift" -o "$work/fuzz"
+}
+
+# Slow and obvious models, which the tests compare with too.
+models=Tests/SluiceWireTests
+
 case $target in
-  request | response | chunked | path | cache)
-    compile -module-name Fuzz -emit-executable -emit-module-path "$work/Fuzz.swiftmodule" \
-      Sources/SluiceWire/*.swift Fuzz/Targets/Support.swift "Fuzz/Targets/$target.swift" \
-      -o "$work/fuzz"
+  request | response | chunked | path | cache | handshake) wire Fuzz/Targets/Support.swift ;;
+  frames | messages)
+    wire Fuzz/Targets/Support.swift Fuzz/Targets/WebSocketSetting.swift \
+      "$models/WebSocketModel.swift" "$models/WebSocketFeeding.swift"
     ;;
+  json) wire Fuzz/Targets/Support.swift "$models/JSONModel.swift" ;;
   config)
     # The schema's indirect enums keep tags in pointers, which the leak detector does not follow;
     # what grows shows in the memory limit.

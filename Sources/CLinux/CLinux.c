@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "include/CLinux.h"
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -45,4 +46,14 @@ ssize_t clinux_send(int fd, const void *buffer, size_t count, int flags) {
 
 ssize_t clinux_sendmsg(int fd, const struct msghdr *message, int flags) {
   return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int clinux_open_pipe(int ends[2], int capacity) {
+  if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return -1;
+  int granted = fcntl(ends[1], F_SETPIPE_SZ, capacity);
+  return granted > 0 ? granted : fcntl(ends[1], F_GETPIPE_SZ);
+}
+
+ssize_t clinux_splice(int from, int to, size_t count) {
+  return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_NONBLOCK);
 }

@@ -12,6 +12,8 @@ public final class EventLoop {
   public let executor: EventLoopExecutor
   /// When the current turn began; read once per turn.
   public private(set) var now: MonotonicTime
+  /// The current turn. What is ready in it was ready before anything that happens in it.
+  public private(set) var turnNumber: UInt64 = 0
   /// One buffer for all reads of this loop; its content is valid until the next read.
   public let readBuffer: UnsafeMutableRawBufferPointer
   /// Whoever owns the loop, for calls that come through the mailbox.
@@ -22,6 +24,11 @@ public final class EventLoop {
   /// Output that one connection has composed and the kernel has not seen; see `StreamConnection.stage`.
   var staged = ByteBuffer(capacity: 32 * 1_024)
   var stageOwner: StreamConnection?
+
+  /// Pipes that one loop has open at most; each costs two descriptors. Further bodies are copied.
+  public static let pipeLimit = 256
+  /// There from the first use on.
+  private(set) var sparePipes: SplicePipePool?
 
   var timers: TimerWheel
   private let epoll: Int32
@@ -35,8 +42,11 @@ public final class EventLoop {
   /// When the last turn was over.
   private var turnEnd: MonotonicTime
 
-  /// `readBufferSize`: bytes one read takes at most.
-  public init(readBufferSize: Int = 128 * 1_024) throws(SystemError) {
+  /// Bytes that one read takes at most: a body of 64 KiB and its head. More would not be cheaper, and
+  /// of a large body it would copy what can be spliced.
+  public static let readBufferSize = 72 * 1_024
+
+  public init() throws(SystemError) {
     mailbox = try Mailbox()
     executor = EventLoopExecutor(mailbox: mailbox)
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -46,7 +56,7 @@ public final class EventLoop {
     timers = TimerWheel(now: now)
     events = .allocate(capacity: 256)
     events.initialize(repeating: epoll_event())
-    readBuffer = .allocate(byteCount: readBufferSize, alignment: 64)
+    readBuffer = .allocate(byteCount: Self.readBufferSize, alignment: 64)
     dueTimers.reserveCapacity(256)
     resumeQueue.reserveCapacity(64)
     resumeTurn.reserveCapacity(64)
@@ -122,11 +132,20 @@ public final class EventLoop {
   /// Gives `handler` another turn after all others had theirs; for long work cut into pieces.
   public func resumeLater(_ handler: EventHandler) { resumeQueue.append(handler.token) }
 
+  /// For `StreamConnection.splice`.
+  var pipes: SplicePipePool {
+    if let sparePipes { return sparePipes }
+    let pool = SplicePipePool(loop: self)
+    sparePipes = pool
+    return pool
+  }
+
   // MARK: Running
 
   /// Runs on the calling thread until `stop()`.
   public func run() {
     mailbox.adoptCurrentThread()
+    holdBackSIGPIPE()
     now = .now()
     while !isStopping { turn() }
     mailbox.closeQueue()
@@ -134,10 +153,19 @@ public final class EventLoop {
     discardHandlers()
   }
 
+  /// A send can be told not to raise it, a splice to a connection that broke can't.
+  private func holdBackSIGPIPE() {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
   /// Handlers refer to the loop and the loop to them; and peers wait for the end of connections.
   private func discardHandlers() {
     for handler in handlers.all() { handler.loopEnded() }
     handlers = HandlerSlab()
+    sparePipes = nil
     owner = nil
   }
 
@@ -147,6 +175,7 @@ public final class EventLoop {
   private func turn() {
     let ready = Int(epoll_wait(epoll, events.baseAddress, Int32(events.count), waitMilliseconds()))
     now = .now()
+    turnNumber &+= 1
     let began = now
     var index = 0
     while index < ready {

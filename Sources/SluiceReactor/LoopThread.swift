@@ -5,6 +5,8 @@ import Synchronization
 /// A thread that runs one event loop.
 public final class LoopThread: Sendable {
   public let mailbox: Mailbox
+  /// Runs async code on the loop's thread.
+  public let executor: EventLoopExecutor
   private let thread: pthread_t
 
   private final class Start {
@@ -24,6 +26,7 @@ public final class LoopThread: Sendable {
   ) throws(SystemError) {
     let loop = try EventLoop()
     mailbox = loop.mailbox
+    executor = loop.executor
     // The loop changes hands here: nobody on this thread touches it again.
     // SAFETY: released below when there is no thread, consumed by `main` otherwise.
     let start = Unmanaged.passRetained(Start(loop, name, setUp))

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The threads of a `NameResolver`. They hold this and not the resolver, so that the resolver can

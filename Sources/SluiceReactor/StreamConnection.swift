@@ -18,18 +18,21 @@ open class StreamConnection: EventHandler {
   public private(set) var descriptor: Int32 = -1
   public private(set) var isConnecting = false
   /// More bytes, an end or an error can be read.
-  public private(set) var isReadable = false
+  public internal(set) var isReadable = false
   /// The peer's FIN arrived; it may still have to be read.
-  public private(set) var hasPeerFinished = false
+  public internal(set) var hasPeerFinished = false
   public private(set) var isReadingPaused = false
   /// The connection is gone in both directions: the peer sent a reset, or the network failed.
   public private(set) var isBroken = false
-  private var isWritable = false
+  var isWritable = false
   private var shutsDownWhenDrained = false
   /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
   private var hasFinishedWriting = false
   /// Bytes that the kernel did not take yet.
-  private var outbound = ByteBuffer()
+  var outbound = ByteBuffer()
+  /// Bytes in front of those, in `pipe`; there are none while `isWritable` holds.
+  var piped = SpliceStateMachine()
+  var pipe: SplicePipe?
 
   public enum ReadOutcome: Equatable {
     case bytes(Int)
@@ -41,7 +44,7 @@ open class StreamConnection: EventHandler {
 
   public var isClosed: Bool { descriptor < 0 }
   /// Bytes that wait for the peer to read.
-  public final var backlog: Int { outbound.count }
+  public final var backlog: Int { outbound.count &+ piped.held }
   /// The backlog above which whoever feeds this connection should stop until `streamDrained`.
   public static let highWater = 64 * 1_024
 
@@ -113,6 +116,8 @@ open class StreamConnection: EventHandler {
     isWritable = false
     isConnecting = false
     outbound.release()
+    // Bytes may be left in it, so it is nobody else's.
+    if pipe != nil { closePipe() }
   }
 
   /// Gives the socket, what is known of it and what waits for the kernel to `successor`, which has
@@ -133,6 +138,8 @@ open class StreamConnection: EventHandler {
     successor.shutsDownWhenDrained = shutsDownWhenDrained
     successor.hasFinishedWriting = hasFinishedWriting
     swap(&successor.outbound, &outbound)
+    swap(&successor.pipe, &pipe)
+    swap(&successor.piped, &piped)
     if isStaging { loop.stageOwner = successor }
     descriptor = -1
     isReadable = false
@@ -158,7 +165,7 @@ open class StreamConnection: EventHandler {
   public final func finishWriting() {
     if descriptor < 0 { return }
     flushStage()
-    if outbound.isEmpty {
+    if backlog == 0 {
       sendFinish()
     } else {
       shutsDownWhenDrained = true
@@ -208,7 +215,8 @@ open class StreamConnection: EventHandler {
   public final func isQuiet() -> Bool {
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-    return count < 0 && errno == EAGAIN
+    isReadable = count >= 0 || errno != EAGAIN
+    return !isReadable
   }
 
   /// Whether nothing but the peer's end is left to read. One system call.
@@ -331,12 +339,20 @@ open class StreamConnection: EventHandler {
     return 0
   }
 
+  /// Sends what the kernel takes of what waits: the pipe's bytes were there first.
+  func sendBacklog() {
+    if pipe != nil { drainPipe() }
+    if isWritable && !outbound.isEmpty {
+      outbound.consume(outbound.withUnsafeBytes { transmit($0) })
+    }
+  }
+
   private func flush() {
-    if outbound.isEmpty || !isWritable { return }
-    let sent = outbound.withUnsafeBytes { transmit($0) }
-    outbound.consume(sent)
-    if sent > 0 { streamProgressed() }
-    if isClosed || !outbound.isEmpty { return }
+    let waiting = backlog
+    if waiting == 0 || !isWritable { return }
+    sendBacklog()
+    if backlog < waiting { streamProgressed() }
+    if isClosed || backlog > 0 { return }
     outbound.release()
     if shutsDownWhenDrained {
       shutsDownWhenDrained = false

@@ -42,6 +42,16 @@ public struct BodyDecoder: Sendable {
 
   public var isComplete: Bool { state == .complete }
 
+  /// Payload bytes still to come when nothing else is: the body has a length. Otherwise 0.
+  public var plainBytesLeft: UInt64 { state == .length ? remaining : 0 }
+
+  /// So many of `plainBytesLeft` went another way than through `next`.
+  public mutating func passed(_ count: UInt64) {
+    precondition(state == .length && count <= remaining, "more passed than the body has")
+    remaining &-= count
+    if remaining == 0 { state = .complete }
+  }
+
   public init(_ framing: BodyFraming) {
     switch framing {
     case .none, .length(0): state = .complete

@@ -33,30 +33,62 @@ public struct WebSocketFrameHeader: Equatable, Sendable {
   ///
   /// Layout only: whether the frame is legal is for `WebSocketFrameFollower` and
   /// `WebSocketMessageDecoder` to say. For frames that passed one of them, and for tests.
-  @inline(__always)
   public init?(_ bytes: Span<UInt8>, at start: Int = 0) {
+    guard let layout = WebSocketFrameLayout(bytes, at: start),
+      let opcode = WebSocketOpcode(rawValue: layout.first & 0x0F)
+    else { return nil }
+    isFinal = layout.isFinal
+    isCompressed = layout.isCompressed
+    self.opcode = opcode
+    payloadLength = layout.payloadLength
+    mask = layout.isMasked ? layout.mask(bytes, at: start) : nil
+    headerLength = layout.headerLength
+  }
+}
+
+/// What the two decoders need of a header, in three words.
+struct WebSocketFrameLayout {
+  let first: UInt8
+  let isMasked: Bool
+  let headerLength: Int
+  let payloadLength: UInt64
+
+  var isFinal: Bool { first & 0x80 != 0 }
+  var isCompressed: Bool { first & 0x40 != 0 }
+  var isControl: Bool { first & 0x08 != 0 }
+  var isContinuation: Bool { first & 0x0F == 0 }
+  /// Of a control frame that was checked.
+  var controlOpcode: WebSocketOpcode { WebSocketOpcode(rawValue: first & 0x0F) ?? .close }
+
+  /// Reads the header at `start`; nil when it is not complete.
+  @inline(__always)
+  init?(_ bytes: Span<UInt8>, at start: Int) {
     let available = bytes.count &- start
     if available < 2 { return nil }
-    let (first, second) = (bytes[start], bytes[start &+ 1])
-    guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { return nil }
-    let isMasked = second & 0x80 != 0
+    let second = bytes[start &+ 1]
     let short = second & 0x7F
-    let lengthBytes = short < 126 ? 0 : short == 126 ? 2 : 8
-    let length = 2 &+ lengthBytes &+ (isMasked ? 4 : 0)
-    if available < length { return nil }
-    isFinal = first & 0x80 != 0
-    isCompressed = first & 0x40 != 0
-    self.opcode = opcode
-    headerLength = length
-    payloadLength = UInt64(short)
-    if lengthBytes > 0 {
-      payloadLength = 0
-      for index in start &+ 2..<start &+ 2 &+ lengthBytes {
-        payloadLength = payloadLength &<< 8 | UInt64(bytes[index])
-      }
+    first = bytes[start]
+    isMasked = second & 0x80 != 0
+    var length = isMasked ? 6 : 2
+    if short < 126 {
+      payloadLength = UInt64(short)
+    } else if short == 126 {
+      length &+= 2
+      if available < length { return nil }
+      payloadLength = UInt64(bytes[start &+ 2]) &<< 8 | UInt64(bytes[start &+ 3])
+    } else {
+      length &+= 8
+      if available < length { return nil }
+      payloadLength = bytes.word(at: start &+ 2).byteSwapped
     }
-    mask = nil
-    if isMasked { mask = WebSocketMask(bytes, at: start &+ length &- 4) }
+    if available < length { return nil }
+    headerLength = length
+  }
+
+  /// The key of a masked frame whose header is at `start`.
+  @inline(__always)
+  func mask(_ bytes: Span<UInt8>, at start: Int) -> WebSocketMask {
+    WebSocketMask(bytes, at: start &+ headerLength &- 4)
   }
 
   /// Reads and checks the header at `start`; nil when it is not complete. What is wrong is told with
@@ -64,19 +96,21 @@ public struct WebSocketFrameHeader: Equatable, Sendable {
   @inline(__always)
   static func parse(
     _ bytes: Span<UInt8>, at start: Int, _ rules: WebSocketFrameRules
-  ) throws(WebSocketError) -> WebSocketFrameHeader? {
+  ) throws(WebSocketError) -> WebSocketFrameLayout? {
     let available = bytes.count &- start
     if available < 1 { return nil }
-    try rules.check(first: bytes[start])
+    let first = bytes[start]
+    try rules.check(first: first)
     if available < 2 { return nil }
-    try rules.check(first: bytes[start], second: bytes[start &+ 1])
-    guard let header = WebSocketFrameHeader(bytes, at: start) else { return nil }
-    let short = bytes[start &+ 1] & 0x7F
+    let second = bytes[start &+ 1]
+    try rules.check(first: first, second: second)
+    guard let layout = WebSocketFrameLayout(bytes, at: start) else { return nil }
+    let short = second & 0x7F
     if short >= 126 {
-      if header.payloadLength <= (short == 126 ? 125 : 0xFFFF) { throw .lengthNotMinimal }
-      if header.payloadLength >> 63 != 0 { throw .lengthTooLarge }
+      if layout.payloadLength <= (short == 126 ? 125 : 0xFFFF) { throw .lengthNotMinimal }
+      if layout.payloadLength >> 63 != 0 { throw .lengthTooLarge }
     }
-    return header
+    return layout
   }
 }
 

@@ -93,31 +93,31 @@ public struct WebSocketFrameFollower: Sendable {
         if !rules.isInMessage { messages &+= 1 }
       }
       if at == end || stopsAtFrames && at > offset { return }
-      let header: WebSocketFrameHeader?
+      let layout: WebSocketFrameLayout?
       do throws(WebSocketError) {
-        header = try WebSocketFrameHeader.parse(input, at: at, rules)
-        if let header { try began(header, maxSize) }
+        layout = try WebSocketFrameLayout.parse(input, at: at, rules)
+        if let layout { try began(layout, maxSize) }
       } catch {
         if at > offset { return }
         throw error
       }
-      guard let header, !header.opcode.isControl else { return }
+      guard let layout, !layout.isControl else { return }
       frames &+= 1
-      at &+= header.headerLength
-      left = header.payloadLength
+      at &+= layout.headerLength
+      left = layout.payloadLength
     }
   }
 
   /// Takes a data frame's header.
   @inline(__always)
   private mutating func began(
-    _ header: WebSocketFrameHeader, _ maxSize: UInt64
+    _ layout: WebSocketFrameLayout, _ maxSize: UInt64
   ) throws(WebSocketError) {
-    if header.opcode.isControl { return }
-    let length = header.payloadLength
+    if layout.isControl { return }
+    let length = layout.payloadLength
     if length > maxSize || messageBytes > maxSize &- length { throw .messageTooBig }
-    rules.began(isFinal: header.isFinal)
-    if header.isFinal {
+    rules.began(isFinal: layout.isFinal)
+    if layout.isFinal {
       messageBytes = 0
       if length == 0 { messages &+= 1 }
     } else {
@@ -131,16 +131,16 @@ public struct WebSocketFrameFollower: Sendable {
     _ input: Span<UInt8>, _ at: Int, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step {
     if at == input.count { return .needsMore }
-    guard let header = try WebSocketFrameHeader.parse(input, at: at, rules) else {
+    guard let layout = try WebSocketFrameLayout.parse(input, at: at, rules) else {
       phase = .header(WebSocketHeldBytes(input, from: at))
       return .needsMore
     }
-    let length = header.headerLength &+ Int(header.payloadLength)
+    let length = layout.headerLength &+ Int(layout.payloadLength)
     if input.count &- at < length {
       phase = .control(input.extracting(at...))
       return .needsMore
     }
-    let control = try WebSocketControl(input, at: at, header, &rules, &scratch)
+    let control = try WebSocketControl(input, at: at, layout, &rules, &scratch)
     return .control(control.opcode, mask: control.mask, consumed: at &+ length)
   }
 
@@ -152,16 +152,16 @@ public struct WebSocketFrameFollower: Sendable {
     var at = offset
     if case .header(var held) = phase {
       let earlier = held
-      guard let header = try held.parse(input, from: offset, rules) else {
+      guard let (layout, _) = try held.parse(input, from: offset, rules) else {
         phase = .header(held)
         return .needsMore
       }
-      at &+= header.headerLength &- earlier.count
-      if !header.opcode.isControl {
-        try began(header, maxSize)
+      at &+= layout.headerLength &- earlier.count
+      if !layout.isControl {
+        try began(layout, maxSize)
         var frames = 1
         try follow(
-          input, offset, &at, header.payloadLength, &frames, maxSize, stopsAtFrames)
+          input, offset, &at, layout.payloadLength, &frames, maxSize, stopsAtFrames)
         return .relayHeld(earlier, offset..<at, frames: frames)
       }
       phase = .control(earlier, input.extracting(offset..<at))

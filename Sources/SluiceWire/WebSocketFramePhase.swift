@@ -49,17 +49,19 @@ public struct WebSocketHeldBytes: Equatable, Sendable {
     return true
   }
 
-  /// Reads the header that goes on at `offset` of `input`; nil when it is still not complete, and
-  /// then all of the input is held.
+  /// Reads the header that goes on at `offset` of `input`, and its mask; nil when it is still not
+  /// complete, and then all of the input is held.
   mutating func parse(
     _ input: Span<UInt8>, from offset: Int, _ rules: WebSocketFrameRules
-  ) throws(WebSocketError) -> WebSocketFrameHeader? {
+  ) throws(WebSocketError) -> (layout: WebSocketFrameLayout, mask: WebSocketMask)? {
     var header = InlineArray<14, UInt8>(repeating: 0)
     let available = min(14 &- count, input.count &- offset)
     for index in 0..<count { header[index] = bytes[index] }
     for index in 0..<available { header[count &+ index] = input[offset &+ index] }
     let span = header.span.extracting(0..<count &+ available)
-    if let header = try WebSocketFrameHeader.parse(span, at: 0, rules) { return header }
+    if let layout = try WebSocketFrameLayout.parse(span, at: 0, rules) {
+      return (layout, layout.isMasked ? layout.mask(span, at: 0) : WebSocketMask(key: 0))
+    }
     self = WebSocketHeldBytes(span, from: 0)
     return nil
   }
@@ -75,16 +77,16 @@ struct WebSocketControl {
   var opcode: WebSocketOpcode
   var mask: WebSocketMask?
 
-  /// Takes the frame at `start`, whose header is `header` and whose payload is all there: puts the
+  /// Takes the frame at `start`, whose header is checked and whose payload is all there: puts the
   /// payload, unmasked, in `scratch`.
   init(
-    _ bytes: Span<UInt8>, at start: Int, _ header: WebSocketFrameHeader,
+    _ bytes: Span<UInt8>, at start: Int, _ layout: WebSocketFrameLayout,
     _ rules: inout WebSocketFrameRules, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) {
-    opcode = header.opcode
-    mask = header.mask
-    let payload = start &+ header.headerLength
-    let range = payload..<payload &+ Int(header.payloadLength)
+    opcode = layout.controlOpcode
+    mask = layout.isMasked ? layout.mask(bytes, at: start) : nil
+    let payload = start &+ layout.headerLength
+    let range = payload..<payload &+ Int(layout.payloadLength)
     scratch.clear()
     scratch.append(bytes.extracting(range), mask: mask ?? WebSocketMask(key: 0))
     if opcode == .close {
@@ -99,14 +101,14 @@ struct WebSocketControl {
     held: inout [UInt8], _ input: Span<UInt8>, from offset: inout Int,
     _ rules: inout WebSocketFrameRules, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) {
-    guard let header = WebSocketFrameHeader(held.span) else { return nil }
-    let missing = header.headerLength &+ Int(header.payloadLength) &- held.count
+    guard let layout = WebSocketFrameLayout(held.span, at: 0) else { return nil }
+    let missing = layout.headerLength &+ Int(layout.payloadLength) &- held.count
     let end = min(input.count, offset &+ missing)
     for index in offset..<end { held.append(input[index]) }
     let isWhole = end &- offset == missing
     offset = end
     if !isWhole { return nil }
-    try self.init(held.span, at: 0, header, &rules, &scratch)
+    try self.init(held.span, at: 0, layout, &rules, &scratch)
   }
 }
 

@@ -92,13 +92,14 @@ public struct WebSocketMessageDecoder: ~Copyable {
       switch phase {
       case .payload(0):
         if at == input.count { return .needsMore }
-        guard let header = try WebSocketFrameHeader.parse(input, at: at, rules) else {
+        guard let layout = try WebSocketFrameLayout.parse(input, at: at, rules) else {
           phase = .header(WebSocketHeldBytes(input, from: at))
           return .needsMore
         }
-        if header.opcode.isControl { return try control(input, at, header, &scratch) }
-        let payload = at &+ header.headerLength
-        if let step = try begin(input, header, frame: at, payload: payload, limits, &scratch) {
+        if layout.isControl { return try control(input, at, layout, &scratch) }
+        if layout.isMasked { mask = layout.mask(input, at: at) }
+        let payload = at &+ layout.headerLength
+        if let step = try begin(input, layout, frame: at, payload: payload, limits, &scratch) {
           return step
         }
         at = payload
@@ -106,17 +107,18 @@ public struct WebSocketMessageDecoder: ~Copyable {
         if let step = try take(input, &at, left, &scratch) { return step }
       case .header(var held):
         let earlier = held
-        guard let header = try held.parse(input, from: at, rules) else {
+        guard let (layout, mask) = try held.parse(input, from: at, rules) else {
           phase = .header(held)
           return .needsMore
         }
-        let payload = at &+ header.headerLength &- earlier.count
-        if header.opcode.isControl {
+        let payload = at &+ layout.headerLength &- earlier.count
+        if layout.isControl {
           phase = .control(earlier, input.extracting(at..<payload))
-        } else if let step = try begin(
-          input, header, frame: nil, payload: payload, limits, &scratch)
-        {
-          return step
+        } else {
+          self.mask = mask
+          if let step = try begin(input, layout, frame: nil, payload: payload, limits, &scratch) {
+            return step
+          }
         }
         at = payload
       case .control(var held):
@@ -134,66 +136,66 @@ public struct WebSocketMessageDecoder: ~Copyable {
   }
 
   private mutating func control(
-    _ input: Span<UInt8>, _ at: Int, _ header: WebSocketFrameHeader, _ scratch: inout ByteBuffer
+    _ input: Span<UInt8>, _ at: Int, _ layout: WebSocketFrameLayout, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step {
-    let length = header.headerLength &+ Int(header.payloadLength)
+    let length = layout.headerLength &+ Int(layout.payloadLength)
     if input.count &- at < length {
       phase = .control(input.extracting(at...))
       return .needsMore
     }
-    let control = try WebSocketControl(input, at: at, header, &rules, &scratch)
+    let control = try WebSocketControl(input, at: at, layout, &rules, &scratch)
     return .control(control.opcode, mask: control.mask, consumed: at &+ length)
   }
 
   /// Begins a data frame whose payload begins at `payload`; a message that is whole there is handed
-  /// out at once.
+  /// out at once. `mask` is that of the frame.
   private mutating func begin(
-    _ input: Span<UInt8>, _ header: WebSocketFrameHeader, frame: Int?, payload: Int,
+    _ input: Span<UInt8>, _ layout: WebSocketFrameLayout, frame: Int?, payload: Int,
     _ limits: WebSocketMessageLimits, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step? {
-    if header.payloadLength > UInt64(max(0, limits.maxSize &- pending.count)) {
+    if layout.payloadLength > UInt64(max(0, limits.maxSize &- pending.count)) {
       throw .messageTooBig
     }
-    let length = Int(header.payloadLength)
-    if header.opcode != .continuation {
-      opcode = header.opcode
-      isCompressed = header.isCompressed
+    let length = Int(layout.payloadLength)
+    if !layout.isContinuation {
+      opcode = layout.first & 0x0F == WebSocketOpcode.text.rawValue ? .text : .binary
+      isCompressed = layout.isCompressed
     }
-    let isAlone = header.isFinal && !rules.isInMessage
+    let isAlone = layout.isFinal && !rules.isInMessage
     if !isAlone {
       fragments &+= 1
       if fragments > limits.maxFragments { throw .tooManyFragments }
     }
-    rules.began(isFinal: header.isFinal)
+    rules.began(isFinal: layout.isFinal)
     frames &+= 1
     if isAlone, input.count &- payload >= length {
-      return try whole(
-        input, header.mask, frame: frame, payload: payload..<payload &+ length, &scratch)
+      phase = .payload(0)
+      return try whole(input, frame: frame, payload: payload..<payload &+ length, &scratch)
     }
-    mask = header.mask ?? WebSocketMask(key: 0)
-    phase = .payload(header.payloadLength)
+    phase = .payload(layout.payloadLength)
     return length == 0 ? try frameEnded(at: payload, &scratch) : nil
   }
 
   /// A message that is one frame, all in the input.
+  @inline(__always)
   private mutating func whole(
-    _ input: Span<UInt8>, _ mask: WebSocketMask?, frame: Int?, payload: Range<Int>,
-    _ scratch: inout ByteBuffer
+    _ input: Span<UInt8>, frame: Int?, payload: Range<Int>, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step {
-    phase = .payload(0)
-    var message = WebSocketMessage(
-      opcode: opcode, isCompressed: isCompressed,
-      frame: frame.map { $0..<payload.upperBound }, payload: payload,
-      consumed: payload.upperBound)
-    if let mask {
-      message.payload = nil
+    var isText = true
+    if rules.isMasked {
       scratch.clear()
       scratch.append(input.extracting(payload), mask: mask)
+      if checksText { isText = UTF8Validator.isValid(scratch.span) }
+    } else if checksText {
+      isText = UTF8Validator.isValid(input.extracting(payload))
     }
-    if checksText, !UTF8Validator.isValid(message.bytes(input, scratch)) { throw .invalidText }
+    if !isText { throw .invalidText }
     messages &+= 1
     payloadBytes &+= UInt64(payload.count)
-    return .message(message)
+    return .message(
+      WebSocketMessage(
+        opcode: opcode, isCompressed: isCompressed, frame: frame.map { $0..<payload.upperBound },
+        payload: rules.isMasked ? nil : payload, consumed: payload.upperBound))
   }
 
   /// Keeps what the input has of the frame under way.

@@ -16,14 +16,14 @@ struct Demo: ParsableCommand {
     let signals = GatewayProcess.holdSignals()
     let result = ConfigurationFile.read(text: Quickstart.text, file: Quickstart.path)
     Console.report(result.diagnostics)
-    guard let configuration = result.configuration else { throw ExitCode(1) }
-    let (samples, process) = try start(configuration)
+    guard result.configuration != nil else { throw ExitCode(1) }
+    let (samples, process) = try start(result)
     Console.print(Self.welcome)
-    process.run(signals) { nil }
+    process.run(signals)
     samples.stop()
   }
 
-  private func start(_ configuration: Configuration) throws -> (SampleServices, GatewayProcess) {
+  private func start(_ result: ReadResult) throws -> (SampleServices, GatewayProcess) {
     let samples: SampleServices
     do throws(SampleServices.StartError) {
       samples = try SampleServices(
@@ -33,7 +33,7 @@ struct Demo: ParsableCommand {
       throw ExitCode(1)
     }
     do throws(Gateway.StartError) {
-      return (samples, try GatewayProcess(configuration, logger: Console.makeLogger()))
+      return (samples, try GatewayProcess(result, logger: Console.makeLogger()))
     } catch {
       samples.stop()
       Console.complain(error.text)

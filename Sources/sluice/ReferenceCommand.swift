@@ -34,8 +34,8 @@ enum CommandLinePage {
 
       <!-- Made from the code by `make docs`; edits here are lost. -->
 
-      Exit codes: 0 when all went well, 1 when a file is not valid or the gateway can't start, 64 when the
-      command line itself is wrong.
+      Exit codes: 0 when all went well, 1 when a file is not valid, the gateway can't start or can't be
+      reached, 2 when a plan would close sessions, 64 when the command line itself is wrong.
 
       ```
       \(Sluice.helpMessage(columns: 90))
@@ -43,17 +43,23 @@ enum CommandLinePage {
 
       """
     for command in Sluice.commands {
-      let name = command._commandName
-      text += """
-
-        ## sluice \(name)
-
-        ```
-        \(Sluice.helpMessage(for: command, columns: 90))
-        ```
-
-        """
+      text += section(command, "sluice \(command._commandName)")
+      for part in command.configuration.subcommands {
+        text += section(part, "sluice \(command._commandName) \(part._commandName)")
+      }
     }
     return text
+  }
+
+  private static func section(_ command: any ParsableCommand.Type, _ name: String) -> String {
+    """
+
+    ## \(name)
+
+    ```
+    \(Sluice.helpMessage(for: command, columns: 90))
+    ```
+
+    """
   }
 }

@@ -18,23 +18,23 @@ struct Run: ParsableCommand {
   func run() throws {
     let signals = GatewayProcess.holdSignals()
     let source = ConfigurationFile(file)
-    guard let configuration = source.readOrComplain() else { throw ExitCode(1) }
+    guard let result = source.readResultOrComplain() else { throw ExitCode(1) }
     let process: GatewayProcess
     do throws(Gateway.StartError) {
-      process = try GatewayProcess(configuration, logger: Console.makeLogger())
+      process = try GatewayProcess(result, logger: Console.makeLogger()) { [file] in
+        do throws(SystemError) {
+          let result = try source.read()
+          Console.report(result.diagnostics)
+          return result
+        } catch {
+          Console.complain("can't read \(file): \(error.reason); nothing changes")
+          return nil
+        }
+      }
     } catch {
       Console.complain(error.text)
       throw ExitCode(1)
     }
-    process.run(signals) {
-      do throws(SystemError) {
-        let result = try source.read()
-        Console.report(result.diagnostics)
-        return result
-      } catch {
-        Console.complain("can't read \(file): \(error.reason); nothing changes")
-        return nil
-      }
-    }
+    process.run(signals)
   }
 }

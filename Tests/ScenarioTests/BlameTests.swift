@@ -87,11 +87,16 @@ extension Scenarios {
         try second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         // The queue is full now, and with the caller's end it is not.
         try waitUntil { try fixture.get("/").code == "queue-full" }
-        second.socket.finishWriting()
-        #expect(try second.isClosedByGateway())
+        second.socket.close()
       }
-      let third = try fixture.client()
-      try third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      var third = try fixture.client()
+      try waitUntil("a place in the queue") {
+        third = try fixture.client()
+        try third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        // Who waits has no answer.
+        return !third.socket.isReadable(within: 100)
+      }
+      #expect(!first.socket.isReadable(within: 0))
       gate.open()
       #expect(try first.reader.readResponse().status == 200)
       #expect(try third.reader.readResponse().status == 200)

@@ -98,6 +98,43 @@ extension Scenarios {
       try waitUntil { upstream.endedCount == 1 }
     }
 
+    /// A FIN only says that the caller sends nothing more. Asking it tells who has left.
+    @Test func whoLeavesWhileWaitingFreesTheTarget() throws {
+      let upstream = try ScriptedUpstream { peer in
+        _ = try peer.readRequest()
+        _ = try peer.reader.readToEnd()
+      }
+      let fixture = try Fixture(to: upstream) { $0.service.timeouts.response = .seconds(600) }
+      let client = try fixture.client()
+      try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { upstream.requests.count == 1 }
+      client.socket.close()
+      try waitUntil { upstream.endedCount == 1 }
+    }
+
+    @Test func whoOnlyStopsSendingIsAskedAndAnswered() throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream.answering { _ in
+        gate.wait()
+        return ok("late")
+      }
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.client()
+      let old = try fixture.client()
+      try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      // HTTP/1.0 knows no interim responses.
+      try old.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+      for caller in [client, old] { caller.socket.finishWriting() }
+      let question = try client.reader.readResponse()
+      #expect(question.status == 100 && question.fields.isEmpty)
+      #expect(!old.socket.isReadable(within: 0))
+      gate.open()
+      for caller in [client, old] {
+        #expect(try caller.reader.readResponse().text == "late")
+        #expect(try caller.isClosedByGateway())
+      }
+    }
+
     @Test(arguments: ["", "Connection: close\r\n"])
     func aHalfClosedCallerGetsItsWholeResponse(field: String) throws {
       let size = 12 << 20

@@ -1,4 +1,6 @@
 import SluiceConfiguration
+import SluiceGateway
+import SluiceReactor
 import SluiceWire
 import Testing
 
@@ -126,6 +128,74 @@ extension Scenarios {
       #expect(upstream.connectionCount == 5)
     }
 
+    /// The bytes come while the connection is idle, and the loop learns of them in the same turn as of
+    /// the next request, but after it.
+    @Test func bytesOnAnIdleConnectionAreNobodysResponse() throws {
+      let (stall, smuggle, smuggled) = (StallingResponder(), Gate(), Gate())
+      let upstream = try ScriptedUpstream { peer in
+        _ = try peer.readRequest()
+        try peer.send(ok("mine"))
+        if peer.index == 0 {
+          smuggle.wait()
+          try peer.send(ok("smuggled"))
+          smuggled.open()
+        }
+        _ = try peer.reader.readToEnd()
+      }
+      var options = Gateway.Options()
+      options.responders = [(name: "stall", address: "127.0.0.1:0", responder: stall)]
+      let fixture = try Fixture(configuration(targets: [upstream.url]), options: options)
+      let client = try fixture.client()
+      #expect(try client.get("/").text == "mine")
+
+      let staller = try TestClient(port: try #require(fixture.port(ofListener: "stall")))
+      try staller.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      stall.isStalled.wait()
+      // The worker stands still: this arrives first, that second, both before it looks.
+      try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      smuggle.open()
+      smuggled.wait()
+      stall.mayGoOn.open()
+      #expect(try client.reader.readResponse().text == "mine")
+      #expect(upstream.connectionCount == 2)
+    }
+
+    /// The response fills the read exactly, so the bytes behind it are still in the kernel when the
+    /// connection goes to the exchange that waits for it.
+    @Test func bytesBehindAFullReadAreNobodysResponse() throws {
+      let (stall, answer, answered) = (StallingResponder(), Gate(), Gate())
+      let upstream = try ScriptedUpstream { peer in
+        guard let request = try peer.readRequest() else { return }
+        if request.target != "/first" { return try peer.send(ok("mine")) }
+        answer.wait()
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 73000\r\nX-Filler: "
+        let filler = EventLoop.readBufferSize - 73_000 - head.utf8.count - 4
+        try peer.send(
+          head + String(repeating: "x", count: filler) + "\r\n\r\n"
+            + String(repeating: "y", count: 73_000) + ok("smuggled"))
+        answered.open()
+        _ = try peer.reader.readToEnd()
+      }
+      var options = Gateway.Options()
+      options.responders = [(name: "stall", address: "127.0.0.1:0", responder: stall)]
+      let fixture = try Fixture(
+        configuration(targets: [upstream.url]) { $0.service.connections.maxPerTarget = 1 },
+        options: options)
+      let first = try fixture.client()
+      try first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { upstream.requests.count == 1 }
+      let second = try fixture.client()
+      try second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+      let staller = try TestClient(port: try #require(fixture.port(ofListener: "stall")))
+      try staller.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      stall.isStalled.wait()
+      answer.open()
+      answered.wait()
+      stall.mayGoOn.open()
+      #expect(try first.reader.readResponse().body.count == 73_000)
+      #expect(try second.reader.readResponse().text == "mine")
+    }
+
     @Test func switchingProtocolsUnaskedIsABadGateway() throws {
       let upstream = try ScriptedUpstream.answering { _ in
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -136,5 +206,17 @@ extension Scenarios {
       #expect(response.code == "upstream-malformed")
       #expect(upstream.requests.first?["Upgrade"] == nil)
     }
+  }
+}
+
+/// Keeps its worker from turning until it is told.
+private final class StallingResponder: LocalResponder {
+  let isStalled = Gate()
+  let mayGoOn = Gate()
+
+  func answer(_ request: LocalRequest) async -> LocalAnswer {
+    isStalled.open()
+    mayGoOn.wait()
+    return LocalAnswer(status: 200, body: [])
   }
 }

@@ -315,7 +315,9 @@ extension Scenarios {
       let socket = try client.open()
       let sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 300_000, 10, 1_000_000]
       let writer = Thread {
-        for size in sizes { try? socket.send(binary: [UInt8](repeating: UInt8(size & 255), count: size)) }
+        for size in sizes {
+          try? socket.send(binary: [UInt8](repeating: UInt8(size & 255), count: size))
+        }
       }
       writer.start()
       for size in sizes {
@@ -369,6 +371,68 @@ extension Scenarios {
     }
 
     // MARK: Reload and shutdown
+
+    @Test func sessionsOfARemovedRouteAreClosed() async throws {
+      let (fixture, _) = try fixture { try $0.accept().echo() }
+      let kept = try fixture.client().open(path: "/kept")
+      let gone = try fixture.client().open(path: "/gone")
+      var next = fixture.gateway.configuration
+      var route = next.all
+      route.match.path = "/gone"
+      next.routes["gone"] = route
+      next.all.match.path = "/kept"
+      try fixture.gateway.reload(next)
+      // The session's route was "all", whatever its path.
+      let late = try fixture.client().open(path: "/gone")
+      next.routes["gone"] = nil
+      #expect(
+        SessionReconciliation(from: fixture.gateway.configuration, to: next).verdicts == [
+          "all": .kept, "gone": .closed,
+        ])
+      try fixture.gateway.reload(next)
+      #expect(try late.read()?.closeCode == 1_012)
+      try late.sendClose(1_012)
+      for socket in [kept, gone] {
+        try socket.send(text: "still")
+        #expect(try socket.text() == "still")
+      }
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions(of: "all").open == 2 }
+    }
+
+    @Test func aReloadAsksWhetherSessionsWouldStillBeLetIn() async throws {
+      let (fixture, _) = try fixture { try $0.accept().echo() }
+      var first = fixture.gateway.configuration
+      first.all.origins = ["https://a.test", "https://b.test"]
+      try fixture.gateway.reload(first)
+      let a = try fixture.client().open("Origin: https://a.test")
+      let b = try fixture.client().open("Origin: https://b.test")
+      var next = first
+      next.all.origins = ["https://a.test"]
+      #expect(
+        SessionReconciliation(from: first, to: next).verdicts == ["all": .rechecked])
+      try fixture.gateway.reload(next)
+      #expect(try b.read()?.closeCode == 1_008)
+      try b.sendClose(1_008)
+      try a.send(text: "still")
+      #expect(try a.text() == "still")
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.policy: 1] }
+    }
+
+    @Test func aReloadChangesTheLimitsOfLiveSessions() throws {
+      let (fixture, _) = try fixture { try $0.accept().echo() }
+      let socket = try fixture.client().open()
+      var next = fixture.gateway.configuration
+      var messages = Configuration.MessageSettings()
+      messages.maxSize = ByteCount(10)
+      next.all.messages = messages
+      try fixture.gateway.reload(next)
+      try socket.send(text: "0123456789")
+      #expect(try socket.text() == "0123456789")
+      try socket.send(text: "0123456789+")
+      #expect(try socket.read()?.closeCode == 1_009)
+    }
 
     @Test func aReloadLeavesSessionsOpen() throws {
       let (fixture, _) = try fixture { try $0.accept().echo() }

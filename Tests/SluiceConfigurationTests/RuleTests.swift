@@ -152,10 +152,9 @@ import Testing
     (
       file(rest: "admin: {address: 0.0.0.0:1}"),
       """
-      5:18: error: admin.address: '0.0.0.0:1' is not a local address: other machines could \
-      reach it, \
-      and it asks for no credentials yet
-        hint: use 127.0.0.1, [::1] or a Unix-domain socket
+      5:18: error: admin.address: other machines could reach '0.0.0.0:1', and there is no \
+      admin.token
+        hint: set admin.token, or use 127.0.0.1, [::1] or a Unix-domain socket
       """
     ),
     (

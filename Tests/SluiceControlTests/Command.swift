@@ -16,11 +16,21 @@ final class Command {
     return tests.deletingLastPathComponent().appendingPathComponent("sluice")
   }()
 
-  init(_ arguments: String..., input: String? = nil) throws {
+  convenience init(_ arguments: String..., input: String? = nil) throws {
+    try self.init(arguments, input: input)
+  }
+
+  /// `environment` is added to this process's.
+  init(
+    _ arguments: [String], input: String? = nil, environment: [String: String] = [:]
+  ) throws {
     outputFile = TemporaryFile.url("out")
     _ = FileManager.default.createFile(atPath: outputFile.path, contents: nil)
     process.executableURL = Self.executable
     process.arguments = arguments
+    if !environment.isEmpty {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    }
     process.standardOutput = try FileHandle(forWritingTo: outputFile)
     process.standardError = errors
     if let input {

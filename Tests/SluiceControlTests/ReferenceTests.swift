@@ -29,9 +29,14 @@ import Testing
 
   /// The keys are written as literals, so the source is what they are compared with.
   @Test func accessLogPageHasEveryKey() throws {
-    let source = try TextFile.read(
-      Repository.path("Sources/SluiceGateway/Runtime/AccessLogLine.swift"))
-    let written = source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) }
-    #expect(Set(written) == Set(AccessLogPage.keys.map(\.key)))
+    let exchanges = try keys(in: "Sources/SluiceGateway/Runtime/AccessLogLine.swift")
+    #expect(exchanges == Set(AccessLogPage.keys.map(\.key)))
+    let sessions = try keys(in: "Sources/SluiceGateway/Sessions/SessionLogLine.swift")
+    #expect(sessions.union(["time"]) == Set(AccessLogPage.sessionKeys.map(\.key)))
+  }
+
+  private func keys(in path: String) throws -> Set<String> {
+    let source = try TextFile.read(Repository.path(path))
+    return Set(source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) })
   }
 }

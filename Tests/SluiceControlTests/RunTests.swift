@@ -136,6 +136,23 @@ import Testing
     #expect(errors.contains(" stopped"))
   }
 
+  @Test func aDrainThatASignalBeganCanBeTakenBack() throws {
+    let running = try Running()
+    defer { close(running.target) }
+    let (client, upstream) = try running.pendingRequest()
+    running.command.send(SIGTERM)
+    try running.command.line(containing: " draining ")
+    #expect(try Peer.get("/drain", from: running.admin, method: "DELETE").hasPrefix("HTTP/1.1 200 "))
+    try running.command.line(containing: " drain aborted")
+    #expect(try running.isForwarded("/again"))
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+    #expect(client.readToEnd().body == "done")
+    running.command.send(SIGTERM)
+    let (status, errors) = running.command.finish()
+    #expect(status == 0)
+    #expect(errors.contains(" draining ") && errors.contains(" stopped"))
+  }
+
   @Test func aSecondSignalEndsAtOnce() throws {
     let running = try Running()
     defer { close(running.target) }

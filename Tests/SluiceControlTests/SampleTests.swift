@@ -64,9 +64,9 @@ import Testing
       .replacing("internal:8082", with: "internal:\(services.stocks.port)")
       + "accessLog: {format: off}\n"
     let result = ConfigurationFile.read(text: text, file: "")
+    try #require(result.configuration != nil, "\(result.diagnostics)")
     let process = try GatewayProcess(
-      try #require(result.configuration, "\(result.diagnostics)"),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      result, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     defer { process.gateway.shutDown() }
     let web = try #require(process.gateway.address(ofListener: "web"))
     #expect(try Peer.get("/time", from: web).contains("{\"timestamp\": "))

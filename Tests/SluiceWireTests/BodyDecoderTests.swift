@@ -56,6 +56,25 @@ func decode(
 }
 
 @Suite struct BodyDecoderTests {
+  @Test func aBodyWithALengthMayGoAnotherWay() throws {
+    var decoder = BodyDecoder(.length(10))
+    #expect(decoder.plainBytesLeft == 10)
+    #expect(try decoder.next([1, 2, 3].span, from: 0) == .payload(0..<3, consumed: 3))
+    #expect(decoder.plainBytesLeft == 7)
+    decoder.passed(6)
+    #expect(decoder.plainBytesLeft == 1 && !decoder.isComplete)
+    #expect(throws: BodyError.truncated) { try decoder.endOfInput() }
+    decoder.passed(1)
+    #expect(decoder.plainBytesLeft == 0 && decoder.isComplete)
+    for framing in [BodyFraming.none, .chunked, .untilClose] {
+      #expect(BodyDecoder(framing).plainBytesLeft == 0)
+    }
+    // Not even the payload of a chunk: framing follows it.
+    var chunked = BodyDecoder(.chunked)
+    _ = try chunked.next(Array("a\r\n123".utf8).span, from: 0)
+    #expect(chunked.plainBytesLeft == 0)
+  }
+
   @Test(arguments: Corpus.chunked)
   func corpus(_ sample: CorpusCase) {
     let whole = decode(sample.bytes, .chunked) { .max / 2 }

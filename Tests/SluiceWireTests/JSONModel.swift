@@ -158,7 +158,10 @@ struct JSONModel {
     if let unit = simple[byte] { return unit }
     guard byte == "u", at + 4 <= bytes.count else { throw Invalid() }
     let digits = String(decoding: bytes[at..<at + 4], as: UTF8.self)
-    guard !digits.hasPrefix("+"), let unit = UInt16(digits, radix: 16) else { throw Invalid() }
+    // A sign is no digit, though UInt16 takes it.
+    guard digits.allSatisfy(\.isHexDigit), let unit = UInt16(digits, radix: 16) else {
+      throw Invalid()
+    }
     at += 4
     return unit
   }

@@ -17,6 +17,8 @@ class Setup:
     backend_port: int
     # Exact routes to configure; empty means that everything goes to the backend.
     routes: list[str]
+    # For many WebSockets that stay, instead of requests.
+    websocket: bool = False
 
 
 class Proxy(ABC):

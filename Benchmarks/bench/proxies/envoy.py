@@ -55,6 +55,8 @@ def _listener(setup: Setup) -> dict[str, Any]:
             "virtual_hosts": [{"name": "all", "domains": ["*"], **_routes(setup)}],
         },
     }  # fmt: skip
+    if setup.websocket:
+        manager["upgrade_configs"] = [{"upgrade_type": "websocket"}]
     return {
         "name": "web",
         "address": _address(setup.port),

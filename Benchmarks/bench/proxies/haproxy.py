@@ -6,7 +6,7 @@ from bench.proxies.base import Proxy, Setup
 _CONFIGURATION = """\
 global
   nbthread 1
-  maxconn 4096
+  maxconn {connections}
 defaults
   mode http
   no log
@@ -17,6 +17,7 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
+  timeout tunnel 1h
   timeout http-keep-alive 1h
 frontend web
   bind 127.0.0.1:{port} backlog 4096
@@ -42,7 +43,12 @@ class HAProxy(Proxy):
             choice = f"use_backend %[path,map_str({routes})]"
         configuration = setup.folder / "haproxy.cfg"
         configuration.write_text(
-            _CONFIGURATION.format(port=setup.port, backend_port=setup.backend_port, choice=choice)
+            _CONFIGURATION.format(
+                port=setup.port,
+                backend_port=setup.backend_port,
+                choice=choice,
+                connections=9_100 if setup.websocket else 4096,
+            )
         )
         return [*tool("haproxy"), "-db", "-f", str(configuration)]
 

@@ -11,7 +11,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;
@@ -29,8 +29,8 @@ http {{
   proxy_buffer_size 16k;
   proxy_busy_buffers_size 128k;
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  proxy_set_header Host $http_host;
+  proxy_set_header Connection "{connection}";
+{upgrade}  proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header X-Forwarded-Host $http_host;
@@ -50,6 +50,12 @@ http {{
 """
 
 
+_UPGRADE = """\
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_read_timeout 1h;
+"""
+
+
 class Nginx(Proxy):
     name = "nginx"
 
@@ -63,6 +69,9 @@ class Nginx(Proxy):
         configuration.write_text(
             _CONFIGURATION.format(
                 user="user root;" if os.geteuid() == 0 else "",
+                connections=19_000 if setup.websocket else 8192,
+                connection="upgrade" if setup.websocket else "",
+                upgrade=_UPGRADE if setup.websocket else "",
                 folder=setup.folder,
                 port=setup.port,
                 backend_port=setup.backend_port,

@@ -8,7 +8,7 @@ _CONFIGURATION = """\
 version: 1
 workers: 1
 listeners:
-  web: {{address: "127.0.0.1:{port}"}}
+  web: {{address: "127.0.0.1:{port}", limits: {{connections: 20000}}}}
 services:
   service:
     targets: ["http://127.0.0.1:{backend_port}"]
@@ -21,6 +21,10 @@ accessLog: {{format: "off"}}
 
 class Sluice(Proxy):
     name = "sluice"
+    websocket_route = (
+        "  socket: {kind: websocket, match: {path: /socket}, service: service,"
+        " connection: {ping: 25s}}"
+    )
 
     def command(self, setup: Setup) -> list[str]:
         routes = [
@@ -29,6 +33,8 @@ class Sluice(Proxy):
         ]
         if not routes:
             routes = ["  all: {match: {prefix: /}, service: service}"]
+        if setup.websocket:
+            routes.append(self.websocket_route)
         configuration = setup.folder / "sluice.yaml"
         configuration.write_text(
             _CONFIGURATION.format(

@@ -37,6 +37,13 @@ ssize_t clinux_recv(int fd, void *buffer, size_t count, int flags);
 ssize_t clinux_send(int fd, const void *buffer, size_t count, int flags);
 ssize_t clinux_sendmsg(int fd, const struct msghdr *message, int flags);
 
+/// Opens a pipe that never blocks and is closed on exec: read end, write end. Returns the bytes it
+/// holds, at best `capacity`; -1 with errno.
+int clinux_open_pipe(int ends[2], int capacity);
+/// Moves bytes between a pipe and something else inside the kernel, never waiting. Unlike a send it
+/// may raise SIGPIPE.
+ssize_t clinux_splice(int from, int to, size_t count);
+
 /// Asks the CPU to fetch `count` bytes from `address` on, which need not be valid.
 static inline void clinux_prefetch(const void *address, int count) {
   for (int offset = 0; offset < count; offset += 64)

@@ -55,14 +55,18 @@ extension Configuration {
   }
 
   public struct Admin: Codable, Equatable, Sendable {
-    /// Loopback only, until the admin API has a token.
+    /// Loopback only, unless there is a token.
     public var address = "127.0.0.1:9901"
+    /// What callers have to show, `Authorization: Bearer TOKEN`; a secret.
+    public var token: String?
     public init() {}
   }
 
   public struct Shutdown: Codable, Equatable, Sendable {
     /// How long exchanges may finish after SIGTERM.
     public var timeout = Timespan.seconds(30)
+    /// Sessions closed per second.
+    public var closeRate = 100
     public init() {}
   }
 }
@@ -118,11 +122,28 @@ extension Configuration.AccessLog {
 extension Configuration.Admin {
   static let schema = Schema(
     "Admin", of: Self(), "Health, metrics and the admin API.",
-    [Field("address", .text(.localAddress), "Where it listens; only this machine may reach it.")])
+    [
+      Field(
+        "address", .text(.listenAddress),
+        "Where it listens; only this machine may reach it, unless there is a `token`."),
+      Field(
+        "token", .text(.bearerToken),
+        "What callers have to show, as `Authorization: Bearer TOKEN`; `/livez` and `/readyz` ask "
+          + "for none. Without it whoever reaches the address is let in."),
+    ])
 }
 
 extension Configuration.Shutdown {
   static let schema = Schema(
     "Shutdown", of: Self(), "How the gateway stops.",
-    [Field("timeout", .duration, "How long exchanges may finish after SIGTERM.")])
+    [
+      Field(
+        "timeout", .duration,
+        "How long requests and sessions may take to end after SIGTERM or `POST /drain`; then they "
+          + "are cut off."),
+      Field(
+        "closeRate", .integer(1...1_000_000),
+        "Sessions that a drain closes per second, those first on which nothing has passed for "
+          + "longest; more if `timeout` would be too short for that."),
+    ])
 }

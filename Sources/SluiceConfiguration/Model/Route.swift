@@ -23,7 +23,8 @@ extension Configuration {
     public init() {}
 
     private enum CodingKeys: CodingKey {
-      case kind, match, service, path, origins, connection, messages, timeouts, maxBodySize, policies
+      case kind, match, service, path, origins, connection, messages, timeouts, maxBodySize,
+        policies
       case consumers, groups
     }
   }
@@ -88,7 +89,8 @@ extension Configuration.Route {
         "path", .object(Configuration.PathRewrite.schema), "How the path changes on its way."),
       Field(
         "origins", .list(of: .text(.originPattern), atLeast: 1),
-        "For `kind: websocket`: the pages that may connect; without it those of the same host. Callers that are no browser send no Origin and are not asked."),
+        "For `kind: websocket`: the pages that may connect; without it those of the same host. Callers that are no browser send no Origin and are not asked."
+      ),
       Field(
         "connection", .object(Configuration.ConnectionSettings.schema),
         "For `kind: websocket` only."),

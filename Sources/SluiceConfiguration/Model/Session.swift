@@ -40,7 +40,8 @@ extension Configuration {
 
 extension Configuration.ConnectionSettings {
   static let schema = Schema(
-    "ConnectionSettings", of: Self(), "How the sessions of a `websocket` route begin, live and end.",
+    "ConnectionSettings", of: Self(),
+    "How the sessions of a `websocket` route begin, live and end.",
     [
       Field("connectTimeout", .duration, "For the handshake: connecting and the answer together."),
       Field(

@@ -4,6 +4,9 @@ public struct ReadResult: Sendable {
   public var configuration: Configuration?
   /// In the order of their places in the file.
   public var diagnostics: [Diagnostic]
+  /// Where the file has a reference in a value, as `services.one.targets[0]`: what came from there is
+  /// not shown to anybody, see `Configuration.shownJSON`.
+  public var referencedPaths: Set<String> = []
 
   public init(configuration: Configuration?, diagnostics: [Diagnostic]) {
     self.configuration = configuration
@@ -57,9 +60,11 @@ public struct ConfigurationReader {
       }
       ConfigurationValidator.validate(
         configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
-      return ReadResult(
+      var result = ReadResult(
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())
+      result.referencedPaths = shape.referencedPaths
+      return result
     } catch {
       // The tables and the types disagree, which is a bug; the error is not shown, it may hold a
       // secret.

@@ -12,6 +12,7 @@ extension ShapeValidator {
     case .success(let text):
       // References often have to be quoted for YAML's sake; what they stand for is no less a
       // number.
+      if scalar.hasReference { referencedPaths.insert(path) }
       scalar.isPlain = scalar.isPlain || scalar.hasReference
       scalar.text = text
     case .failure(let problem):

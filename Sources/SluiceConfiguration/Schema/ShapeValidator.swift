@@ -5,6 +5,8 @@ struct ShapeValidator {
   let references: References
   let registry: PolicyRegistry
   var diagnostics: DiagnosticCollector
+  /// Where values stand that came from elsewhere.
+  var referencedPaths: Set<String> = []
   /// Within something that holds secrets: no value is shown.
   private var isHiding = false
 
@@ -132,10 +134,10 @@ struct ShapeValidator {
     guard case .sequence(let elements) = node.content else {
       if node.isNull, minimum == 0 { return .array([]) }
       var name = kindName(node)
-      if case .scalar = node.content, !node.isNull, kind.hidesValues { name = "a text" }
+      if case .scalar = node.content, !node.isNull, kind.isSecret { name = "a text" }
       var hint: String?
       if case .scalar(let scalar) = node.content, !node.isNull, !scalar.hasReference,
-        !isHiding, !kind.hidesValues
+        !isHiding, !kind.isSecret
       {
         hint = "write [\(scalar.text.prefix(60))]"
       }
@@ -186,17 +188,5 @@ struct ShapeValidator {
       hint = "write it like \(example)"
     }
     diagnostics.error("\(path): \(shown) is not \(form.name)\(reason)", at: position, hint: hint)
-  }
-}
-
-extension Field.Kind {
-  /// Whether a value in its place may be a secret.
-  fileprivate var hidesValues: Bool {
-    switch self {
-    case .text(let form): form.isSecret
-    case .object(let schema): schema.hidesValues
-    case .textOrObject(let form, let schema): form.isSecret || schema.hidesValues
-    case .boolean, .integer, .timespan, .byteCount, .choice, .list, .map, .policies: false
-    }
   }
 }

@@ -58,6 +58,17 @@ extension TextForm {
         && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
     })
 
+  public static let optionalReference = TextForm("a name", accepts: { _ in true })
+
+  /// Kept secret, because who has it can try passwords on it.
+  public static let passwordDigest: TextForm = {
+    var form = TextForm(
+      "a password digest",
+      parse: { (text) throws(TextProblem) in _ = try PasswordDigest(parsing: text) })
+    form.isSecret = true
+    return form
+  }()
+
   public static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
 
   public static let workers = TextForm(
@@ -81,16 +92,6 @@ extension TextForm {
   public static let listenAddress = TextForm(
     "a listener address", examples: ["0.0.0.0:8080", "[::]:8080", "unix:/run/sluice.sock"],
     parse: { (text) throws(TextProblem) in _ = try ListenAddress(parsing: text) })
-
-  public static let localAddress = TextForm(
-    "a local address", examples: ["127.0.0.1:9901", "[::1]:9901", "unix:/run/sluice-admin.sock"],
-    parse: { (text) throws(TextProblem) in
-      guard try ListenAddress(parsing: text).isLocal else {
-        throw TextProblem(
-          "other machines could reach it, and it asks for no credentials yet",
-          hint: "use 127.0.0.1, [::1] or a Unix-domain socket")
-      }
-    })
 
   public static let ipAddress = TextForm(
     "an IP address", examples: ["192.0.2.1", "2001:db8::1"], accepts: { IPAddress($0) != nil })
@@ -140,6 +141,22 @@ extension TextForm {
       return TextProblem("", hint: text.contains(":") ? "a route's hosts are without port" : nil)
     })
 
+  // MARK: Credentials
+
+  /// What RFC 6750 lets a bearer token be.
+  static let bearerToken: TextForm = {
+    var form = TextForm(
+      "a token", examples: ["${env:SLUICE_ADMIN_TOKEN}", "${file:/run/secrets/sluice-admin}"],
+      reason: "a token has 16 to 1024 letters, digits and characters of -._~+/, and '=' at its end",
+      accepts: { text in
+        let body = text.utf8.reversed().drop { $0 == UInt8(ascii: "=") }
+        return (16...1_024).contains(text.utf8.count) && !body.isEmpty
+          && body.allSatisfy { isAlphanumeric($0) || "-._~+/".utf8.contains($0) }
+      })
+    form.isSecret = true
+    return form
+  }()
+
   // MARK: HTTP
 
   public static let fieldName = TextForm(
@@ -155,6 +172,16 @@ extension TextForm {
     accepts: { text in
       text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }
     })
+
+  public static let username = TextForm(
+    "a user name", reason: "a user name has visible characters and no colon",
+    accepts: { text in
+      !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != 0x3a }
+    })
+
+  public static let callerExpression = TextForm(
+    "a condition", examples: ["claims.scope contains 'read'", "method in ['GET', 'HEAD']"],
+    parse: { (text) throws(TextProblem) in _ = try CallerExpression(parsing: text) })
 
   /// A text that no message shows.
   public static let secret: TextForm = {

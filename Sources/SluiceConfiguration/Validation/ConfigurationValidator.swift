@@ -39,6 +39,7 @@ extension ConfigurationValidator {
     }
     if let node = root["admin"]?["address"], let admin = configuration.admin {
       checkAddress(admin.address, node, owner: "admin", &places)
+      checkExposure(admin, node)
     } else if let node = root.entry("admin"), let admin = configuration.admin {
       checkAddress(admin.address, node.value, owner: "admin", &places)
     }
@@ -58,6 +59,16 @@ extension ConfigurationValidator {
     } else {
       places[address] = (owner, node.position)
     }
+  }
+
+  private mutating func checkExposure(_ admin: Configuration.Admin, _ node: SourceNode) {
+    guard diagnostics.isSound(node), let address = ListenAddress(admin.address), !address.isLocal,
+      root["admin"]?.entry("token") == nil
+    else { return }
+    diagnostics.error(
+      "admin.address: other machines could reach \(node.shown), and there is no admin.token",
+      at: node.position,
+      hint: "set admin.token, or use 127.0.0.1, [::1] or a Unix-domain socket")
   }
 
   private mutating func checkLimits(

@@ -1,77 +1,53 @@
+import SluiceConfiguration
 import SluiceGateway
-import SluiceReactor
-import SluiceWire
 
-/// Answers the admin listener: health and metrics.
-///
-/// The gateway takes its responders when it starts, so it is handed over afterwards; until then the
-/// process is not ready.
+/// Answers the admin listener: who may ask, which endpoint it is, whether the parameters are right.
+/// Handlers run on a thread of their own; health is answered by the worker that was asked.
 final class AdminResponder: LocalResponder {
-  private struct Reference: Sendable { weak var gateway: Gateway? }
-  private let reference = Locked(Reference())
-  private let counters: ControlCounters
+  /// A configuration is the largest thing that anybody sends here.
+  let maxBodyBytes = 1 << 20
 
-  init(counters: ControlCounters) { self.counters = counters }
+  private let context: AdminContext
+  private let access: AdminAccess
+  private let router = AdminRouter()
 
-  func attach(_ gateway: Gateway) { reference.withLock { $0.gateway = gateway } }
+  init(_ context: AdminContext, settings: Configuration.Admin?) {
+    self.context = context
+    access = AdminAccess(settings)
+  }
 
   func answer(_ request: LocalRequest) async -> LocalAnswer {
-    if let host = request.host, !Self.isLocal(host) {
-      return Self.problem(403, "host-not-local", "The admin API answers to loopback names only.")
+    if let endpoint = try? router.match(method: request.method, path: request.path).endpoint,
+      endpoint.isOpen
+    {
+      return await answerHere(request)
     }
-    guard let endpoint = AdminEndpoint(rawValue: request.path) else {
-      let known = AdminEndpoint.allCases.map(\.rawValue).joined(separator: ", ")
-      return Self.problem(404, "no-such-resource", "The admin API has \(known).")
-    }
-    guard request.method == "GET" || request.method == "HEAD" else {
-      var answer = Self.problem(405, "method-not-allowed", "\(endpoint.rawValue) can be read only.")
-      answer.fields.append(FieldLine("Allow", "GET, HEAD"))
-      return answer
-    }
-    let gateway = reference.withLock { $0.gateway }
-    let isReady = gateway?.isReady ?? false
-    switch endpoint {
-    case .live: return Self.text(200, "ok\n")
-    case .ready: return isReady ? Self.text(200, "ok\n") : Self.text(503, "draining\n")
-    case .metrics:
-      let page = MetricsPage(
-        reports: await gateway?.reports() ?? [], control: counters.values,
-        process: ProcessFacts.now(), isReady: isReady,
-        lostLogBatches: gateway?.lostLogBatches ?? 0)
-      // With thousands of routes the page takes longer than a worker should be away.
-      let body = await Task.detached { page.render() }.value
-      return Self.fresh(200, Exposition.contentType, body)
+    return await context.thread.run { await self.answerHere(request) }
+  }
+
+  private func answerHere(_ request: LocalRequest) async -> LocalAnswer {
+    do throws(AdminProblem) {
+      return try await respond(to: request)
+    } catch {
+      return error.answer
     }
   }
 
-  /// Whether a Host field says `localhost` or a loopback address. A page in a browser on this machine
-  /// can get its own name resolved to 127.0.0.1 and read the answers (DNS rebinding), but then it
-  /// sends that name.
-  static func isLocal(_ host: String) -> Bool {
-    let name: Substring
-    if host.hasPrefix("["), let bracket = host.firstIndex(of: "]") {
-      name = host[..<bracket].dropFirst()
-    } else {
-      name = host.prefix { $0 != ":" }
+  private func respond(to request: LocalRequest) async throws(AdminProblem) -> LocalAnswer {
+    let match: (endpoint: AdminEndpoint, pathValues: [String: String])
+    do throws(AdminProblem) {
+      match = try router.match(method: request.method, path: request.path)
+    } catch {
+      // Only whoever may ask learns what there is.
+      try access.check(request, Self.anything)
+      throw error
     }
-    return name.lowercased() == "localhost" || IPAddress(String(name))?.isLoopback == true
+    try access.check(request, match.endpoint)
+    let asked = try AdminRequest(request, match.endpoint, pathValues: match.pathValues)
+    return try await match.endpoint.handler(asked, context)
   }
 
-  private static func text(_ status: Int, _ text: String) -> LocalAnswer {
-    fresh(status, "text/plain; charset=utf-8", Array(text.utf8))
-  }
-
-  /// RFC 9457. The texts are our own and need no escaping.
-  private static func problem(_ status: Int, _ code: String, _ title: String) -> LocalAnswer {
-    let text = #"{"type":"about:blank","title":"\#(title)","status":\#(status),"code":"\#(code)"}"#
-    return fresh(status, "application/problem+json", Array((text + "\n").utf8))
-  }
-
-  private static func fresh(
-    _ status: Int, _ contentType: StaticString, _ body: [UInt8]
-  ) -> LocalAnswer {
-    var answer = LocalAnswer(status: status, contentType: contentType, body: body)
-    answer.fields.append(FieldLine("Cache-Control", "no-store"))
-    return answer
-  }
+  private static let anything = AdminEndpoint(
+    method: .get, path: "", summary: "", answers: [],
+    handler: { (_, _) throws(AdminProblem) in throw AdminProblem(.noSuchResource) })
 }

@@ -23,6 +23,7 @@ public enum ExplainedURL {
 
   /// - Parameters:
   ///   - url: `/path?query` or `http://host[:port]/path?query`; a fragment is left out, as clients do.
+  ///     A `ws:` URL stands for a handshake with all its fields.
   ///   - listener: a name; nil takes the one that has the URL's port, else the first by name.
   public static func request(
     method: String, url: String, headers: [String], listener: String?,
@@ -38,9 +39,22 @@ public enum ExplainedURL {
     if !fields.contains(where: { $0.name.lowercased() == "host" }) {
       fields.insert((name: "Host", value: authority ?? "localhost"), at: 0)
     }
+    if url.lowercased().hasPrefix("ws") { completeHandshake(&fields) }
     return RouteExplanation.Request(
       method: method, target: target, fields: fields,
       listener: try choose(listener, authority: authority, configuration))
+  }
+
+  /// What every WebSocket client sends (RFC 6455 4.1), where nothing else was said.
+  private static func completeHandshake(_ fields: inout [(name: String, value: String)]) {
+    let handshake = [
+      ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+      ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+    for (name, value) in handshake
+    where !fields.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+      fields.append((name: name, value: value))
+    }
   }
 
   private static func split(_ url: String) throws(Mistake) -> (authority: String?, target: String) {

@@ -37,8 +37,6 @@ extension MetricFamily {
   static let retries = MetricFamily(
     "sluice_retries_total", .counter, ["route"],
     "Idempotent requests sent to a further target after one had failed.")
-  static let sessions = MetricFamily(
-    "sluice_open_sessions", .gauge, ["route"], "WebSocket sessions open now.")
   static let malformed = MetricFamily(
     "sluice_malformed_requests_total", .counter, "Requests refused because they are no valid HTTP.")
   static let inProgress = MetricFamily(
@@ -94,6 +92,9 @@ extension MetricFamily {
     "Time spent in turns; divided by the turns, how long an event waits for others on average.")
   static let longestTurn = MetricFamily(
     "sluice_worker_longest_turn_seconds", .gauge, ["worker"], "The longest turn since the start.")
+  static let spliced = MetricFamily(
+    "sluice_spliced_bytes_total", .counter,
+    "Bytes of large bodies that the kernel passed on without copying them.")
   static let ready = MetricFamily(
     "sluice_ready", .gauge, "1 while the gateway accepts requests, 0 while it drains.")
   static let reloads = MetricFamily(
@@ -121,8 +122,15 @@ extension MetricFamily {
     (
       "Requests",
       [
-        requests, requestDuration, receivedBytes, sentBytes, errors, retries, sessions, malformed,
+        requests, requestDuration, receivedBytes, sentBytes, errors, retries, malformed,
         inProgress, regexLimits,
+      ]
+    ),
+    (
+      "Sessions",
+      [
+        openSessions, sessionsOpened, sessionsClosed, handshakeDuration, sessionMessages,
+        sessionBytes, sessionBacklog, sessionRoundTrip, sessionLifetime,
       ]
     ),
     ("Listeners", [openConnections, accepted, refused, exhaustions]),
@@ -136,8 +144,8 @@ extension MetricFamily {
     (
       "Workers and process",
       [
-        turns, turnSeconds, longestTurn, ready, reloads, lastReload, lostLog, build, cpu, memory,
-        maxDescriptors, startTime,
+        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, lostLog, build, cpu,
+        memory, maxDescriptors, startTime,
       ]
     ),
   ]

@@ -10,11 +10,12 @@ struct MetricsPage: Sendable {
   var lostLogBatches: UInt64 = 0
 
   /// In seconds, without the open last one.
-  private static let bounds = WorkerReport.latencyBounds.map { Double($0) / 1e9 }
+  static let bounds = WorkerReport.latencyBounds.map { Double($0) / 1e9 }
 
   func render() -> [UInt8] {
     var output = Exposition()
     renderRoutes(to: &output)
+    renderSessions(to: &output)
     renderListeners(to: &output)
     renderTargets(to: &output)
     renderWorkers(to: &output)
@@ -55,8 +56,6 @@ struct MetricsPage: Sendable {
     }
     output.begin(.retries)
     for (name, totals) in routes { output.sample(name, value: totals.retries) }
-    output.begin(.sessions)
-    for (name, totals) in routes { output.sample(name, value: totals.openSessions) }
     output.begin(.malformed)
     output.sample(value: sum(\.malformedRequests))
     output.begin(.inProgress)
@@ -122,6 +121,8 @@ struct MetricsPage: Sendable {
     for report in reports {
       output.sample("\(report.worker)", value: Double(report.lag.longestNanoseconds) / 1e9)
     }
+    output.begin(.spliced)
+    output.sample(value: sum(\.splicedBytes))
   }
 
   private func renderProcess(to output: inout Exposition) {

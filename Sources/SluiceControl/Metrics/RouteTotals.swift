@@ -7,11 +7,12 @@ struct RouteTotals {
   private(set) var errors: [UInt64] = []
   private(set) var bytesReceived: UInt64 = 0
   private(set) var bytesSent: UInt64 = 0
-  private(set) var openSessions = 0
+  /// Nil where no handshake has succeeded.
+  private(set) var sessions: SessionTotals?
   private(set) var retries: UInt64 = 0
 
   /// Whether there is anything to show: a route that was never used has no series.
-  var isUsed: Bool { !buckets.isEmpty || openSessions > 0 }
+  var isUsed: Bool { !buckets.isEmpty || sessions != nil }
 
   mutating func add(_ route: WorkerReport.Route) {
     Self.add(route.buckets, to: &buckets)
@@ -19,11 +20,15 @@ struct RouteTotals {
     Self.add(route.errors, to: &errors)
     bytesReceived += route.bytesReceived
     bytesSent += route.bytesSent
-    openSessions += route.sessions?.open ?? 0
+    if let report = route.sessions {
+      var totals = sessions ?? SessionTotals()
+      totals.add(report)
+      sessions = totals
+    }
     retries += route.retries
   }
 
-  private static func add(_ values: [UInt64], to sums: inout [UInt64]) {
+  static func add(_ values: [UInt64], to sums: inout [UInt64]) {
     if sums.isEmpty {
       sums = values
       return

@@ -1,5 +1,6 @@
 import Glibc
 public import SluiceConfiguration
+import SluiceReactor
 
 /// How many descriptors the process may have open (RLIMIT_NOFILE).
 public enum DescriptorLimit {
@@ -28,9 +29,9 @@ public enum DescriptorLimit {
   }
 
   /// The most descriptors that the listeners' connection limits allow for, with an upstream
-  /// connection for each caller.
+  /// connection for each caller, and the pipes of large bodies.
   public static func needed(by configuration: Configuration, workers: Int) -> UInt64 {
     let connections = configuration.listeners.values.reduce(0) { $0 + $1.limits.connections }
-    return UInt64(connections * workers * 2 + reserve)
+    return UInt64((connections + EventLoop.pipeLimit) * workers * 2 + reserve)
   }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import Foundation
 import Glibc
 public import Logging
 public import SluiceConfiguration
@@ -9,27 +10,52 @@ import SluiceReactor
 public final class GatewayProcess: Sendable {
   public let gateway: Gateway
   private let logger: Logger
-  private let counters: ControlCounters
+  private let admin: AdminContext
+  private let reread: (@Sendable () -> ReadResult?)?
+  /// Where the configuration in force has references; see `ReadResult`.
+  private let referencedPaths: Locked<Set<String>>
+  /// Free while nobody reloads through this object.
+  private let reloads = Semaphore()
 
   /// Starts the gateway; throws when a listener can't be bound, and then nothing runs.
-  public init(_ configuration: Configuration, logger: Logger) throws(Gateway.StartError) {
+  ///
+  /// - Parameters:
+  ///   - result: with a configuration.
+  ///   - reread: reads the file again, for SIGHUP and `POST /reload`; nil when it can't be read.
+  ///     Called on any thread.
+  public init(
+    _ result: ReadResult, logger: Logger, reread: (@Sendable () -> ReadResult?)? = nil
+  ) throws(Gateway.StartError) {
+    let configuration = result.configuration ?? Configuration()
     self.logger = logger
-    let counters = ControlCounters()
-    self.counters = counters
-    let admin = AdminResponder(counters: counters)
+    self.reread = reread
+    let admin: AdminContext
+    do throws(SystemError) {
+      admin = try AdminContext()
+    } catch {
+      throw .system(error)
+    }
+    self.admin = admin
+    referencedPaths = Locked(result.referencedPaths)
     var options = Gateway.Options()
     if let settings = configuration.admin {
-      options.responders = [("admin", settings.address, admin)]
+      options.responders = [
+        ("admin", settings.address, AdminResponder(admin, settings: settings))
+      ]
     }
     options.onEvent = { event in
       // An address that is written as a target needs no look-up.
       if case .nameResolved(let name, let addresses) = event, addresses == [name] { return }
-      counters.count(event)
+      admin.counters.count(event)
+      event.publish(to: admin.events)
       Self.log(event, to: logger)
     }
+    options.sessionObserver = SessionObserver(
+      isListening: { admin.events.isHeard }, onNews: { admin.events.publish($0) })
     let limit = DescriptorLimit.raise()
     gateway = try Gateway(configuration, options: options)
-    admin.attach(gateway)
+    reloads.post()
+    admin.attach(self)
     announce(configuration, descriptors: limit)
   }
 
@@ -71,82 +97,157 @@ public final class GatewayProcess: Sendable {
   // MARK: Signals
 
   /// Serves until SIGTERM or SIGINT, drains, and returns; a second one ends the process at once.
-  /// SIGHUP calls `reread` and puts its result in force if it is valid.
-  public func run(_ signals: Signals, reread: () -> ReadResult?) {
+  /// SIGHUP reads the file again. A drain that is aborted through the admin API goes back to serving.
+  public func run(_ signals: Signals) {
+    var stopping: Stopping?
     while true {
-      switch signals.next() {
-      case SIGHUP: if let result = reread() { reload(result) }
-      default: return drain(signals)
+      let signal = signals.next()
+      switch signal {
+      case SIGHUP: reloadFromFile()
+      case Self.stopped:
+        guard let outcome = stopping?.outcome else { continue }
+        stopping = nil
+        if outcome == .stopped {
+          logger.info("stopped")
+          return
+        }
+      default:
+        if stopping != nil {
+          logger.warning("stopped before the drain was over")
+          _exit(1)
+        }
+        stopping = Stopping(gateway)
       }
     }
   }
 
   /// The signals that `run` understands.
-  public static func holdSignals() -> Signals { Signals.hold([SIGTERM, SIGINT, SIGHUP]) }
+  public static func holdSignals() -> Signals { Signals.hold([SIGTERM, SIGINT, SIGHUP, stopped]) }
 
-  func reload(_ result: ReadResult) {
-    guard let configuration = result.configuration else {
-      let errors = result.diagnostics.count { $0.severity == .error }
-      counters.reloadRefused()
-      return logger.error(
-        "reload refused, the former configuration stays in force", metadata: ["errors": "\(errors)"]
-      )
-    }
-    do throws(Gateway.StartError) {
-      if configuration.admin != gateway.configuration.admin { throw .restartNeeded("admin") }
-      try gateway.reload(configuration)
-      counters.reloaded()
-      logger.info(
-        "reloaded",
-        metadata: [
-          "routes": "\(configuration.routes.count)", "services": "\(configuration.services.count)",
-        ])
+  /// How `Stopping` wakes the main thread.
+  fileprivate static var stopped: Int32 { SIGUSR1 }
+
+  private func reloadFromFile() {
+    guard let reread, let result = reread() else { return }
+    // A refusal has been logged and counted.
+    _ = try? reload(result)
+  }
+
+  // MARK: Reload
+
+  /// Why a configuration was not put in force; nothing has changed then.
+  enum ReloadRefusal: Error {
+    case invalid([Diagnostic])
+    case refused(Gateway.StartError)
+    case noFile
+    case unreadable
+  }
+
+  /// Puts what was read in force, if it is valid; returns what differs from before.
+  @discardableResult
+  func reload(_ result: ReadResult) throws(ReloadRefusal) -> ConfigurationDifference {
+    reloads.wait()
+    defer { reloads.post() }
+    do throws(ReloadRefusal) {
+      guard let configuration = result.configuration else { throw .invalid(result.diagnostics) }
+      let former = gateway.configuration
+      do throws(Gateway.StartError) {
+        if configuration.admin != former.admin { throw .restartNeeded("admin") }
+        try gateway.reload(configuration)
+      } catch {
+        throw .refused(error)
+      }
+      referencedPaths.withLock { $0 = result.referencedPaths }
+      let difference = ConfigurationDifference(from: former, to: configuration)
+      succeeded(configuration, difference)
+      return difference
     } catch {
-      counters.reloadRefused()
-      logger.error(
-        "reload refused, the former configuration stays in force",
-        metadata: ["reason": "\(error.text)"])
+      failed(error)
+      throw error
     }
   }
 
-  private func drain(_ signals: Signals) {
-    let timeout = gateway.configuration.shutdown.timeout
-    logger.info("draining", metadata: ["timeout": "\(timeout.text)"])
-    var impatience = pthread_t()
-    // SAFETY: the thread's main function takes the retained object, once. A thread, because the
-    // main one blocks in shutDown.
-    let context = Unmanaged.passRetained(Impatience(signals, logger))
-    pthread_create(&impatience, nil, { Impatience.main($0) }, context.toOpaque())
-    gateway.shutDown()
-    logger.info("stopped")
+  /// Reads the file again and puts it in force.
+  func rereadAndReload() throws(ReloadRefusal) -> ConfigurationDifference {
+    guard let reread else { throw .noFile }
+    guard let result = reread() else { throw .unreadable }
+    return try reload(result)
   }
 
-  /// Waits for the second signal.
-  private final class Impatience {
-    let signals: Signals
-    let logger: Logger
+  private func succeeded(_ configuration: Configuration, _ difference: ConfigurationDifference) {
+    admin.counters.reloaded()
+    admin.events.publish(AdminEvent(.reload, ReloadEventContent(difference)))
+    logger.info(
+      "reloaded",
+      metadata: [
+        "routes": "\(configuration.routes.count)", "services": "\(configuration.services.count)",
+      ])
+  }
 
-    init(_ signals: Signals, _ logger: Logger) {
-      self.signals = signals
-      self.logger = logger
-    }
+  private func failed(_ refusal: ReloadRefusal) {
+    admin.counters.reloadRefused()
+    admin.events.publish(AdminEvent(.reload, ReloadEventContent(refusal)))
+    let metadata: Logger.Metadata =
+      switch refusal {
+      case .invalid(let diagnostics):
+        ["errors": "\(diagnostics.count { $0.severity == .error })"]
+      case .refused(let error): ["reason": "\(error.text)"]
+      case .noFile, .unreadable: [:]
+      }
+    logger.error("reload refused, the former configuration stays in force", metadata: metadata)
+  }
 
-    static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-      guard let argument else { return nil }
-      // SAFETY: the argument is the retained Impatience that drain passed, consumed exactly once.
-      let context = Unmanaged<Impatience>.fromOpaque(argument).takeRetainedValue()
-      while context.signals.next() == SIGHUP {}
-      context.logger.warning("stopped before the drain was over")
-      _exit(1)
+  /// The configuration in force as JSON, without what came from references and without credentials.
+  var shownConfiguration: String {
+    reloads.wait()
+    defer { reloads.post() }
+    return gateway.configuration.shownJSON(
+      referencedPaths: referencedPaths.withLock { $0 })
+  }
+}
+
+/// Shuts the gateway down on a thread of its own, because the main one waits for signals.
+private final class Stopping: Sendable {
+  enum Outcome: Sendable { case stopped, aborted }
+
+  private let result = Locked<Outcome?>(nil)
+
+  /// Nil while it goes on.
+  var outcome: Outcome? { result.withLock { $0 } }
+
+  init(_ gateway: Gateway) {
+    let result = result
+    let thread = Thread {
+      let isStopped = gateway.shutDown()
+      result.withLock { $0 = isStopped ? .stopped : .aborted }
+      kill(getpid(), GatewayProcess.stopped)
     }
+    thread.start()
   }
 }
 
 extension LifecycleEvent {
   fileprivate var isProblem: Bool {
     switch self {
-    case .targetRecovered, .nameResolved: false
+    case .targetRecovered, .nameResolved, .draining, .drained, .drainAborted: false
     case .targetEjected, .nameLookupFailed, .accessLogLost: true
+    }
+  }
+
+  /// What of it listeners at `/events` hear.
+  fileprivate func publish(to events: EventHub) {
+    switch self {
+    case .targetEjected(let service, let target):
+      events.publish(AdminEvent(.targetEjected, ["service": service, "target": target]))
+    case .targetRecovered(let service, let target):
+      events.publish(AdminEvent(.targetRecovered, ["service": service, "target": target]))
+    case .draining:
+      events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.draining.rawValue]))
+    case .drained:
+      events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.drained.rawValue]))
+    case .drainAborted:
+      events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.serving.rawValue]))
+    case .nameResolved, .nameLookupFailed, .accessLogLost: break
     }
   }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Signals as values, waited for on the main thread.

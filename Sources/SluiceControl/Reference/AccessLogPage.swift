@@ -28,10 +28,31 @@ enum AccessLogPage {
       "What the cache did: `hit`, `stale`, `revalidated`, `expired`, `miss` or `bypass`."
     ),
     ("cutShort", true, "`true` when the response was begun and not completed."),
-    (
-      "upgraded", true,
-      "`true` for an upgraded connection (WebSocket); the line comes when it closes."
-    ),
+    ("session", true, "The id of the session that a handshake (status 101) began."),
+  ]
+
+  /// Of lines about sessions, in their order; `time` and `event` come first.
+  static let sessionKeys: [(key: String, isOptional: Bool, meaning: String)] = [
+    ("time", false, "When the line was written, in seconds since 1970, with microseconds."),
+    ("event", false, "`session-opened` or `session-closed`."),
+    ("session", false, "The session's id, also in the target's `Sluice-Connection-Id`."),
+    ("client", false, "The caller's address; behind trusted proxies, the one they report."),
+    ("listener", false, "The listener's name."),
+    ("route", false, "The route's name."),
+    ("service", false, "The route's service."),
+    ("target", false, "The target's URL without the base path."),
+    ("consumer", true, "Whose session it is, by a name in the configuration."),
+    ("cause", true, "At the end: why, one of the causes in [sessions](../concepts/session.md)."),
+    ("code", true, "At the end: the close code that was said; 1006 stands for none."),
+    ("side", true, "Whose doing it was, `client` or `upstream`, where it was one side's."),
+    ("policy", true, "The policy that ended it, for the cause `policy`."),
+    ("reason", true, "The close frame's reason."),
+    ("duration", true, "At the end: milliseconds since the 101."),
+    ("messagesReceived", true, "At the end: messages from the caller."),
+    ("bytesReceived", true, "Their payload bytes."),
+    ("messagesSent", true, "At the end: messages from the target."),
+    ("bytesSent", true, "Their payload bytes."),
+    ("roundTrip", true, "Milliseconds from the latest answered ping to its pong."),
   ]
 
   static func text() -> String {
@@ -52,6 +73,17 @@ enum AccessLogPage {
     \(MarkdownTable.text(
       ["Key", "Always", "Meaning"],
       keys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
+    ## Sessions
+
+    A WebSocket session writes two further lines, one when it opens and one when it has ended.
+
+    ```json
+    {"time":1795396901.120881,"event":"session-closed","session":"Cq0Yx3PqTj2Zb0m9d1kXwA","client":"127.0.0.1","listener":"web","route":"stocks","service":"stocks-service","target":"http://stocks-service.internal:8082","cause":"client","code":1000,"side":"client","duration":13648.210,"messagesReceived":0,"bytesReceived":0,"messagesSent":27,"bytesSent":917,"roundTrip":0.164}
+    ```
+
+    \(MarkdownTable.text(
+      ["Key", "Always", "Meaning"],
+      sessionKeys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
     """
   }
 }

@@ -1,6 +1,6 @@
 import SluiceConfiguration
 
-/// docs/reference/admin-api.md.
+/// docs/reference/admin-api.md, from the table of endpoints.
 enum AdminPage {
   static func text() -> String {
     """
@@ -11,20 +11,58 @@ enum AdminPage {
     The admin listener is there when the configuration has `admin`:
 
     ```yaml
-    admin: {address: "\(Configuration.Admin().address)"}
+    admin: {address: "\(Configuration.Admin().address)", token: "${env:SLUICE_ADMIN_TOKEN}"}
     ```
 
-    It takes loopback addresses only, because whoever reaches it is not asked who they are. Changing
-    it needs a restart.
+    With a token every request has to say `Authorization: Bearer TOKEN`, `/livez` and `/readyz` aside.
+    Without one only loopback addresses and Unix sockets are allowed, whoever reaches them is let in,
+    and a `Host` that is neither `localhost` nor a loopback address is refused, because a web page could
+    have its own name resolved to this machine. Changing `admin` needs a restart.
+
+    Answers are JSON unless said otherwise, mistakes problem JSON with a stable `code`. `GET
+    /openapi.json` has all of this as an OpenAPI 3.1 document. Request bodies have at most 1 MiB. HEAD
+    works where GET does, but for streams.
+
+    \(operations())
+    ## Events
+
+    Server-sent events (`text/event-stream`), each with an `event` and JSON as its `data`:
 
     \(MarkdownTable.text(
-      ["Path", "Answer"], AdminEndpoint.allCases.map { ["`\($0.rawValue)`", $0.summary] }))
-    GET and HEAD only. Other methods are answered with 405, other paths with 404, as problem JSON; so is a
-    `Host` that is neither `localhost` nor a loopback address, with 403, because a web page could have
-    its own name resolved to this machine.
+      ["Event", "Meaning"],
+      AdminEvent.Kind.allCases.map { ["`\($0.rawValue)`", $0.summary] }
+        + [["`lost`", "The caller was too slow: so many `events` are missing here."]]))
+    ## Problems
 
-    See also: [metrics](metrics.md).
+    \(MarkdownTable.text(
+      ["Code", "Status", "Meaning"],
+      AdminProblem.Code.allCases.map { ["`\($0.rawValue)`", "\($0.status)", $0.title] }))
+    See also: [metrics](metrics.md), [operating sessions](../guides/operating-sessions.md).
 
     """
+  }
+
+  private static func operations() -> String {
+    AdminEndpoint.all.map(section).joined()
+  }
+
+  private static func section(_ endpoint: AdminEndpoint) -> String {
+    var text = "## \(endpoint.method.rawValue) \(endpoint.path)\n\n\(endpoint.summary)\n\n"
+    if let body = endpoint.body { text += "Body: \(body.summary)\n\n" }
+    let parameters = endpoint.parameters.filter { !$0.isInPath }
+    if !parameters.isEmpty {
+      text += MarkdownTable.text(
+        ["Parameter", "Value", "Meaning"],
+        parameters.map {
+          [
+            "`\($0.name)`", $0.form,
+            $0.summary + ($0.isRepeated ? " May be given several times." : ""),
+          ]
+        })
+      text += "\n"
+    }
+    text += MarkdownTable.text(
+      ["Status", "Answer"], endpoint.answers.map { ["\($0.status)", $0.summary] })
+    return text + "\n"
   }
 }

@@ -19,6 +19,8 @@ enum MetricsReference {
       | `code`, `side` | see [errors](errors.md) |
       | `listener`, `service`, `target` | names, and a target's URL without its base path; a service's targets that differ in the base path only are counted together |
       | `state` | `busy`, `idle`, `connecting` |
+      | `cause` | why a session ended: \(SessionCause.allCases.map { "`\($0.label)`" }.joined(separator: ", ")) |
+      | `from` | who sent a message: `client`, `upstream` |
       | `result` | `success`, `refused` |
       | `worker` | the worker's number, from 0 |
 

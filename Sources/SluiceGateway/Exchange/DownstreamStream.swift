@@ -1,3 +1,4 @@
+import SluiceReactor
 import SluiceWire
 
 /// The caller's side of one exchange, whatever protocol carries it.
@@ -12,9 +13,16 @@ protocol DownstreamStream: AnyObject {
   /// The final response's head, with what the exchange adds; body and end follow.
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange)
   func sendBody(_ bytes: Span<UInt8>)
+  /// Whether the body of the response under way can be moved here inside the kernel: it leaves this
+  /// carrier as the target sent it.
+  var takesSplices: Bool { get }
+  /// Moves a part of the body; only while `takesSplices`.
+  func sendBody(from source: StreamConnection, atMost limit: Int) -> StreamConnection.SpliceOutcome
   func sendEnd(_ trailers: borrowing TrailerSection)
   /// A whole response that the gateway makes itself.
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange)
+  /// The head of one whose body comes in pieces of any number: body and end follow.
+  func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange)
   /// The response cannot be completed; the caller must be able to tell.
   func abortResponse()
 
@@ -32,6 +40,14 @@ protocol DownstreamStream: AnyObject {
   func handOver(to session: Session)
   /// Gives the session what the caller sent behind its handshake.
   func deliverEarly(to session: Session)
+}
+
+/// Of a carrier that frames or encrypts what it carries.
+extension DownstreamStream {
+  var takesSplices: Bool { false }
+  func sendBody(
+    from source: StreamConnection, atMost limit: Int
+  ) -> StreamConnection.SpliceOutcome { .refused }
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.

@@ -6,13 +6,16 @@ extension Exchange {
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
     if state == .collecting { return true }
-    guard let upstream, state == .forwarding || state == .responding else { return false }
+    guard let upstream, state == .forwarding || state == .responding else {
+      return local.map { !$0.isAsked } ?? false
+    }
     return upstream.requestBacklog <= StreamConnection.highWater
   }
 
   /// A piece of the body; only called while `takesRequestBody`.
   func downstreamBody(_ bytes: Span<UInt8>) {
     record.received &+= UInt64(bytes.count)
+    if let local { return localBody(bytes, local) }
     if let limit = route?.maxBodySize, record.received > limit {
       return refuseBody(.bodyTooLarge)
     }
@@ -23,13 +26,28 @@ extension Exchange {
   func downstreamBodyEnded(_ trailers: borrowing TrailerSection) {
     if state == .collecting { return bodyEndedCollecting() }
     if requestFilter != nil && !endRequestBody() { return }
+    if let local { return askResponder(local) }
     // Even an empty chunked body has been written: its end.
     if requestFraming == .chunked { hasPassedBody = true }
-    upstream?.sendEnd(trailers)
+    if trailers.isEmpty { upstream?.sendEnd(trailers) } else { sendTrailers(trailers) }
+  }
+
+  /// Some merge trailers into the fields, so a trailer must not say who calls either.
+  private func sendTrailers(_ trailers: borrowing TrailerSection) {
+    var kept = copy trailers
+    kept.remove { $0.containsUnderscore || IdentityFields.contains($0) }
+    upstream?.sendEnd(kept)
   }
 
   /// The caller took what had piled up of the response.
-  func downstreamDrained() { upstream?.resumeResponse() }
+  func downstreamDrained() {
+    upstream?.resumeResponse()
+    if local != nil { continueLocalStream() }
+  }
+
+  /// Nothing is left to do once the caller has sent its FIN: no target works for it yet, or the
+  /// answer has no end of its own.
+  var endsWithCaller: Bool { isParked || local?.stream != nil }
 
   /// The caller is gone, or does not take its response, or sent what is not HTTP.
   func downstreamGone(_ error: GatewayError? = nil) {

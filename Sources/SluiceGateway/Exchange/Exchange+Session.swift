@@ -100,10 +100,16 @@ extension Exchange {
     func value(_ index: Int?) -> [UInt8]? {
       index.map { request.span(request.fields[$0].value).withUnsafeBufferPointer { Array($0) } }
     }
+    let origin = value(request.firstIndex(of: .origin))
     var facts = SessionFacts(
-      origin: value(request.firstIndex(of: .origin)),
+      origin: origin,
       userAgent: value(request.firstIndex(of: .userAgent)),
-      subprotocol: agreement.subprotocol)
+      subprotocol: agreement.subprotocol,
+      authority: origin == nil
+        ? nil
+        : request.authority.map {
+          request.span($0).withUnsafeBufferPointer { bytes in Array(bytes) }
+        })
     for field in head.fields where field.known == .other {
       let name = head.span(field.name)
       guard name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) else { continue }

@@ -198,6 +198,7 @@ final class BackgroundStream: DownstreamStream {
   func sendBody(_ bytes: Span<UInt8>) {}
   func sendEnd(_ trailers: borrowing TrailerSection) {}
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {}
+  func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {}
   func abortResponse() {}
   func resumeRequestBody() {}
   func pauseRequestBody() {}

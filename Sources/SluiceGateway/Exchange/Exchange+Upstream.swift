@@ -153,12 +153,35 @@ extension Exchange {
       worker.healthChanged(change, service, attempt.target)
     }
     if !responseMeetsPolicies(head) { return }
+    // Nothing may be made of no body: its end is that of the head.
+    if head.framing == .none { responseFilter = nil }
     downstream?.sendHead(head, of: self)
   }
 
   func upstreamBody(_ bytes: Span<UInt8>) {
     guard sendResponseBody(bytes, isLast: false), let downstream else { return }
     if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
+  }
+
+  /// Whether nothing between the two connections looks at the response's body.
+  var splicesResponse: Bool {
+    !readsResponseBody && replacement == nil && storedReplacement == nil
+      && downstream?.takesSplices ?? false
+  }
+
+  /// Instead of `upstreamBody`, while `splicesResponse`: the kernel moves the bytes.
+  func upstreamBody(
+    from source: StreamConnection, atMost limit: UInt64
+  ) -> StreamConnection.SpliceOutcome {
+    guard let downstream else { return .refused }
+    let outcome = downstream.sendBody(from: source, atMost: Int(clamping: limit))
+    if case .moved(let count) = outcome {
+      record.sent &+= UInt64(count)
+      worker.counters.splicedBytes &+= UInt64(count)
+    }
+    // The pipe is filled again when it is empty, so there is no mark to wait for.
+    if downstream.responseBacklog > 0 { upstream?.pauseResponse() }
+    return outcome
   }
 
   func upstreamEnd(_ trailers: borrowing TrailerSection) {

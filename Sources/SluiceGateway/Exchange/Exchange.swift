@@ -42,6 +42,8 @@ public final class Exchange: EventHandler {
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
   var isQueued = false
+  /// Nobody works for it yet: a caller that leaves now is not waited for.
+  var isParked: Bool { isQueued || state == .deciding }
 
   var attempt: TargetAttempt?
   /// The target of the last attempt, for the log.
@@ -52,7 +54,7 @@ public final class Exchange: EventHandler {
   var hasPassedBody = false
 
   /// Who calls; nil while nobody knows.
-  var identity: Identity?
+  public internal(set) var identity: Identity?
   /// The policies that this exchange meets; nil for none.
   var policies: PolicyChain?
   /// The place in `policies.request` of the policy whose turn it is.
@@ -77,8 +79,10 @@ public final class Exchange: EventHandler {
   /// The same from memory.
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
   /// Waits for an event, and goes on without it when the time is over.
-  var isParked = false
+  var awaitsEvent = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
+  /// There while the process itself answers, see `Exchange+Local`.
+  var local: LocalWork?
 
   var record = ExchangeRecord()
   private var storedRequestID: RequestID?
@@ -128,6 +132,20 @@ public final class Exchange: EventHandler {
     request.reset()
     start(downstream, listener: listener, peer: peer)
     fail(.requestTimeout)
+  }
+
+  /// A call of the gateway's own: `request` holds a head that it wrote itself.
+  func call(_ route: CompiledRoute, body: [UInt8], for caller: any DownstreamStream) {
+    start(caller, listener: worker.ownCalls, peer: Exchange.nobody)
+    // What it says about callers is true.
+    isTrusted = true
+    self.route = route
+    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
+    if !body.isEmpty {
+      collectedBody.append(body)
+      isBodyCollected = true
+    }
+    forward()
   }
 
   private func start(
@@ -205,39 +223,10 @@ public final class Exchange: EventHandler {
     }
   }
 
-  private func respondLocally() {
-    guard case .responder(let responder) = listener.destination else { return fail(.noRoute) }
-    state = .waiting
-    let request = localRequest(self.request)
-    let token = self.token
-    let use = self.use
-    let mailbox = loop.mailbox
-    // Swift's task resumes on this worker; token and use tell whether the request is still there.
-    Task(executorPreference: loop.executor) {
-      let answer = await responder.answer(request)
-      mailbox.post { loop in
-        (loop.handler(token) as? Exchange)?.answerIfWaiting(answer, use: use)
-      }
-    }
-  }
-
-  private func answerIfWaiting(_ answer: LocalAnswer, use: UInt64) {
-    if self.use == use && state == .waiting { self.answer(answer) }
-  }
-
-  private func localRequest(_ head: borrowing RequestHead) -> LocalRequest {
-    LocalRequest(
-      method: Self.text(head.span(head.methodName)),
-      host: peer.isUnix ? nil : head.authority.map { Self.text(head.span($0)) },
-      path: withPath { Self.text($0) },
-      query: head.query.map { Self.text(head.span($0)) })
-  }
-
-  private static func text(_ bytes: Span<UInt8>) -> String {
-    bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-  }
-
   // MARK: What others read
+
+  /// Nothing of the response has come yet.
+  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
 
   /// The path in normal form: what is matched and what is forwarded.
   func withPath<R>(_ body: (Span<UInt8>) -> R) -> R {
@@ -340,7 +329,7 @@ public final class Exchange: EventHandler {
   // MARK: What policies keep
 
   /// What a policy keeps with this exchange until it is over; one object per policy.
-  func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
+  public func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
     let id = ObjectIdentifier(policy)
     if let index = notes.firstIndex(where: { $0.policy == id }) {
       notes[index].note = note
@@ -349,7 +338,7 @@ public final class Exchange: EventHandler {
     }
   }
 
-  func note(of policy: CompiledPolicy) -> AnyObject? {
+  public func note(of policy: CompiledPolicy) -> AnyObject? {
     let id = ObjectIdentifier(policy)
     return notes.first { $0.policy == id }?.note
   }
@@ -421,7 +410,11 @@ public final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
-    if policies != nil { resetPolicies() }
+    if policies != nil || isBodyCollected { resetPolicies() }
+    if let local {
+      self.local = nil
+      local.stream?.end()
+    }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
@@ -448,7 +441,7 @@ public final class Exchange: EventHandler {
     isBodyCollected = false
     replacement = nil
     storedReplacement = nil
-    isParked = false
+    awaitsEvent = false
     notes.removeAll(keepingCapacity: true)
   }
 
@@ -457,10 +450,12 @@ public final class Exchange: EventHandler {
     (route?.totalTimeout).map { record.started.advanced(byNanoseconds: $0) }
   }
 
-  /// The route's or service's `total` timeout, or that of a policy that waits.
+  /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,
+  /// the time for a sign of life.
   public override func deadlineReached() {
+    if let stream = local?.stream { return keepLocalStreamAlive(stream) }
     if state == .deciding, totalDeadline.map({ $0 > loop.now }) ?? true {
-      return isParked ? parkedTooLong() : fail(.policyTimeout)
+      return awaitsEvent ? parkedTooLong() : fail(.policyTimeout)
     }
     if state == .waiting || state == .forwarding { return failUpstream(.exchangeTimeout) }
     if state == .deciding || state == .collecting { return fail(.exchangeTimeout) }

@@ -3,9 +3,12 @@ import SluiceWire
 /// A complete response that the gateway makes itself: an error, or what a local responder says.
 public struct LocalAnswer: Sendable {
   public var status: Int
+  /// Empty for none, or for one among `fields`.
   public var contentType: StaticString
   public var body: [UInt8]
   public var fields: [FieldLine] = []
+  /// In the place of `body`: pieces that follow the head as they come.
+  public var stream: LocalStream?
 
   public init(status: Int, contentType: StaticString = "text/plain; charset=utf-8", body: [UInt8]) {
     self.status = status
@@ -38,19 +41,4 @@ public struct LocalAnswer: Sendable {
       fields.append(FieldLine("Retry-After", String(seconds)))
     }
   }
-}
-
-/// Answers exchanges inside the process: the admin API, samples. Called on a worker's thread.
-public protocol LocalResponder: Sendable {
-  func answer(_ request: LocalRequest) async -> LocalAnswer
-}
-
-/// What a local responder sees of a request. The body is not read.
-public struct LocalRequest: Sendable {
-  public let method: String
-  /// Host and port as the client wrote them; nil without them, and over Unix sockets.
-  public let host: String?
-  /// Normalised.
-  public let path: String
-  public let query: String?
 }

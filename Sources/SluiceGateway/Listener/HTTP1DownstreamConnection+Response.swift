@@ -117,6 +117,24 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     } else {
       write(bytes)
     }
+    timeWriting()
+  }
+
+  var takesSplices: Bool {
+    if case .length = responseFraming { return canSplice }
+    return false
+  }
+
+  func sendBody(
+    from source: StreamConnection, atMost limit: Int
+  ) -> StreamConnection.SpliceOutcome {
+    let outcome = splice(from: source, atMost: limit)
+    timeWriting()
+    return outcome
+  }
+
+  /// The caller's time runs from when it stops taking what there is.
+  private func timeWriting() {
     if backlog > 0 && deadline == .distantFuture {
       setDeadline(afterNanoseconds: listener.writeTimeout)
     }
@@ -133,17 +151,37 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
     // A request that is not wholly here would have to be read to its end first.
     if !machine.isRequestComplete { machine.stopKeepingAlive() }
+    let isHead = exchange.request.method == .head
+    stageAnswerHead(answer, framing: .length(UInt64(answer.body.count)), of: exchange)
+    if !isHead { stage { $0.append(answer.body) } }
+    responseCompleted()
+  }
+
+  func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {
+    if !machine.isRequestComplete { machine.stopKeepingAlive() }
+    responseFraming = exchange.request.version == .http10 ? .untilClose : .chunked
+    if responseFraming == .untilClose { machine.stopKeepingAlive() }
+    stageAnswerHead(answer, framing: responseFraming, of: exchange)
+  }
+
+  private func stageAnswerHead(
+    _ answer: LocalAnswer, framing: BodyFraming, of exchange: Exchange
+  ) {
     let keepsAlive = machine.keepsAlive
     let isOld = exchange.request.version == .http10
-    let isHead = exchange.request.method == .head
     let date = worker.date
     stage { output in
       output.appendStatusLine(answer.status)
       output.appendField("Date", date.span)
-      if !answer.body.isEmpty { output.appendField("Content-Type", answer.contentType) }
+      if answer.contentType.utf8CodeUnitCount > 0 && framing != .length(0) {
+        output.appendField("Content-Type", answer.contentType)
+      }
+      switch framing {
       // RFC 9110 8.6 forbids it in 204.
-      if answer.status != 204 {
-        output.appendField("Content-Length", decimal: UInt64(answer.body.count))
+      case .length(let count):
+        if answer.status != 204 { output.appendField("Content-Length", decimal: count) }
+      case .chunked: output.append("Transfer-Encoding: chunked\r\n")
+      case .none, .untilClose: break
       }
       for field in answer.fields { output.append(field.bytes) }
       // RFC 9110 7.8: Upgrade has to be named in Connection.
@@ -151,9 +189,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
       Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
       Self.appendLines(of: exchange.responseEdits, to: &output)
       output.append("\r\n")
-      if !isHead { output.append(answer.body) }
     }
-    responseCompleted()
   }
 
   func abortResponse() {

@@ -22,11 +22,15 @@ final class HTTP1DownstreamConnection: StreamConnection {
   private var isRequestBodyPaused = false
   private var isProcessing = false
   private var lingered = 0
+  /// The deadline is that of `checkCaller`.
+  private var isCallerCheckDue = false
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
   private static let lingerNanoseconds: Int64 = 2_000_000_000
   private static let lingerBytes = 1 << 20
+  /// From a caller's FIN to the question whether it still reads.
+  private static let callerCheckNanoseconds: Int64 = 1_000_000_000
 
   var listener: CompiledListener { acceptor.compiled }
 
@@ -49,7 +53,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
     while isReadable && !isReadingPaused && !isClosed {
       if case .exchanging = machine.state, machine.isRequestComplete {
         // What comes next is the next request's. Only a reset matters: nobody wants the response.
-        if isBroken || isAbandonedInQueue { gone() }
+        if isBroken || isAbandoned { gone() } else if hasPeerFinished { timeCallerCheck() }
         return
       }
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
@@ -71,11 +75,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
   }
 
-  /// The caller left while its exchange waits in a queue. Once a target works for it, only a reset
-  /// tells: a caller may close its side and still read.
-  private var isAbandonedInQueue: Bool {
+  /// The caller left while its exchange waits in a queue, for a policy, or reads a stream without end. Once a target
+  /// works for it, only a reset tells: a caller may close its side and still read.
+  private var isAbandoned: Bool {
     guard hasPeerFinished, pending.isEmpty, let exchange else { return false }
-    return exchange.isQueued && isAtEnd()
+    return exchange.endsWithCaller && isAtEnd()
   }
 
   override func streamResumed() {
@@ -251,6 +255,24 @@ final class HTTP1DownstreamConnection: StreamConnection {
     }
   }
 
+  /// The caller's FIN is here and its response is not. It may have left, or only have nothing more to
+  /// send: a FIN does not tell.
+  private func timeCallerCheck() {
+    if deadline != .distantFuture { return }
+    isCallerCheckDue = true
+    setDeadline(afterNanoseconds: Self.callerCheckNanoseconds)
+  }
+
+  /// Asks a caller that still waits: 100 (Continue) means nothing to one that reads (RFC 9110 15.2.1),
+  /// and the kernel of one that has left answers it with a reset.
+  private func checkCaller() {
+    isCallerCheckDue = false
+    if backlog > 0 { return setDeadline(afterNanoseconds: listener.writeTimeout) }
+    guard let exchange, exchange.isAwaitingResponse, exchange.request.version == .http11
+    else { return }
+    stage { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
+  }
+
   private func gone() {
     let exchange = self.exchange
     self.exchange = nil
@@ -283,7 +305,9 @@ final class HTTP1DownstreamConnection: StreamConnection {
       if pending.isEmpty || backlog > 0 { return shut() }
       refuseLate()
     case .exchanging(let progress):
-      if backlog > 0 || progress.isRequestComplete {
+      if isCallerCheckDue {
+        checkCaller()
+      } else if backlog > 0 || progress.isRequestComplete {
         // The caller does not read.
         let exchange = self.exchange
         self.exchange = nil
@@ -337,6 +361,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   /// The response is complete as far as the exchange is concerned.
   func responseCompleted() {
     exchange = nil
+    isCallerCheckDue = false
     switch machine.responseCompleted() {
     case .nextRequest:
       setDeadline(

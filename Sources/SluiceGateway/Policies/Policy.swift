@@ -1,4 +1,5 @@
 public import SluiceConfiguration
+public import SluiceReactor
 public import SluiceWire
 
 /// The gateway's half of a policy: settings that compile to something that sees exchanges.
@@ -64,6 +65,14 @@ open class CompiledPolicy {
 
   /// The gateway answers itself, after this policy had let the request pass.
   open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
+
+  /// Whether a session whose handshake passed, now or under a former configuration, may live on.
+  /// Asked at a reload that changes something for its route or consumer; decides by who it is alone.
+  open func admits(_ identity: Identity?, from client: SocketAddress) -> Bool { true }
+
+  /// Another configuration is in force; exchanges that began before may still come. Whatever this
+  /// policy registered with the loop ends here.
+  open func retired() {}
 
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}

@@ -4,6 +4,7 @@ import SluiceConfiguration
 final class PolicyChain {
   struct Step {
     let policy: CompiledPolicy
+    let name: String
     /// The place among all policies of the chain.
     let order: Int
   }
@@ -23,10 +24,10 @@ final class PolicyChain {
 
   /// `policies` are in order; those of the stage `identify` become one.
   init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
-    var steps: [(stage: PolicyStage, policy: CompiledPolicy)] = []
+    var steps: [(stage: PolicyStage, policy: CompiledPolicy, name: String)] = []
     var identifying: [CompiledPolicy] = []
     func endIdentify() {
-      if !identifying.isEmpty { steps.append((.identify, IdentifyStage(identifying))) }
+      if !identifying.isEmpty { steps.append((.identify, IdentifyStage(identifying), "identify")) }
       identifying = []
     }
     for (settings, compiled) in policies {
@@ -35,11 +36,13 @@ final class PolicyChain {
       if stage == .identify {
         identifying.append(compiled)
       } else {
-        steps.append((stage, compiled))
+        steps.append((stage, compiled, type(of: settings).policyName))
       }
     }
     endIdentify()
-    let all = steps.enumerated().map { (stage: $1.stage, step: Step(policy: $1.policy, order: $0)) }
+    let all = steps.enumerated().map {
+      (stage: $1.stage, step: Step(policy: $1.policy, name: $1.name, order: $0))
+    }
     func having(_ phase: PolicyPhases) -> [(stage: PolicyStage, step: Step)] {
       all.filter { $0.step.policy.phases.contains(phase) }
     }

@@ -26,9 +26,17 @@ struct BoundListeners: Sendable {
 
   private var sockets: [Socket] = []
   private var nextID = 0
+  /// Where released listeners were: a port that the kernel chose is asked for again.
+  private var former: [String: SocketAddress] = [:]
 
   /// Where a listener is bound; the port is the kernel's choice when the configuration says 0.
   func address(of name: String) -> SocketAddress? { sockets.first { $0.name == name }?.local }
+
+  /// The workers have closed these listeners' sockets; the next change opens them anew.
+  mutating func release(_ names: Set<String>) {
+    for socket in sockets where names.contains(socket.name) { former[socket.name] = socket.local }
+    sockets.removeAll { names.contains($0.name) }
+  }
 
   /// Opens what is new, a socket for every worker, and says what the workers have to change. On
   /// failure what was opened is closed again, and nothing has changed.
@@ -39,7 +47,9 @@ struct BoundListeners: Sendable {
     var opened: [Int: [Int32]] = [:]
     do throws(Gateway.StartError) {
       for (place, listener) in wanted.enumerated() where kept[place] == nil {
-        let descriptors = try Self.open(listener, addresses[place], count: workers)
+        let isChosen = !addresses[place].isUnix && addresses[place].port == 0
+        let address = isChosen ? former[listener.name] ?? addresses[place] : addresses[place]
+        let descriptors = try Self.open(listener, address, count: workers)
         opened[place] = descriptors
         guard let local = Sockets.localAddress(of: descriptors[0]) else {
           throw .address(name: listener.name, text: listener.settings.address)
@@ -52,6 +62,7 @@ struct BoundListeners: Sendable {
       throw error
     }
     nextID += opened.count
+    former = [:]
     sockets = kept.compactMap(\.self)
     return zip(wanted, sockets).enumerated().map { place, pair in
       let (listener, socket) = pair

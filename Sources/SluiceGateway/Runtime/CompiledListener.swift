@@ -9,6 +9,8 @@ final class CompiledListener {
     case routes
     /// The admin API and samples: everything goes to one responder.
     case responder(any LocalResponder)
+    /// Nothing arrives: the gateway itself calls.
+    case nobody
   }
 
   let name: String

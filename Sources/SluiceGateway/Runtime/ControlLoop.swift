@@ -1,11 +1,17 @@
 import SluiceConfiguration
 import SluiceReactor
+import Synchronization
 
 /// The control thread: name look-ups and lifecycle events, away from the workers.
 final class ControlLoop: WorkerControl {
   private let thread: LoopThread
   private let resolver: NameResolver
   private let onEvent: @Sendable (LifecycleEvent) -> Void
+  private let observer: SessionObserver?
+  /// News on their way to this thread, and those that found too many there.
+  private let newsWaiting = Atomic(0)
+  private let newsLost = Atomic<UInt64>(0)
+  private static let maxNewsWaiting = 10_000
 
   /// What lives on the loop.
   private final class Resident: NameDirectoryOwner {
@@ -13,8 +19,11 @@ final class ControlLoop: WorkerControl {
     init(directory: NameDirectory) { self.directory = directory }
   }
 
-  init(onEvent: @escaping @Sendable (LifecycleEvent) -> Void) throws(SystemError) {
+  init(
+    observer: SessionObserver?, onEvent: @escaping @Sendable (LifecycleEvent) -> Void
+  ) throws(SystemError) {
     self.onEvent = onEvent
+    self.observer = observer
     let resolver = NameResolver(timeoutNanoseconds: 5_000_000_000)
     self.resolver = resolver
     thread = try LoopThread(name: "control") { loop in
@@ -30,7 +39,7 @@ final class ControlLoop: WorkerControl {
       hosts: configuration.hosts,
       timeoutNanoseconds: configuration.resolver.timeout.nanoseconds)
     var names: Set<String> = []
-    for service in configuration.services.values {
+    for service in configuration.allServices.values {
       for target in service.targets {
         if case .network(let name)? = TargetURL(target.url)?.host { names.insert(name) }
       }
@@ -55,6 +64,22 @@ final class ControlLoop: WorkerControl {
   }
 
   func log(_ event: LifecycleEvent) { onEvent(event) }
+
+  func sessionChanged(_ event: SessionEvent, now: MonotonicTime) {
+    guard let observer, observer.isListening() else { return }
+    if newsWaiting.load(ordering: .relaxed) >= Self.maxNewsWaiting {
+      newsLost.add(1, ordering: .relaxed)
+      return
+    }
+    newsWaiting.add(1, ordering: .relaxed)
+    let news = SessionNews(event, now: now)
+    thread.mailbox.post { [self] _ in
+      newsWaiting.subtract(1, ordering: .relaxed)
+      var news = news
+      news.lostBefore = newsLost.exchange(0, ordering: .relaxed)
+      observer.onNews(news)
+    }
+  }
 
   func stop() {
     thread.mailbox.post { loop in

@@ -11,6 +11,7 @@ public final class Gateway: Sendable {
     /// Answers for whole listeners that the configuration does not have.
     public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
+    public var sessionObserver: SessionObserver?
     public init() {}
   }
 
@@ -25,7 +26,7 @@ public final class Gateway: Sendable {
     var configuration: Configuration
     var responders: [Responder] = []
     var bound = BoundListeners()
-    var isDraining = false
+    var drain: DrainTicket?
   }
 
   let workers: [WorkerHandle]
@@ -35,8 +36,8 @@ public final class Gateway: Sendable {
   private let stores = PolicyStores()
   private let cache: CacheStore
   private let state: Locked<State>
-  /// Free while nobody reloads: whoever waits for it may put another configuration in force.
-  private let changes = Semaphore()
+  /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
+  let changes = Semaphore()
 
   /// Starts the workers and binds every listener; throws when one can't be bound, and then nothing
   /// runs. The configuration must come from the reader without errors.
@@ -60,7 +61,7 @@ public final class Gateway: Sendable {
     state = Locked(State(configuration: configuration))
     cache = CacheStore(configuration.cacheStore)
     do throws(SystemError) {
-      control = try ControlLoop(onEvent: options.onEvent)
+      control = try ControlLoop(observer: options.sessionObserver, onEvent: options.onEvent)
     } catch {
       logWriter?.close()
       throw .system(error)
@@ -113,7 +114,7 @@ public final class Gateway: Sendable {
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
-      case .shuttingDown: "the gateway is shutting down"
+      case .shuttingDown: "the gateway is being drained"
       }
     }
   }
@@ -126,7 +127,7 @@ public final class Gateway: Sendable {
     } catch {
       throw .routes("\(error)")
     }
-    for (name, service) in configuration.services {
+    for (name, service) in configuration.allServices {
       for target in service.targets where TargetURL(target.url) == nil {
         throw .target(service: name, url: target.url)
       }
@@ -147,8 +148,8 @@ public final class Gateway: Sendable {
   ) throws(StartError) {
     changes.wait()
     defer { changes.post() }
-    let (current, isDraining) = state.withLock { ($0.configuration, $0.isDraining) }
-    if isDraining { throw .shuttingDown }
+    let (current, drain) = state.withLock { ($0.configuration, $0.drain) }
+    if drain != nil { throw .shuttingDown }
     if configuration.workers != current.workers { throw .restartNeeded("workers") }
     if configuration.accessLog != current.accessLog { throw .restartNeeded("accessLog") }
     try Self.check(configuration)
@@ -163,23 +164,49 @@ public final class Gateway: Sendable {
     var bound = state.withLock { $0.bound }
     let specifications = try bound.change(
       to: Self.listeners(of: configuration, responders), workers: workers.count)
-    stores.sweep()
+    stores.sweep(for: configuration)
     cache.apply(configuration.cacheStore)
     control.watchNames(of: configuration, workers: workers)
-    let pending = Countdown(workers.count)
-    for worker in workers {
-      worker.thread.mailbox.post { loop in
-        Worker.of(loop).apply(configuration, listeners: specifications)
-        pending.arrive()
-      }
-    }
-    pending.wait()
+    let former = state.withLock { $0.configuration }
+    distribute(
+      configuration, specifications,
+      sessions: SessionReconciliation(from: former, to: configuration))
     let now = bound
     state.withLock {
       $0.configuration = configuration
       $0.responders = responders
       $0.bound = now
     }
+  }
+
+  /// Returns when every worker has it.
+  private func distribute(
+    _ configuration: Configuration, _ specifications: [ListenerSpecification],
+    sessions reconciliation: SessionReconciliation? = nil,
+    first prepare: @escaping @Sendable (Worker) -> Void = { _ in }
+  ) {
+    let pending = Countdown(workers.count)
+    for worker in workers {
+      worker.thread.mailbox.post { loop in
+        let worker = Worker.of(loop)
+        prepare(worker)
+        worker.apply(configuration, listeners: specifications, sessions: reconciliation)
+        pending.arrive()
+      }
+    }
+    pending.wait()
+  }
+
+  /// Binds the listeners that a drain has closed, at the addresses that they had.
+  func reopenListeners() throws(StartError) {
+    let (configuration, responders) = state.withLock { ($0.configuration, $0.responders) }
+    var bound = state.withLock { $0.bound }
+    bound.release(Set(configuration.listeners.keys))
+    let specifications = try bound.change(
+      to: Self.listeners(of: configuration, responders), workers: workers.count)
+    distribute(configuration, specifications) { $0.abortDrain() }
+    let now = bound
+    state.withLock { $0.bound = now }
   }
 
   private static func listeners(
@@ -231,28 +258,21 @@ public final class Gateway: Sendable {
   /// Batches of log lines lost because the log's output was too slow.
   public var lostLogBatches: UInt64 { logWriter?.lostBatches ?? 0 }
 
-  /// False from the beginning of the shutdown.
-  public var isReady: Bool { state.withLock { !$0.isDraining } }
+  /// False while the gateway drains, and from the beginning of the shutdown.
+  public var isReady: Bool { drainTicket == nil }
 
   // MARK: Shutdown
 
-  /// Accepts no more, lets exchanges finish until the configuration's deadline, and ends all
-  /// threads. Blocks; call once.
-  public func shutDown() {
-    // A reload under way ends first; none comes after.
-    changes.wait()
-    let timeout = state.withLock { state in
-      state.isDraining = true
-      return state.configuration.shutdown.timeout
-    }
-    changes.post()
-    let pending = Countdown(workers.count)
-    for worker in workers {
-      worker.thread.mailbox.post { loop in Worker.of(loop).drain { pending.arrive() } }
-    }
-    pending.wait(nanoseconds: timeout.nanoseconds)
-    Self.stop(workers, control, logWriter)
+  /// The drain under way or over; none while the gateway serves.
+  var drainTicket: DrainTicket? {
+    state.withLock { $0.drain }
   }
+
+  func setDrainTicket(_ ticket: DrainTicket?) { state.withLock { $0.drain = ticket } }
+
+  func report(_ event: LifecycleEvent) { control.log(event) }
+
+  func stop() { Self.stop(workers, control, logWriter) }
 
   private static func stop(
     _ workers: [WorkerHandle], _ control: ControlLoop, _ logWriter: LogWriter?

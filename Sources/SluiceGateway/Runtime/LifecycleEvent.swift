@@ -5,6 +5,10 @@ public enum LifecycleEvent: Sendable, Equatable {
   case nameResolved(name: String, addresses: [String])
   case nameLookupFailed(name: String, reason: String)
   case accessLogLost(batches: UInt64)
+  case draining(timeout: String)
+  /// Nothing is open any more.
+  case drained
+  case drainAborted
 
   public var message: StaticString {
     switch self {
@@ -13,6 +17,9 @@ public enum LifecycleEvent: Sendable, Equatable {
     case .nameResolved: "name resolved"
     case .nameLookupFailed: "name lookup failed"
     case .accessLogLost: "access log batches lost"
+    case .draining: "draining"
+    case .drained: "drained"
+    case .drainAborted: "drain aborted"
     }
   }
 
@@ -24,6 +31,8 @@ public enum LifecycleEvent: Sendable, Equatable {
       [("name", name), ("addresses", addresses.joined(separator: ","))]
     case .nameLookupFailed(let name, let reason): [("name", name), ("reason", reason)]
     case .accessLogLost(let batches): [("batches", String(batches))]
+    case .draining(let timeout): [("timeout", timeout)]
+    case .drained, .drainAborted: []
     }
   }
 }

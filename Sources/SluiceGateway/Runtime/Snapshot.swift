@@ -30,7 +30,7 @@ final class Snapshot {
     router = try Router(
       routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
     var services: [String: UpstreamService] = [:]
-    for (name, settings) in configuration.services {
+    for (name, settings) in configuration.allServices {
       if let kept = former?.services[name], kept.settings == settings {
         services[name] = kept
         continue

@@ -25,6 +25,8 @@ final class Worker {
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
   let noListener: CompiledListener
+  /// Of the gateway's own calls, which say nothing about forwarding but what they are made of.
+  let ownCalls: CompiledListener
   /// Response heads are parsed into this one; it is used within one call.
   var response = ResponseHead()
   /// What upstream heads may be at most.
@@ -37,7 +39,8 @@ final class Worker {
   var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
-  private var onDrained: (@Sendable () -> Void)?
+  private var lastClock: WallClock?
+  private var drain: WorkerDrain?
 
   private static let maxSpareExchanges = 1_024
   /// Logged when the caller left before any response, as nginx does.
@@ -61,6 +64,12 @@ final class Worker {
     random = SplitMix64(seed: generator.next())
     noListener = CompiledListener(
       name: "", index: -1, settings: Configuration.Listener(), port: 0, destination: .routes)
+    var settings = Configuration.Listener()
+    settings.forwarded.xForwarded = false
+    settings.forwarded.forwarded = false
+    settings.forwarded.via = ""
+    ownCalls = CompiledListener(
+      name: "", index: -1, settings: settings, port: 0, destination: .nobody)
     snapshot = Snapshot()
     loop.owner = self
   }
@@ -75,6 +84,13 @@ final class Worker {
 
   /// The time for Date fields; formatted once a second.
   var date: [UInt8] { dateCache.text(now: loop.now) }
+
+  /// Unix time of moments on the monotonic clock.
+  func wallClock(now: MonotonicTime) -> WallClock {
+    let clock = WallClock(now: now, former: lastClock)
+    lastClock = clock
+    return clock
+  }
 
   // MARK: Exchanges
 
@@ -101,12 +117,17 @@ final class Worker {
     }
     exchange.reset()
     giveBack(exchange)
-    if onDrained != nil { drainProgressed() }
+    if drain != nil { drainProgressed() }
   }
 
   func sessionChanged(_ event: SessionEvent) {
     if accessLog.isOn { accessLog.write(event) }
-    sessions.onEvent?(event)
+    control.sessionChanged(event, now: loop.now)
+  }
+
+  /// Goes on with an exchange that a policy let wait, if it is still there.
+  func resume(_ ticket: PolicyTicket, _ decide: (Exchange) -> PolicyOutcome) {
+    exchange(ticket.token)?.resume(use: ticket.use, decide)
   }
 
   // MARK: Health and names
@@ -141,7 +162,8 @@ final class Worker {
 
   /// Puts a checked configuration in force, whole.
   func apply(
-    _ configuration: Configuration, listeners specifications: [ListenerSpecification]
+    _ configuration: Configuration, listeners specifications: [ListenerSpecification],
+    sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
     do throws(RouterError) {
@@ -152,7 +174,11 @@ final class Worker {
     for (name, service) in former.services {
       service.retire(successor: snapshot.services[name])
     }
+    former.policies?.retire()
     applyListeners(specifications)
+    if let reconciliation {
+      reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)
+    }
   }
 
   private func applyListeners(_ specifications: [ListenerSpecification]) {
@@ -188,22 +214,35 @@ final class Worker {
   /// Connections that a drain waits for; those of the admin listener may stay until the end, so
   /// that it can tell of the drain.
   var connectionCount: Int {
-    (Array(listeners.values) + retiredListeners).reduce(0) {
-      $0 + ($1.compiled.servesRoutes ? $1.connectionCount : 0)
-    }
+    routeListeners.reduce(0) { $0 + $1.connectionCount }
   }
 
-  /// Accepts no more, lets exchanges finish, then calls `done` once.
-  func drain(_ done: @escaping @Sendable () -> Void) {
-    onDrained = done
-    for listener in listeners.values where listener.compiled.servesRoutes { listener.drain() }
-    drainProgressed()
+  private var routeListeners: [HTTPListener] {
+    (Array(listeners.values) + retiredListeners).filter { $0.compiled.servesRoutes }
   }
 
-  func drainProgressed() {
-    guard let done = onDrained, connectionCount == 0 else { return }
-    onDrained = nil
-    done()
+  /// Accepts no more, lets exchanges finish, cuts off the rest at the deadline, then calls `done`
+  /// once.
+  func drain(_ settings: Configuration.Shutdown, _ done: @escaping @Sendable () -> Void) {
+    for listener in routeListeners { listener.drain() }
+    let drain = WorkerDrain(worker: self, settings: settings, done: done)
+    self.drain = drain
+    drain.begin()
+  }
+
+  func drainProgressed() { drain?.progressed() }
+
+  func drainEnded() { drain = nil }
+
+  /// `done` is not called any more. Listeners that were closed have to be opened anew.
+  func abortDrain() {
+    drain?.end()
+    drain = nil
+  }
+
+  /// Cuts off what the deadline finds.
+  func closeRouteConnections() {
+    for listener in routeListeners { listener.closeConnections() }
   }
 
   /// Ends what is left and the loop.
@@ -223,4 +262,6 @@ final class Worker {
 protocol WorkerControl: Sendable {
   func connectFailed(name: String)
   func log(_ event: LifecycleEvent)
+  /// Called on the session's worker only.
+  func sessionChanged(_ event: SessionEvent, now: MonotonicTime)
 }

@@ -7,6 +7,8 @@ struct WorkerCounters {
   var exchangesInProgress = 0
   var upstreamConnections: UInt64 = 0
   var ejections: UInt64 = 0
+  /// Bytes of bodies that the kernel moved by itself.
+  var splicedBytes: UInt64 = 0
   /// Requests that no route matched.
   let unrouted = RouteCounters()
 }

@@ -41,6 +41,8 @@ public struct WorkerReport: Sendable {
   public let routes: [Route]
   public let targets: [Target]
   public let listeners: [Listener]
+  /// Connections of callers that a drain would wait for.
+  public let callerConnections: Int
   public let acceptedConnections: UInt64
   public let refusedConnections: UInt64
   public let requests: UInt64
@@ -48,6 +50,7 @@ public struct WorkerReport: Sendable {
   public let exchangesInProgress: Int
   public let upstreamConnections: UInt64
   public let ejections: UInt64
+  public let splicedBytes: UInt64
   public let regexLimitExceeded: UInt64
   public let lag: LoopLag
 }
@@ -76,11 +79,13 @@ extension Worker {
           name: $0.compiled.name, openConnections: $0.connectionCount,
           descriptorExhaustions: $0.exhaustions)
       },
+      callerConnections: connectionCount,
       acceptedConnections: counters.acceptedConnections,
       refusedConnections: counters.refusedConnections, requests: counters.requests,
       malformedRequests: counters.malformedRequests,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
+      splicedBytes: counters.splicedBytes,
       regexLimitExceeded: snapshot.router.regexLimitExceeded, lag: loop.lag)
   }
 

@@ -11,17 +11,17 @@ final class Session: EventHandler {
   let id: SessionID
   let worker: Worker
   let listener: HTTPListener
-  /// Where the caller really is, behind trusted proxies.
-  let client: SocketAddress
-  /// The other end of the caller's connection; it counts there.
-  let peer: SocketAddress
-  /// Replaced when a reload changed it, as are `settings`.
+  /// Where the caller really is, behind trusted proxies; zero for a Unix socket.
+  private let clientAddress: IPAddress
+  /// The other end of the caller's connection, which counts there.
+  private let peerAddress: IPAddress
+  /// Replaced when a reload changed it.
   var route: CompiledRoute
-  var settings: CompiledSession
   let target: UpstreamTarget
   private let service: UpstreamService
   private var attempt: TargetAttempt?
-  let identity: Identity?
+  /// Replaced when a reload changed the consumer's groups.
+  var identity: Identity?
   let facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
@@ -47,17 +47,17 @@ final class Session: EventHandler {
 
   /// What the exchange found out passes to the session: its target's place and its admission, too.
   init(
-    _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener, target: UpstreamTarget,
+    _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener,
+    target: UpstreamTarget,
     facts: SessionFacts, isCompressed: Bool
   ) {
     let now = exchange.loop.now
     id = exchange.sessionID
     worker = exchange.worker
     self.listener = listener
-    client = exchange.clientAddress
-    peer = exchange.peer
+    clientAddress = exchange.clientAddress.ip ?? Self.noAddress
+    peerAddress = exchange.peer.ip ?? Self.noAddress
     self.route = route
-    self.settings = settings
     self.target = target
     service = route.service
     attempt = exchange.takeAttempt()
@@ -71,7 +71,7 @@ final class Session: EventHandler {
     opened = now
     lastActivity = now
     trustEnd =
-      exchange.identity?.deadline(now: now, unixTime: WallClock(now: now).seconds) ?? .distantFuture
+      exchange.identity?.deadline(now: now, unixTime: exchange.worker.wallClock(now: now).seconds) ?? .distantFuture
     lifetimeEnd = settings.lifetimeEnd(from: now, random: exchange.worker.random.next())
     super.init(loop: exchange.loop)
     loop.register(self)
@@ -88,6 +88,20 @@ final class Session: EventHandler {
     // before they leave the loop.
     return unsafeDowncast(handler, to: Session.self)
   }
+
+  // Without ports, which nobody asks for later; a whole address would cost each session 32 bytes more.
+  private static var noAddress: IPAddress { IPAddress(high: 0, low: 0) }
+
+  /// With port 0.
+  var client: SocketAddress { Self.address(clientAddress) }
+  var peer: SocketAddress { Self.address(peerAddress) }
+
+  private static func address(_ ip: IPAddress) -> SocketAddress {
+    ip == noAddress ? .unnamedUnix : SocketAddress(ip: ip, port: 0)
+  }
+
+  /// A session's route is a `websocket` route, also after a reload.
+  var settings: CompiledSession { route.session.unsafelyUnwrapped }
 
   func socket(_ side: SessionSide) -> SessionSocket { side == .client ? downstream : upstream }
 

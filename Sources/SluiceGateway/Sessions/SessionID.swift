@@ -11,6 +11,9 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     self.low = low
   }
 
+  /// Nobody's.
+  public static let zero = SessionID(high: 0, low: 0)
+
   static let length = 22
   private static let alphabet = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)

@@ -45,9 +45,7 @@ enum SessionLogLine {
       output.append(side == .client ? ",\"side\":\"client\"" : ",\"side\":\"upstream\"")
     }
     if let policy = ending.policy {
-      output.append(",\"policy\":\"")
-      output.append(policy)
-      output.append("\"")
+      AccessLogLine.appendText(",\"policy\":\"", Array(policy.utf8), to: &output)
     }
     if !ending.reason.isEmpty {
       AccessLogLine.appendText(",\"reason\":\"", ending.reason, to: &output)

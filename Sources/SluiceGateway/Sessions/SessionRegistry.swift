@@ -11,8 +11,6 @@ final class SessionRegistry {
   private var byAddress = SessionIndex<IPAddress>(\.address)
   /// Sessions with labels are few among many, and one may have several.
   private var byLabel: [SessionLabel: Set<UInt32>] = [:]
-  /// Told of every session that opens or has ended; for the log and the admin API's events.
-  var onEvent: ((SessionEvent) -> Void)?
 
   init(loop: EventLoop) { self.loop = loop }
 
@@ -71,6 +69,19 @@ final class SessionRegistry {
     } else {
       forEach(consider)
     }
+  }
+
+  /// How many sessions `forEach(matching:)` would look at.
+  func candidates(for filter: SessionFilter) -> Int {
+    if let label = filter.labels.first {
+      let key = SessionLabel(name: Array(label.key.utf8), value: Array(label.value.utf8))
+      return byLabel[key]?.count ?? 0
+    }
+    if let consumer = filter.consumer { return byConsumer.count(of: Array(consumer.utf8)) }
+    if let address = filter.address, address.prefixLength == 128 {
+      return byAddress.count(of: address.first)
+    }
+    return filter.route.map { byRoute.count(of: $0) } ?? count
   }
 
   /// Every session, in no order; the same rule for `body`.

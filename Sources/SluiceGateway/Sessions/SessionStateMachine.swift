@@ -51,6 +51,7 @@ struct SessionStateMachine {
   private(set) var isEnding = false
   private var isAwaitingAnswer = false
   private var initiator = SessionSide.client
+  private var isOver = false
 
   /// Whether what this end sends is passed on; the other end must not have been told yet.
   func passes(from side: SessionSide) -> Bool {
@@ -117,7 +118,7 @@ struct SessionStateMachine {
   // MARK: What follows
 
   private mutating func next() -> Actions {
-    guard isEnding else { return [] }
+    guard isEnding && !isOver else { return [] }
     var actions: Actions = []
     if mustTell(client, .client, answeredBy: upstream) { actions.insert(.tellClient) }
     if mustTell(upstream, .upstream, answeredBy: client) { actions.insert(.tellUpstream) }
@@ -138,7 +139,10 @@ struct SessionStateMachine {
         actions.insert(.finishUpstream)
       }
     }
-    if client.isDisconnected && upstream.isDisconnected { actions.insert(.finish) }
+    if client.isDisconnected && upstream.isDisconnected {
+      isOver = true
+      actions.insert(.finish)
+    }
     return actions
   }
 

@@ -12,15 +12,19 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private let worker: Worker
   private let attemptsLeft: Int
   var machine = HTTP1UpstreamStateMachine()
-  private var exchange: Exchange?
+  private(set) var exchange: Exchange?
   /// Bytes of a head that has not arrived whole.
   private var pending = ByteBuffer()
   private var scanned = 0
-  private var decoder = BodyDecoder(.none)
+  var decoder = BodyDecoder(.none)
+  /// The rest of the body is moved inside the kernel.
+  var isSplicing = false
   private var isReadingBody = false
   private var isClosing = false
   /// Whose the socket is since a 101 that was just read; bytes behind it are the session's.
   private var heir: Session?
+  /// The loop's turn in which the request went out on a connection that had served others.
+  private var reusedInTurn = UInt64.max
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -65,6 +69,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
     self.exchange = exchange
     scanned = 0
     isReadingBody = false
+    isSplicing = false
+    if isReused { reusedInTurn = loop.turnNumber }
     let isComplete = exchange.requestFraming.isEmpty
     machine.requestBegun(isReused: isReused, isRequestComplete: isComplete)
     exchange.upstreamReady(self, isReused: isReused)
@@ -90,6 +96,10 @@ final class HTTP1UpstreamConnection: StreamConnection {
     while isReadable && !isReadingPaused && !isClosed {
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
       reads &+= 1
+      if isSplicing {
+        spliceBody()
+        continue
+      }
       switch read(into: loop.readBuffer) {
       case .bytes(let count): received(count)
       case .wouldBlock: return
@@ -107,7 +117,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   override func streamBrokeWhilePaused() {}
 
   private func received(_ count: Int) {
-    if machine.isIdle { return failed(isMalformed: false) }
+    // What this turn found readable was sent before the request that went out in it.
+    if machine.isIdle || reusedInTurn == loop.turnNumber { return failed(isMalformed: false) }
     if pending.isEmpty {
       // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
       let bytes = UnsafeBufferPointer(
@@ -156,7 +167,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
           prefixOf: rest, scanned: &scanned, requestMethod: exchange.request.method,
           limits: worker.headLimits)
       else { return nil }
-      headArrived(exchange, worker.response, hasExcess: count < rest.count)
+      headArrived(exchange, worker.response, following: rest.count &- count)
       return offset &+ count
     } catch {
       failed(isMalformed: true)
@@ -164,8 +175,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     }
   }
 
+  /// `following`: bytes that are here behind the head.
   private func headArrived(
-    _ exchange: Exchange, _ head: borrowing ResponseHead, hasExcess: Bool
+    _ exchange: Exchange, _ head: borrowing ResponseHead, following: Int
   ) {
     if head.isInformational { return exchange.upstreamInformational(head) }
     if head.status == 101 {
@@ -177,7 +189,9 @@ final class HTTP1UpstreamConnection: StreamConnection {
     isReadingBody = true
     if !head.framing.isEmpty { setDeadline(afterNanoseconds: exchange.idleTimeout) }
     exchange.upstreamHead(head)
-    if head.framing.isEmpty && self.exchange === exchange { completed(hasExcess: hasExcess) }
+    guard self.exchange === exchange else { return }
+    if head.framing.isEmpty { return completed(hasExcess: following > 0) }
+    isSplicing = Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse
   }
 
   private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
@@ -186,7 +200,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
       while self.exchange === exchange {
         switch try decoder.next(input, from: offset) {
         case .needsMore:
-          setDeadline(afterNanoseconds: exchange.idleTimeout)
+          timeResponse(exchange)
           return input.count
         case .payload(let range, let consumed):
           offset = consumed
@@ -204,16 +218,18 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   // MARK: The end
 
-  private func completed(hasExcess: Bool) {
+  func completed(hasExcess: Bool) {
     guard let exchange else { return }
     self.exchange = nil
     isReadingBody = false
+    isSplicing = false
     clearDeadline()
     // The last piece of a body may have paused it; the next exchange must not find it so.
     resumeReading()
     let after = machine.responseCompleted(hasExcess: hasExcess)
     let trailers = decoder.trailers
-    if after == .reuse && !hasPeerFinished && backlog == 0 {
+    // Whoever comes next must not find bytes here that were sent before its request.
+    if after == .reuse && !hasPeerFinished && backlog == 0 && (!isReadable || isQuiet()) {
       exchange.upstreamEnd(trailers)
       target.release(self, reusable: true)
     } else {
@@ -224,7 +240,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   /// The peer's FIN.
-  private func ended() {
+  func ended() {
     if isReadingBody, let ended = try? decoder.endOfInput(), ended {
       completed(hasExcess: false)
     } else {
@@ -233,7 +249,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     }
   }
 
-  private func failed(isMalformed: Bool) {
+  func failed(isMalformed: Bool) {
     if isClosing { return }
     let failure = machine.failed(isMalformed: isMalformed)
     let exchange = self.exchange
@@ -266,6 +282,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
   override func streamDrained() {
     timeRequest()
     exchange?.upstreamDrained()
+  }
+
+  /// Between two pieces of a response. While a slow caller has paused it, the caller's time runs.
+  func timeResponse(_ exchange: Exchange) {
+    if !isReadingPaused { setDeadline(afterNanoseconds: exchange.idleTimeout) }
   }
 
   /// The target's time runs while it does not take what there is, and from the request's end.

@@ -24,6 +24,9 @@ final class UpstreamTarget: EventHandler {
   /// Not later than the first of their ends.
   private var addressDeadline = MonotonicTime.distantFuture
   private var lookupFailed = false
+  /// Exchanges that have left the queue and are to get a connection of their own.
+  private var toConnect: [WaiterID] = []
+  private var isConnectingNext = false
 
   init(configuredURL: String, limits: PoolLimits, worker: Worker) {
     self.configuredURL = configuredURL
@@ -201,13 +204,21 @@ final class UpstreamTarget: EventHandler {
     if case .connect(let waiter) = action { connect(for: waiter) }
   }
 
+  /// Where connecting fails at once, the pool names the next in the queue at once: one after the other
+  /// here, and not each within the one before.
   private func connect(for waiter: WaiterID) {
-    if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
-      exchange.isQueued = false
-      openConnection(for: exchange)
-    } else {
-      perform(pool.connectFailed())
+    toConnect.append(waiter)
+    if isConnectingNext { return }
+    isConnectingNext = true
+    while let next = toConnect.popLast() {
+      if let exchange = worker.exchange(HandlerToken(raw: next.raw)), exchange.isQueued {
+        exchange.isQueued = false
+        openConnection(for: exchange)
+      } else {
+        perform(pool.connectFailed())
+      }
     }
+    isConnectingNext = false
   }
 
   private func connection(_ id: ConnectionID) -> HTTP1UpstreamConnection {

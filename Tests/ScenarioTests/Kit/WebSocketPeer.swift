@@ -54,7 +54,9 @@ final class WebSocketPeer: @unchecked Sendable {
       bytes += [bit | 126, UInt8(count >> 8), UInt8(count & 255)]
     } else {
       bytes.append(bit | 127)
-      for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(count >> shift & 255)) }
+      for shift in stride(from: 56, through: 0, by: -8) {
+        bytes.append(UInt8(count >> shift & 255))
+      }
     }
     guard masked else { return bytes + frame.payload }
     let mask: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]

@@ -10,6 +10,7 @@ import Testing
   private struct NoControl: WorkerControl {
     func connectFailed(name: String) {}
     func log(_ event: LifecycleEvent) {}
+    func sessionChanged(_ event: SessionEvent, now: MonotonicTime) {}
   }
 
   /// A caller that only remembers what it was told.
@@ -24,6 +25,7 @@ import Testing
       record = exchange.record
     }
     func sendContinue() {}
+    func sendAnswerHead(_ answer: LocalAnswer, of exchange: Exchange) {}
     func sendInformational(_ head: borrowing ResponseHead) {}
     func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {}
     func sendBody(_ bytes: Span<UInt8>) {}
@@ -157,6 +159,24 @@ import Testing
     target.deadlineReached()
     #expect(caller.status == 503 && caller.record?.error == .targetNotResolved)
     #expect(target.pool.connecting == 0)
+  }
+
+  /// Each of them would be connected within the failure of the one before: more than a stack holds.
+  @Test func aVeryLongQueueBeforeATargetThatRefusesAtOnceIsEmptied() throws {
+    let worker = try worker()
+    var configuration = configuration(["http://a.test"])
+    configuration.services["api"]?.connections.queue = 20_000
+    configuration.services["api"]?.health.failures = 0
+    worker.apply(configuration, listeners: [])
+    let begun = try (0..<20_000).map { _ in try begin(worker) }
+    let target = try #require(begun[0].0.lastTarget)
+    #expect(target.pool.connecting == 1 && target.pool.waiting == 19_999)
+    // Nobody can connect to the broadcast address: the kernel says so at once.
+    let broadcast = try #require(IPAddress("255.255.255.255"))
+    target.addressesChanged(.found([SocketAddress(ip: broadcast, port: 0)]))
+    #expect(begun.allSatisfy { $0.1.status == 503 })
+    #expect(target.pool.connecting == 0 && target.pool.waiting == 0)
+    #expect(worker.snapshot.services["api"]?.state.inFlight == 0)
   }
 
   // MARK: What the log says

@@ -1,4 +1,5 @@
 public import SluiceConfiguration
+import SluiceReactor
 
 extension Configuration.ACL: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledACL(self) }
@@ -21,7 +22,15 @@ final class CompiledACL: CompiledPolicy {
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     guard let identity = exchange.identity, !identity.consumer.isEmpty || !identity.groups.isEmpty
     else { return .refuse(nobody) }
-    let isNamed = identity.groups.contains { names.contains($0) }
-    return isNamed == isAllowing ? .next : .refuse(wrong)
+    return lets(identity) ? .next : .refuse(wrong)
+  }
+
+  override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
+    guard let identity else { return false }
+    return lets(identity)
+  }
+
+  private func lets(_ identity: Identity) -> Bool {
+    identity.groups.contains { names.contains($0) } == isAllowing
   }
 }

@@ -1,0 +1,37 @@
+import SluiceGateway
+
+/// What a route counts of its sessions, summed over the workers.
+struct SessionTotals {
+  private(set) var open = 0
+  private(set) var opened: UInt64 = 0
+  /// By `SessionCause`.
+  private(set) var closed: [UInt64] = []
+  private(set) var messagesFromClient: UInt64 = 0
+  private(set) var messagesFromUpstream: UInt64 = 0
+  private(set) var bytesFromClient: UInt64 = 0
+  private(set) var bytesFromUpstream: UInt64 = 0
+  private(set) var backlog = 0
+  private(set) var handshakes: [UInt64] = []
+  private(set) var handshakeNanoseconds: UInt64 = 0
+  private(set) var roundTrips: [UInt64] = []
+  private(set) var roundTripNanoseconds: UInt64 = 0
+  private(set) var lives: [UInt64] = []
+  private(set) var lifeNanoseconds: UInt64 = 0
+
+  mutating func add(_ report: SessionReport) {
+    open += report.open
+    opened += report.opened
+    RouteTotals.add(report.closed, to: &closed)
+    messagesFromClient += report.messagesFromClient
+    messagesFromUpstream += report.messagesFromUpstream
+    bytesFromClient += report.bytesFromClient
+    bytesFromUpstream += report.bytesFromUpstream
+    backlog += report.backlog
+    RouteTotals.add(report.handshakes, to: &handshakes)
+    handshakeNanoseconds += report.handshakeNanoseconds
+    RouteTotals.add(report.roundTrips, to: &roundTrips)
+    roundTripNanoseconds += report.roundTripNanoseconds
+    RouteTotals.add(report.lives, to: &lives)
+    lifeNanoseconds += report.lifeNanoseconds
+  }
+}

@@ -1,0 +1,42 @@
+/// Answers exchanges inside the process: the admin API, samples. Called on a worker's thread; what
+/// takes long belongs elsewhere.
+public protocol LocalResponder: Sendable {
+  /// The largest request body that is taken; a larger one is answered with 413.
+  var maxBodyBytes: Int { get }
+
+  func answer(_ request: LocalRequest) async -> LocalAnswer
+}
+
+extension LocalResponder {
+  /// No body at all.
+  public var maxBodyBytes: Int { 0 }
+}
+
+/// What a local responder sees of a request.
+public struct LocalRequest: Sendable {
+  public let method: String
+  /// Host and port as the client wrote them; nil without them, and over Unix sockets.
+  public let host: String?
+  /// Normalised, and not decoded otherwise.
+  public let path: String
+  public let query: String?
+  public let fields: [(name: String, value: String)]
+  public let body: [UInt8]
+
+  public init(
+    method: String, host: String? = nil, path: String, query: String? = nil,
+    fields: [(name: String, value: String)] = [], body: [UInt8] = []
+  ) {
+    self.method = method
+    self.host = host
+    self.path = path
+    self.query = query
+    self.fields = fields
+    self.body = body
+  }
+
+  /// The value of the first field of this name, written in lower case here.
+  public func field(_ name: String) -> String? {
+    fields.first { $0.name.lowercased() == name }?.value
+  }
+}
