@@ -57,8 +57,8 @@ final class PolicyChain {
   }
 
   /// For an exchange that the gateway begins itself: one policy sees what comes back.
-  init(only policy: CompiledPolicy) {
-    let step = [Step(policy: policy, order: 0)]
+  init(only policy: CompiledPolicy, _ name: String) {
+    let step = [Step(policy: policy, name: name, order: 0)]
     request = []
     response = policy.phases.contains(.response) ? step : []
     answer = []

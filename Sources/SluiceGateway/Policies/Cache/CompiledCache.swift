@@ -211,7 +211,8 @@ final class CompiledCache: CompiledPolicy {
     let fill = fill(exchange, CacheRequest(exchange.request), entry, flightKey, boarding)
     fill.isBackground = true
     let background = exchange.worker.takeExchange()
-    guard background.prepareInBackground(like: exchange, policies: PolicyChain(only: self)) else {
+    let policies = PolicyChain(only: self, Configuration.Cache.policyName)
+    guard background.prepareInBackground(like: exchange, policies: policies) else {
       exchange.worker.giveBack(background)
       return store.land(flight, of: flightKey)
     }
@@ -437,6 +438,8 @@ final class CompiledCache: CompiledPolicy {
     for claim in identity.claims {
       key.appendCounted(claim.name)
       key.appendCounted(claim.value)
+      for word in claim.words { key.appendCounted(word) }
+      key.append(0x3B)
     }
   }
 

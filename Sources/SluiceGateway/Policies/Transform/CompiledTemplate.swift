@@ -70,7 +70,7 @@ struct CompiledTemplate {
       }
     case .segment(let name): exchange.appendPathSegment(named: name, to: &output)
     case .claim(let name):
-      if let value = exchange.identity?.claim(name) { append(value.span, place, to: &output) }
+      if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
     case .method: output.append(head.span(head.methodName))
     case .path: exchange.withPath { output.append($0) }
     case .query: if let query = head.query { output.append(head.span(query)) }
