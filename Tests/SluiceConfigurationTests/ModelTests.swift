@@ -16,6 +16,7 @@ import Testing
     try add(Configuration.schema, Configuration())
     try add(Configuration.Resolver.schema, Configuration.Resolver())
     try add(Configuration.AccessLog.schema, Configuration.AccessLog())
+    try add(Configuration.CacheStore.schema, Configuration.CacheStore())
     try add(Configuration.Admin.schema, Configuration.Admin())
     try add(Configuration.Shutdown.schema, Configuration.Shutdown())
     try add(Configuration.Listener.schema, Configuration.Listener())
@@ -47,6 +48,13 @@ import Testing
     try add(
       Configuration.RateLimit.Window.schema,
       Configuration.RateLimit.Window(limit: 1, window: .seconds(1), burst: 2))
+    try add(Configuration.CacheKey.schema, Configuration.CacheKey())
+    try add(Configuration.TransformNames.schema, Configuration.TransformNames())
+    try add(Configuration.TransformRenames.schema, Configuration.TransformRenames())
+    try add(Configuration.TransformValues.schema, Configuration.TransformValues())
+    try add(Configuration.FieldNames.schema, Configuration.FieldNames())
+    try add(Configuration.FieldRenames.schema, Configuration.FieldRenames())
+    try add(Configuration.FieldValues.schema, Configuration.FieldValues())
     func add<Settings: PolicySettings>(policy: Settings.Type) throws {
       try add(policy.schema, policy.init())
     }

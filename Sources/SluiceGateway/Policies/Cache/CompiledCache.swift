@@ -85,7 +85,7 @@ final class CompiledCache: CompiledPolicy {
       {
       case .fresh: return serve(entry, exchange, "hit")
       case .revalidateMeanwhile:
-        revalidate(entry, exchange)
+        revalidate(entry, exchange, request)
         return serve(entry, exchange, "stale")
       case .revalidate: if entry.isResting(now: now) { return serve(entry, exchange, "stale") }
       }
@@ -161,6 +161,11 @@ final class CompiledCache: CompiledPolicy {
         lookUp(exchange, waitEnds: isWoken ? waitEnds : exchange.loop.now)
       }
     }
+    // Between the look-up and the boarding another worker may have stored it, and landed.
+    if case .leads(let flight) = boarding.part, find(exchange, request) !== stale {
+      store.land(flight, of: flightKey)
+      return lookUp(exchange, waitEnds: waitEnds)
+    }
     let fill = fill(exchange, request, stale, flightKey, boarding)
     exchange.record.cache = stale == nil ? "miss" : "expired"
     exchange.setNote(fill, of: self)
@@ -202,13 +207,14 @@ final class CompiledCache: CompiledPolicy {
   }
 
   /// Fetches a new response while the stale one is being served; one at a time.
-  private func revalidate(_ entry: CacheEntry, _ exchange: Exchange) {
+  private func revalidate(_ entry: CacheEntry, _ exchange: Exchange, _ request: CacheRequest) {
     guard exchange.request.method == .get else { return }
     let now = exchange.loop.now
     let flightKey = CacheKey(hash: entry.key.hash, group: entry.key.group)
     let boarding = store.board(flightKey, nil, now: now)
     guard case .leads(let flight) = boarding.part else { return }
-    let fill = fill(exchange, CacheRequest(exchange.request), entry, flightKey, boarding)
+    if find(exchange, request) !== entry { return store.land(flight, of: flightKey) }
+    let fill = fill(exchange, request, entry, flightKey, boarding)
     fill.isBackground = true
     let background = exchange.worker.takeExchange()
     let policies = PolicyChain(only: self, Configuration.Cache.policyName)
