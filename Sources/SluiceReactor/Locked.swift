@@ -2,8 +2,7 @@ import Glibc
 
 // SAFETY: `value` is only touched between lock and unlock of `mutex`; the mutex lives at a fixed
 // address for as long as self, as pthread demands.
-/// A value behind a mutex; for set-up, mailboxes, logs and look-ups in the cache, nowhere else on the
-/// request path.
+/// A value behind a mutex; on the request path for look-ups in the cache only.
 ///
 /// Built on pthread's mutex, because the thread sanitizer knows that one: with
 /// `Synchronization.Mutex` it reports races that are none (docs/decisions/0005-locks.md).
