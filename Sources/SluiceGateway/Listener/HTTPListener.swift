@@ -82,9 +82,8 @@ final class HTTPListener: StreamListener {
     for connection in connections.values {
       if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
     }
-    worker.sessions.forEach { session in
-      guard session.listener === self, let ip = Self.caller(session.peer) else { return }
-      perAddress[ip, default: 0] += 1
+    for session in worker.sessions.all() where session.listener === self {
+      if let ip = Self.caller(session.peer) { perAddress[ip, default: 0] += 1 }
     }
   }
 
