@@ -24,7 +24,7 @@ extension Exchange {
     let local = LocalWork(responder)
     self.local = local
     switch request.framing {
-    case .none: askResponder(local)
+    case let framing where framing.isEmpty: askResponder(local)
     case .length(let count) where count > UInt64(responder.maxBodyBytes): fail(.bodyTooLarge)
     default: if request.expectsContinue { sendContinue() }
     }
