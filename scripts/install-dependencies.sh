@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that building, testing or measuring needs, and says which.
 #
-#   install-dependencies.sh PURPOSE...      PURPOSE is build, test or bench
+#   install-dependencies.sh PURPOSE...      PURPOSE is build, test, browser or bench
 #
 # Installs nothing and asks for nothing when everything is there already.
 set -euo pipefail
@@ -20,7 +20,12 @@ needs() {
       ;;
     test)
       echo "command curl curl"
+      echo "command flock util-linux"
       echo "command python3 python3"
+      echo "module ensurepip python3-venv"
+      ;;
+    browser)
+      echo "command chromium chromium"
       ;;
     bench)
       echo "command cc gcc"
@@ -30,7 +35,7 @@ needs() {
       echo "command taskset util-linux"
       ;;
     *)
-      echo "install-dependencies.sh: unknown purpose '$1' (build, test or bench)" >&2
+      echo "install-dependencies.sh: unknown purpose '$1' (build, test, browser or bench)" >&2
       exit 2
       ;;
   esac
