@@ -41,7 +41,6 @@ extension Scenarios {
     /// What is not provoked above must not happen at all: whoever makes it happen adds the row.
     @Test(arguments: [
       ("Sources/SluiceGateway", ".slowConsumer"), ("Sources/SluiceGateway", ".revoked"),
-      ("Sources/SluiceGateway/Policies", "expiresAt:"),
     ]) func nothingEndsSessionsForOtherCauses(folder: String, sign: String) throws {
       let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -120,6 +119,7 @@ private struct Provocation {
     case .network:
       self.init(nil, 1_001, logged: 1_006, side: "client") { $0.caller.socket.reset() }
       callerVanishes = true
+    // `Sessions.trustEndsWithTheToken` has a token that ends.
     case .slowConsumer, .tokenExpired, .revoked: return nil
     }
   }

@@ -318,6 +318,26 @@ extension Scenarios {
       gate.open()
     }
 
+    @Test func trustEndsWithTheToken() async throws {
+      let login = try ScriptedUpstream.answering { _ in
+        ok("{\"active\":true,\"username\":\"alice\",\"exp\":\(Int(Date().timeIntervalSince1970) + 1)}")
+      }
+      let (fixture, upstream) = try fixture { try $0.accept().echo() }
+      var next = fixture.gateway.configuration
+      var settings = Configuration.Introspection()
+      settings.url = login.url + "/introspect"
+      settings.clientID = "gateway"
+      settings.clientSecret = Secret("p")
+      settings.claims.consumer = "username"
+      next.all.policies[Configuration.Introspection.self] = settings
+      try fixture.gateway.reload(next)
+      let socket = try fixture.client().open("Authorization: Bearer token")
+      #expect(upstream.requests.first?["X-Consumer-Username"] == "alice")
+      #expect(try socket.read()?.closeCode == 4_401)
+      try socket.sendClose(1_000)
+      try await cause(fixture, is: .tokenExpired)
+    }
+
     // MARK: Back-pressure
 
     @Test func whatIsSentInAHurryArrivesWhole() throws {
