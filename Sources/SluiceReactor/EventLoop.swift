@@ -22,6 +22,8 @@ public final class EventLoop {
   /// Output that one connection has composed and the kernel has not seen; see `StreamConnection.stage`.
   var staged = ByteBuffer(capacity: 32 * 1_024)
   var stageOwner: StreamConnection?
+  /// For connections with TLS; made with the first of them.
+  private(set) lazy var transport = TLSTransport(readBufferSize: readBuffer.count)
 
   var timers: TimerWheel
   private let epoll: Int32

@@ -18,9 +18,9 @@ open class StreamConnection: EventHandler {
   public private(set) var descriptor: Int32 = -1
   public private(set) var isConnecting = false
   /// More bytes, an end or an error can be read.
-  public private(set) var isReadable = false
+  public internal(set) var isReadable = false
   /// The peer's FIN arrived; it may still have to be read.
-  public private(set) var hasPeerFinished = false
+  public internal(set) var hasPeerFinished = false
   public private(set) var isReadingPaused = false
   /// The connection is gone in both directions: the peer sent a reset, or the network failed.
   public private(set) var isBroken = false
@@ -28,8 +28,10 @@ open class StreamConnection: EventHandler {
   private var shutsDownWhenDrained = false
   /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
   private var hasFinishedWriting = false
-  /// Bytes that the kernel did not take yet.
+  /// Bytes that the kernel did not take yet; ciphertext where there is TLS.
   private var outbound = ByteBuffer()
+  /// TLS below; nil on a plain connection.
+  final var tls: TLSLayer?
 
   public enum ReadOutcome: Equatable {
     case bytes(Int)
@@ -62,6 +64,11 @@ open class StreamConnection: EventHandler {
   open func streamBrokeWhilePaused() { streamFailed(pendingError()) }
   /// Connecting failed, or the connection broke while nothing was being read. Not called by `close`.
   open func streamFailed(_ code: Int32) {}
+  /// The TLS handshake of an accepted connection is done; bytes can be read and written from now on.
+  open func streamSecured() {}
+  /// There is no TLS with this peer. After `plainText` the connection is a plain one whose first bytes
+  /// are lost, so that the peer can be told; otherwise it is of no use.
+  open func streamHandshakeFailed(_ failure: TLSFailure) { streamFailed(EPROTO) }
 
   // MARK: Life
 
@@ -106,6 +113,11 @@ open class StreamConnection: EventHandler {
   public final func close() {
     if descriptor < 0 { return }
     flushStage()
+    if tls != nil {
+      // Bytes that are lost must not look like an orderly end.
+      if outbound.isEmpty && !isBroken && !isAborting { sendNotice() }
+      tls = nil
+    }
     loop.unregister(self)
     Glibc.close(descriptor)
     descriptor = -1
@@ -120,13 +132,17 @@ open class StreamConnection: EventHandler {
     if descriptor < 0 { return }
     var option = linger(l_onoff: 1, l_linger: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    isAborting = true
     close()
   }
+
+  private var isAborting = false
 
   /// Sends FIN once the backlog is gone; reading goes on.
   public final func finishWriting() {
     if descriptor < 0 { return }
     flushStage()
+    if tls != nil { sendNotice() }
     if outbound.isEmpty {
       sendFinish()
     } else {
@@ -152,6 +168,12 @@ open class StreamConnection: EventHandler {
 
   /// Reads once into `buffer`. A short read means that the kernel has no more: the next edge tells.
   public final func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+    if let tls { return readDecrypted(tls, into: buffer) }
+    return receive(into: buffer)
+  }
+
+  /// Reads once from the socket.
+  final func receive(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
     while true {
       let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
@@ -175,6 +197,7 @@ open class StreamConnection: EventHandler {
   /// Proves that an idle connection is alive: false when the peer has closed it or sent something.
   /// One system call.
   public final func isQuiet() -> Bool {
+    if let tls { return peekDecrypted(tls) == nil }
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     return count < 0 && errno == EAGAIN
@@ -182,6 +205,7 @@ open class StreamConnection: EventHandler {
 
   /// Whether nothing but the peer's end is left to read. One system call.
   public final func isAtEnd() -> Bool {
+    if let tls { return peekDecrypted(tls) == true }
     var byte: UInt8 = 0
     return clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
@@ -218,16 +242,29 @@ open class StreamConnection: EventHandler {
       stage { $0.append(bytes) }
     } else if loop.stageOwner === self {
       loop.stageOwner = nil
-      send(loop.staged, bytes)
+      sendStaged(and: bytes)
       loop.staged.clear()
     } else {
       send(bytes)
     }
   }
 
-  /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
+  private func sendStaged(and bytes: Span<UInt8>) {
+    guard let tls else { return send(loop.staged, bytes) }
+    // The first record is filled, so that a head does not travel in one of its own.
+    let added = min(bytes.count, max(0, TLSTransport.recordBytes &- loop.staged.count))
+    loop.staged.append(bytes.extracting(..<added))
+    sendEncrypted(tls, loop.staged)
+    sendEncrypted(tls, bytes.extracting(added...))
+  }
+
   private func send(_ bytes: Span<UInt8>) {
     if bytes.isEmpty || descriptor < 0 { return }
+    if let tls { sendEncrypted(tls, bytes) } else { sendBytes(bytes) }
+  }
+
+  /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
+  final func sendBytes(_ bytes: Span<UInt8>) {
     if !outbound.isEmpty || !isWritable {
       outbound.append(bytes)
       return
@@ -304,6 +341,11 @@ open class StreamConnection: EventHandler {
     if outbound.isEmpty || !isWritable { return }
     let sent = outbound.withUnsafeBytes { transmit($0) }
     outbound.consume(sent)
+    if let tls, !tls.isEstablished {
+      // Nobody but the handshake has written yet.
+      if outbound.isEmpty { outbound.release() }
+      return
+    }
     if sent > 0 { streamProgressed() }
     if isClosed || !outbound.isEmpty { return }
     outbound.release()
@@ -332,6 +374,10 @@ open class StreamConnection: EventHandler {
       if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) {
         hasPeerFinished = true
       }
+      if let tls {
+        tls.isSocketReadable = true
+        if !tls.isEstablished { return continueHandshake(tls) }
+      }
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
@@ -350,6 +396,11 @@ open class StreamConnection: EventHandler {
     isWritable = true
     if !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) { isReadable = true }
     if !readiness.isDisjoint(with: [.inputClosed, .hangUp]) { hasPeerFinished = true }
+    if let tls {
+      tls.isSocketReadable = isReadable
+      flush()
+      return continueHandshake(tls)
+    }
     streamConnected()
     if isClosed { return }
     flush()
@@ -367,6 +418,7 @@ open class StreamConnection: EventHandler {
   public final override func loopEnded() { close() }
 
   public final override func resumed() {
+    if let tls, !tls.isEstablished { return continueHandshake(tls) }
     if !isClosed && !isReadingPaused { streamResumed() }
   }
 }

@@ -11,10 +11,12 @@ extension Configuration {
     public var connections = Connections()
     public var health = Health()
     public var retries = Retries()
+    /// For `https` targets; without, they are verified by the system's authorities.
+    public var tls: ServiceTLS?
     public init() {}
   }
 
-  /// One address of a service: `http://host:port/base` or `http+unix:///path/to.sock`.
+  /// One address of a service: `http://host:port/base`, the same with `https`, or `http+unix:///path/to.sock`.
   ///
   /// In the file either the URL alone or `{url, weight}`.
   public struct Target: Equatable, Sendable {
@@ -123,6 +125,7 @@ extension Configuration.Service {
       Field(
         "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
       Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
+      Field("tls", .object(Configuration.ServiceTLS.schema), "How `https` targets are spoken to."),
     ])
 }
 
@@ -131,7 +134,7 @@ extension Configuration.Target {
     "Target", of: Self(), "One address of a service. The URL alone means weight 1.",
     [
       Field(
-        "url", .text(.targetURL), "`http://host[:port][/base]` or `http+unix:///path/to.sock`.",
+        "url", .text(.targetURL), "`http[s]://host[:port][/base]` or `http+unix:///path/to.sock`.",
         isRequired: true),
       Field(
         "weight", .integer(0...1_000), "Its share of the requests; 0 gets none.",

@@ -21,20 +21,22 @@ public struct ConfigurationReader {
   ///   - file: the name that diagnostics begin with.
   ///   - readFile: the content for `${file:/path}`; nil when it cannot be read.
   ///   - regexCheck: what is wrong with a regular expression; nil when it compiles.
+  ///   - tlsCheck: what is wrong with the files that TLS settings name.
   public static func read(
     contentsOf text: String, file: String, environment: [String: String] = [:],
     readFile: (String) -> String? = { _ in nil },
-    regexCheck: (String) -> String? = { _ in nil }
+    regexCheck: (String) -> String? = { _ in nil },
+    tlsCheck: @escaping (TLSQuestion) -> [TLSFinding] = { _ in [] }
   ) -> ReadResult {
     withoutActuallyEscaping(readFile) { readFile in
       let references = References(environment: environment, readFile: readFile)
-      return read(contentsOf: text, file: file, references, regexCheck)
+      return read(contentsOf: text, file: file, references, regexCheck, tlsCheck)
     }
   }
 
   private static func read(
     contentsOf text: String, file: String, _ references: References,
-    _ regexCheck: (String) -> String?
+    _ regexCheck: (String) -> String?, _ tlsCheck: @escaping (TLSQuestion) -> [TLSFinding]
   ) -> ReadResult {
     var diagnostics = DiagnosticCollector(file: file)
     guard let root = SourceTree.parse(text, diagnostics: &diagnostics) else {
@@ -52,7 +54,8 @@ public struct ConfigurationReader {
         configuration.routes[entry.key]?.order = order
       }
       ConfigurationValidator.validate(
-        configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
+        configuration, root: root, regexCheck: regexCheck, tlsCheck: tlsCheck,
+        diagnostics: &diagnostics)
       return ReadResult(
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())

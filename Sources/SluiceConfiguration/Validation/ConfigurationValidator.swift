@@ -7,15 +7,17 @@ struct ConfigurationValidator {
   let configuration: Configuration
   let root: SourceNode
   let regexCheck: (String) -> String?
+  let tlsCheck: (TLSQuestion) -> [TLSFinding]
   var diagnostics: DiagnosticCollector
 
   static func validate(
     _ configuration: Configuration, root: SourceNode, regexCheck: (String) -> String?,
-    diagnostics: inout DiagnosticCollector
+    tlsCheck: @escaping (TLSQuestion) -> [TLSFinding], diagnostics: inout DiagnosticCollector
   ) {
     withoutActuallyEscaping(regexCheck) { regexCheck in
       var validator = ConfigurationValidator(
-        configuration: configuration, root: root, regexCheck: regexCheck, diagnostics: diagnostics)
+        configuration: configuration, root: root, regexCheck: regexCheck, tlsCheck: tlsCheck,
+        diagnostics: diagnostics)
       validator.checkListeners()
       validator.checkServices()
       validator.checkRoutes()
@@ -32,6 +34,7 @@ extension ConfigurationValidator {
     for entry in root["listeners"]?.entries ?? [] {
       guard let listener = configuration.listeners[entry.key] else { continue }
       checkLimits(listener, entry.value["limits"], name: entry.key)
+      checkTLS(listener, entry.value, name: entry.key)
       guard let node = entry.value["address"] else { continue }
       checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
     }
@@ -80,6 +83,7 @@ extension ConfigurationValidator {
       guard let service = configuration.services[entry.key] else { continue }
       checkTargets(service, entry.value["targets"], name: entry.key)
       checkHash(service, entry.value, name: entry.key)
+      checkTLS(service, entry.value, name: entry.key)
       let health = entry.value["health"]
       if let health, diagnostics.isSound(health), service.health.maxPause < service.health.pause {
         diagnostics.error(

@@ -22,7 +22,7 @@ final class ControlCounters: Sendable {
       switch event {
       case .nameLookupFailed: $0.nameFailures += 1
       case .nameResolved: $0.nameChanges += 1
-      case .targetEjected, .targetRecovered, .accessLogLost: break
+      case .targetEjected, .targetRecovered, .targetHandshakeFailed, .accessLogLost: break
       }
     }
   }

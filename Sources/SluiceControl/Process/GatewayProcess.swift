@@ -146,7 +146,7 @@ extension LifecycleEvent {
   fileprivate var isProblem: Bool {
     switch self {
     case .targetRecovered, .nameResolved: false
-    case .targetEjected, .nameLookupFailed, .accessLogLost: true
+    case .targetEjected, .targetHandshakeFailed, .nameLookupFailed, .accessLogLost: true
     }
   }
 }

@@ -1,3 +1,4 @@
+import SluiceReactor
 import SluiceWire
 
 /// The caller's side of one exchange, whatever protocol carries it.
@@ -19,6 +20,9 @@ protocol DownstreamStream: AnyObject {
   /// The upstream takes (more of) the request body now.
   func resumeRequestBody()
   func pauseRequestBody()
+
+  /// What the caller has proved by TLS to be; nil without a certificate.
+  var clientCertificate: TLSClientCertificate? { get }
 
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }

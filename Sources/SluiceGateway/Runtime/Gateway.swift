@@ -25,6 +25,7 @@ public final class Gateway: Sendable {
     var configuration: Configuration
     var responders: [Responder] = []
     var bound = BoundListeners()
+    var tls = TLSMaterial()
     var isDraining = false
   }
 
@@ -32,6 +33,7 @@ public final class Gateway: Sendable {
   private let control: ControlLoop
   private let logWriter: LogWriter?
   private let state: Locked<State>
+  private let ticketKeys = TLSTicketKeys()
   /// Free while nobody reloads: whoever waits for it may put another configuration in force.
   private let changes = Semaphore()
 
@@ -90,6 +92,7 @@ public final class Gateway: Sendable {
     case address(name: String, text: String)
     case routes(String)
     case target(service: String, url: String)
+    case tls(owner: String, error: TLSError)
     case log(String)
     case system(SystemError)
     case restartNeeded(String)
@@ -102,6 +105,7 @@ public final class Gateway: Sendable {
       case .address(let name, let text): "listener \(name): \(text) is not an address"
       case .routes(let text): text
       case .target(let service, let url): "service \(service): \(url) is not a target"
+      case .tls(let owner, let error): "\(owner): tls.\(error.setting): \(error.reason)"
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
@@ -147,18 +151,20 @@ public final class Gateway: Sendable {
     logWriter?.reopen()
   }
 
-  /// Refused before anything has changed, or done: binding is the only step that can fail.
+  /// Refused before anything has changed, or done: reading the files of TLS and binding are the only
+  /// steps that can fail.
   private func apply(
     _ configuration: Configuration, _ responders: [Responder]
   ) throws(StartError) {
-    var bound = state.withLock { $0.bound }
+    var (bound, former) = state.withLock { ($0.bound, $0.tls) }
+    let tls = try TLSMaterial(configuration, keys: ticketKeys, former: former)
     let specifications = try bound.change(
-      to: Self.listeners(of: configuration, responders), workers: workers.count)
+      to: Self.listeners(of: configuration, responders, tls), workers: workers.count)
     control.watchNames(of: configuration, workers: workers)
     let pending = Countdown(workers.count)
     for worker in workers {
       worker.thread.mailbox.post { loop in
-        Worker.of(loop).apply(configuration, listeners: specifications)
+        Worker.of(loop).apply(configuration, tls: tls, listeners: specifications)
         pending.arrive()
       }
     }
@@ -168,23 +174,25 @@ public final class Gateway: Sendable {
       $0.configuration = configuration
       $0.responders = responders
       $0.bound = now
+      $0.tls = tls
     }
   }
 
   private static func listeners(
-    of configuration: Configuration, _ responders: [Responder]
+    of configuration: Configuration, _ responders: [Responder], _ tls: TLSMaterial
   ) -> [BoundListeners.Wanted] {
     let configured = configuration.listeners.sorted { $0.key < $1.key }.enumerated()
     return configured.map { index, listener in
       BoundListeners.Wanted(
-        name: listener.key, index: index, settings: listener.value, destination: .routes)
+        name: listener.key, index: index, settings: listener.value, destination: .routes,
+        tls: tls.listeners[listener.key])
     }
       + responders.map { extra in
         var settings = Configuration.Listener()
         settings.address = extra.address
         return BoundListeners.Wanted(
           name: extra.name, index: -1, settings: settings,
-          destination: .responder(extra.responder))
+          destination: .responder(extra.responder), tls: nil)
       }
   }
 

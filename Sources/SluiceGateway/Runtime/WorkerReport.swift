@@ -42,6 +42,9 @@ public struct WorkerReport: Sendable {
   public let listeners: [Listener]
   public let acceptedConnections: UInt64
   public let refusedConnections: UInt64
+  public let handshakes: UInt64
+  public let resumedHandshakes: UInt64
+  public let failedHandshakes: UInt64
   public let requests: UInt64
   public let malformedRequests: UInt64
   public let exchangesInProgress: Int
@@ -76,7 +79,9 @@ extension Worker {
           descriptorExhaustions: $0.exhaustions)
       },
       acceptedConnections: counters.acceptedConnections,
-      refusedConnections: counters.refusedConnections, requests: counters.requests,
+      refusedConnections: counters.refusedConnections, handshakes: counters.handshakes,
+      resumedHandshakes: counters.resumedHandshakes, failedHandshakes: counters.failedHandshakes,
+      requests: counters.requests,
       malformedRequests: counters.malformedRequests,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,

@@ -37,6 +37,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   // MARK: Connecting
 
   func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
+    if let origin = target.origin { try secure(for: origin) }
     try connect(to: address)
     self.exchange = exchange
     exchange.upstreamConnecting(self)
@@ -50,6 +51,15 @@ final class HTTP1UpstreamConnection: StreamConnection {
     let exchange = self.exchange
     self.exchange = nil
     target.connected(self, for: exchange)
+  }
+
+  override func streamHandshakeFailed(_ failure: TLSFailure) {
+    let exchange = self.exchange
+    self.exchange = nil
+    isClosing = true
+    machine.closed()
+    close()
+    target.handshakeFailed(for: exchange, failure)
   }
 
   private func connectFailed(_ code: Int32) {
@@ -229,7 +239,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func ended() {
     if machine.isTunnel {
       exchange?.upstreamTunnelEnded()
-    } else if isReadingBody, let ended = try? decoder.endOfInput(), ended {
+    } else if isReadingBody, !isEndUnannounced, let ended = try? decoder.endOfInput(), ended {
       completed(hasExcess: false)
     } else {
       // A head that began and did not end is no stale connection.

@@ -7,6 +7,8 @@ enum UpstreamFailure: Equatable, Sendable {
   /// No connection: errno of connect().
   case connectFailed(Int32)
   case connectTimeout
+  /// TLS could not be set up: nothing of the request was sent.
+  case tlsFailed
   /// The gateway has no descriptor, port or memory for another connection.
   case exhausted
   case notResolved
@@ -32,6 +34,7 @@ enum UpstreamFailure: Equatable, Sendable {
     switch self {
     case .connectFailed: .upstreamRefused
     case .connectTimeout: .upstreamConnectTimeout
+    case .tlsFailed: .upstreamTLSFailed
     case .exhausted: .overloaded
     case .notResolved: .targetNotResolved
     case .queueFull: .queueFull
@@ -77,7 +80,7 @@ enum RetryDecision: Equatable, Sendable {
   ) -> RetryDecision {
     if isResponseBegun || !isReplayable { return .no }
     switch failure {
-    case .connectFailed, .connectTimeout, .notResolved:
+    case .connectFailed, .connectTimeout, .tlsFailed, .notResolved:
       return attempts.connect < connectRetries ? .elsewhere : .no
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently

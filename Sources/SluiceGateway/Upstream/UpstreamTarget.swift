@@ -15,6 +15,11 @@ final class UpstreamTarget: EventHandler {
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
+  let security: TargetSecurity
+  /// For TLS; nil for a plain target.
+  let origin: TLSOrigin?
+  /// When a failed handshake may be logged again.
+  private var nextHandshakeLog = MonotonicTime(nanoseconds: 0)
   let pool: TargetPoolStateMachine
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
@@ -25,7 +30,7 @@ final class UpstreamTarget: EventHandler {
   private var addressDeadline = MonotonicTime.distantFuture
   private var lookupFailed = false
 
-  init(configuredURL: String, limits: PoolLimits, worker: Worker) {
+  init(configuredURL: String, security: TargetSecurity, limits: PoolLimits, worker: Worker) {
     self.configuredURL = configuredURL
     guard let url = TargetURL(configuredURL) else {
       preconditionFailure("the configuration was not checked")
@@ -36,6 +41,8 @@ final class UpstreamTarget: EventHandler {
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker
+    self.security = security
+    origin = security.origin(of: url)
     pool = TargetPoolStateMachine(limits: limits)
     super.init(loop: worker.loop)
     loop.register(self)
@@ -148,6 +155,20 @@ final class UpstreamTarget: EventHandler {
     perform(pool.connectFailed())
     settle()
     exchange?.upstreamFailed(failure)
+  }
+
+  private static let handshakeLogNanoseconds: Int64 = 10_000_000_000
+
+  /// The target is there, and TLS with it could not be set up. Its other addresses would hardly do
+  /// better, other targets may.
+  func handshakeFailed(for exchange: Exchange?, _ failure: TLSFailure) {
+    if loop.now >= nextHandshakeLog {
+      nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
+      worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
+    }
+    perform(pool.connectFailed())
+    settle()
+    exchange?.upstreamFailed(.tlsFailed)
   }
 
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.
