@@ -53,6 +53,15 @@ static inline void copenssl_free(void *bytes) { OPENSSL_free(bytes); }
 static inline int copenssl_is_reason(unsigned long error, int library, int reason) {
   return ERR_GET_LIB(error) == library && ERR_GET_REASON(error) == reason;
 }
+/// HMAC-SHA256 with this key.
+static inline int copenssl_mac_set_key(EVP_MAC_CTX *mac, const unsigned char *key, size_t count) {
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key, count),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+      OSSL_PARAM_construct_end(),
+  };
+  return EVP_MAC_CTX_set_params(mac, parameters) == 1;
+}
 static inline STACK_OF(X509) *copenssl_stack_new(void) { return sk_X509_new_null(); }
 /// The stack does not own the certificate.
 static inline void copenssl_stack_push(STACK_OF(X509) *stack, X509 *certificate) {

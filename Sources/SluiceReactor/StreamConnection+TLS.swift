@@ -213,6 +213,7 @@ extension StreamConnection {
   ) -> Int {
     let transport = loop.transport
     var count = 0
+    transport.outputLimit = TLSLayer.maxReplyBytes
     decrypting: while count < buffer.count {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
       switch layer.read(into: room) {
@@ -221,11 +222,23 @@ extension StreamConnection {
       }
       if transport.input.isEmpty && !layer.hasPlaintext { break }
     }
-    if !transport.output.isEmpty && !layer.countReply() { transport.output.clear() }
-    keepCiphertext(layer)
-    flushCiphertext()
+    finishReading(layer)
     return count
   }
+
+  /// Keeps ciphertext that was not used, and sends what OpenSSL had to answer.
+  private func finishReading(_ layer: TLSLayer) {
+    let transport = loop.transport
+    transport.outputLimit = .max
+    keepCiphertext(layer)
+    if transport.output.isEmpty { return }
+    let isClogged = backlog > Self.cloggedBytes
+    if !layer.countReply(transport.output.count, isClogged: isClogged) { transport.output.clear() }
+    flushCiphertext()
+  }
+
+  /// More than a response can leave in the backlog, which stops at the high-water mark.
+  private static let cloggedBytes = 8 * highWater
 
   /// Whether nothing but the peer's end is left (`true`), something else is (`false`), or nothing
   /// can be told yet (nil). For the questions that must not take bytes.
@@ -239,9 +252,9 @@ extension StreamConnection {
       case .bytes, .failed: return false
       }
     }
+    loop.transport.outputLimit = TLSLayer.maxReplyBytes
     let piece = layer.peek()
-    keepCiphertext(layer)
-    flushCiphertext()
+    finishReading(layer)
     updateReadable(layer)
     switch piece {
     case .bytes, .failed: return false

@@ -38,6 +38,11 @@ protocol DownstreamStream: AnyObject {
   func resumeTunnel()
 }
 
+extension DownstreamStream {
+  /// A carrier without TLS.
+  var clientCertificate: TLSClientCertificate? { nil }
+}
+
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.
 protocol UpstreamStream: AnyObject {
   func sendBody(_ bytes: Span<UInt8>)

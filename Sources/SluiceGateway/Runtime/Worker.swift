@@ -119,7 +119,7 @@ final class Worker {
 
   /// Puts a checked configuration in force, whole.
   func apply(
-    _ configuration: Configuration, tls: TLSMaterial,
+    _ configuration: Configuration, tls: TLSMaterial = TLSMaterial(),
     listeners specifications: [ListenerSpecification]
   ) {
     let former = snapshot

@@ -36,13 +36,13 @@ final class TLSLayer {
   var isCut = false
   private(set) var hasSentNotice = false
   private var hasFailed = false
-  /// Answers to the peer's handshake messages (key updates, renegotiation) since its last byte of
-  /// plaintext. Each costs memory and time, so a peer gets few.
-  private var replies = 0
+  /// Bytes that answered the peer's handshake messages (key updates, renegotiation) since its last
+  /// byte of plaintext. Each message costs memory and time, so a peer gets few.
+  private var replyBytes = 0
   /// The client's certificate, verified.
   private(set) var clientCertificate: TLSClientCertificate?
 
-  private static let maxReplies = 32
+  static let maxReplyBytes = 1_024
 
   /// Nil without memory.
   init?(server context: TLSServerContext, _ transport: TLSTransport) {
@@ -107,7 +107,7 @@ final class TLSLayer {
     ERR_clear_error()
     let count = SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
     if count > 0 {
-      replies = 0
+      replyBytes = 0
       return .bytes(Int(count))
     }
     return outcome(of: count)
@@ -135,10 +135,11 @@ final class TLSLayer {
     }
   }
 
-  /// OpenSSL answered what the peer sent beside plaintext. False when it did so too often.
-  func countReply() -> Bool {
-    replies += 1
-    if replies > Self.maxReplies { hasFailed = true }
+  /// OpenSSL answered, in so many bytes, what the peer sent beside plaintext. `isClogged`: the peer
+  /// does not read its answers. False when it is too much.
+  func countReply(_ bytes: Int, isClogged: Bool) -> Bool {
+    replyBytes += bytes
+    if replyBytes > Self.maxReplyBytes || isClogged { hasFailed = true }
     return !hasFailed
   }
 

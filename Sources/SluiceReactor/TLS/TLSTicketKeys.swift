@@ -85,7 +85,7 @@ extension TLSTicketKeys {
     name.update(from: key.name, count: 16)
     guard
       EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nil, Array(key.secret[..<32]), vector) == 1,
-      Self.set(mac, Array(key.secret[32...]))
+      copenssl_mac_set_key(mac, Array(key.secret[32...]), 32) == 1
     else { return -1 }
     return 1
   }
@@ -98,23 +98,8 @@ extension TLSTicketKeys {
     guard let (key, isOld) = opening(name: wanted, now: time(nil)) else { return 0 }
     guard
       EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nil, Array(key.secret[..<32]), vector) == 1,
-      Self.set(mac, Array(key.secret[32...]))
+      copenssl_mac_set_key(mac, Array(key.secret[32...]), 32) == 1
     else { return -1 }
     return isOld ? 2 : 1
-  }
-
-  private static func set(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {
-    var key = key
-    var digest = Array("SHA256\0".utf8CString)
-    return key.withUnsafeMutableBufferPointer { key in
-      digest.withUnsafeMutableBufferPointer { digest in
-        let parameters = [
-          OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.baseAddress, key.count),
-          OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0),
-          OSSL_PARAM_construct_end(),
-        ]
-        return EVP_MAC_CTX_set_params(mac, parameters) == 1
-      }
-    }
   }
 }

@@ -20,6 +20,9 @@ final class TLSTransport {
   let received: UnsafeMutableRawBufferPointer
   /// What OpenSSL has yet to take of the current connection's ciphertext.
   var input = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// Beyond so much output OpenSSL gets no more input: what it answers unasked, a peer may have asked
+  /// for without end.
+  var outputLimit = Int.max
   /// What OpenSSL wrote for the current connection.
   var output = ByteBuffer(capacity: TLSTransport.outputBytes + 2 * TLSTransport.recordBytes)
   private let bio: OpaquePointer
@@ -88,7 +91,7 @@ final class TLSTransport {
     _ bio: OpaquePointer?, into target: UnsafeMutablePointer<CChar>, _ count: Int
   ) -> Int32 {
     BIO_clear_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY)
-    let taken = min(count, input.count)
+    let taken = output.count > outputLimit ? 0 : min(count, input.count)
     if taken == 0 {
       BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY)
       return -1

@@ -55,6 +55,8 @@ final class Fixture {
   let gateway: Gateway
   let port: UInt16
   private var isRunning = true
+  /// Lives as long as the gateway in front of it.
+  var upstream: ScriptedUpstream?
 
   init(_ configuration: Configuration, options: Gateway.Options = .init()) throws {
     gateway = try Gateway(configuration, options: options)
@@ -66,6 +68,7 @@ final class Fixture {
     to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
   ) throws {
     try self.init(configuration(targets: [upstream.url], edit))
+    self.upstream = upstream
   }
 
   deinit { shutDown() }
@@ -75,13 +78,28 @@ final class Fixture {
     isRunning = false
   }
 
+  /// Connections of callers on every listener and worker.
+  var openConnections: Int {
+    let done = DispatchSemaphore(value: 0)
+    let count = Counter()
+    let gateway = gateway
+    Task.detached {
+      for report in await gateway.reports() {
+        count.add(report.listeners.reduce(0) { $0 + $1.openConnections })
+      }
+      done.signal()
+    }
+    done.wait()
+    return count.value
+  }
+
   func port(ofListener name: String) -> UInt16? { gateway.address(ofListener: name)?.port }
 
   /// The test has shut the gateway down itself.
   func wasShutDown() { isRunning = false }
 
-  func client(receiveBuffer: Int32? = nil) throws -> TestClient {
-    try TestClient(port: port, receiveBuffer: receiveBuffer)
+  func client(receiveBuffer: Int32? = nil, _ tls: TestTLSSettings? = nil) throws -> TestClient {
+    try TestClient(port: port, receiveBuffer: receiveBuffer, tls)
   }
 
   /// One request on a connection of its own.
