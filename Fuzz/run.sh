@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path config"
+targets="request response chunked path proxy config"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -33,7 +33,7 @@ module() {
 }
 
 case $target in
-  request | response | chunked | path)
+  request | response | chunked | path | proxy)
     compile -module-name Fuzz -emit-executable -emit-module-path "$work/Fuzz.swiftmodule" \
       Sources/SluiceWire/*.swift Fuzz/Targets/Support.swift "Fuzz/Targets/$target.swift" \
       -o "$work/fuzz"

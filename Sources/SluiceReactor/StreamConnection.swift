@@ -109,6 +109,12 @@ open class StreamConnection: EventHandler {
     }
   }
 
+  /// Before `connect`: what goes out first, below TLS.
+  public final func sendFirst(_ compose: (inout ByteBuffer) -> Void) { compose(&outbound) }
+
+  /// The address that the peer has connected to, or that this connection was made from.
+  public final var localAddress: SocketAddress? { Sockets.localAddress(of: descriptor) }
+
   /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
   public final func close() {
     if descriptor < 0 { return }

@@ -14,6 +14,8 @@ extension Configuration {
     /// Plain HTTP without.
     public var tls: ListenerTLS?
     public var redirectToHTTPS: RedirectToHTTPS?
+    /// Connections begin with a PROXY header; for trusted proxies only.
+    public var proxyProtocol = false
     public init() {}
   }
 
@@ -32,7 +34,7 @@ extension Configuration {
   }
 
   public struct ListenerTimeouts: Codable, Equatable, Sendable {
-    /// For the TLS handshake, from the accept.
+    /// For the PROXY header, and as much again for the TLS handshake.
     public var handshake = Timespan.seconds(10)
     /// For a whole request head, from its first byte (from the accept for the first).
     public var head = Timespan.seconds(10)
@@ -85,6 +87,10 @@ extension Configuration.Listener {
       Field(
         "redirectToHTTPS", .object(Configuration.RedirectToHTTPS.schema),
         "Sends every caller to https; for a listener without `tls`."),
+      Field(
+        "proxyProtocol", .boolean,
+        "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
+          + "`trustedProxies` may connect."),
     ])
 }
 
@@ -103,7 +109,7 @@ extension Configuration.ListenerTimeouts {
   static let schema = Schema(
     "ListenerTimeouts", of: Self(), "How long clients may take.",
     [
-      Field("handshake", .duration, "For the TLS handshake, from the accept."),
+      Field("handshake", .duration, "For the PROXY header, and as much again for the TLS handshake."),
       Field("head", .duration, "For a whole request head, however it drips in."),
       Field("body", .duration, "Between two pieces of a request body."),
       Field("idle", .duration, "Between requests on a kept-alive connection."),

@@ -13,8 +13,12 @@ extension Configuration {
     public var retries = Retries()
     /// For `https` targets; without, they are verified by the system's authorities.
     public var tls: ServiceTLS?
+    /// Tells targets by a PROXY header who calls; then every exchange has a connection of its own.
+    public var proxyProtocol: ProxyProtocol?
     public init() {}
   }
+
+  public enum ProxyProtocol: String, Codable, CaseIterable, Sendable { case v1, v2 }
 
   /// One address of a service: `http://host:port/base`, the same with `https`, or `http+unix:///path/to.sock`.
   ///
@@ -126,6 +130,10 @@ extension Configuration.Service {
         "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
       Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
       Field("tls", .object(Configuration.ServiceTLS.schema), "How `https` targets are spoken to."),
+      Field(
+        "proxyProtocol", .choice(Configuration.ProxyProtocol.self),
+        "Begins every connection with a PROXY header that says who calls; connections are not "
+          + "reused then."),
     ])
 }
 

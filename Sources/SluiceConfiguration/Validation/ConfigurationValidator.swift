@@ -35,6 +35,7 @@ extension ConfigurationValidator {
       guard let listener = configuration.listeners[entry.key] else { continue }
       checkLimits(listener, entry.value["limits"], name: entry.key)
       checkTLS(listener, entry.value, name: entry.key)
+      checkProxyProtocol(listener, entry.value, name: entry.key)
       guard let node = entry.value["address"] else { continue }
       checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
     }
@@ -59,6 +60,18 @@ extension ConfigurationValidator {
     } else {
       places[address] = (owner, node.position)
     }
+  }
+
+  private mutating func checkProxyProtocol(
+    _ listener: Configuration.Listener, _ node: SourceNode, name: String
+  ) {
+    guard listener.proxyProtocol, let place = node.entry("proxyProtocol"),
+      listener.trustedProxies.isEmpty, diagnostics.isSound(node["trustedProxies"]),
+      !listener.address.hasPrefix("unix:")
+    else { return }
+    diagnostics.error(
+      "listeners.\(name).proxyProtocol needs 'trustedProxies': nobody else is let in",
+      at: place.keyPosition, hint: "name the load balancers' addresses")
   }
 
   private mutating func checkLimits(

@@ -21,6 +21,8 @@ protocol DownstreamStream: AnyObject {
   func resumeRequestBody()
   func pauseRequestBody()
 
+  /// The address that the caller has connected to.
+  var localAddress: SocketAddress? { get }
   /// What the caller has proved by TLS to be; nil without a certificate.
   var clientCertificate: TLSClientCertificate? { get }
 
@@ -38,9 +40,10 @@ protocol DownstreamStream: AnyObject {
   func resumeTunnel()
 }
 
+/// A carrier that has no connection of its own to tell of.
 extension DownstreamStream {
-  /// A carrier without TLS.
   var clientCertificate: TLSClientCertificate? { nil }
+  var localAddress: SocketAddress? { nil }
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.

@@ -15,6 +15,8 @@ final class HTTPListener: StreamListener {
   }
   private(set) var isDraining = false
   private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
+  /// Connections whose PROXY header has not come.
+  private var preambles: [ObjectIdentifier: ProxyPreamble] = [:]
   /// Open connections by caller, see `caller(_:)`; kept only while there is a limit.
   private var perAddress: [IPAddress: Int] = [:]
 
@@ -25,12 +27,47 @@ final class HTTPListener: StreamListener {
     startAccepting()
   }
 
-  var connectionCount: Int { connections.count }
+  var connectionCount: Int { connections.count &+ preambles.count }
 
-  override var hasRoom: Bool { connections.count < compiled.maxConnections }
+  override var hasRoom: Bool { connectionCount < compiled.maxConnections }
 
   override func accepted(_ descriptor: Int32, from address: SocketAddress) {
     worker.counters.acceptedConnections &+= 1
+    if compiled.takesProxyHeader {
+      beginPreamble(descriptor, from: address)
+    } else {
+      open(descriptor, from: address)
+    }
+  }
+
+  /// What a balancer sends first says who calls. Nobody else may say that.
+  private func beginPreamble(_ descriptor: Int32, from address: SocketAddress) {
+    guard compiled.trusts(address) else {
+      worker.counters.refusedConnections &+= 1
+      Glibc.close(descriptor)
+      return
+    }
+    let preamble = ProxyPreamble(acceptor: self, proxy: address)
+    preambles[ObjectIdentifier(preamble)] = preamble
+    do throws(SystemError) {
+      try preamble.start(descriptor)
+    } catch {
+      preambleEnded(preamble)
+    }
+  }
+
+  func preambleEnded(_ preamble: ProxyPreamble) {
+    preambles[ObjectIdentifier(preamble)] = nil
+    if isDraining { worker.drainProgressed() } else { startAccepting() }
+  }
+
+  /// The preamble is over and its socket begins a connection.
+  func opened(_ preamble: ProxyPreamble, _ descriptor: Int32, from address: SocketAddress) {
+    preambles[ObjectIdentifier(preamble)] = nil
+    open(descriptor, from: address)
+  }
+
+  private func open(_ descriptor: Int32, from address: SocketAddress) {
     if countsAddresses, let ip = Self.caller(address) {
       guard perAddress[ip, default: 0] < compiled.maxConnectionsPerAddress else {
         worker.counters.refusedConnections &+= 1
@@ -78,11 +115,15 @@ final class HTTPListener: StreamListener {
     if isDraining { return }
     isDraining = true
     close()
+    endPreambles()
     for connection in Array(connections.values) { connection.drain() }
   }
 
+  private func endPreambles() { for preamble in Array(preambles.values) { preamble.end() } }
+
   /// Ends what is still open.
   func closeConnections() {
+    endPreambles()
     for connection in Array(connections.values) { connection.shutDown() }
   }
 }

@@ -25,6 +25,7 @@ final class CompiledListener {
   let forwarded: ForwardedFields
   /// Nil for plain HTTP.
   let tls: TLSServerContext?
+  let takesProxyHeader: Bool
   /// Where every request is sent instead of being routed.
   let redirect: HTTPSRedirect?
   let headLimits: HeadLimits
@@ -51,6 +52,7 @@ final class CompiledListener {
     isTrustingUnix = settings.address.hasPrefix("unix:")
     forwarded = ForwardedFields(settings.forwarded, port: port, isEncrypted: tls != nil)
     self.tls = tls
+    takesProxyHeader = settings.proxyProtocol
     redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)
     slashes = Self.slashes(of: settings)

@@ -38,6 +38,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
     if let origin = target.origin { try secure(for: origin) }
+    if target.terms.isForOneCaller { sendFirst { target.terms.append(exchange, to: &$0) } }
     try connect(to: address)
     self.exchange = exchange
     exchange.upstreamConnecting(self)

@@ -44,17 +44,17 @@ final class UpstreamService {
       }
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
-    let security = TargetSecurity(tls, serverName: settings.tls?.serverName)
+    let terms = TargetTerms(settings, tls)
     targets = settings.targets.map { target in
       // Connections that were made under other terms are not for this service.
       if let kept = former?.targets.first(where: {
-        $0.configuredURL == target.url && $0.security == security
+        $0.configuredURL == target.url && $0.terms == terms
       }) {
         kept.keep(limits: limits)
         return kept
       }
       return UpstreamTarget(
-        configuredURL: target.url, security: security, limits: limits, worker: worker)
+        configuredURL: target.url, terms: terms, limits: limits, worker: worker)
     }
     state = ServiceState(
       settings, identities: settings.targets.map { StableHash.hash($0.url) },

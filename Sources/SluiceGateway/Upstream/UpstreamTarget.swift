@@ -15,7 +15,7 @@ final class UpstreamTarget: EventHandler {
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
-  let security: TargetSecurity
+  let terms: TargetTerms
   /// For TLS; nil for a plain target.
   let origin: TLSOrigin?
   /// When a failed handshake may be logged again.
@@ -30,7 +30,7 @@ final class UpstreamTarget: EventHandler {
   private var addressDeadline = MonotonicTime.distantFuture
   private var lookupFailed = false
 
-  init(configuredURL: String, security: TargetSecurity, limits: PoolLimits, worker: Worker) {
+  init(configuredURL: String, terms: TargetTerms, limits: PoolLimits, worker: Worker) {
     self.configuredURL = configuredURL
     guard let url = TargetURL(configuredURL) else {
       preconditionFailure("the configuration was not checked")
@@ -41,8 +41,8 @@ final class UpstreamTarget: EventHandler {
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker
-    self.security = security
-    origin = security.origin(of: url)
+    self.terms = terms
+    origin = terms.origin(of: url)
     pool = TargetPoolStateMachine(limits: limits)
     super.init(loop: worker.loop)
     loop.register(self)
@@ -185,7 +185,7 @@ final class UpstreamTarget: EventHandler {
 
   func release(_ connection: HTTP1UpstreamConnection, reusable: Bool) {
     let id = ConnectionID(raw: connection.token.raw)
-    switch pool.release(id, now: loop.now, reusable: reusable) {
+    switch pool.release(id, now: loop.now, reusable: reusable && !terms.isForOneCaller) {
     case .park: settle()
     case .assign(_, let waiter):
       if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
