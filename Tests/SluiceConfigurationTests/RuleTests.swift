@@ -264,7 +264,7 @@ import Testing
       file().replacing("\"http://api.internal\"", with: "{weight: 3}"),
       """
       3:28: error: services.api.targets[0] needs 'url'
-        hint: `http://host[:port][/base]` or `http+unix:///path/to.sock`.
+        hint: `http[s]://host[:port][/base]` or `http+unix:///path/to.sock`.
       """
     ),
     (

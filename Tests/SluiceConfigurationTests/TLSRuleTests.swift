@@ -49,27 +49,27 @@ import Testing
   }
 
   @Test(arguments: [
-    ("tls: {}", "2:48: error: listeners.web.tls needs 'certificates'"),
-    ("tls: {certificates: []}", "2:54: error: listeners.web.tls.certificates needs at least one"),
+    ("tls: {}", "2:46: error: listeners.web.tls needs 'certificates'"),
+    ("tls: {certificates: []}", "2:52: error: listeners.web.tls.certificates needs at least one"),
     (
       "tls: {certificates: [{certificate: a}]}",
-      "2:69: error: listeners.web.tls.certificates[0] needs 'key'"
+      "2:67: error: listeners.web.tls.certificates[0] needs 'key'"
     ),
     (
       "tls: {\(certificate), minVersion: 1.1}",
-      "2:118: error: listeners.web.tls.minVersion: '1.1' is not one of 1.2, 1.3"
+      "2:116: error: listeners.web.tls.minVersion: '1.1' is not one of 1.2, 1.3"
     ),
     (
       "tls: {\(certificate)}, redirectToHTTPS: {}",
-      "2:106: error: listeners.web.redirectToHTTPS is for a listener without 'tls'"
+      "2:104: error: listeners.web.redirectToHTTPS is for a listener without 'tls'"
     ),
     (
       "redirectToHTTPS: {port: 0}",
-      "2:72: error: listeners.web.redirectToHTTPS.port must be 1 to 65535, not '0'"
+      "2:70: error: listeners.web.redirectToHTTPS.port must be 1 to 65535, not '0'"
     ),
     (
       "tls: {certificates: [{certificate: a/, key: b}]}",
-      "2:83: error: listeners.web.tls.certificates[0].certificate: 'a/' is not the path of a file"
+      "2:81: error: listeners.web.tls.certificates[0].certificate: 'a/' is not the path of a file"
     ),
   ])
   func listeners(settings: String, expected: String) {
@@ -78,11 +78,31 @@ import Testing
     #expect(found.first?.hasPrefix(expected) == true, "\(found)")
   }
 
+  @Test func proxyProtocolNeedsToKnowItsProxies() {
+    #expect(
+      diagnostics(file(listener: "proxyProtocol: true")) == [
+        """
+        2:46: error: listeners.web.proxyProtocol needs 'trustedProxies': nobody else is let in
+          hint: name the load balancers' addresses
+        """
+      ])
+    #expect(
+      diagnostics(file(listener: "proxyProtocol: true, trustedProxies: [10.0.0.0/8]")) == [])
+    #expect(
+      diagnostics(
+        file(listener: "proxyProtocol: true").replacing("127.0.0.1:8080", with: "unix:/run/a.sock"))
+        == [])
+    #expect(
+      diagnostics(file(service: "proxyProtocol: v3")) == [
+        "3:67: error: services.api.proxyProtocol: 'v3' is not one of v1, v2\n  hint: did you mean 'v1'?"
+      ])
+  }
+
   @Test func tlsWithoutATargetForIt() {
     #expect(
       diagnostics(file(service: "tls: {}")) == [
         """
-        3:50: error: services.api.tls has no effect: no target is https
+        3:52: error: services.api.tls has no effect: no target is https
           hint: write the targets as https://host, or remove tls
         """
       ])
@@ -92,7 +112,7 @@ import Testing
     let text = file(service: "tls: {verify: false}").replacing("http://api", with: "https://api")
     let found = diagnostics(text)
     #expect(found.count == 1)
-    #expect(found.first?.hasPrefix("3:65: warning: services.api.tls.verify: ") == true, "\(found)")
+    #expect(found.first?.hasPrefix("3:67: warning: services.api.tls.verify: ") == true, "\(found)")
   }
 
   @Test func whatIsWrongWithAFileIsShownAtItsSetting() {
@@ -105,8 +125,8 @@ import Testing
           TLSFinding(setting: "certificates[1].key", reason: "it does not belong to the certificate"),
           TLSFinding(setting: "certificates[0].certificate", reason: "it expired", isWarning: true),
         ]) == [
-          "2:83: warning: listeners.web.tls.certificates[0].certificate: 'a': it expired",
-          "2:117: error: listeners.web.tls.certificates[1].key: 'd': "
+          "2:81: warning: listeners.web.tls.certificates[0].certificate: 'a': it expired",
+          "2:115: error: listeners.web.tls.certificates[1].key: 'd': "
             + "it does not belong to the certificate",
         ])
   }

@@ -151,6 +151,16 @@ final class RawSocket: Sendable {
 
   func send(_ text: String) throws { try send(text.utf8) }
 
+  /// What goes before the TLS handshake.
+  func sendBelowTLS(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+      throw ScenarioError.system("send", errno)
+    }
+  }
+
+  var localPort: UInt16? { Sockets.localAddress(of: descriptor)?.port }
+
   /// Sends what the kernel takes within the patience.
   private func sendSome(_ bytes: ArraySlice<UInt8>) throws -> Int {
     while true {
