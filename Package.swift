@@ -83,7 +83,8 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
+        "SluiceConfiguration",
       ],
       swiftSettings: settings),
   ],

@@ -45,6 +45,13 @@ static inline void copenssl_ctx_set_status_callback(
 static inline int copenssl_set_staple(SSL *ssl, unsigned char *bytes, long count) {
   return SSL_set_tlsext_status_ocsp_resp(ssl, bytes, count) == 1;
 }
+static inline void copenssl_ask_for_staple(SSL *ssl) {
+  SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
+}
+/// What the peer stapled: its length, or -1.
+static inline long copenssl_staple(SSL *ssl, const unsigned char **bytes) {
+  return SSL_get_tlsext_status_ocsp_resp(ssl, bytes);
+}
 static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
   return SSL_set_tlsext_host_name(ssl, name) == 1;
 }

@@ -17,6 +17,9 @@ extension StreamConnection {
   /// TLS was asked for and is not there yet.
   public final var isInHandshake: Bool { tls.map { !$0.isEstablished } ?? false }
 
+  /// Why TLS broke after its handshake: an alert of the peer, or bytes that are none of its.
+  public final var brokenTLS: TLSFailure? { tls?.failure }
+
   /// The peer's FIN came without the close_notify that TLS wants before it: what ends only by the
   /// connection's end may have been cut by somebody else (RFC 8446 6.1).
   public final var isEndUnannounced: Bool { tls?.isCut ?? false }
@@ -58,8 +61,10 @@ extension StreamConnection {
   }
 
   /// Goes on with the handshake as far as the peer's bytes allow.
-  final func continueHandshake(_ layer: TLSLayer) {
-    if !loop.transport.admitsHandshake(now: loop.now) { return loop.resumeLater(self) }
+  final func continueHandshake(_ layer: TLSLayer, isResumed: Bool = false) {
+    if !loop.transport.admitsHandshake(now: loop.now, isResumed: isResumed) {
+      return loop.resumeLater(self)
+    }
     let transport = loop.transport
     while true {
       var end: TLSFailure?
@@ -245,7 +250,8 @@ extension StreamConnection {
   final func peekDecrypted(_ layer: TLSLayer) -> Bool? {
     if layer.hasPlaintext { return false }
     if let outcome = loadCiphertext(
-      layer, atMost: TLSTransport.recordBytes, isPeeking: true) {
+      layer, atMost: TLSTransport.recordBytes, isPeeking: true)
+    {
       switch outcome {
       case .end: return true
       case .wouldBlock: return nil

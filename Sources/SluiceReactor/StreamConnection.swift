@@ -424,7 +424,7 @@ open class StreamConnection: EventHandler {
   public final override func loopEnded() { close() }
 
   public final override func resumed() {
-    if let tls, !tls.isEstablished { return continueHandshake(tls) }
+    if let tls, !tls.isEstablished { return continueHandshake(tls, isResumed: true) }
     if !isClosed && !isReadingPaused { streamResumed() }
   }
 }

@@ -74,7 +74,8 @@ extension Scenarios {
     }
 
     @Test(arguments: [
-      request, "PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n" + request, "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+      request, "PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n" + request,
+      "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
       "PROXY \(String(repeating: "a", count: 5_000))",
     ])
     func whatIsNoHeaderEndsTheConnection(bytes: String) throws {

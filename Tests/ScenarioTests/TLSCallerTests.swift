@@ -157,7 +157,8 @@ extension Scenarios {
       #expect(caller.names.uris == ["spiffe://test/alice"])
       #expect(caller.names.emails == ["alice@example.test"])
       #expect(caller.serialNumber == String(format: "%02X", alice.serial))
-      #expect(caller.fingerprint.count == 32 && caller.fingerprint != [UInt8](repeating: 0, count: 32))
+      #expect(
+        caller.fingerprint.count == 32 && caller.fingerprint != [UInt8](repeating: 0, count: 32))
       #expect(layers.client.clientCertificate == nil)
     }
   }

@@ -33,7 +33,8 @@ import Testing
     let good = authority.issue("a")
     let other = authority.issue("b")
     let empty = try file("")
-    let half = try file(String(String(contentsOfFile: good.certificate, encoding: .utf8).dropLast(60)))
+    let half = try file(
+      String(String(contentsOfFile: good.certificate, encoding: .utf8).dropLast(60)))
     let locked = try file(
       "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n")
     let found = findings(
@@ -67,7 +68,8 @@ import Testing
     let found = findings(certificate(late), certificate(early))
     #expect(
       found == [
-        TLSFinding(setting: "certificates[0].certificate", reason: "it has expired", isWarning: true),
+        TLSFinding(
+          setting: "certificates[0].certificate", reason: "it has expired", isWarning: true),
         TLSFinding(
           setting: "certificates[1].certificate", reason: "it is not valid yet", isWarning: true),
       ])

@@ -116,6 +116,24 @@ extension Scenarios {
       #expect(try shown("both.test", ciphers: "ECDHE-RSA-AES128-GCM-SHA256") == "both-rsa")
     }
 
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func aStapleIsShownWhileItIsGood(version: Int32) throws {
+      let own = identity()
+      func shown(_ path: String?) throws -> [UInt8]? {
+        let fixture = try fixture(to: .echoing()) {
+          $0.web.tls = Configuration.ListenerTLS(own)
+          $0.web.tls?.certificates[0].ocsp = path
+        }
+        let client = try fixture.client(caller(version))
+        try client.socket.handshake()
+        return client.socket.tls?.staple
+      }
+      let good = authority.staple(for: own, until: 3_600)
+      #expect(try shown(good) == Array(Data(contentsOf: URL(filePath: good))))
+      #expect(try shown(authority.staple(for: own, until: -60)) == nil)
+      #expect(try shown(nil) == nil)
+    }
+
     // MARK: Sessions
 
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
@@ -235,6 +253,20 @@ extension Scenarios {
         _ = try flooding.get("/")
       }
       #expect(try client.get("/").status == 200)
+    }
+
+    /// A reload that begins TLS on an address ends what is plain there.
+    @Test func tlsMayBeginWithAReload() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let plain = try fixture.client()
+      #expect(try plain.get("/").status == 200)
+      var next = fixture.gateway.configuration
+      next.web.tls = Configuration.ListenerTLS(identity())
+      try fixture.gateway.reload(next)
+      #expect(try plain.isClosedByGateway())
+      #expect(try fixture.client(caller()).get("/").status == 200)
+      #expect(upstream.requests.map { $0["X-Forwarded-Proto"] } == ["http", "https"])
     }
 
     // MARK: The plain listener beside it

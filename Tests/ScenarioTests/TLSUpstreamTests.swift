@@ -80,7 +80,9 @@ extension Scenarios {
       func add(_ event: LifecycleEvent) { all.withLock { $0.append(event) } }
       var reasons: [String] {
         all.withLock {
-          $0.compactMap { if case .targetHandshakeFailed(_, let reason) = $0 { reason } else { nil } }
+          $0.compactMap {
+            if case .targetHandshakeFailed(_, let reason) = $0 { reason } else { nil }
+          }
         }
       }
     }
@@ -221,8 +223,16 @@ extension Scenarios {
         $0.service.tls?.clientCertificate = identity
       }
       #expect(try fixture.get("/").status == 200)
-      let nameless = try self.fixture(to: upstream)
-      #expect(try nameless.get("/").status == 502)
+      // In TLS 1.3 the refusal comes after the gateway's side of the handshake.
+      let events = Events()
+      var options = Gateway.Options()
+      options.onEvent = { events.add($0) }
+      let nameless = try self.fixture(to: upstream, options: options)
+      let answer = try nameless.get("/")
+      #expect(answer.status == 502)
+      #expect(answer.code == "upstream-tls-failed")
+      try waitUntil { !events.reasons.isEmpty }
+      #expect(events.reasons.allSatisfy { $0.contains("alert") })
     }
 
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])

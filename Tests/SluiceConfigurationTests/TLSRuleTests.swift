@@ -13,7 +13,8 @@ import Testing
 
   @Test func everythingIsRead() throws {
     let text = file(
-      listener: "tls: {certificates: [{certificate: a, key: b}, {certificate: c, key: d, ocsp: e}], "
+      listener:
+        "tls: {certificates: [{certificate: a, key: b}, {certificate: c, key: d, ocsp: e}], "
         + "minVersion: 1.3, sessionTickets: false, clientCertificates: {mode: request, ca: f, crl: g}}",
       service: "tls: {ca: h, serverName: i.test, clientCertificate: {certificate: j, key: k}}"
     ).replacing("http://api", with: "https://api")
@@ -122,7 +123,8 @@ import Testing
       diagnostics(
         text,
         [
-          TLSFinding(setting: "certificates[1].key", reason: "it does not belong to the certificate"),
+          TLSFinding(
+            setting: "certificates[1].key", reason: "it does not belong to the certificate"),
           TLSFinding(setting: "certificates[0].certificate", reason: "it expired", isWarning: true),
         ]) == [
           "2:81: warning: listeners.web.tls.certificates[0].certificate: 'a': it expired",

@@ -109,7 +109,8 @@ extension Configuration.ListenerTimeouts {
   static let schema = Schema(
     "ListenerTimeouts", of: Self(), "How long clients may take.",
     [
-      Field("handshake", .duration, "For the PROXY header, and as much again for the TLS handshake."),
+      Field(
+        "handshake", .duration, "For the PROXY header, and as much again for the TLS handshake."),
       Field("head", .duration, "For a whole request head, however it drips in."),
       Field("body", .duration, "Between two pieces of a request body."),
       Field("idle", .duration, "Between requests on a kept-alive connection."),

@@ -116,7 +116,8 @@ extension Configuration.ServiceTLS {
   static let schema = Schema(
     "ServiceTLS", of: Self(), "How `https` targets are spoken to.",
     [
-      Field("ca", .text(.file), "PEM: who vouches for targets; the system's authorities unless set."),
+      Field(
+        "ca", .text(.file), "PEM: who vouches for targets; the system's authorities unless set."),
       Field("verify", .boolean, "Whether a target has to prove that it has its name."),
       Field(
         "serverName", .text(.hostName),

@@ -113,7 +113,8 @@ extension TextForm {
   static let targetURL = TextForm(
     "a target", pattern: "^[Hh][Tt][Tt][Pp]([Ss]|\\+[Uu][Nn][Ii][Xx])?://",
     examples: [
-      "http://time-service.internal:8080", "https://api.internal", "http://10.0.0.7/base", "http+unix:///run/app.sock",
+      "http://time-service.internal:8080", "https://api.internal", "http://10.0.0.7/base",
+      "http+unix:///run/app.sock",
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 

@@ -10,6 +10,7 @@ final class HTTPListener: StreamListener {
     // The new limit may leave room where the old one left none.
     didSet {
       if (oldValue.maxConnectionsPerAddress > 0) != countsAddresses { recountAddresses() }
+      if (oldValue.tls == nil) != (compiled.tls == nil) { endConnections() }
       if !isDraining { startAccepting() }
     }
   }
@@ -116,6 +117,12 @@ final class HTTPListener: StreamListener {
     isDraining = true
     close()
     endPreambles()
+    endConnections()
+  }
+
+  /// Idle connections close now, the others after their exchange. Also when a reload begins or ends
+  /// TLS here: what is said of a connection must be true of it.
+  private func endConnections() {
     for connection in Array(connections.values) { connection.drain() }
   }
 

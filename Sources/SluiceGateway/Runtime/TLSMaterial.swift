@@ -30,7 +30,11 @@ struct TLSMaterial: Sendable {
       let settings = TLSClientSettings(service.tls ?? Configuration.ServiceTLS())
       do throws(TLSError) {
         let context: TLSClientContext
-        if let same = made[settings] { context = same } else { context = try TLSClientContext(settings) }
+        if let same = made[settings] {
+          context = same
+        } else {
+          context = try TLSClientContext(settings)
+        }
         made[settings] = context
         let old = former.services[name]
         services[name] = old?.digest == context.digest ? old : context

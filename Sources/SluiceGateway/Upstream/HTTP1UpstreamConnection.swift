@@ -256,7 +256,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
       exchange?.upstreamTunnelBroken()
       return
     }
-    let failure = machine.failed(isMalformed: isMalformed)
+    var failure = machine.failed(isMalformed: isMalformed)
+    if case .closedBeforeResponse(isReused: false)? = failure, let broken = brokenTLS {
+      target.logTLS(broken)
+      failure = .tlsBroken
+    }
     let exchange = self.exchange
     drop()
     if let failure { exchange?.upstreamFailed(failure) }

@@ -9,6 +9,9 @@ enum UpstreamFailure: Equatable, Sendable {
   case connectTimeout
   /// TLS could not be set up: nothing of the request was sent.
   case tlsFailed
+  /// TLS broke before any byte of a response. In TLS 1.3 that is also how a target refuses the
+  /// gateway's certificate; whether it saw the request can't be told.
+  case tlsBroken
   /// The gateway has no descriptor, port or memory for another connection.
   case exhausted
   case notResolved
@@ -34,7 +37,7 @@ enum UpstreamFailure: Equatable, Sendable {
     switch self {
     case .connectFailed: .upstreamRefused
     case .connectTimeout: .upstreamConnectTimeout
-    case .tlsFailed: .upstreamTLSFailed
+    case .tlsFailed, .tlsBroken: .upstreamTLSFailed
     case .exhausted: .overloaded
     case .notResolved: .targetNotResolved
     case .queueFull: .queueFull
@@ -84,7 +87,7 @@ enum RetryDecision: Equatable, Sendable {
       return attempts.connect < connectRetries ? .elsewhere : .no
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently
-    case .closedBeforeResponse, .responseTimeout, .malformedResponse:
+    case .closedBeforeResponse, .tlsBroken, .responseTimeout, .malformedResponse:
       return isIdempotent && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
     case .queueFull, .queueTimeout, .exhausted, .truncatedResponse: return .no
     }

@@ -162,13 +162,16 @@ final class UpstreamTarget: EventHandler {
   /// The target is there, and TLS with it could not be set up. Its other addresses would hardly do
   /// better, other targets may.
   func handshakeFailed(for exchange: Exchange?, _ failure: TLSFailure) {
-    if loop.now >= nextHandshakeLog {
-      nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
-      worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
-    }
+    logTLS(failure)
     perform(pool.connectFailed())
     settle()
     exchange?.upstreamFailed(.tlsFailed)
+  }
+
+  func logTLS(_ failure: TLSFailure) {
+    if loop.now < nextHandshakeLog { return }
+    nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
+    worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
   }
 
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.

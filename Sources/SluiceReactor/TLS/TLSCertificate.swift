@@ -2,9 +2,8 @@ import COpenSSL
 import Glibc
 
 /// A certificate with its chain, its key and its OCSP response, as files hold them.
+// SAFETY: nothing here changes after init, and OpenSSL counts references atomically.
 final class TLSCertificate: @unchecked Sendable {
-  // SAFETY: nothing here changes after init, and OpenSSL counts references atomically.
-
   /// The certificate itself comes first.
   let chain: [OpaquePointer]
   let key: OpaquePointer

@@ -14,9 +14,8 @@ public struct TLSClientSettings: Hashable, Sendable {
 }
 
 /// What TLS to targets needs before a connection; one for all workers, and never changed.
+// SAFETY: nothing here changes after init; OpenSSL's contexts may be used by several threads.
 public final class TLSClientContext: @unchecked Sendable {
-  // SAFETY: nothing here changes after init; OpenSSL's contexts may be used by several threads.
-
   fileprivate let context: OpaquePointer
   fileprivate let verifies: Bool
   /// Equal for contexts made from the same settings and the same content of files.
@@ -114,6 +113,7 @@ public final class TLSOrigin {
   /// Nil without memory.
   func makeSSL() -> OpaquePointer? {
     guard let ssl = SSL_new(context.context) else { return nil }
+    // SAFETY: whoever uses the connection keeps this origin.
     SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
     var isDone: Int32 = 1
     if isAddress {

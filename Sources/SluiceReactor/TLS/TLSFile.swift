@@ -74,7 +74,6 @@ enum TLSFile {
       return certificates
     }
   }
-
 }
 
 /// Answers OpenSSL's question for a passphrase, which would otherwise go to the terminal.

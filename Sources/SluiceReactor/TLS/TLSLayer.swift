@@ -36,6 +36,8 @@ final class TLSLayer {
   var isCut = false
   private(set) var hasSentNotice = false
   private var hasFailed = false
+  /// Why it has, once the handshake was over.
+  private(set) var failure: TLSFailure?
   /// Bytes that answered the peer's handshake messages (key updates, renegotiation) since its last
   /// byte of plaintext. Each message costs memory and time, so a peer gets few.
   private var replyBytes = 0
@@ -130,7 +132,7 @@ final class TLSLayer {
       return .end
     default:
       hasFailed = true
-      ERR_clear_error()
+      failure = .handshake(OpenSSLError.take())
       return .failed
     }
   }

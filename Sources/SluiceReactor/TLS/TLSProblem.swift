@@ -30,7 +30,9 @@ extension TLSServerContext {
     do throws(TLSError) {
       if let callers = settings.clientCertificates { _ = try TLSClientAuthority(callers) }
       // What only OpenSSL knows, such as a key that is too short for it.
-      if problems.allSatisfy(\.isWarning) { _ = try TLSServerContext(settings, keys: TLSTicketKeys()) }
+      if problems.allSatisfy(\.isWarning) {
+        _ = try TLSServerContext(settings, keys: TLSTicketKeys())
+      }
     } catch {
       problems.append(TLSProblem(error: error, isWarning: false))
     }

@@ -47,9 +47,8 @@ public struct TLSServerSettings: Equatable, Sendable {
 ///
 /// One for all workers: handshakes read it, OpenSSL counts its references atomically, and nobody
 /// changes it. A reload makes another; connections keep the one that they began with.
+// SAFETY: nothing here changes after init; OpenSSL's contexts may be used by several threads.
 public final class TLSServerContext: @unchecked Sendable {
-  // SAFETY: nothing here changes after init; OpenSSL's contexts may be used by several threads.
-
   private let certificates: [TLSCertificate]
   private let keys: TLSTicketKeys
   /// As ALPN has them: each name behind its length.
@@ -121,7 +120,7 @@ public final class TLSServerContext: @unchecked Sendable {
   // MARK: Callbacks
 
   private func setCallbacks(_ context: OpaquePointer) {
-    // Every connection keeps this object, so the pointer is good whenever OpenSSL follows it.
+    // SAFETY: every connection keeps this object, so the pointer is good whenever OpenSSL follows it.
     let this = Unmanaged.passUnretained(self).toOpaque()
     copenssl_ctx_set_name_callback(
       context,
@@ -143,6 +142,7 @@ public final class TLSServerContext: @unchecked Sendable {
           $0.agree(selected, selectedCount, offered, offeredCount)
         }
       }, this)
+    // SAFETY: this object keeps the keys.
     SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(keys).toOpaque())
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, vector, cipher, mac, isSealing in
       TLSTicketKeys.answer(ssl, name, vector, cipher, mac, isSealing: isSealing == 1)
@@ -171,6 +171,7 @@ public final class TLSServerContext: @unchecked Sendable {
       let copy = copenssl_malloc(staple.count)
     else { return SSL_TLSEXT_ERR_NOACK }
     copy.copyMemory(from: staple, byteCount: staple.count)
+    // SAFETY: the memory is new, and as long as the staple.
     let bytes = copy.assumingMemoryBound(to: UInt8.self)
     if copenssl_set_staple(ssl, bytes, staple.count) == 1 { return SSL_TLSEXT_ERR_OK }
     copenssl_free(copy)

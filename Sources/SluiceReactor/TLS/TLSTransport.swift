@@ -12,8 +12,8 @@ final class TLSTransport {
   static let recordBytes = 16 * 1_024
   /// Ciphertext that is composed before the kernel gets it.
   static let outputBytes = 64 * 1_024
-  /// Handshakes that one turn may advance; the others have to wait for the next, so that a crowd of
-  /// newcomers does not keep the loop from its other connections.
+  /// Handshakes that one turn may advance, and as many of those that had to wait: a crowd of newcomers
+  /// must not keep the loop from its other connections, nor from who came before.
   private static let handshakesPerTurn = 8
 
   /// Ciphertext is read from sockets into this; empty again when the read is over.
@@ -28,12 +28,14 @@ final class TLSTransport {
   private let bio: OpaquePointer
   private var turn = MonotonicTime(nanoseconds: 0)
   private var handshakes = 0
+  private var resumedHandshakes = 0
 
   init(readBufferSize: Int) {
     received = .allocate(byteCount: readBufferSize, alignment: 64)
     guard let bio = BIO_new(Self.method) else { preconditionFailure("no memory for a BIO") }
     self.bio = bio
     BIO_set_init(bio, 1)
+    // SAFETY: the BIO forgets this object when it goes.
     BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
   }
 
@@ -51,11 +53,17 @@ final class TLSTransport {
     SSL_set_bio(ssl, bio, bio)
   }
 
-  /// Whether one more handshake may be advanced in the turn that began at `now`.
-  func admitsHandshake(now: MonotonicTime) -> Bool {
+  /// Whether one more handshake may be advanced in the turn that began at `now`. `isResumed`: it had
+  /// to wait for this turn.
+  func admitsHandshake(now: MonotonicTime, isResumed: Bool) -> Bool {
     if turn != now {
       turn = now
       handshakes = 0
+      resumedHandshakes = 0
+    }
+    if isResumed {
+      resumedHandshakes += 1
+      return resumedHandshakes <= Self.handshakesPerTurn
     }
     handshakes += 1
     return handshakes <= Self.handshakesPerTurn

@@ -30,7 +30,8 @@ final class TestAuthority {
       subject: name, key: key, serial: 1, from: -Self.day, to: 30 * Self.day, issuer: nil,
       signedBy: key,
       extensions: [
-        (NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,keyCertSign,cRLSign"),
+        (NID_basic_constraints, "critical,CA:TRUE"),
+        (NID_key_usage, "critical,keyCertSign,cRLSign"),
       ])
     path = directory.appendingPathComponent("ca.pem").path
     Self.write(path) { PEM_write_bio_X509($0, certificate) }
@@ -92,6 +93,33 @@ final class TestAuthority {
     return path
   }
 
+  /// An OCSP response that says that the certificate is good, until `seconds` from now.
+  func staple(for identity: Identity, until seconds: Int) -> String {
+    let file = BIO_new_file(identity.certificate, "r")
+    let leaf = PEM_read_bio_X509(file, nil, nil, nil)
+    BIO_free(file)
+    defer { X509_free(leaf) }
+    let basic = OCSP_BASICRESP_new()
+    defer { OCSP_BASICRESP_free(basic) }
+    let id = OCSP_cert_to_id(EVP_sha1(), leaf, certificate)
+    let now = X509_gmtime_adj(nil, -TestAuthority.day)
+    let next = X509_gmtime_adj(nil, seconds)
+    let entry = OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, nil, now, next)
+    precondition(entry != nil, "no status")
+    OCSP_CERTID_free(id)
+    ASN1_STRING_free(now)
+    ASN1_STRING_free(next)
+    OCSP_basic_sign(basic, certificate, key, EVP_sha256(), nil, 0)
+    let response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic)
+    defer { OCSP_RESPONSE_free(response) }
+    var bytes: UnsafeMutablePointer<UInt8>?
+    let count = i2d_OCSP_RESPONSE(response, &bytes)
+    defer { copenssl_free(bytes) }
+    let path = directory.appendingPathComponent("\(UUID().uuidString).ocsp")
+    try? Data(UnsafeBufferPointer(start: bytes, count: Int(count))).write(to: path)
+    return path.path
+  }
+
   // MARK: Making
 
   private static func makeKey(_ kind: KeyKind) -> OpaquePointer {
@@ -118,7 +146,7 @@ final class TestAuthority {
     X509_gmtime_adj(X509_getm_notAfter(certificate), to)
     X509_set_pubkey(certificate, key)
     X509_NAME_add_entry_by_txt(
-      X509_get_subject_name(certificate), "CN", MBSTRING_ASC_VALUE, subject, -1, -1, 0)
+      X509_get_subject_name(certificate), "CN", ascii, subject, -1, -1, 0)
     X509_set_issuer_name(certificate, X509_get_subject_name(issuer ?? certificate))
     for (kind, value) in extensions {
       var context = X509V3_CTX()
@@ -131,8 +159,8 @@ final class TestAuthority {
     return certificate
   }
 
-  /// MBSTRING_ASC, which is a sum of macros.
-  private static let MBSTRING_ASC_VALUE: Int32 = 0x1001
+  /// MBSTRING_ASC, which is a macro of macros.
+  private static let ascii: Int32 = 0x1001
 
   private static func write(_ path: String, _ print: (OpaquePointer?) -> Int32) {
     let file = BIO_new_file(path, "w")

@@ -76,6 +76,7 @@ final class TestTLSSettings: @unchecked Sendable {
         _ = copenssl_set_server_name(ssl, serverName)
         SSL_set1_host(ssl, serverName)
       }
+      copenssl_ask_for_staple(ssl)
       if let session { SSL_set_session(ssl, session) }
     }
     return ssl
@@ -168,9 +169,19 @@ final class TestTLS: @unchecked Sendable {
       let count = X509_NAME_get_text_by_NID(
         X509_get_subject_name(certificate), NID_commonName, &name, 200)
       return (
-        String(decoding: name.prefix(Int(max(0, count))).map { UInt8(bitPattern: $0) }, as: UTF8.self),
+        String(
+          decoding: name.prefix(Int(max(0, count))).map { UInt8(bitPattern: $0) }, as: UTF8.self),
         EVP_PKEY_get_base_id(X509_get0_pubkey(certificate))
       )
+    }
+  }
+
+  /// The OCSP response that the server stapled.
+  var staple: [UInt8]? {
+    lock.withLock {
+      var bytes: UnsafePointer<UInt8>?
+      let count = copenssl_staple(ssl, &bytes)
+      return count > 0 ? Array(UnsafeBufferPointer(start: bytes, count: count)) : nil
     }
   }
 
