@@ -47,7 +47,9 @@ import Testing
   }
 
   /// But for the routes' order in the file, which an object of JSON does not have.
-  @Test(arguments: ["examples/quickstart/sluice.yaml", "examples/services/sluice.yaml"])
+  @Test(arguments: [
+    "examples/quickstart/sluice.yaml", "examples/services/sluice.yaml", "examples/tls/sluice.yaml",
+  ])
   func whatIsEncodedReadsTheSame(example: String) throws {
     let configuration = try #require(read(try text(of: example)).configuration)
     let json = try JSONValue(encoding: configuration)

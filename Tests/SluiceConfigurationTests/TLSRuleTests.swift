@@ -62,7 +62,7 @@ import Testing
     ),
     (
       "tls: {\(certificate)}, redirectToHTTPS: {}",
-      "2:104: error: listeners.web.redirectToHTTPS is for a listener without 'tls'"
+      "2:105: error: listeners.web.redirectToHTTPS is for a listener without 'tls'"
     ),
     (
       "redirectToHTTPS: {port: 0}",
