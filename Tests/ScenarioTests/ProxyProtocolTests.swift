@@ -78,14 +78,14 @@ extension Scenarios {
       "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
       "PROXY \(String(repeating: "a", count: 5_000))",
     ])
-    func whatIsNoHeaderEndsTheConnection(bytes: String) throws {
+    func whatIsNoHeaderEndsTheConnection(bytes: String) async throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try fixture(to: upstream)
       let client = try fixture.client()
       try client.send(bytes)
       #expect(try client.isClosedByGateway())
       #expect(upstream.requests.isEmpty)
-      try waitUntil { fixture.openConnections == 0 }
+      try await eventually { await fixture.openConnections() == 0 }
     }
 
     @Test func strangersMayNotSayAnything() throws {

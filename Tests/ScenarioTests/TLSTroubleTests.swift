@@ -89,7 +89,7 @@ extension Scenarios {
       #expect(upstream.requests.isEmpty)
     }
 
-    @Test func aResetWithinTheHandshakeHarmsNobody() throws {
+    @Test func aResetWithinTheHandshakeHarmsNobody() async throws {
       let fixture = try fixture(to: .echoing())
       let hello = try hello()
       for count in [0, 5, hello.count / 2, hello.count] {
@@ -98,7 +98,7 @@ extension Scenarios {
         client.socket.reset()
       }
       #expect(try fixture.client(caller()).get("/").status == 200)
-      try waitUntil { fixture.openConnections == 0 }
+      try await eventually { await fixture.openConnections() == 0 }
     }
 
     // MARK: Ends

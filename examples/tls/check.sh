@@ -8,8 +8,9 @@ sluice="$(realpath "${1:-$example/../../.build/release/sluice}")"
 folder="$(mktemp -d)"
 processes=()
 finish() {
-  for process in "${processes[@]}"; do kill "$process" 2>/dev/null || true; done
-  wait
+  # Whoever started this may hold SIGTERM back, and they inherit that.
+  for process in "${processes[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
+  wait 2>/dev/null
   rm -rf "$folder"
 }
 trap finish EXIT

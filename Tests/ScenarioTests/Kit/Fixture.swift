@@ -79,18 +79,8 @@ final class Fixture {
   }
 
   /// Connections of callers on every listener and worker.
-  var openConnections: Int {
-    let done = DispatchSemaphore(value: 0)
-    let count = Counter()
-    let gateway = gateway
-    Task.detached {
-      for report in await gateway.reports() {
-        count.add(report.listeners.reduce(0) { $0 + $1.openConnections })
-      }
-      done.signal()
-    }
-    done.wait()
-    return count.value
+  func openConnections() async -> Int {
+    await gateway.reports().flatMap(\.listeners).reduce(0) { $0 + $1.openConnections }
   }
 
   func port(ofListener name: String) -> UInt16? { gateway.address(ofListener: name)?.port }
