@@ -61,12 +61,12 @@ extension Scenarios {
         }
       }
       let own = authority.issue("localhost", names: ["DNS:localhost"])
-      let fixture = try fixture(to: upstream) { $0.web.tls = Configuration.ListenerTLS(own) }
-      let client = try fixture.client(TestTLSSettings(trusting: authority))
-      var generator = SystemRandomNumberGenerator()
-      let body = (0..<(10 << 17)).flatMap { _ in
-        withUnsafeBytes(of: generator.next()) { Array($0) }
+      let fixture = try fixture(to: upstream) {
+        $0.web.tls = Configuration.ListenerTLS(own)
+        $0.web.timeouts.handshake = .seconds(60)
       }
+      let client = try fixture.client(TestTLSSettings(trusting: authority))
+      let body = randomBytes(10 << 20)
       try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n\r\n")
       try client.socket.send(body)
       #expect(try client.reader.readResponse().body == body)

@@ -204,3 +204,10 @@ final class TestTLS: @unchecked Sendable {
     }
   }
 }
+
+/// Bytes of which no two runs have the same.
+func randomBytes(_ count: Int) -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: count)
+  RAND_bytes(&bytes, Int32(count))
+  return bytes
+}
