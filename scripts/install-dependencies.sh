@@ -15,15 +15,17 @@ needs() {
       echo "command pkg-config pkg-config"
       echo "header stdio.h libc6-dev"
       echo "header pcre2.h libpcre2-dev"
-      echo "header openssl/sha.h libssl-dev"
+      echo "header openssl/ssl.h libssl-dev"
       echo "libstdcxx - g++"
       ;;
     test)
       echo "command curl curl"
+      echo "command openssl openssl"
       echo "command python3 python3"
       ;;
     bench)
       echo "command cc gcc"
+      echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
       echo "command strace strace"
