@@ -44,15 +44,18 @@ extension Scenarios {
         $0.all.policies[Configuration.JWT.self] = settings
       }
       // Before anybody asked.
-      try waitUntil { login.requests.count == 1 }
+      try waitUntil { !login.requests.isEmpty }
       #expect(login.requests[0].target == "/keys.json")
       let client = try fixture.client()
-      let (first, second) = ("Authorization: Bearer \(Self.first)", "Authorization: Bearer \(Self.second)")
+      let (first, second) = (
+        "Authorization: Bearer \(Self.first)", "Authorization: Bearer \(Self.second)"
+      )
       #expect(try client.get("/", first).status == 200)
       #expect(upstream.requests.last?["X-Consumer-Username"] == "alice")
       #expect(try client.get("/", second).status == 401)
       published.withLock { $0 = Self.keys("first", "second") }
-      #expect(try client.get("/", second).status == 200)
+      // One that comes within the pause is still refused.
+      try waitUntil { (try? client.get("/", second).status) == 200 }
       // Neither a secret nor what is published as another kind of key.
       #expect(try client.get("/", "Authorization: Bearer \(Self.symmetric)").status == 401)
     }
@@ -63,20 +66,22 @@ extension Scenarios {
       let fixture = try Fixture(to: upstream) {
         $0.all.policies[Configuration.JWT.self] = tokens(login.url)
       }
-      try waitUntil { login.requests.count == 1 }
       let client = try fixture.client()
+      try waitUntil {
+        (try? client.get("/", "Authorization: Bearer \(Self.first)").status) == 200
+      }
+      let fetches = login.requests.count
       for _ in 0..<20 {
         #expect(try client.get("/", "Authorization: Bearer \(Self.second)").status == 401)
       }
-      #expect(try client.get("/", "Authorization: Bearer \(Self.first)").status == 200)
-      #expect(login.requests.count == 1)
+      #expect(login.requests.count == fetches)
       // The same place, so the keys stay over a reload.
       var next = fixture.gateway.configuration
       next.all.policies[Configuration.JWT.self]?.claims.headers = ["X-Sub": "sub"]
       try fixture.gateway.reload(next)
       #expect(try client.get("/", "Authorization: Bearer \(Self.first)").status == 200)
       #expect(upstream.requests.last?["X-Sub"] == "alice")
-      #expect(login.requests.count == 1)
+      #expect(login.requests.count == fetches)
     }
 
     @Test func withoutKeysNobodyPasses() throws {
@@ -140,7 +145,8 @@ extension Scenarios {
       }
       let client = try fixture.client()
       let response = try client.exchange(
-        "POST /a?b=c HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: let-me-in\r\nX-Email: forged\r\nX-Forwarded-For: 6.6.6.6\r\nContent-Length: 4\r\n\r\nbody")
+        "POST /a?b=c HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: let-me-in\r\nX-Email: forged\r\nX-Forwarded-For: 6.6.6.6\r\nContent-Length: 4\r\n\r\nbody"
+      )
       #expect(response.status == 200)
       let asked = try #require(door.requests.first)
       #expect(asked.method == "GET")
@@ -224,7 +230,9 @@ extension Scenarios {
       let login = try ScriptedUpstream.answering { request in
         switch request.text {
         case "token=good%2F1&token_type_hint=access_token":
-          ok("{\"active\":true,\"scope\":\"time.read other\",\"username\":\"alice\",\"exp\":4102444800}")
+          ok(
+            "{\"active\":true,\"scope\":\"time.read other\",\"username\":\"alice\",\"exp\":4102444800}"
+          )
         case "token=narrow&token_type_hint=access_token":
           ok("{\"active\":true,\"scope\":\"other\",\"username\":\"alice\"}")
         case "token=broken&token_type_hint=access_token": ok("{")

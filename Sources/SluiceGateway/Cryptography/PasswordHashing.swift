@@ -27,6 +27,7 @@ extension PasswordDigest {
   ) -> [UInt8]? {
     var output = [UInt8](repeating: 0, count: count)
     let done = password.withUnsafeBytes { bytes -> Int32 in
+      // SAFETY: char and unsigned char are read alike; the pointer does not leave this call.
       let text = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
       switch algorithm {
       case .scrypt(let logN, let r, let p):

@@ -45,7 +45,9 @@ final class VerificationKey {
     material = .publicKey(key)
     guard Self.fits(key, settings.algorithm) else {
       throw Problem(
-        text: "publicKey can't be used with \(settings.algorithm.rawValue), or is RSA of less than 2048 bits")
+        text:
+          "publicKey can't be used with \(settings.algorithm.rawValue), or is RSA of less than 2048 bits"
+      )
     }
   }
 
@@ -53,8 +55,9 @@ final class VerificationKey {
     let text = Array((settings.secret?.reveal() ?? "").utf8)
     if settings.encoding == .text { return text }
     var output = ByteBuffer()
-    guard output.append(
-      decodingBase64: text.span, settings.encoding == .base64 ? .standard : .urlSafe)
+    guard
+      output.append(
+        decodingBase64: text.span, settings.encoding == .base64 ? .standard : .urlSafe)
     else { throw Problem(text: "the secret is not \(settings.encoding.rawValue)") }
     return output.copiedBytes()
   }

@@ -85,7 +85,9 @@ extension Exchange {
   // MARK: Whole bodies
 
   /// The request's body, once it was collected.
-  public func withCollectedBody<R>(_ body: (Span<UInt8>) -> R) -> R { Self.read(collectedBody, body) }
+  public func withCollectedBody<R>(_ body: (Span<UInt8>) -> R) -> R {
+    Self.read(collectedBody, body)
+  }
 
   private static func read<R>(_ buffer: borrowing ByteBuffer, _ body: (Span<UInt8>) -> R) -> R {
     body(buffer.span)

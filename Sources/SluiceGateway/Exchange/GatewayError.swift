@@ -138,7 +138,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("policy-timeout", 504, .gateway, "A check of this request took longer than allowed.")
     case .checkUnavailable:
       Row(
-        "check-unavailable", 503, .upstream, "Whether this caller may do this can't be found out now.",
+        "check-unavailable", 503, .upstream,
+        "Whether this caller may do this can't be found out now.",
         retryAfter: 1)
     case .overloaded:
       Row("overloaded", 503, .gateway, "The gateway is at its limit.", retryAfter: 1)

@@ -37,6 +37,7 @@ final class Worker {
   var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
+  private var lastClock: WallClock?
   private var drain: WorkerDrain?
 
   private static let maxSpareExchanges = 1_024
@@ -80,6 +81,13 @@ final class Worker {
 
   /// The time for Date fields; formatted once a second.
   var date: [UInt8] { dateCache.text(now: loop.now) }
+
+  /// Unix time of moments on the monotonic clock.
+  func wallClock(now: MonotonicTime) -> WallClock {
+    let clock = WallClock(now: now, former: lastClock)
+    lastClock = clock
+    return clock
+  }
 
   // MARK: Exchanges
 

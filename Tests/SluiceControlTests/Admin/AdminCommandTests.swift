@@ -118,6 +118,30 @@ import Testing
     #expect(refused.output.hasSuffix("refused: workers can't change while the gateway runs\n"))
   }
 
+  /// What the plan says is what the reload then does.
+  @Test func aPlanCountsTheSessionsThatItTouches() throws {
+    let fixture = try AdminFixture()
+    let kept = try fixture.open()
+    let closed = try fixture.open("/more")
+    try fixture.sessions(2)
+    let text = fixture.text.split(separator: "\n").filter { !$0.hasPrefix("  more: ") }
+      .joined(separator: "\n")
+    let plan = try run(fixture, "plan", "-", input: text)
+    #expect(plan.status == 2)
+    #expect(
+      plan.output == """
+        routes
+          - more  (1 sessions closed)
+        sessions: 1 kept, 0 re-checked, 1 closed
+
+        """)
+    _ = try fixture.client().request("POST", "/reload", body: Array(text.utf8))
+    #expect(try closed.close().code == 1_012)
+    closed.sendClose()
+    #expect(try fixture.sessions(1).first?.route == "stocks")
+    withExtendedLifetime(kept) {}
+  }
+
   @Test func aPlanNamesTheFilesMistakes() throws {
     let fixture = try AdminFixture()
     let file = try TemporaryFile(fixture.text.replacing("path: /time", with: "path: time"))

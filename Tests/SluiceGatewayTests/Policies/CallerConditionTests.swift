@@ -6,7 +6,8 @@ import Testing
 @Suite struct CallerConditionTests {
   @Test(arguments: [
     "consumer == 'a'", "not (consumer == 'a' and method != 'GET')", "claims.a.b exists",
-    "claims['https://x.test/roles'] contains \"it's\"", "path startsWith '/a' or groups contains 'b'",
+    "claims['https://x.test/roles'] contains \"it's\"",
+    "path startsWith '/a' or groups contains 'b'",
     "method in ['GET','HEAD']",
   ])
   func conditions(text: String) throws {
@@ -17,7 +18,8 @@ import Testing
     "", "consumer", "consumer = 'a'", "consumer == a", "consumer == 'a", "user == 'a'",
     "(consumer == 'a'", "consumer == 'a')", "consumer == 'a' consumer == 'b'", "method in 'GET'",
     "method in []", "method in ['a'", "not", "claims == 'a'", "claims. == 'a'", "== 'a'",
-    "and", String(repeating: "(", count: 100), String(repeating: "not ", count: 100) + "consumer exists",
+    "and", String(repeating: "(", count: 100),
+    String(repeating: "not ", count: 100) + "consumer exists",
   ])
   func whatIsNoConditionIsRefused(text: String) {
     #expect(throws: TextProblem.self) { _ = try CallerExpression(parsing: text) }

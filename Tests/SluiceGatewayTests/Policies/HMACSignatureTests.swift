@@ -11,7 +11,8 @@ import Testing
   @Test func parametersAreRead() throws {
     let found = try #require(
       signature(
-        #"username="alice", algorithm="hmac-sha256",headers="Date request-line", signature="AAEC""#))
+        #"username="alice", algorithm="hmac-sha256",headers="Date request-line", signature="AAEC""#)
+    )
     #expect(found.username == Array("alice".utf8))
     #expect(found.algorithm == Array("hmac-sha256".utf8))
     #expect(found.headers == [Array("date".utf8), Array("request-line".utf8)])
@@ -32,7 +33,8 @@ import Testing
 
   @Test(arguments: [
     ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
-    ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199), ("Tue, 01 Mar 2022 00:00:00 GMT", 1_646_092_800),
+    ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
+    ("Tue, 01 Mar 2022 00:00:00 GMT", 1_646_092_800),
     ("Fri, 31 Dec 2100 12:00:00 GMT", 4_133_937_600),
   ])
   func datesAreRead(text: String, time: Int64) {

@@ -36,7 +36,9 @@ import Testing
       waits.append(next.nanoseconds(since: now) / 1_000_000)
       now = next
     }
-    #expect(waits == [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000] + [Int64](repeating: 30_000, count: 5))
+    #expect(
+      waits == [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000] + [Int64](repeating: 30_000, count: 5)
+    )
     let isDue = machine.due(now: now)
     #expect(isDue)
     let last = machine.fetched(isGood: true, now: now)

@@ -40,7 +40,8 @@ extension Configuration.HMACAuth {
       ),
       Field(
         "body", .boolean,
-        "Reads the whole body and compares it with `Digest: SHA-256=…`, which must be covered, too."),
+        "Reads the whole body and compares it with `Digest: SHA-256=…`, which must be covered, too."
+      ),
       Field(
         "maxBodySize", .byteCount(ByteCount(0)...(.mebibytes(64))),
         "The largest body that is read for that; larger ones get 413."),

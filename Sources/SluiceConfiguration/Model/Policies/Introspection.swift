@@ -36,7 +36,8 @@ extension Configuration.Introspection {
         "clientSecret", .text(.secret), "The gateway's secret there, best as a reference.",
         isRequired: true),
       Field(
-        "header", .text(.optionalReference), "The field that holds `Bearer <token>`; none when empty."),
+        "header", .text(.optionalReference),
+        "The field that holds `Bearer <token>`; none when empty."),
       Field("query", .list(of: .text(.parameterName)), "Query parameters that may hold the token."),
       Field("cookies", .list(of: .text(.fieldName)), "Cookies that may hold the token."),
       Field(

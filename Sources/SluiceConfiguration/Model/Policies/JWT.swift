@@ -59,7 +59,9 @@ extension Configuration {
     public init() {}
   }
 
-  public enum SecretEncoding: String, Codable, CaseIterable, Sendable { case text, base64, base64url }
+  public enum SecretEncoding: String, Codable, CaseIterable, Sendable {
+    case text, base64, base64url
+  }
 
   /// Keys that another server publishes (RFC 7517 5).
   public struct JWKS: Codable, Equatable, Sendable {
@@ -84,7 +86,8 @@ extension Configuration.JWT {
     "Finds out who calls by a signed token (RFC 7519). A token is good for the one algorithm of its key; `none` never.",
     [
       Field(
-        "header", .text(.optionalReference), "The field that holds `Bearer <token>`; none when empty."),
+        "header", .text(.optionalReference),
+        "The field that holds `Bearer <token>`; none when empty."),
       Field("query", .list(of: .text(.parameterName)), "Query parameters that may hold the token."),
       Field("cookies", .list(of: .text(.fieldName)), "Cookies that may hold the token."),
       Field(
@@ -139,7 +142,8 @@ extension Configuration.JWT {
     }
     if keys.isEmpty && jwks == nil && !hasCredentials {
       check.error(
-        "has no key to check tokens with", hint: "set keys or jwks, or give a consumer a jwt credential"
+        "has no key to check tokens with",
+        hint: "set keys or jwks, or give a consumer a jwt credential"
       )
     }
     if header.isEmpty && query.isEmpty && cookies.isEmpty {

@@ -45,7 +45,8 @@ final class ServiceClient {
 
   /// `done` is called once, on this thread, maybe before this returns. A response of more than `limit`
   /// bytes is a failure.
-  func send(_ request: consuming ClientRequest, limit: Int, done: @escaping (ClientResult) -> Void) {
+  func send(_ request: consuming ClientRequest, limit: Int, done: @escaping (ClientResult) -> Void)
+  {
     let exchange = worker.takeExchange()
     // In the old version a request needs no Host, so that targets get that of their service.
     var head = ByteBuffer()
@@ -59,7 +60,8 @@ final class ServiceClient {
     }
     head.append("\r\n")
     do throws(HeadError) {
-      try exchange.request.parse(head.span, limits: HeadLimits(bytes: 65_535, fields: 512, target: 16_384))
+      try exchange.request.parse(
+        head.span, limits: HeadLimits(bytes: 65_535, fields: 512, target: 16_384))
     } catch {
       worker.giveBack(exchange)
       return done(.failed(.internalError))

@@ -122,7 +122,8 @@ final class CompiledIntrospection: IdentifyPolicy {
 
   private func answered(_ result: ClientResult, _ digest: SHA256Digest) -> IdentifyOutcome {
     guard case .response(let response) = result, response.status == 200,
-      let claims = JSONTree(parsing: response.body.span), case .bool(let isActive)? = claims["active"]
+      let claims = JSONTree(parsing: response.body.span),
+      case .bool(let isActive)? = claims["active"]
     else { return .refused(unavailable) }
     let answer = isActive ? judge(claims) : .bad
     var kept = settings.cacheFor.nanoseconds

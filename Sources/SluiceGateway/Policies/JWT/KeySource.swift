@@ -27,7 +27,8 @@ final class KeySource: EventHandler {
     self.settings = settings
     self.algorithms = algorithms
     self.client = client
-    target = Array((TargetURL(settings.url)?.basePath ?? "/").utf8)
+    let path = TargetURL(settings.url)?.basePath ?? ""
+    target = Array((path.isEmpty ? "/" : path).utf8)
     machine = KeySetStateMachine(
       refreshNanoseconds: settings.refresh.nanoseconds,
       pauseNanoseconds: settings.pause.nanoseconds)

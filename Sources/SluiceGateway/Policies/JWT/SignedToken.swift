@@ -94,7 +94,8 @@ struct TokenRules {
       }
     }
     if !audiences.isEmpty {
-      let named = claims["aud"]?.string.map { [$0] } ?? claims["aud"]?.elements?.compactMap(\.string)
+      let named =
+        claims["aud"]?.string.map { [$0] } ?? claims["aud"]?.elements?.compactMap(\.string)
       guard let named, named.contains(where: audiences.contains) else {
         return "The token is for somebody else."
       }

@@ -88,7 +88,9 @@ struct LimitKeyReader {
         return LimitKey(kind: Kind.credential, name.span)
       }
     case .claim(let name):
-      if let value = identity?.claim(name) { return LimitKey(kind: Kind.claim, value.span) }
+      if let value = identity?.claim(name)?.value, !value.isEmpty {
+        return LimitKey(kind: Kind.claim, value.span)
+      }
     case .header(let name):
       if let key = Self.key(ofField: name, exchange.request) { return key }
     case .route:

@@ -97,7 +97,8 @@ extension JSONTree {
 
   /// A number's whole part, rounded down (RFC 7519 2: dates may have fractions).
   var seconds: Int64? {
-    guard case .number(let bytes) = self, let value = Double(String(decoding: bytes, as: UTF8.self)),
+    guard case .number(let bytes) = self,
+      let value = Double(String(decoding: bytes, as: UTF8.self)),
       value.magnitude < 1e15
     else { return nil }
     return Int64(value.rounded(.down))
