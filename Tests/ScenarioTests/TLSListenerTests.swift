@@ -199,29 +199,6 @@ extension Scenarios {
       }
     }
 
-    @Test func aWebSocketPassesItsBytes() throws {
-      let upstream = try ScriptedUpstream { peer in
-        _ = try peer.readRequest()
-        try peer.send(Tunnels.accept + "hello")
-        while case let bytes = try peer.socket.receive(), !bytes.isEmpty {
-          try peer.socket.send(bytes)
-        }
-        try peer.send("bye")
-      }
-      let fixture = try fixture(to: upstream) { $0.all.kind = .websocket }
-      let client = try fixture.client(caller())
-      try client.send(Tunnels.handshake)
-      #expect(try client.reader.readHead()?.status == 101)
-      let large = [UInt8](repeating: 120, count: 1 << 20)
-      try client.socket.send(large)
-      while client.reader.buffer.count < 5 + large.count { try client.reader.fill() }
-      #expect(client.reader.take(5) == Array("hello".utf8))
-      #expect(client.reader.take(large.count) == large)
-      // Each side's end passes by itself.
-      client.socket.finishWriting()
-      #expect(try client.reader.readToEnd() == Array("bye".utf8))
-    }
-
     @Test func hundredsOfConnectionsTakeTurns() throws {
       let fixture = try fixture(to: .echoing())
       let caller = caller()

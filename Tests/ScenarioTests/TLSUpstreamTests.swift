@@ -282,23 +282,5 @@ extension Scenarios {
         #expect(!answer.isTruncated)
       }
     }
-
-    @Test func aWebSocketPassesItsBytes() throws {
-      let upstream = try ScriptedUpstream(tls: server()) { peer in
-        _ = try peer.readRequest()
-        try peer.send(Tunnels.accept)
-        while case let bytes = try peer.socket.receive(), !bytes.isEmpty {
-          try peer.socket.send(bytes)
-        }
-        peer.socket.finishWriting()
-      }
-      let fixture = try fixture(to: upstream) { $0.all.kind = .websocket }
-      let client = try fixture.client()
-      try client.send(Tunnels.handshake + "early")
-      #expect(try client.reader.readHead()?.status == 101)
-      try client.send(" and late")
-      client.socket.finishWriting()
-      #expect(try client.reader.readToEnd() == Array("early and late".utf8))
-    }
   }
 }
