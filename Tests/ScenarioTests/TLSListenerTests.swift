@@ -33,7 +33,7 @@ extension Scenarios {
       return try Fixture(to: upstream) {
         $0.web.tls = tls
         // A machine that has much to do lets tests wait between connecting and speaking.
-        $0.web.timeouts.handshake = .seconds(60)
+        $0.web.timeouts.handshake = .seconds(600)
         edit(&$0)
       }
     }

@@ -15,7 +15,7 @@ extension Scenarios {
       let tls = Configuration.ListenerTLS(authority.issue("localhost", names: ["DNS:localhost"]))
       return try Fixture(to: upstream) {
         $0.web.tls = tls
-        $0.web.timeouts.handshake = .seconds(60)
+        $0.web.timeouts.handshake = .seconds(600)
         edit(&$0)
       }
     }

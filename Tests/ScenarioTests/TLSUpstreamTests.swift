@@ -63,7 +63,7 @@ extension Scenarios {
       let own = authority.issue("localhost", names: ["DNS:localhost"])
       let fixture = try fixture(to: upstream) {
         $0.web.tls = Configuration.ListenerTLS(own)
-        $0.web.timeouts.handshake = .seconds(60)
+        $0.web.timeouts.handshake = .seconds(600)
       }
       let client = try fixture.client(TestTLSSettings(trusting: authority))
       let body = randomBytes(10 << 20)
