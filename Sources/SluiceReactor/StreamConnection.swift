@@ -28,10 +28,10 @@ open class StreamConnection: EventHandler {
   private var shutsDownWhenDrained = false
   /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
   private var hasFinishedWriting = false
+  /// Bytes in front of `outbound`, in `pipe`; there are none while `isWritable` holds.
+  var piped = SpliceStateMachine()
   /// Bytes that the kernel did not take yet; ciphertext where there is TLS.
   var outbound = ByteBuffer()
-  /// Bytes in front of those, in `pipe`; there are none while `isWritable` holds.
-  var piped = SpliceStateMachine()
   var pipe: SplicePipe?
   /// TLS below; nil on a plain connection.
   final var tls: TLSLayer?
