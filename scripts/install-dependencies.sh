@@ -15,12 +15,13 @@ needs() {
       echo "command pkg-config pkg-config"
       echo "header stdio.h libc6-dev"
       echo "header pcre2.h libpcre2-dev"
-      echo "header openssl/sha.h libssl-dev"
+      echo "header openssl/ssl.h libssl-dev"
       echo "libstdcxx - g++"
       ;;
     test)
       echo "command curl curl"
       echo "command flock util-linux"
+      echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
       ;;
@@ -29,6 +30,7 @@ needs() {
       ;;
     bench)
       echo "command cc gcc"
+      echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
       echo "command strace strace"
