@@ -320,7 +320,8 @@ extension Scenarios {
 
     @Test func trustEndsWithTheToken() async throws {
       let login = try ScriptedUpstream.answering { _ in
-        ok("{\"active\":true,\"username\":\"alice\",\"exp\":\(Int(Date().timeIntervalSince1970) + 1)}")
+        let end = Int(Date().timeIntervalSince1970) + 1
+        return ok("{\"active\":true,\"username\":\"alice\",\"exp\":\(end)}")
       }
       let (fixture, upstream) = try fixture { try $0.accept().echo() }
       var next = fixture.gateway.configuration
