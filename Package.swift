@@ -30,12 +30,13 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
-      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+      name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
     .target(
-      name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
+      name: "SluiceReactor", dependencies: ["CLinux", "COpenSSL", "SluiceWire"],
+      swiftSettings: settings),
     .target(
       name: "SluiceConfiguration",
       dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],
@@ -87,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
+        "SluiceConfiguration",
       ],
       swiftSettings: settings),
   ],

@@ -35,6 +35,12 @@ import Testing
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
     try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
+    try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())
+    try add(Configuration.Certificate.schema, Configuration.Certificate())
+    try add(Configuration.ClientCertificates.schema, Configuration.ClientCertificates())
+    try add(Configuration.RedirectToHTTPS.schema, Configuration.RedirectToHTTPS())
+    try add(Configuration.ServiceTLS.schema, Configuration.ServiceTLS())
+    try add(Configuration.ClientIdentity.schema, Configuration.ClientIdentity())
     try add(Configuration.Consumer.schema, Configuration.Consumer())
     try add(Configuration.Group.schema, Configuration.Group())
     try add(Configuration.Credential.schema, Configuration.Credential())
@@ -67,7 +73,9 @@ import Testing
   }
 
   /// But for the routes' order in the file, which an object of JSON does not have.
-  @Test(arguments: ["examples/quickstart/sluice.yaml", "examples/services/sluice.yaml"])
+  @Test(arguments: [
+    "examples/quickstart/sluice.yaml", "examples/services/sluice.yaml", "examples/tls/sluice.yaml",
+  ])
   func whatIsEncodedReadsTheSame(example: String) throws {
     let configuration = try #require(read(try text(of: example)).configuration)
     let json = try JSONValue(encoding: configuration)

@@ -142,7 +142,8 @@ import Testing
     let (client, upstream) = try running.pendingRequest()
     running.command.send(SIGTERM)
     try running.command.line(containing: " draining ")
-    #expect(try Peer.get("/drain", from: running.admin, method: "DELETE").hasPrefix("HTTP/1.1 200 "))
+    #expect(
+      try Peer.get("/drain", from: running.admin, method: "DELETE").hasPrefix("HTTP/1.1 200 "))
     try running.command.line(containing: " drain aborted")
     #expect(try running.isForwarded("/again"))
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
@@ -151,6 +152,16 @@ import Testing
     let (status, errors) = running.command.finish()
     #expect(status == 0)
     #expect(errors.contains(" draining ") && errors.contains(" stopped"))
+  }
+
+  /// What many clients say for "no body", and what no body ever follows.
+  @Test(arguments: ["GET /livez", "POST /plan", "DELETE /drain"])
+  func anEmptyBodyIsAnsweredAtOnce(request: String) throws {
+    let running = try Running()
+    defer { close(running.target) }
+    let client = try Peer.connect(to: running.admin)
+    client.send("\(request) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+    #expect(try client.readHead().hasPrefix("HTTP/1.1 "))
   }
 
   @Test func aSecondSignalEndsAtOnce() throws {

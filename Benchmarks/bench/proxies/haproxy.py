@@ -20,9 +20,9 @@ defaults
   timeout tunnel 1h
   timeout http-keep-alive 1h
 frontend web
-  bind 127.0.0.1:{port} backlog 4096
+  bind 127.0.0.1:{port} backlog 4096{ssl}
   http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Real-IP %[src]
@@ -30,6 +30,9 @@ frontend web
 backend service
   server target 127.0.0.1:{backend_port} pool-max-conn -1 pool-purge-delay 1h
 """
+
+
+_SSL = "ssl alpn http/1.1 ssl-min-ver TLSv1.2 curves X25519:P-256:P-384"
 
 
 class HAProxy(Proxy):
@@ -48,6 +51,8 @@ class HAProxy(Proxy):
                 backend_port=setup.backend_port,
                 choice=choice,
                 connections=9_100 if setup.websocket else 4096,
+                scheme=setup.scheme,
+                ssl=f" {_SSL} crt {setup.certificate}" if setup.certificate else "",
             )
         )
         return [*tool("haproxy"), "-db", "-f", str(configuration)]

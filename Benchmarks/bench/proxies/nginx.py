@@ -43,7 +43,8 @@ http {{
     keepalive_timeout 1h;
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{ssl};
+{tls}
 {locations}
   }}
 }}
@@ -76,9 +77,24 @@ class Nginx(Proxy):
                 port=setup.port,
                 backend_port=setup.backend_port,
                 locations="\n".join(locations),
+                ssl=" ssl" if setup.certificate else "",
+                tls=_tls(setup),
             )
         )
         return [*tool("nginx"), "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]
 
     def version_command(self) -> list[str]:
         return [*tool("nginx"), "-v"]
+
+
+def _tls(setup: Setup) -> str:
+    """Mozilla's intermediate profile, with tickets as the others have them."""
+    if not setup.certificate:
+        return ""
+    return f"""\
+    ssl_certificate {setup.certificate};
+    ssl_certificate_key {setup.certificate};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ecdh_curve X25519:prime256v1:secp384r1;
+    ssl_prefer_server_ciphers off;
+    ssl_session_tickets on;"""

@@ -87,6 +87,11 @@ extension TextForm {
     reason: "a path has a / in it",
     accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
 
+  static let file = TextForm(
+    "the path of a file", examples: ["/etc/sluice/tls/certificate.pem"],
+    reason: "a path does not end with /",
+    accepts: { !$0.isEmpty && !$0.hasSuffix("/") && !$0.utf8.contains(0) })
+
   // MARK: Addresses
 
   public static let listenAddress = TextForm(
@@ -109,9 +114,10 @@ extension TextForm {
     })
 
   public static let targetURL = TextForm(
-    "a target", pattern: "^[Hh][Tt][Tt][Pp](\\+[Uu][Nn][Ii][Xx])?://",
+    "a target", pattern: "^[Hh][Tt][Tt][Pp]([Ss]|\\+[Uu][Nn][Ii][Xx])?://",
     examples: [
-      "http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock",
+      "http://time-service.internal:8080", "https://api.internal", "http://10.0.0.7/base",
+      "http+unix:///run/app.sock",
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 

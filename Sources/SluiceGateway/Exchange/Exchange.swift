@@ -106,7 +106,9 @@ public final class Exchange: EventHandler {
     start(downstream, listener: listener, peer: peer)
     isTrusted = listener.trusts(peer)
     worker.counters.requests &+= 1
-    if listener.servesRoutes {
+    if let redirect = listener.redirect {
+      if let error = normalisePath(request) { fail(error) } else { redirect.answer(self) }
+    } else if listener.servesRoutes {
       if let error = matchRoute(request) { fail(error) } else { meetPolicies() }
     } else {
       if let error = normalisePath(request) { fail(error) } else { respondLocally() }
@@ -123,6 +125,16 @@ public final class Exchange: EventHandler {
     start(downstream, listener: listener, peer: peer)
     worker.counters.malformedRequests &+= 1
     fail(GatewayError(error), detail: error.text)
+  }
+
+  /// Plain HTTP where TLS was to begin.
+  func refusePlainText(
+    _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
+  ) {
+    request.reset()
+    start(downstream, listener: listener, peer: peer)
+    worker.counters.malformedRequests &+= 1
+    fail(.tlsRequired)
   }
 
   /// Part of a head arrived and the rest did not come in time.
@@ -259,6 +271,10 @@ public final class Exchange: EventHandler {
     let rewrite = route?.rewrite ?? .none
     withPath { rewrite.append($0, matched: matched, to: &output) }
   }
+
+  /// The caller's verified certificate, on a listener that asks for one. Made at the handshake, so
+  /// reading it costs nothing.
+  var clientCertificate: TLSClientCertificate? { downstream?.clientCertificate }
 
   /// Where this exchange is counted.
   var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }

@@ -30,7 +30,9 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case transferCodingNotSupported
   case internalError
   case regexLimit
+  case tlsRequired
   case upstreamRefused
+  case upstreamTLSFailed
   case upstreamReset
   case upstreamMalformed
   case noTargetAvailable
@@ -112,6 +114,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
     case .upstreamRefused:
       Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
+    case .tlsRequired:
+      Row("tls-required", 400, .downstream, "This port speaks TLS, and the request came without.")
+    case .upstreamTLSFailed:
+      Row("upstream-tls-failed", 502, .upstream, "TLS with the target could not be set up.")
     case .upstreamReset:
       Row("upstream-reset", 502, .upstream, "The target closed the connection early.")
     case .upstreamMalformed:

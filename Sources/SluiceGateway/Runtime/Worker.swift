@@ -162,12 +162,13 @@ final class Worker {
 
   /// Puts a checked configuration in force, whole.
   func apply(
-    _ configuration: Configuration, listeners specifications: [ListenerSpecification],
+    _ configuration: Configuration, tls: TLSMaterial = TLSMaterial(),
+    listeners specifications: [ListenerSpecification],
     sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
     do throws(RouterError) {
-      snapshot = try Snapshot(configuration, worker: self, former: former)
+      snapshot = try Snapshot(configuration, tls: tls, worker: self, former: former)
     } catch {
       preconditionFailure("the configuration was not checked: \(error)")
     }

@@ -71,7 +71,8 @@ final class Session: EventHandler {
     opened = now
     lastActivity = now
     trustEnd =
-      exchange.identity?.deadline(now: now, unixTime: exchange.worker.wallClock(now: now).seconds) ?? .distantFuture
+      exchange.identity?.deadline(now: now, unixTime: exchange.worker.wallClock(now: now).seconds)
+      ?? .distantFuture
     lifetimeEnd = settings.lifetimeEnd(from: now, random: exchange.worker.random.next())
     super.init(loop: exchange.loop)
     loop.register(self)
