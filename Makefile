@@ -14,6 +14,8 @@ FILTER ?=
 BENCH_ARGS ?= --write
 # `make fuzz FUZZ_SECONDS=600`: how long each target runs.
 FUZZ_SECONDS ?= 60
+# `make soak SESSIONS=2000`: how many sessions at a time; a process needs two descriptors for each.
+SESSIONS ?= 9000
 
 TEST_FLAGS := $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path .build/$(SANITIZE))
 # The leak detector does not follow Swift's tagged pointers and reports what is in use.
@@ -21,10 +23,10 @@ TEST_ENVIRONMENT := $(if $(filter address,$(SANITIZE)),ASAN_OPTIONS=detect_leaks
 TEST_FILTER := $(if $(FILTER),--filter '$(FILTER)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz lint format docs clean
+.PHONY: help run build test test-browser soak bench fuzz lint format docs clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build the gateway and start it in front of two sample services.
 	.build/release/sluice demo
@@ -37,10 +39,22 @@ build: ## Build the release binary, .build/release/sluice.
 test: ## Build and run all tests. SANITIZE=address|thread, FILTER=name.
 	@scripts/check-toolchain.sh
 	@scripts/install-dependencies.sh build test
+	@scripts/install-clients.sh
 	@case "$(SANITIZE)" in ''|address|thread) ;; \
 	  *) echo "SANITIZE is 'address' or 'thread', not '$(SANITIZE)'." >&2; exit 2 ;; esac
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(TEST_ENVIRONMENT) $(SWIFT) test --skip-build $(TEST_FLAGS) $(TEST_FILTER)
+
+test-browser: build ## A page in a headless Chromium, through `sluice demo`.
+	@scripts/install-dependencies.sh test browser
+	@scripts/install-clients.sh
+	SLUICE=.build/release/sluice .clients/venv/bin/python Tests/Clients/browser.py
+
+soak: ## Bad days with SESSIONS sessions at a time, 9000 unless given.
+	@scripts/check-toolchain.sh
+	@scripts/install-dependencies.sh build
+	$(SWIFT) build --build-tests
+	SLUICE_SESSIONS=$(SESSIONS) $(SWIFT) test --skip-build --filter BadDays
 
 bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--quick.
 	@scripts/install-dependencies.sh bench
@@ -65,4 +79,4 @@ docs: build ## Write the reference pages that are generated from the code.
 	scripts/generate-docs.sh
 
 clean: ## Remove everything that was built or downloaded.
-	rm -rf .build .bench .fuzz
+	rm -rf .build .bench .fuzz .clients

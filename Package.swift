@@ -17,7 +17,7 @@ let package = Package(
   name: "sluice",
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
-    .library(name: "SluiceGateway", targets: ["SluiceGateway"]),
+    .library(name: "SluiceGateway", targets: ["SluiceGateway", "SluiceConfiguration"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -30,12 +30,13 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
-      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+      name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
     .target(
-      name: "SluiceReactor", dependencies: ["CLinux", "SluiceWire"], swiftSettings: settings),
+      name: "SluiceReactor", dependencies: ["CLinux", "COpenSSL", "SluiceWire"],
+      swiftSettings: settings),
     .target(
       name: "SluiceConfiguration",
       dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],
@@ -60,6 +61,11 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // Also a package of its own, as a user would write it; here it is compiled with the tests.
+    .executableTarget(
+      name: "custom-policy", dependencies: ["SluiceGateway", "SluiceConfiguration"],
+      path: "examples/custom-policy/Sources/custom-policy", swiftSettings: settings),
+
     .testTarget(
       name: "SluiceWireTests", dependencies: ["SluiceWire"], swiftSettings: settings),
     .testTarget(
@@ -82,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
+        "SluiceConfiguration",
       ],
       swiftSettings: settings),
   ],

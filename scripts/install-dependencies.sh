@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that building, testing or measuring needs, and says which.
 #
-#   install-dependencies.sh PURPOSE...      PURPOSE is build, test or bench
+#   install-dependencies.sh PURPOSE...      PURPOSE is build, test, browser or bench
 #
 # Installs nothing and asks for nothing when everything is there already.
 set -euo pipefail
@@ -15,22 +15,29 @@ needs() {
       echo "command pkg-config pkg-config"
       echo "header stdio.h libc6-dev"
       echo "header pcre2.h libpcre2-dev"
-      echo "header openssl/sha.h libssl-dev"
+      echo "header openssl/ssl.h libssl-dev"
       echo "libstdcxx - g++"
       ;;
     test)
       echo "command curl curl"
+      echo "command flock util-linux"
+      echo "command openssl openssl"
       echo "command python3 python3"
+      echo "module ensurepip python3-venv"
+      ;;
+    browser)
+      echo "command chromium chromium"
       ;;
     bench)
       echo "command cc gcc"
+      echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
       echo "command strace strace"
       echo "command taskset util-linux"
       ;;
     *)
-      echo "install-dependencies.sh: unknown purpose '$1' (build, test or bench)" >&2
+      echo "install-dependencies.sh: unknown purpose '$1' (build, test, browser or bench)" >&2
       exit 2
       ;;
   esac

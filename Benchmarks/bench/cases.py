@@ -22,6 +22,10 @@ class Case:
     # Bytes of an answer that is so large that work is counted in bytes, over the whole load: the
     # requests of all connections run in step, so a window may catch few of their starts.
     large_answer: int = 0
+    # HTTPS, with an ECDSA P-256 certificate.
+    tls: bool = False
+    # Every connection takes up the session of the one before it.
+    resume: bool = False
     # Part of `--quick`.
     quick: bool = False
 
@@ -50,5 +54,33 @@ CASES = [
     *(
         Case(f"routes-{count}", f"GET, {count:,} routes", routes=count, quick=count in {10, 10_000})
         for count in (10, 100, 1_000, 10_000)
+    ),
+    *(
+        Case(
+            f"tls-get-{size}-64",
+            f"HTTPS GET {_SIZES[size]}, 64 connections",
+            path=f"/body/{size}",
+            large_answer=BODIES[size] if BODIES[size] >= 65_536 else 0,
+            tls=True,
+            quick=size == "25",
+        )
+        for size in ("25", "64k", "1m")
+    ),
+    Case(
+        "tls-handshake",
+        "full TLS handshake per GET",
+        path="/body/25",
+        close=True,
+        tls=True,
+        quick=True,
+    ),
+    Case(
+        "tls-resume",
+        "resumed TLS handshake per GET",
+        path="/body/25",
+        connections=1,
+        close=True,
+        tls=True,
+        resume=True,
     ),
 ]

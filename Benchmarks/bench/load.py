@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from bench import machine
 from bench.cases import Case
 from bench.install import tool
-from bench.paths import LOAD_SCRIPT
+from bench.paths import LOAD_SCRIPT, RESUME_SCRIPT
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,7 @@ class Load:
 
     def __init__(self, case: Case, port: int, seconds: int) -> None:
         self._seconds = seconds
-        command = [
-            *("taskset", "-c", str(machine.OTHER_CPU)),
-            *tool("wrk"),
-            *("--threads", "1"),
-            *("--connections", str(case.connections)),
-            *("--duration", f"{seconds}s"),
-            *("--timeout", "10s"),
-            *("--script", str(LOAD_SCRIPT)),
-            f"http://127.0.0.1:{port}{case.path}",
-        ]
+        command = ["taskset", "-c", str(machine.OTHER_CPU), *_generator(case, port, seconds)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -60,6 +52,22 @@ class Load:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def _generator(case: Case, port: int, seconds: int) -> list[str]:
+    if case.resume:
+        # wrk never resumes a session.
+        return [sys.executable, str(RESUME_SCRIPT), str(port), case.path, str(seconds)]
+    scheme = "https" if case.tls else "http"
+    return [
+        *tool("wrk"),
+        *("--threads", "1"),
+        *("--connections", str(case.connections)),
+        *("--duration", f"{seconds}s"),
+        *("--timeout", "10s"),
+        *("--script", str(LOAD_SCRIPT)),
+        f"{scheme}://127.0.0.1:{port}{case.path}",
+    ]
 
 
 def _shape(case: Case) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from bench import machine
 from bench.backend import READY_PATH, SEEN_PATH, Backend
 from bench.cases import Case, route_path
+from bench.certificate import make_certificate
 from bench.load import Load
 from bench.proxies import PROXIES, Proxy
 from bench.proxies.base import Setup
@@ -60,15 +61,17 @@ class Sample:
 
 @contextlib.contextmanager
 def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | None = None,
-            environment: dict[str, str] | None = None) -> Iterator[Server]:  # fmt: skip
+            environment: dict[str, str] | None = None,
+            encrypted: bool = False) -> Iterator[Server]:  # fmt: skip
     """A proxy that answers; its process is started below `prefix` when there is one."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         paths = [route_path(number) for number in range(1, routes + 1)]
-        setup = Setup(Path(name), machine.free_port(), backend_port, paths)
+        certificate = make_certificate(Path(name)) if encrypted else None
+        setup = Setup(Path(name), machine.free_port(), backend_port, paths, certificate)
         command = [*(prefix or []), *proxy.command(setup)]
         all_environment = {**proxy.environment, **(environment or {})}
         with Server(
-            command, setup.folder, setup.port, machine.PROXY_CPU, all_environment
+            command, setup.folder, setup.port, machine.PROXY_CPU, all_environment, encrypted
         ) as server:
             server.wait_until_ready(paths[-1] if paths else READY_PATH)
             yield server
@@ -76,7 +79,8 @@ def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | No
 
 def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timing) -> Sample:
     """Puts one load on one proxy. `proxy` may carry a suffix after a colon (the null control)."""
-    with running(PROXIES[proxy.partition(":")[0]], case.routes, backend.port) as server:
+    chosen = PROXIES[proxy.partition(":")[0]]
+    with running(chosen, case.routes, backend.port, encrypted=case.tls) as server:
         processes = server.processes()
         before = _Reading.take(processes, backend)
         load = Load(case, server.port, timing.load_seconds)

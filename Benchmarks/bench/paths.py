@@ -7,4 +7,5 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCRATCH = REPOSITORY / ".bench"
 SLUICE = REPOSITORY / ".build" / "release" / "sluice"
 LOAD_SCRIPT = REPOSITORY / "Benchmarks" / "wrk" / "load.lua"
+RESUME_SCRIPT = REPOSITORY / "Benchmarks" / "resume.py"
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from bench.cases import Case
@@ -16,7 +17,17 @@ _TITLES = {
 }  # fmt: skip
 # More than this, as a share, and the machine was measuring something else.
 _TOLERANCE = 0.1
-_MARKERS = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
+
+
+def replace_section(document: Path, name: str, text: str) -> None:
+    """Puts text between the markers `name:begin` and `name:end` of a page."""
+    markers = re.compile(rf"(<!-- {name}:begin -->\n).*(<!-- {name}:end -->)", re.DOTALL)
+    page = document.read_text()
+    replaced, count = markers.subn(lambda found: found.group(1) + text + found.group(2), page)
+    if count != 1:
+        raise SystemExit(f"{document.name} has no place for the section {name}")
+    document.write_text(replaced)
+
 
 
 @dataclass(frozen=True)
@@ -69,13 +80,7 @@ class Report:
 
     def write_document(self) -> None:
         """Puts the tables between the markers of the documentation's page."""
-        text = DOCUMENT.read_text()
-        replaced, count = _MARKERS.subn(
-            lambda found: found.group(1) + self.markdown() + found.group(2), text
-        )
-        if count != 1:
-            raise SystemExit(f"{DOCUMENT.name} has no place for the results")
-        DOCUMENT.write_text(replaced)
+        replace_section(DOCUMENT, "results", self.markdown())
 
     def failures(self) -> list[Sample]:
         """Measurements in which requests failed; their figures mean nothing."""

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import signal
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -29,8 +30,10 @@ class Server:
         port: int,
         cpu: int,
         environment: dict[str, str] | None = None,
+        encrypted: bool = False,
     ) -> None:
         self.port = port
+        self._encrypted = encrypted
         self._name = " ".join(command)
         self._log = folder / "output.log"
         with self._log.open("wb") as log:
@@ -56,7 +59,7 @@ class Server:
         while True:
             problem = ""
             try:
-                status, _ = get(self.port, path)
+                status, _ = get(self.port, path, self._encrypted)
                 if status == 200:
                     return
                 problem = f"status {status}"
@@ -92,9 +95,13 @@ class Server:
             os.killpg(self._process.pid, number)
 
 
-def get(port: int, path: str) -> tuple[int, str]:
+def get(port: int, path: str, encrypted: bool = False) -> tuple[int, str]:
     """One GET on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if encrypted:
+        # The certificate is of the benchmark's own making.
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

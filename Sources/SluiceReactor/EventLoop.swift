@@ -24,6 +24,8 @@ public final class EventLoop {
   /// Output that one connection has composed and the kernel has not seen; see `StreamConnection.stage`.
   var staged = ByteBuffer(capacity: 32 * 1_024)
   var stageOwner: StreamConnection?
+  /// For connections with TLS; made with the first of them.
+  private(set) lazy var transport = TLSTransport(readBufferSize: readBuffer.count)
 
   /// Pipes that one loop has open at most; each costs two descriptors. Further bodies are copied.
   public static let pipeLimit = 256

@@ -49,14 +49,16 @@ struct SpliceStateMachine {
   }
 
   /// Bytes in the pipe.
-  private(set) var held = 0
+  var held: Int { Int(count) }
+  /// Small, because every connection has one; no pipe holds as many.
+  private var count: UInt32 = 0
 
   mutating func filled(_ result: Result) -> FillAction {
     precondition(held == 0, "a pipe was filled that holds bytes")
     switch result {
     case .moved(let count):
       precondition(count > 0)
-      held = count
+      self.count = UInt32(count)
       return .drain(count)
     case .wouldBlock: return .sourceDry
     case .end: return .sourceEnded
@@ -69,7 +71,7 @@ struct SpliceStateMachine {
     switch result {
     case .moved(let count):
       precondition(count > 0 && count <= held, "more left a pipe than was in it")
-      held -= count
+      self.count -= UInt32(count)
       return held == 0 ? .done : .again
     case .wouldBlock, .end, .failed: return .wait
     case .refused: return .copyOut
@@ -77,7 +79,7 @@ struct SpliceStateMachine {
   }
 
   /// The bytes were copied out of the pipe, or closed with it.
-  mutating func emptied() { held = 0 }
+  mutating func emptied() { count = 0 }
 }
 
 extension SpliceStateMachine.Result {

@@ -20,9 +20,9 @@ extension StreamConnection {
     case refused
   }
 
-  /// Whether what passes this socket is what the connection's user reads and writes. False once
-  /// something in between changes the bytes.
-  public final var canSplice: Bool { !isClosed && !isConnecting }
+  /// Whether what passes this socket is what the connection's user reads and writes. TLS changes the
+  /// bytes in between.
+  public final var canSplice: Bool { !isClosed && !isConnecting && tls == nil }
 
   /// Moves up to `limit` bytes (more than none) of what `source` can read, behind everything written
   /// here before. Both have to be able to (`canSplice`). Two system calls when all goes well.

@@ -28,11 +28,13 @@ open class StreamConnection: EventHandler {
   private var shutsDownWhenDrained = false
   /// Our FIN is out. From then on a hang-up only means that the peer's is here, too.
   private var hasFinishedWriting = false
-  /// Bytes that the kernel did not take yet.
-  var outbound = ByteBuffer()
-  /// Bytes in front of those, in `pipe`; there are none while `isWritable` holds.
+  /// Bytes in front of `outbound`, in `pipe`; there are none while `isWritable` holds.
   var piped = SpliceStateMachine()
+  /// Bytes that the kernel did not take yet; ciphertext where there is TLS.
+  var outbound = ByteBuffer()
   var pipe: SplicePipe?
+  /// TLS below; nil on a plain connection.
+  final var tls: TLSLayer?
 
   public enum ReadOutcome: Equatable {
     case bytes(Int)
@@ -65,6 +67,11 @@ open class StreamConnection: EventHandler {
   open func streamBrokeWhilePaused() { streamFailed(pendingError()) }
   /// Connecting failed, or the connection broke while nothing was being read. Not called by `close`.
   open func streamFailed(_ code: Int32) {}
+  /// The TLS handshake of an accepted connection is done; bytes can be read and written from now on.
+  open func streamSecured() {}
+  /// There is no TLS with this peer. After `plainText` the connection is a plain one whose first bytes
+  /// are lost, so that the peer can be told; otherwise it is of no use.
+  open func streamHandshakeFailed(_ failure: TLSFailure) { streamFailed(EPROTO) }
 
   // MARK: Life
 
@@ -105,10 +112,21 @@ open class StreamConnection: EventHandler {
     }
   }
 
+  /// Before `connect`: what goes out first, below TLS.
+  public final func sendFirst(_ compose: (inout ByteBuffer) -> Void) { compose(&outbound) }
+
+  /// The address that the peer has connected to, or that this connection was made from.
+  public final var localAddress: SocketAddress? { Sockets.localAddress(of: descriptor) }
+
   /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
   public final func close() {
     if descriptor < 0 { return }
     flushStage()
+    if tls != nil {
+      // Bytes that are lost must not look like an orderly end.
+      if outbound.isEmpty && !isBroken && !isAborting { sendNotice() }
+      tls = nil
+    }
     loop.unregister(self)
     Glibc.close(descriptor)
     descriptor = -1
@@ -120,13 +138,14 @@ open class StreamConnection: EventHandler {
     if pipe != nil { closePipe() }
   }
 
-  /// Gives the socket, what is known of it and what waits for the kernel to `successor`, which has
-  /// none yet; this connection is closed without a trace for the peer. Reading is not paused there,
-  /// and it gets a turn, so that nothing which has arrived is forgotten.
+  /// Gives the socket, its TLS, what is known of it and what waits for the kernel to `successor`, which
+  /// has none yet; this connection is closed without a trace for the peer. Reading is not paused there,
+  /// and it gets a turn, so that nothing which has arrived is forgotten: no edge comes for plaintext
+  /// that OpenSSL holds.
   ///
   /// One system call. When it fails, both are closed.
   public final func handOver(to successor: StreamConnection) throws(SystemError) {
-    precondition(successor.isClosed && !isClosed && !isConnecting)
+    precondition(successor.isClosed && !isClosed && !isConnecting && !isInHandshake)
     let isStaging = loop.stageOwner === self
     loop.unregister(self)
     loop.register(successor)
@@ -137,6 +156,7 @@ open class StreamConnection: EventHandler {
     successor.isWritable = isWritable
     successor.shutsDownWhenDrained = shutsDownWhenDrained
     successor.hasFinishedWriting = hasFinishedWriting
+    swap(&successor.tls, &tls)
     swap(&successor.outbound, &outbound)
     swap(&successor.pipe, &pipe)
     swap(&successor.piped, &piped)
@@ -158,13 +178,17 @@ open class StreamConnection: EventHandler {
     if descriptor < 0 { return }
     var option = linger(l_onoff: 1, l_linger: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    isAborting = true
     close()
   }
+
+  private var isAborting = false
 
   /// Sends FIN once the backlog is gone; reading goes on.
   public final func finishWriting() {
     if descriptor < 0 { return }
     flushStage()
+    if tls != nil { sendNotice() }
     if backlog == 0 {
       sendFinish()
     } else {
@@ -190,6 +214,12 @@ open class StreamConnection: EventHandler {
 
   /// Reads once into `buffer`. A short read means that the kernel has no more: the next edge tells.
   public final func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+    if let tls { return readDecrypted(tls, into: buffer) }
+    return receive(into: buffer)
+  }
+
+  /// Reads once from the socket.
+  final func receive(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
     while true {
       let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
@@ -213,6 +243,7 @@ open class StreamConnection: EventHandler {
   /// Proves that an idle connection is alive: false when the peer has closed it or sent something.
   /// One system call.
   public final func isQuiet() -> Bool {
+    if let tls { return isQuiet(tls) }
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     isReadable = count >= 0 || errno != EAGAIN
@@ -221,6 +252,7 @@ open class StreamConnection: EventHandler {
 
   /// Whether nothing but the peer's end is left to read. One system call.
   public final func isAtEnd() -> Bool {
+    if let tls { return peekDecrypted(tls) == true }
     var byte: UInt8 = 0
     return clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
@@ -257,16 +289,29 @@ open class StreamConnection: EventHandler {
       stage { $0.append(bytes) }
     } else if loop.stageOwner === self {
       loop.stageOwner = nil
-      send(loop.staged, bytes)
+      sendStaged(and: bytes)
       loop.staged.clear()
     } else {
       send(bytes)
     }
   }
 
-  /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
+  private func sendStaged(and bytes: Span<UInt8>) {
+    guard let tls else { return send(loop.staged, bytes) }
+    // The first record is filled, so that a head does not travel in one of its own.
+    let added = min(bytes.count, max(0, TLSTransport.recordBytes &- loop.staged.count))
+    loop.staged.append(bytes.extracting(..<added))
+    sendEncrypted(tls, loop.staged)
+    sendEncrypted(tls, bytes.extracting(added...))
+  }
+
   private func send(_ bytes: Span<UInt8>) {
     if bytes.isEmpty || descriptor < 0 { return }
+    if let tls { sendEncrypted(tls, bytes) } else { sendBytes(bytes) }
+  }
+
+  /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
+  final func sendBytes(_ bytes: Span<UInt8>) {
     if !outbound.isEmpty || !isWritable {
       outbound.append(bytes)
       return
@@ -351,6 +396,11 @@ open class StreamConnection: EventHandler {
     let waiting = backlog
     if waiting == 0 || !isWritable { return }
     sendBacklog()
+    if let tls, !tls.isEstablished {
+      // Nobody but the handshake has written yet.
+      if backlog == 0 { outbound.release() }
+      return
+    }
     if backlog < waiting { streamProgressed() }
     if isClosed || backlog > 0 { return }
     outbound.release()
@@ -379,6 +429,10 @@ open class StreamConnection: EventHandler {
       if isBroken || !readiness.isDisjoint(with: [.inputClosed, .hangUp]) {
         hasPeerFinished = true
       }
+      if let tls {
+        tls.isSocketReadable = true
+        if !tls.isEstablished { return continueHandshake(tls) }
+      }
       if !isReadingPaused {
         streamReadable()
       } else if isBroken {
@@ -397,6 +451,11 @@ open class StreamConnection: EventHandler {
     isWritable = true
     if !readiness.isDisjoint(with: [.input, .inputClosed, .hangUp]) { isReadable = true }
     if !readiness.isDisjoint(with: [.inputClosed, .hangUp]) { hasPeerFinished = true }
+    if let tls {
+      tls.isSocketReadable = isReadable
+      flush()
+      return continueHandshake(tls)
+    }
     streamConnected()
     if isClosed { return }
     flush()
@@ -414,6 +473,7 @@ open class StreamConnection: EventHandler {
   public final override func loopEnded() { close() }
 
   public final override func resumed() {
+    if let tls, !tls.isEstablished { return continueHandshake(tls, isResumed: true) }
     if !isClosed && !isReadingPaused { streamResumed() }
   }
 }

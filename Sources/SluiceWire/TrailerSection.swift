@@ -20,6 +20,12 @@ public struct TrailerSection: Sendable {
     bytes.span.extracting(range.range)
   }
 
+  /// Leaves out the fields whose names are to go.
+  public mutating func remove(where isUnwanted: (Span<UInt8>) -> Bool) {
+    let bytes = self.bytes
+    fields.removeAll { isUnwanted(bytes.span.extracting($0.name.range)) }
+  }
+
   /// Adds a byte of the raw section.
   mutating func append(_ byte: UInt8) throws(BodyError) {
     if bytes.count >= TrailerSection.maxBytes { throw .trailersTooLarge }

@@ -12,6 +12,22 @@ enum Console {
 
   static func complain(_ text: String) { write("sluice: \(text)\n", STDERR_FILENO) }
 
+  /// A line of standard input; a terminal gets the prompt and does not show what is typed.
+  static func readSecret(prompt: String) -> String? {
+    guard isatty(STDIN_FILENO) == 1 else { return readLine() }
+    write(prompt, STDERR_FILENO)
+    var shown = termios()
+    tcgetattr(STDIN_FILENO, &shown)
+    var hidden = shown
+    hidden.c_lflag &= ~tcflag_t(ECHO)
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+    defer {
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+      write("\n", STDERR_FILENO)
+    }
+    return readLine()
+  }
+
   static func report(_ diagnostics: [Diagnostic]) {
     for diagnostic in diagnostics { write("\(diagnostic)\n", STDERR_FILENO) }
   }

@@ -180,14 +180,16 @@ extension Scenarios {
     }
 
     @Test func aHandshakeHasADeadline() throws {
-      let (fixture, _) = try fixture({ peer in
-        _ = try peer.readRequest()
-        _ = try peer.reader.readToEnd()
-      }) {
-        var connection = Configuration.ConnectionSettings()
-        connection.connectTimeout = .milliseconds(50)
-        $0.all.connection = connection
-      }
+      let (fixture, _) = try fixture(
+        { peer in
+          _ = try peer.readRequest()
+          _ = try peer.reader.readToEnd()
+        },
+        {
+          var connection = Configuration.ConnectionSettings()
+          connection.connectTimeout = .milliseconds(50)
+          $0.all.connection = connection
+        })
       let response = try fixture.client().exchange(WebSocketPeer.handshake())
       #expect(response.status == 504)
     }

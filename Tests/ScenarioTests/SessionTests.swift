@@ -90,10 +90,11 @@ extension Scenarios {
     }
 
     @Test func whoNeverAnswersACloseFrameIsCutOff() async throws {
-      let (fixture, upstream) = try fixture({ peer in
-        let socket = try peer.accept()
-        while try socket.read() != nil {}
-      }) { $0.closeTimeout = .milliseconds(50) }
+      let (fixture, upstream) = try fixture(
+        { peer in
+          let socket = try peer.accept()
+          while try socket.read() != nil {}
+        }, { $0.closeTimeout = .milliseconds(50) })
       let socket = try fixture.client().open()
       try socket.sendClose(1_000)
       // The target's end of the handshake never comes.
@@ -222,9 +223,11 @@ extension Scenarios {
     // MARK: Time
 
     @Test func silenceEndsASession() async throws {
-      let (fixture, upstream) = try fixture({ try $0.accept().echo() }) {
-        $0.idleTimeout = .milliseconds(60)
-      }
+      let (fixture, upstream) = try fixture(
+        { try $0.accept().echo() },
+        {
+          $0.idleTimeout = .milliseconds(60)
+        })
       let socket = try fixture.client().open()
       #expect(try socket.read()?.closeCode == 1_001)
       try socket.sendClose(1_001)
@@ -234,9 +237,11 @@ extension Scenarios {
     }
 
     @Test func aSessionHasALifetime() async throws {
-      let (fixture, _) = try fixture({ try $0.accept().echo() }) {
-        $0.lifetime = .milliseconds(80)
-      }
+      let (fixture, _) = try fixture(
+        { try $0.accept().echo() },
+        {
+          $0.lifetime = .milliseconds(80)
+        })
       let socket = try fixture.client().open()
       while let frame = try socket.read(), frame.opcode != 8 {}
       try socket.sendClose(1_001)
@@ -245,16 +250,18 @@ extension Scenarios {
 
     @Test func pingsAreAnsweredForTheGatewayAlone() async throws {
       let log = Log()
-      let (fixture, _) = try fixture({ peer in
-        let socket = try peer.accept()
-        while let frame = try socket.read() {
-          log.add("\(frame.opcode) \(frame.text)")
-          if frame.opcode == 1 { try socket.send(text: "answer") }
-        }
-      }) {
-        $0.ping = .milliseconds(20)
-        $0.pongTimeout = .seconds(5)
-      }
+      let (fixture, _) = try fixture(
+        { peer in
+          let socket = try peer.accept()
+          while let frame = try socket.read() {
+            log.add("\(frame.opcode) \(frame.text)")
+            if frame.opcode == 1 { try socket.send(text: "answer") }
+          }
+        },
+        {
+          $0.ping = .milliseconds(20)
+          $0.pongTimeout = .seconds(5)
+        })
       let socket = try fixture.client().open()
       for _ in 0..<3 {
         let ping = try #require(try socket.read())
@@ -276,13 +283,15 @@ extension Scenarios {
 
     @Test func whoDoesNotAnswerAPingIsGone() async throws {
       let log = Log()
-      let (fixture, upstream) = try fixture({ peer in
-        let socket = try peer.accept()
-        while let frame = try socket.read() { log.add("\(frame.closeCode ?? 0)") }
-      }) {
-        $0.ping = .milliseconds(20)
-        $0.pongTimeout = .milliseconds(20)
-      }
+      let (fixture, upstream) = try fixture(
+        { peer in
+          let socket = try peer.accept()
+          while let frame = try socket.read() { log.add("\(frame.closeCode ?? 0)") }
+        },
+        {
+          $0.ping = .milliseconds(20)
+          $0.pongTimeout = .milliseconds(20)
+        })
       let socket = try fixture.client().open()
       try await cause(fixture, is: .network)
       try waitUntil { upstream.endedCount == 1 }
@@ -292,19 +301,42 @@ extension Scenarios {
 
     @Test func aTargetThatDoesNotAnswerAPingIsGone() async throws {
       let gate = Gate()
-      let (fixture, _) = try fixture({ peer in
-        _ = try peer.accept()
-        gate.wait()
-      }) {
-        $0.ping = .seconds(0)
-        $0.upstreamPing = .milliseconds(20)
-        $0.pongTimeout = .milliseconds(20)
-      }
+      let (fixture, _) = try fixture(
+        { peer in
+          _ = try peer.accept()
+          gate.wait()
+        },
+        {
+          $0.ping = .seconds(0)
+          $0.upstreamPing = .milliseconds(20)
+          $0.pongTimeout = .milliseconds(20)
+        })
       let socket = try fixture.client().open()
       #expect(try socket.read()?.closeCode == 1_011)
       try socket.sendClose(1_011)
       try await cause(fixture, is: .network)
       gate.open()
+    }
+
+    @Test func trustEndsWithTheToken() async throws {
+      let login = try ScriptedUpstream.answering { _ in
+        let end = Int(Date().timeIntervalSince1970) + 1
+        return ok("{\"active\":true,\"username\":\"alice\",\"exp\":\(end)}")
+      }
+      let (fixture, upstream) = try fixture { try $0.accept().echo() }
+      var next = fixture.gateway.configuration
+      var settings = Configuration.Introspection()
+      settings.url = login.url + "/introspect"
+      settings.clientID = "gateway"
+      settings.clientSecret = Secret("p")
+      settings.claims.consumer = "username"
+      next.all.policies[Configuration.Introspection.self] = settings
+      try fixture.gateway.reload(next)
+      let socket = try fixture.client().open("Authorization: Bearer token")
+      #expect(upstream.requests.first?["X-Consumer-Username"] == "alice")
+      #expect(try socket.read()?.closeCode == 4_401)
+      try socket.sendClose(1_000)
+      try await cause(fixture, is: .tokenExpired)
     }
 
     // MARK: Back-pressure
@@ -356,13 +388,15 @@ extension Scenarios {
     }
 
     @Test func aSessionThatNobodyReadsEnds() async throws {
-      let (fixture, upstream) = try fixture({ peer in
-        let socket = try peer.accept()
-        while true { try socket.send(binary: [UInt8](repeating: 7, count: 65_536)) }
-      }) {
-        $0.idleTimeout = .milliseconds(80)
-        $0.closeTimeout = .milliseconds(50)
-      }
+      let (fixture, upstream) = try fixture(
+        { peer in
+          let socket = try peer.accept()
+          while true { try socket.send(binary: [UInt8](repeating: 7, count: 65_536)) }
+        },
+        {
+          $0.idleTimeout = .milliseconds(80)
+          $0.closeTimeout = .milliseconds(50)
+        })
       let client = try fixture.client(receiveBuffer: 4_096)
       let socket = try client.open()
       try waitUntil { upstream.endedCount == 1 }

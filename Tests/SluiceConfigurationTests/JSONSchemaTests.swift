@@ -35,7 +35,7 @@ import Testing
     file(service: "balance: fair"), file(route: "match: {path: a}"), file(route: "kind: grpc"),
     "version: 1", "version: 2\nlisteners: {a: {address: unix:/a}}", "version: 1\nlisteners: {}",
     "version: 1\nlisteners: {-a: {address: unix:/a}}", "version: 1\nlisteners: {a: {}}",
-    file().replacing("http://api.internal", with: "https://api.internal"),
+    file().replacing("http://api.internal", with: "ftp://api.internal"),
   ])
   func refusesWhatTheReaderRefuses(text: String) {
     #expect(read(text).configuration == nil)

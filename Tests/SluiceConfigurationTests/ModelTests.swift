@@ -34,25 +34,40 @@ import Testing
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
     try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
+    try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())
+    try add(Configuration.Certificate.schema, Configuration.Certificate())
+    try add(Configuration.ClientCertificates.schema, Configuration.ClientCertificates())
+    try add(Configuration.RedirectToHTTPS.schema, Configuration.RedirectToHTTPS())
+    try add(Configuration.ServiceTLS.schema, Configuration.ServiceTLS())
+    try add(Configuration.ClientIdentity.schema, Configuration.ClientIdentity())
     try add(Configuration.Consumer.schema, Configuration.Consumer())
     try add(Configuration.Group.schema, Configuration.Group())
     try add(Configuration.Credential.schema, Configuration.Credential())
     try add(Configuration.KeyCredential.schema, Configuration.KeyCredential(key: "k"))
+    try add(Configuration.PasswordCredential.schema, Configuration.PasswordCredential())
+    try add(Configuration.SigningCredential.schema, Configuration.SigningCredential())
+    try add(Configuration.TokenCredential.schema, Configuration.TokenCredential())
+    try add(Configuration.JWTKey.schema, Configuration.JWTKey())
+    try add(Configuration.JWKS.schema, Configuration.JWKS())
+    try add(Configuration.ClaimUse.schema, Configuration.ClaimUse())
+    try add(
+      Configuration.RateLimit.Window.schema,
+      Configuration.RateLimit.Window(limit: 1, window: .seconds(1), burst: 2))
     func add<Settings: PolicySettings>(policy: Settings.Type) throws {
       try add(policy.schema, policy.init())
     }
     for policy in PolicyRegistry.standard.policies { try add(policy: policy) }
-    let tables =
-      (ConfigurationSchema.tables(from: Configuration.schema)
-      + PolicyRegistry.standard.policies.flatMap {
-        ConfigurationSchema.tables(from: $0.schema)
-      }).map(\.schema.name)
+    let tables = ConfigurationSchema.tables(
+      from: [Configuration.schema] + PolicyRegistry.standard.policies.map { $0.schema }
+    ).map(\.schema.name)
     #expect(Set(types.keys) == Set(tables))
     #expect(types.count == tables.count)
   }
 
   /// But for the routes' order in the file, which an object of JSON does not have.
-  @Test(arguments: ["examples/quickstart/sluice.yaml", "examples/services/sluice.yaml"])
+  @Test(arguments: [
+    "examples/quickstart/sluice.yaml", "examples/services/sluice.yaml", "examples/tls/sluice.yaml",
+  ])
   func whatIsEncodedReadsTheSame(example: String) throws {
     let configuration = try #require(read(try text(of: example)).configuration)
     let json = try JSONValue(encoding: configuration)

@@ -7,7 +7,10 @@ import Testing
   @Test(arguments: PolicyRegistry.standard.policies.map { $0.policyName })
   func examplesAreValid(name: String) throws {
     let policy = try #require(PolicyRegistry.standard.policy(named: name))
-    let environment = ["ALICE_KEY": "alice-secret"]
+    let environment = [
+      "ALICE_KEY": "alice-secret", "ALICE_PASSWORD": "alice-password",
+      "TOKEN_SECRET": String(repeating: "s", count: 64), "CLIENT_SECRET": "client-secret",
+    ]
     let result = read(policy.example, environment: environment)
     #expect(result.diagnostics == [])
     let configuration = try #require(result.configuration)

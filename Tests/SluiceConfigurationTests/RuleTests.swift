@@ -212,8 +212,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("https://a", "https to targets is not supported yet"),
-    ("ftp://b", "the scheme must be http or http+unix"),
+    ("ftp://b", "the scheme must be http, https or http+unix"),
+    ("https://", "the host is neither a name nor an address"),
     ("a", "it has no scheme\n  hint: write it like http://host:8080"),
     ("http://", "the host is neither a name nor an address"),
     ("http://a:0", "the port must be a number from 1 to 65535"),
@@ -241,6 +241,10 @@ import Testing
   @Test(arguments: [
     ("http://API.internal", TargetURL(host: .network("api.internal"), port: 80, basePath: "")),
     ("http://10.0.0.1:81/", TargetURL(host: .network("10.0.0.1"), port: 81, basePath: "")),
+    (
+      "https://api.internal",
+      TargetURL(host: .network("api.internal"), port: 443, isEncrypted: true, basePath: "")
+    ),
     ("http://[::ffff:10.0.0.1]", TargetURL(host: .network("10.0.0.1"), port: 80, basePath: "")),
     ("http://[0::1]/a/b/", TargetURL(host: .network("::1"), port: 80, basePath: "/a/b")),
     ("http+unix:///run/a.sock", TargetURL(host: .unix(path: "/run/a.sock"), port: 0, basePath: "")),
@@ -259,7 +263,7 @@ import Testing
       file().replacing("\"http://api.internal\"", with: "{weight: 3}"),
       """
       3:28: error: services.api.targets[0] needs 'url'
-        hint: `http://host[:port][/base]` or `http+unix:///path/to.sock`.
+        hint: `http[s]://host[:port][/base]` or `http+unix:///path/to.sock`.
       """
     ),
     (

@@ -11,7 +11,7 @@ final class Command {
   struct Failure: Error, CustomStringConvertible { let description: String }
 
   /// Beside the test bundle.
-  private static let executable: URL = {
+  static let executable: URL = {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     return tests.deletingLastPathComponent().appendingPathComponent("sluice")
   }()

@@ -154,6 +154,16 @@ import Testing
     #expect(errors.contains(" draining ") && errors.contains(" stopped"))
   }
 
+  /// What many clients say for "no body", and what no body ever follows.
+  @Test(arguments: ["GET /livez", "POST /plan", "DELETE /drain"])
+  func anEmptyBodyIsAnsweredAtOnce(request: String) throws {
+    let running = try Running()
+    defer { close(running.target) }
+    let client = try Peer.connect(to: running.admin)
+    client.send("\(request) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+    #expect(try client.readHead().hasPrefix("HTTP/1.1 "))
+  }
+
   @Test func aSecondSignalEndsAtOnce() throws {
     let running = try Running()
     defer { close(running.target) }

@@ -17,6 +17,14 @@ class Setup:
     backend_port: int
     # Exact routes to configure; empty means that everything goes to the backend.
     routes: list[str]
+    # For many WebSockets that stay, instead of requests.
+    websocket: bool = False
+    # A PEM file with a certificate and its key: the proxy speaks TLS to its callers. None: it does not.
+    certificate: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
 
 
 class Proxy(ABC):

@@ -16,7 +16,8 @@ _CONFIGURATION = """\
     output discard
   }}
 }}
-http://:{port} {{
+{scheme}://:{port} {{
+{tls}
   bind 127.0.0.1
 {routes}
   reverse_proxy 127.0.0.1:{backend_port} {{
@@ -43,6 +44,8 @@ class Caddy(Proxy):
             _CONFIGURATION.format(
                 folder=setup.folder,
                 port=setup.port,
+                scheme=setup.scheme,
+                tls=f"  tls {setup.certificate} {setup.certificate}" if setup.certificate else "",
                 backend_port=setup.backend_port,
                 routes=_routes(setup.routes),
             )

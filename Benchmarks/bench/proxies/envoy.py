@@ -55,11 +55,37 @@ def _listener(setup: Setup) -> dict[str, Any]:
             "virtual_hosts": [{"name": "all", "domains": ["*"], **_routes(setup)}],
         },
     }  # fmt: skip
+    if setup.websocket:
+        manager["upgrade_configs"] = [{"upgrade_type": "websocket"}]
+    chain: dict[str, Any] = {"filters": [{"name": "http", "typed_config": manager}]}
+    if setup.certificate:
+        chain["transport_socket"] = _tls(str(setup.certificate))
     return {
         "name": "web",
         "address": _address(setup.port),
         "tcp_backlog_size": 4096,
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        "filter_chains": [chain],
+    }
+
+
+def _tls(certificate: str) -> dict[str, Any]:
+    common = {
+        "alpn_protocols": ["http/1.1"],
+        "tls_params": {
+            "tls_minimum_protocol_version": "TLSv1_2",
+            "tls_maximum_protocol_version": "TLSv1_3",
+        },
+        "tls_certificates": [{
+            "certificate_chain": {"filename": certificate},
+            "private_key": {"filename": certificate},
+        }],
+    }  # fmt: skip
+    return {
+        "name": "tls",
+        "typed_config": {
+            "@type": f"{_TYPES}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": common,
+        },
     }
 
 

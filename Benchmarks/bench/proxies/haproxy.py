@@ -6,7 +6,7 @@ from bench.proxies.base import Proxy, Setup
 _CONFIGURATION = """\
 global
   nbthread 1
-  maxconn 4096
+  maxconn {connections}
 defaults
   mode http
   no log
@@ -17,11 +17,12 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
+  timeout tunnel 1h
   timeout http-keep-alive 1h
 frontend web
-  bind 127.0.0.1:{port} backlog 4096
+  bind 127.0.0.1:{port} backlog 4096{ssl}
   http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Real-IP %[src]
@@ -29,6 +30,9 @@ frontend web
 backend service
   server target 127.0.0.1:{backend_port} pool-max-conn -1 pool-purge-delay 1h
 """
+
+
+_SSL = "ssl alpn http/1.1 ssl-min-ver TLSv1.2 curves X25519:P-256:P-384"
 
 
 class HAProxy(Proxy):
@@ -42,7 +46,14 @@ class HAProxy(Proxy):
             choice = f"use_backend %[path,map_str({routes})]"
         configuration = setup.folder / "haproxy.cfg"
         configuration.write_text(
-            _CONFIGURATION.format(port=setup.port, backend_port=setup.backend_port, choice=choice)
+            _CONFIGURATION.format(
+                port=setup.port,
+                backend_port=setup.backend_port,
+                choice=choice,
+                connections=9_100 if setup.websocket else 4096,
+                scheme=setup.scheme,
+                ssl=f" {_SSL} crt {setup.certificate}" if setup.certificate else "",
+            )
         )
         return [*tool("haproxy"), "-db", "-f", str(configuration)]
 

@@ -11,7 +11,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;
@@ -29,8 +29,8 @@ http {{
   proxy_buffer_size 16k;
   proxy_busy_buffers_size 128k;
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  proxy_set_header Host $http_host;
+  proxy_set_header Connection "{connection}";
+{upgrade}  proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header X-Forwarded-Host $http_host;
@@ -43,10 +43,17 @@ http {{
     keepalive_timeout 1h;
   }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{ssl};
+{tls}
 {locations}
   }}
 }}
+"""
+
+
+_UPGRADE = """\
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_read_timeout 1h;
 """
 
 
@@ -63,13 +70,31 @@ class Nginx(Proxy):
         configuration.write_text(
             _CONFIGURATION.format(
                 user="user root;" if os.geteuid() == 0 else "",
+                connections=19_000 if setup.websocket else 8192,
+                connection="upgrade" if setup.websocket else "",
+                upgrade=_UPGRADE if setup.websocket else "",
                 folder=setup.folder,
                 port=setup.port,
                 backend_port=setup.backend_port,
                 locations="\n".join(locations),
+                ssl=" ssl" if setup.certificate else "",
+                tls=_tls(setup),
             )
         )
         return [*tool("nginx"), "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]
 
     def version_command(self) -> list[str]:
         return [*tool("nginx"), "-v"]
+
+
+def _tls(setup: Setup) -> str:
+    """Mozilla's intermediate profile, with tickets as the others have them."""
+    if not setup.certificate:
+        return ""
+    return f"""\
+    ssl_certificate {setup.certificate};
+    ssl_certificate_key {setup.certificate};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ecdh_curve X25519:prime256v1:secp384r1;
+    ssl_prefer_server_ciphers off;
+    ssl_session_tickets on;"""

@@ -8,7 +8,10 @@ _CONFIGURATION = """\
 version: 1
 workers: 1
 listeners:
-  web: {{address: "127.0.0.1:{port}"}}
+  web:
+    address: "127.0.0.1:{port}"
+    limits: {{connections: 20000}}
+{tls}
 services:
   service:
     targets: ["http://127.0.0.1:{backend_port}"]
@@ -21,6 +24,10 @@ accessLog: {{format: "off"}}
 
 class Sluice(Proxy):
     name = "sluice"
+    websocket_route = (
+        "  socket: {kind: websocket, match: {path: /socket}, service: service,"
+        " connection: {ping: 25s}}"
+    )
 
     def command(self, setup: Setup) -> list[str]:
         routes = [
@@ -29,16 +36,28 @@ class Sluice(Proxy):
         ]
         if not routes:
             routes = ["  all: {match: {prefix: /}, service: service}"]
+        if setup.websocket:
+            routes.append(self.websocket_route)
         configuration = setup.folder / "sluice.yaml"
         configuration.write_text(
             _CONFIGURATION.format(
-                port=setup.port, backend_port=setup.backend_port, routes="\n".join(routes)
+                port=setup.port,
+                backend_port=setup.backend_port,
+                routes="\n".join(routes),
+                tls=_tls(setup),
             )
         )
         return [_binary(), "run", str(configuration)]
 
     def version_command(self) -> list[str]:
         return [_binary(), "--version"]
+
+
+def _tls(setup: Setup) -> str:
+    if not setup.certificate:
+        return ""
+    files = f"{{certificate: {setup.certificate}, key: {setup.certificate}}}"
+    return f"    tls: {{certificates: [{files}]}}"
 
 
 def _binary() -> str:

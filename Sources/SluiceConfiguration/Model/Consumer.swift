@@ -17,10 +17,16 @@ extension Configuration {
   /// What proves who a consumer is; exactly one of these.
   public struct Credential: Codable, Equatable, Sendable {
     public var keyAuth: KeyCredential?
+    public var basicAuth: PasswordCredential?
+    public var jwt: TokenCredential?
+    public var hmacAuth: SigningCredential?
     public init() {}
 
     private enum CodingKeys: String, CodingKey {
       case keyAuth = "key-auth"
+      case basicAuth = "basic-auth"
+      case jwt
+      case hmacAuth = "hmac-auth"
     }
   }
 
@@ -37,32 +43,53 @@ extension Configuration {
   }
 }
 
-/// A text that is never printed: not by a diagnostic, a description, a dump or an encoder.
-public struct Secret: Equatable, Hashable, Sendable {
-  private let text: String
-
-  public init(_ text: String) { self.text = text }
-
-  /// The only way to the text.
-  public func reveal() -> String { text }
-}
-
-extension Secret: Codable {
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    text = try container.decode(String.self)
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(description)
+extension Configuration {
+  /// A name with a password or a digest of it.
+  public struct PasswordCredential: Codable, Equatable, Sendable {
+    public var username = ""
+    public var password: Secret?
+    public var digest: Secret?
+    public init() {}
+    public init(username: String, password: String? = nil, digest: String? = nil) {
+      self.username = username
+      self.password = password.map { Secret($0) }
+      self.digest = digest.map { Secret($0) }
+    }
   }
 }
 
-extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  public var description: String { "(secret)" }
-  public var debugDescription: String { description }
-  public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
+extension Configuration {
+  /// A secret that one consumer signs its requests with.
+  public struct SigningCredential: Codable, Equatable, Sendable {
+    public var username = ""
+    public var secret = Secret("")
+    public init() {}
+    public init(username: String, secret: String) {
+      self.username = username
+      self.secret = Secret(secret)
+    }
+  }
+
+  /// A key that one consumer signs its tokens with.
+  public struct TokenCredential: Codable, Equatable, Sendable {
+    /// What the policy's `keyClaim` has in these tokens.
+    public var key = ""
+    public var algorithm = JWTAlgorithm.hs256
+    public var secret: Secret?
+    public var encoding = SecretEncoding.text
+    public var publicKey: String?
+    public init() {}
+
+    /// The key by itself.
+    public var signing: JWTKey {
+      var key = JWTKey()
+      key.algorithm = algorithm
+      key.secret = secret
+      key.encoding = encoding
+      key.publicKey = publicKey
+      return key
+    }
+  }
 }
 
 extension Configuration.KeyCredential: Codable {
@@ -107,7 +134,16 @@ extension Configuration.Credential {
     [
       Field(
         "key-auth", .textOrObject(.secret, Configuration.KeyCredential.schema),
-        "An API key, for the policy `key-auth`.")
+        "An API key, for the policy `key-auth`."),
+      Field(
+        "basic-auth", .object(Configuration.PasswordCredential.schema),
+        "A name and a password, for the policy `basic-auth`."),
+      Field(
+        "jwt", .object(Configuration.TokenCredential.schema),
+        "A key that this consumer signs its tokens with, for the policy `jwt`."),
+      Field(
+        "hmac-auth", .object(Configuration.SigningCredential.schema),
+        "A secret that this consumer signs its requests with, for the policy `hmac-auth`."),
     ], hidesValues: true)
 }
 
@@ -119,5 +155,46 @@ extension Configuration.KeyCredential {
       Field(
         "id", .text(.entityName),
         "What targets and logs see in its place; `<consumer>.key-auth.<n>` unless given."),
+    ], hidesValues: true)
+}
+
+extension Configuration.PasswordCredential {
+  static let schema = Schema(
+    "PasswordCredential", of: Self(), "A name, and a password or a digest of it.",
+    [
+      Field(
+        "username", .text(.username), "The name that callers send; targets and logs see it.",
+        isRequired: true),
+      Field("password", .text(.secret), "The password itself, best as a reference."),
+      Field(
+        "digest", .text(.passwordDigest),
+        "What `sluice hash-password` makes of the password: scrypt or PBKDF2."),
+    ], hidesValues: true)
+}
+
+extension Configuration.TokenCredential {
+  static let schema = Schema(
+    "TokenCredential", of: Self(), "A key that one consumer signs its tokens with.",
+    [
+      Field(
+        "key", .text(.entityReference),
+        "What the policy's `keyClaim` (usually `iss`) has in these tokens; targets and logs see it.",
+        isRequired: true),
+      Field("algorithm", .choice(Configuration.JWTAlgorithm.self), "What it signs with."),
+      Field("secret", .text(.secret), "For HS256, HS384 and HS512: at least 32 bytes."),
+      Field(
+        "encoding", .choice(Configuration.SecretEncoding.self), "How `secret` is written."),
+      Field("publicKey", .text(.any), "For the others: a public key or certificate in PEM."),
+    ], hidesValues: true)
+}
+
+extension Configuration.SigningCredential {
+  static let schema = Schema(
+    "SigningCredential", of: Self(), "A secret that one consumer signs its requests with.",
+    [
+      Field(
+        "username", .text(.username), "The name that callers send; targets and logs see it.",
+        isRequired: true),
+      Field("secret", .text(.secret), "The secret, best as a reference.", isRequired: true),
     ], hidesValues: true)
 }

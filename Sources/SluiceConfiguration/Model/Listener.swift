@@ -11,6 +11,11 @@ extension Configuration {
     public var encodedSlashes = EncodedSlashes.reject
     public var timeouts = ListenerTimeouts()
     public var limits = Limits()
+    /// Plain HTTP without.
+    public var tls: ListenerTLS?
+    public var redirectToHTTPS: RedirectToHTTPS?
+    /// Connections begin with a PROXY header; for trusted proxies only.
+    public var proxyProtocol = false
     public init() {}
   }
 
@@ -29,6 +34,8 @@ extension Configuration {
   }
 
   public struct ListenerTimeouts: Codable, Equatable, Sendable {
+    /// For the PROXY header, and as much again for the TLS handshake.
+    public var handshake = Timespan.seconds(10)
     /// For a whole request head, from its first byte (from the accept for the first).
     public var head = Timespan.seconds(10)
     /// Between two pieces of a request body.
@@ -76,6 +83,14 @@ extension Configuration.Listener {
       Field(
         "timeouts", .object(Configuration.ListenerTimeouts.schema), "How long clients may take."),
       Field("limits", .object(Configuration.Limits.schema), "How much clients may send and hold."),
+      Field("tls", .object(Configuration.ListenerTLS.schema), "Speaks HTTPS; plain HTTP without."),
+      Field(
+        "redirectToHTTPS", .object(Configuration.RedirectToHTTPS.schema),
+        "Sends every caller to https; for a listener without `tls`."),
+      Field(
+        "proxyProtocol", .boolean,
+        "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
+          + "`trustedProxies` may connect."),
     ])
 }
 
@@ -94,6 +109,8 @@ extension Configuration.ListenerTimeouts {
   static let schema = Schema(
     "ListenerTimeouts", of: Self(), "How long clients may take.",
     [
+      Field(
+        "handshake", .duration, "For the PROXY header, and as much again for the TLS handshake."),
       Field("head", .duration, "For a whole request head, however it drips in."),
       Field("body", .duration, "Between two pieces of a request body."),
       Field("idle", .duration, "Between requests on a kept-alive connection."),

@@ -4,10 +4,23 @@ extension PolicyRegistry {
     // entry
     Configuration.RequestID.self,
     // identify
+    Configuration.Identify.self,
     Configuration.KeyAuth.self,
+    Configuration.BasicAuth.self,
+    Configuration.HMACAuth.self,
+    Configuration.JWT.self,
+    Configuration.Introspection.self,
+    Configuration.ForwardAuth.self,
+    Configuration.Anonymous.self,
     // authorize
+    Configuration.IPRestriction.self,
     Configuration.ACL.self,
-      // limit
+    Configuration.Claims.self,
+    // limit: what costs nothing first, what is spent for longest last
+    Configuration.RequestSizeLimit.self,
+    Configuration.ConcurrencyLimit.self,
+    Configuration.RateLimit.self,
+    Configuration.Quota.self,
       // transform
       // cache
   ])

@@ -145,6 +145,21 @@ extension Configuration {
     return result
   }
 
+  /// The file's services, and one for each server of which policies name URLs.
+  public var allServices: [String: Service] {
+    var services = self.services
+    for url in everyPolicy.flatMap(\.settings.urls) {
+      guard let name = Self.serviceName(ofURL: url) else { continue }
+      var service = Service()
+      service.targets = [Target(url: name)]
+      services[name] = service
+    }
+    return services
+  }
+
+  /// What such a service is called; no name in the file looks like this.
+  public static func serviceName(ofURL url: String) -> String? { TargetURL(url)?.displayName }
+
   /// Every policy that is set anywhere.
   public var everyPolicy: [EffectivePolicy] {
     policyPlaces.flatMap { place in

@@ -14,6 +14,9 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
   /// Whether the policy may give callers groups that no consumer in the file has.
   var grantsGroups: Bool { get }
 
+  /// URLs of servers that the gateway itself calls for this policy.
+  var urls: [String] { get }
+
   /// All defaults.
   init()
 
@@ -23,6 +26,7 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
 
 extension PolicySettings {
   public var grantsGroups: Bool { false }
+  public var urls: [String] { [] }
   public func check(_ check: inout PolicyCheck) {}
 
   func isEqual(to other: any PolicySettings) -> Bool { (other as? Self) == self }
@@ -109,6 +113,14 @@ public struct PolicyCheck {
 
   public mutating func warning(_ message: String, at keys: String..., hint: String? = nil) {
     diagnostics.warning(text(message, keys), at: position(keys), hint: hint)
+  }
+
+  /// Reports a service that the file does not have.
+  public mutating func requireService(_ name: String, at key: String) {
+    if configuration.services[name] != nil { return }
+    error(
+      "no service is named '\(name)'", at: key,
+      hint: suggestion(for: name, among: configuration.services.keys.sorted()))
   }
 
   /// "did you mean …", for a name that is not among those known.

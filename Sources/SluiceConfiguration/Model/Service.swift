@@ -11,6 +11,10 @@ extension Configuration {
     public var connections = Connections()
     public var health = Health()
     public var retries = Retries()
+    /// For `https` targets; without, they are verified by the system's authorities.
+    public var tls: ServiceTLS?
+    /// Tells targets by a PROXY header who calls; then every exchange has a connection of its own.
+    public var proxyProtocol: ProxyProtocol?
     public var policies = Policies()
     /// Policies of this service for one consumer or group.
     public var consumers: [String: Policies] = [:]
@@ -18,7 +22,9 @@ extension Configuration {
     public init() {}
   }
 
-  /// One address of a service: `http://host:port/base` or `http+unix:///path/to.sock`.
+  public enum ProxyProtocol: String, Codable, CaseIterable, Sendable { case v1, v2 }
+
+  /// One address of a service: `http://host:port/base`, the same with `https`, or `http+unix:///path/to.sock`.
   ///
   /// In the file either the URL alone or `{url, weight}`.
   public struct Target: Equatable, Sendable {
@@ -127,6 +133,11 @@ extension Configuration.Service {
       Field(
         "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
       Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
+      Field("tls", .object(Configuration.ServiceTLS.schema), "How `https` targets are spoken to."),
+      Field(
+        "proxyProtocol", .choice(Configuration.ProxyProtocol.self),
+        "Begins every connection with a PROXY header that says who calls; connections are not "
+          + "reused then."),
       Field(
         "policies", .policies(.anywhere), "Policies for every route to this service."),
       Field(
@@ -143,7 +154,7 @@ extension Configuration.Target {
     "Target", of: Self(), "One address of a service. The URL alone means weight 1.",
     [
       Field(
-        "url", .text(.targetURL), "`http://host[:port][/base]` or `http+unix:///path/to.sock`.",
+        "url", .text(.targetURL), "`http[s]://host[:port][/base]` or `http+unix:///path/to.sock`.",
         isRequired: true),
       Field(
         "weight", .integer(0...1_000), "Its share of the requests; 0 gets none.",

@@ -25,21 +25,23 @@ public struct ConfigurationReader {
   ///   - readFile: the content for `${file:/path}`; nil when it cannot be read.
   ///   - policies: those that the file may name.
   ///   - regexCheck: what is wrong with a regular expression; nil when it compiles.
+  ///   - tlsCheck: what is wrong with the files that TLS settings name.
   public static func read(
     contentsOf text: String, file: String, policies: PolicyRegistry = .standard,
     environment: [String: String] = [:], readFile: (String) -> String? = { _ in nil },
-    regexCheck: (String) -> String? = { _ in nil }
+    regexCheck: (String) -> String? = { _ in nil },
+    tlsCheck: @escaping (TLSQuestion) -> [TLSFinding] = { _ in [] }
   ) -> ReadResult {
     withoutActuallyEscaping(readFile) { readFile in
       let references = References(environment: environment, readFile: readFile)
-      return read(contentsOf: text, file: file, policies, references, regexCheck)
+      return read(contentsOf: text, file: file, policies, references, regexCheck, tlsCheck)
     }
   }
 
   private static func read(
     contentsOf text: String, file: String, _ policies: PolicyRegistry,
     _ references: References,
-    _ regexCheck: (String) -> String?
+    _ regexCheck: (String) -> String?, _ tlsCheck: @escaping (TLSQuestion) -> [TLSFinding]
   ) -> ReadResult {
     var diagnostics = DiagnosticCollector(file: file)
     guard let root = SourceTree.parse(text, diagnostics: &diagnostics) else {
@@ -59,7 +61,8 @@ public struct ConfigurationReader {
         configuration.routes[entry.key]?.order = order
       }
       ConfigurationValidator.validate(
-        configuration, root: root, regexCheck: regexCheck, diagnostics: &diagnostics)
+        configuration, root: root, regexCheck: regexCheck, tlsCheck: tlsCheck,
+        diagnostics: &diagnostics)
       var result = ReadResult(
         configuration: diagnostics.errorCount == 0 ? configuration : nil,
         diagnostics: diagnostics.sorted())

@@ -20,6 +20,11 @@ public enum ConfigurationSchema {
   /// Every table but those of policies, each once, in the order in which the file's levels lead to
   /// them.
   static func tables(from root: Schema) -> [(path: String, schema: Schema)] {
+    tables(from: [root])
+  }
+
+  /// The same with those of several roots, each once.
+  static func tables(from roots: [Schema]) -> [(path: String, schema: Schema)] {
     var result: [(path: String, schema: Schema)] = []
     var seen: Set<String> = []
     func visit(_ schema: Schema, _ path: String) {
@@ -37,7 +42,7 @@ public enum ConfigurationSchema {
       case .boolean, .integer, .text, .timespan, .byteCount, .choice, .policies: break
       }
     }
-    visit(root, "")
+    for root in roots { visit(root, "") }
     return result
   }
 }

@@ -3,14 +3,14 @@ struct JSONSchemaWriter {
   var registry = PolicyRegistry.standard
 
   func document(_ root: Schema) -> JSONValue {
-    let tables = ConfigurationSchema.tables(from: root)
+    let tables = ConfigurationSchema.tables(
+      from: [root] + registry.policies.map { $0.schema })
     var members: [(String, JSONValue)] = [
       ("$schema", "https://json-schema.org/draft/2020-12/schema"),
       ("title", "Sluice configuration"),
     ]
     members += object(root)
-    let settings = registry.policies.flatMap { ConfigurationSchema.tables(from: $0.schema) }
-    let definitions = (tables.dropFirst() + settings).map {
+    let definitions = tables.dropFirst().map {
       ($0.schema.name, JSONValue.object(object($0.schema)))
     }
     members.append(

@@ -58,6 +58,17 @@ extension TextForm {
         && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
     })
 
+  public static let optionalReference = TextForm("a name", accepts: { _ in true })
+
+  /// Kept secret, because who has it can try passwords on it.
+  public static let passwordDigest: TextForm = {
+    var form = TextForm(
+      "a password digest",
+      parse: { (text) throws(TextProblem) in _ = try PasswordDigest(parsing: text) })
+    form.isSecret = true
+    return form
+  }()
+
   public static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
 
   public static let workers = TextForm(
@@ -75,6 +86,11 @@ extension TextForm {
     "stdout, stderr or a path", examples: ["stdout", "/var/log/sluice/access.log"],
     reason: "a path has a / in it",
     accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
+
+  static let file = TextForm(
+    "the path of a file", examples: ["/etc/sluice/tls/certificate.pem"],
+    reason: "a path does not end with /",
+    accepts: { !$0.isEmpty && !$0.hasSuffix("/") && !$0.utf8.contains(0) })
 
   // MARK: Addresses
 
@@ -98,9 +114,10 @@ extension TextForm {
     })
 
   public static let targetURL = TextForm(
-    "a target", pattern: "^[Hh][Tt][Tt][Pp](\\+[Uu][Nn][Ii][Xx])?://",
+    "a target", pattern: "^[Hh][Tt][Tt][Pp]([Ss]|\\+[Uu][Nn][Ii][Xx])?://",
     examples: [
-      "http://time-service.internal:8080", "http://10.0.0.7/base", "http+unix:///run/app.sock",
+      "http://time-service.internal:8080", "https://api.internal", "http://10.0.0.7/base",
+      "http+unix:///run/app.sock",
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 
@@ -161,6 +178,16 @@ extension TextForm {
     accepts: { text in
       text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x5c }
     })
+
+  public static let username = TextForm(
+    "a user name", reason: "a user name has visible characters and no colon",
+    accepts: { text in
+      !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != 0x3a }
+    })
+
+  public static let callerExpression = TextForm(
+    "a condition", examples: ["claims.scope contains 'read'", "method in ['GET', 'HEAD']"],
+    parse: { (text) throws(TextProblem) in _ = try CallerExpression(parsing: text) })
 
   /// A text that no message shows.
   public static let secret: TextForm = {

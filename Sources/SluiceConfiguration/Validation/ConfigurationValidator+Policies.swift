@@ -2,8 +2,7 @@
 
 extension ConfigurationValidator {
   mutating func checkConsumers() {
-    var keys: [Secret: (name: String, line: Int)] = [:]
-    var ids: [String: (name: String, line: Int)] = [:]
+    var seen: [String: (name: String, line: Int)] = [:]
     for entry in root["consumers"]?.entries ?? [] {
       guard let consumer = configuration.consumers[entry.key],
         let list = entry.value["credentials"], diagnostics.isSound(list)
@@ -16,26 +15,49 @@ extension ConfigurationValidator {
             hint: "write one '- kind: …' for each")
           continue
         }
-        guard let key = consumer.credentials[index].keyAuth else { continue }
-        checkUnique(key.key, &keys, "\(path).\(kind.key)", entry.key, kind.value.position, "key")
-        if let id = key.id {
-          checkUnique(id, &ids, "\(path).\(kind.key)", entry.key, kind.value.position, "id")
-        }
+        checkUnique(
+          consumer.credentials[index], kind, "\(path).\(kind.key)", consumer: entry.key, &seen)
       }
     }
   }
 
-  private mutating func checkUnique<Value: Hashable>(
-    _ value: Value, _ seen: inout [Value: (name: String, line: Int)], _ path: String,
-    _ consumer: String, _ position: Position, _ word: String
+  /// What a credential is found by must lead to one consumer only.
+  private mutating func checkUnique(
+    _ credential: Configuration.Credential, _ kind: SourceNode.Entry, _ path: String,
+    consumer: String, _ seen: inout [String: (name: String, line: Int)]
   ) {
-    if let first = seen[value] {
-      diagnostics.error(
-        "\(path) has the \(word) that consumer \(first.name) has on line \(first.line)",
-        at: position)
-    } else {
-      seen[value] = (consumer, position.line)
+    for (word, value) in credential.uniqueValues {
+      let key = "\(kind.key) \(word) \(value)"
+      if let first = seen[key] {
+        diagnostics.error(
+          "\(path) has the \(word) that consumer \(first.name) has on line \(first.line)",
+          at: kind.value.position)
+      } else {
+        seen[key] = (consumer, kind.value.position.line)
+      }
     }
+    if let password = credential.basicAuth, (password.password == nil) == (password.digest == nil) {
+      diagnostics.error(
+        "\(path) needs either 'password' or 'digest'", at: kind.keyPosition)
+    }
+    if let problem = credential.jwt?.signing.problem {
+      diagnostics.error("\(path): \(problem)", at: kind.keyPosition)
+    }
+  }
+}
+
+extension Configuration.Credential {
+  /// With the word that a message calls each.
+  fileprivate var uniqueValues: [(word: String, value: String)] {
+    var values: [(word: String, value: String)] = []
+    if let keyAuth {
+      values.append(("key", keyAuth.key.reveal()))
+      if let id = keyAuth.id { values.append(("id", id)) }
+    }
+    if let hmacAuth { values.append(("username", hmacAuth.username)) }
+    if let jwt { values.append(("key", jwt.key)) }
+    if let basicAuth { values.append(("username", basicAuth.username)) }
+    return values
   }
 }
 

@@ -7,15 +7,17 @@ struct ConfigurationValidator {
   let configuration: Configuration
   let root: SourceNode
   let regexCheck: (String) -> String?
+  let tlsCheck: (TLSQuestion) -> [TLSFinding]
   var diagnostics: DiagnosticCollector
 
   static func validate(
     _ configuration: Configuration, root: SourceNode, regexCheck: (String) -> String?,
-    diagnostics: inout DiagnosticCollector
+    tlsCheck: @escaping (TLSQuestion) -> [TLSFinding], diagnostics: inout DiagnosticCollector
   ) {
     withoutActuallyEscaping(regexCheck) { regexCheck in
       var validator = ConfigurationValidator(
-        configuration: configuration, root: root, regexCheck: regexCheck, diagnostics: diagnostics)
+        configuration: configuration, root: root, regexCheck: regexCheck, tlsCheck: tlsCheck,
+        diagnostics: diagnostics)
       validator.checkListeners()
       validator.checkServices()
       validator.checkRoutes()
@@ -34,6 +36,8 @@ extension ConfigurationValidator {
     for entry in root["listeners"]?.entries ?? [] {
       guard let listener = configuration.listeners[entry.key] else { continue }
       checkLimits(listener, entry.value["limits"], name: entry.key)
+      checkTLS(listener, entry.value, name: entry.key)
+      checkProxyProtocol(listener, entry.value, name: entry.key)
       guard let node = entry.value["address"] else { continue }
       checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
     }
@@ -71,6 +75,18 @@ extension ConfigurationValidator {
       hint: "set admin.token, or use 127.0.0.1, [::1] or a Unix-domain socket")
   }
 
+  private mutating func checkProxyProtocol(
+    _ listener: Configuration.Listener, _ node: SourceNode, name: String
+  ) {
+    guard listener.proxyProtocol, let place = node.entry("proxyProtocol"),
+      listener.trustedProxies.isEmpty, diagnostics.isSound(node["trustedProxies"]),
+      !listener.address.hasPrefix("unix:")
+    else { return }
+    diagnostics.error(
+      "listeners.\(name).proxyProtocol needs 'trustedProxies': nobody else is let in",
+      at: place.keyPosition, hint: "name the load balancers' addresses")
+  }
+
   private mutating func checkLimits(
     _ listener: Configuration.Listener, _ node: SourceNode?, name: String
   ) {
@@ -93,6 +109,7 @@ extension ConfigurationValidator {
       guard let service = configuration.services[entry.key] else { continue }
       checkTargets(service, entry.value["targets"], name: entry.key)
       checkHash(service, entry.value, name: entry.key)
+      checkTLS(service, entry.value, name: entry.key)
       let health = entry.value["health"]
       if let health, diagnostics.isSound(health), service.health.maxPause < service.health.pause {
         diagnostics.error(

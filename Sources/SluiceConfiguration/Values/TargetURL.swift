@@ -1,6 +1,7 @@
 import SluiceWire
 
-/// Where a target answers: `http://name[:port][/base]` or `http+unix:///path/to.sock`.
+/// Where a target answers: `http://name[:port][/base]`, the same with `https`, or
+/// `http+unix:///path/to.sock`.
 public struct TargetURL: Hashable, Sendable {
   public enum Host: Hashable, Sendable {
     /// A name or an IP address: lower-case, without brackets, in its canonical form.
@@ -10,14 +11,17 @@ public struct TargetURL: Hashable, Sendable {
   }
 
   public var host: Host
-  /// 80 unless written; 0 for a Unix-domain socket.
+  /// 80 or 443 unless written; 0 for a Unix-domain socket.
   public var port: UInt16
+  /// Spoken to by TLS.
+  public var isEncrypted = false
   /// Goes before the path of every request: empty, or starts with `/` and doesn't end with it.
   public var basePath: String
 
-  public init(host: Host, port: UInt16, basePath: String) {
+  public init(host: Host, port: UInt16, isEncrypted: Bool = false, basePath: String) {
     self.host = host
     self.port = port
+    self.isEncrypted = isEncrypted
     self.basePath = basePath
   }
 
@@ -32,15 +36,15 @@ public struct TargetURL: Hashable, Sendable {
     }
     let rest = text[separator.upperBound...]
     switch text[..<separator.lowerBound].lowercased() {
-    case "http": try self.init(afterScheme: rest)
+    case "http": try self.init(afterScheme: rest, isEncrypted: false)
+    case "https": try self.init(afterScheme: rest, isEncrypted: true)
     case "http+unix":
       self.init(host: .unix(path: try parseSocketPath(rest)), port: 0, basePath: "")
-    case "https": throw TextProblem("https to targets is not supported yet")
-    default: throw TextProblem("the scheme must be http or http+unix")
+    default: throw TextProblem("the scheme must be http, https or http+unix")
     }
   }
 
-  private init(afterScheme rest: Substring) throws(TextProblem) {
+  private init(afterScheme rest: Substring, isEncrypted: Bool) throws(TextProblem) {
     guard !rest.contains("?"), !rest.contains("#") else {
       throw TextProblem("a target has neither a query nor a fragment")
     }
@@ -57,7 +61,7 @@ public struct TargetURL: Hashable, Sendable {
     }
     let portText = authority[hostText.endIndex...]
     if portText.isEmpty {
-      port = 80
+      port = isEncrypted ? 443 : 80
     } else {
       guard portText.first == ":", let port = parsePort(portText.dropFirst()), port > 0 else {
         throw TextProblem("the port must be a number from 1 to 65535")
@@ -69,6 +73,7 @@ public struct TargetURL: Hashable, Sendable {
     if path.hasSuffix("/") { path = path.dropLast() }
     if !path.isEmpty { try PathPattern.check(String(path), allowsNames: false) }
     basePath = String(path)
+    self.isEncrypted = isEncrypted
   }
 
   /// What a target is called in the Host field: the port is left out where it is the scheme's.
@@ -77,7 +82,7 @@ public struct TargetURL: Hashable, Sendable {
     case .unix: return "localhost"
     case .network(let name):
       let bracketed = name.utf8.contains(UInt8(ascii: ":")) ? "[\(name)]" : name
-      return port == 80 ? bracketed : "\(bracketed):\(port)"
+      return port == (isEncrypted ? 443 : 80) ? bracketed : "\(bracketed):\(port)"
     }
   }
 
@@ -86,7 +91,7 @@ public struct TargetURL: Hashable, Sendable {
   public var displayName: String {
     switch host {
     case .unix(let path): "http+unix://\(path)"
-    case .network: "http://\(authority)"
+    case .network: "\(isEncrypted ? "https" : "http")://\(authority)"
     }
   }
 

@@ -59,15 +59,6 @@ struct AdminEndpoint: Sendable {
         status: code.status, contentType: "application/problem+json",
         summary: "`\(code.rawValue)`: \(code.title)", example: nil)
     }
-
-    init(
-      status: Int, contentType: String, summary: String, example: (@Sendable () -> AdminJSON)?
-    ) {
-      self.status = status
-      self.contentType = contentType
-      self.summary = summary
-      self.example = example
-    }
   }
 
   /// Every operation, in the order of the page.

@@ -60,8 +60,9 @@ final class AdminConnection {
     var scanned = 0
     do throws(HeadError) {
       while true {
+        let bytes = received
         let count = try head.parse(
-          prefixOf: received.span, scanned: &scanned, requestMethod: .get, limits: HeadLimits())
+          prefixOf: bytes.span, scanned: &scanned, requestMethod: .get, limits: HeadLimits())
         if let count {
           received.removeFirst(count)
           if !head.isInformational { break }
@@ -83,11 +84,12 @@ final class AdminConnection {
     do throws(BodyError) {
       while !decoder.isComplete {
         var offset = 0
-        while offset < received.count && !decoder.isComplete {
-          switch try decoder.next(received.span, from: offset) {
-          case .needsMore: offset = received.count
+        let bytes = received
+        while offset < bytes.count && !decoder.isComplete {
+          switch try decoder.next(bytes.span, from: offset) {
+          case .needsMore: offset = bytes.count
           case .payload(let range, let consumed):
-            body += received[range]
+            body += bytes[range]
             offset = consumed
           case .complete(let consumed): offset = consumed
           }

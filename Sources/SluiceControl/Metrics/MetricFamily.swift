@@ -54,6 +54,9 @@ extension MetricFamily {
   static let refused = MetricFamily(
     "sluice_refused_connections_total", .counter,
     "Connections closed at once because their address has too many.")
+  static let handshakes = MetricFamily(
+    "sluice_tls_handshakes_total", .counter, ["result"],
+    "TLS handshakes with callers: `full`, `resumed`, or `failed`.")
   static let exhaustions = MetricFamily(
     "sluice_descriptor_exhaustions_total", .counter, ["listener"],
     "Times that accepting paused because the process was out of descriptors or memory.")
@@ -133,7 +136,7 @@ extension MetricFamily {
         sessionBytes, sessionBacklog, sessionRoundTrip, sessionLifetime,
       ]
     ),
-    ("Listeners", [openConnections, accepted, refused, exhaustions]),
+    ("Listeners", [openConnections, accepted, refused, handshakes, exhaustions]),
     (
       "Targets",
       [

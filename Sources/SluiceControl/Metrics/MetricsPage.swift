@@ -77,6 +77,10 @@ struct MetricsPage: Sendable {
     output.sample(value: sum(\.acceptedConnections))
     output.begin(.refused)
     output.sample(value: sum(\.refusedConnections))
+    output.begin(.handshakes)
+    output.sample("full", value: sum(\.handshakes) - sum(\.resumedHandshakes))
+    output.sample("resumed", value: sum(\.resumedHandshakes))
+    output.sample("failed", value: sum(\.failedHandshakes))
     output.begin(.exhaustions)
     for (name, count) in exhaustions.sorted(by: { $0.key < $1.key }) {
       output.sample(name, value: count)

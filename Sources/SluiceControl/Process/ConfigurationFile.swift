@@ -19,7 +19,8 @@ public struct ConfigurationFile: Sendable {
   public static func read(text: String, file: String) -> ReadResult {
     ConfigurationReader.read(
       contentsOf: text, file: file, environment: environment(),
-      readFile: { try? TextFile.read($0) }, regexCheck: RegexSyntax.problem(in:))
+      readFile: { try? TextFile.read($0) }, regexCheck: RegexSyntax.problem(in:),
+      tlsCheck: TLSFiles.findings(about:))
   }
 
   private static func environment() -> [String: String] {

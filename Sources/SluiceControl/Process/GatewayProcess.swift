@@ -233,7 +233,7 @@ extension LifecycleEvent {
   fileprivate var isProblem: Bool {
     switch self {
     case .targetRecovered, .nameResolved, .draining, .drained, .drainAborted: false
-    case .targetEjected, .nameLookupFailed, .accessLogLost: true
+    case .targetEjected, .targetHandshakeFailed, .nameLookupFailed, .accessLogLost: true
     }
   }
 
@@ -250,7 +250,7 @@ extension LifecycleEvent {
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.drained.rawValue]))
     case .drainAborted:
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.serving.rawValue]))
-    case .nameResolved, .nameLookupFailed, .accessLogLost: break
+    case .targetHandshakeFailed, .nameResolved, .nameLookupFailed, .accessLogLost: break
     }
   }
 }

@@ -30,6 +30,11 @@ protocol DownstreamStream: AnyObject {
   func resumeRequestBody()
   func pauseRequestBody()
 
+  /// The address that the caller has connected to.
+  var localAddress: SocketAddress? { get }
+  /// What the caller has proved by TLS to be; nil without a certificate.
+  var clientCertificate: TLSClientCertificate? { get }
+
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }
 
@@ -48,6 +53,12 @@ extension DownstreamStream {
   func sendBody(
     from source: StreamConnection, atMost limit: Int
   ) -> StreamConnection.SpliceOutcome { .refused }
+}
+
+/// A carrier that has no connection of its own to tell of.
+extension DownstreamStream {
+  var clientCertificate: TLSClientCertificate? { nil }
+  var localAddress: SocketAddress? { nil }
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.

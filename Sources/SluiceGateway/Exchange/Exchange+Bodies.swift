@@ -1,12 +1,12 @@
 import SluiceReactor
-import SluiceWire
+public import SluiceWire
 
 /// What policies do with bodies: look at them, change them, wait until they are whole.
 extension Exchange {
   // MARK: Filters
 
   /// The request's body passes `filter`. To be called before it is forwarded.
-  func addRequestFilter(_ filter: BodyFilter) {
+  public func addRequestFilter(_ filter: BodyFilter) {
     if requestFraming.isEmpty { return }
     BodyFilter.append(filter, to: &requestFilter)
     // Its length is not known any more.
@@ -15,7 +15,7 @@ extension Exchange {
 
   /// The target's body passes `filter`. Unless it keeps the length, the caller gets the body in
   /// chunks, or ended by the end of the connection.
-  func addResponseFilter(_ filter: BodyFilter, keepsLength: Bool = false) {
+  public func addResponseFilter(_ filter: BodyFilter, keepsLength: Bool = false) {
     BodyFilter.append(filter, to: &responseFilter)
     if !keepsLength { isResponseLengthUnknown = true }
   }
@@ -85,14 +85,16 @@ extension Exchange {
   // MARK: Whole bodies
 
   /// The request's body, once it was collected.
-  func withCollectedBody<R>(_ body: (Span<UInt8>) -> R) -> R { Self.read(collectedBody, body) }
+  public func withCollectedBody<R>(_ body: (Span<UInt8>) -> R) -> R {
+    Self.read(collectedBody, body)
+  }
 
   private static func read<R>(_ buffer: borrowing ByteBuffer, _ body: (Span<UInt8>) -> R) -> R {
     body(buffer.span)
   }
 
   /// Puts another body in the place of the one that was collected.
-  func replaceCollectedBody(_ body: consuming ByteBuffer) {
+  public func replaceCollectedBody(_ body: consuming ByteBuffer) {
     collectedBody = body
     requestFraming = .length(UInt64(collectedBody.count))
   }

@@ -29,7 +29,14 @@ extension Exchange {
     if let local { return askResponder(local) }
     // Even an empty chunked body has been written: its end.
     if requestFraming == .chunked { hasPassedBody = true }
-    upstream?.sendEnd(trailers)
+    if trailers.isEmpty { upstream?.sendEnd(trailers) } else { sendTrailers(trailers) }
+  }
+
+  /// Some merge trailers into the fields, so a trailer must not say who calls either.
+  private func sendTrailers(_ trailers: borrowing TrailerSection) {
+    var kept = copy trailers
+    kept.remove { $0.containsUnderscore || IdentityFields.contains($0) }
+    upstream?.sendEnd(kept)
   }
 
   /// The caller took what had piled up of the response.
@@ -40,7 +47,7 @@ extension Exchange {
 
   /// Nothing is left to do once the caller has sent its FIN: no target works for it yet, or the
   /// answer has no end of its own.
-  var endsWithCaller: Bool { isQueued || local?.stream != nil }
+  var endsWithCaller: Bool { isParked || local?.stream != nil }
 
   /// The caller is gone, or does not take its response, or sent what is not HTTP.
   func downstreamGone(_ error: GatewayError? = nil) {

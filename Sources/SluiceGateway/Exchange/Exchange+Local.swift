@@ -133,8 +133,4 @@ extension Exchange {
       query: head.query.map { Self.text(head.span($0)) },
       fields: fields, body: body)
   }
-
-  private static func text(_ bytes: Span<UInt8>) -> String {
-    bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-  }
 }

@@ -1,4 +1,4 @@
-import SluiceConfiguration
+public import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
@@ -65,7 +65,7 @@ extension Exchange {
   ///
   /// The caller's body is not read meanwhile. When the exchange ends before, the operation is
   /// cancelled and `then` is not called; when `limit` is over, the caller gets 504.
-  func wait<Value: Sendable>(
+  public func wait<Value: Sendable>(
     atMost limit: Timespan, for operation: @escaping @Sendable () async -> Value,
     then: @escaping (Exchange, Value) -> PolicyOutcome
   ) -> PolicyOutcome {
@@ -86,17 +86,39 @@ extension Exchange {
   }
 
   /// The same for a policy of the stage `identify`.
-  func waitToIdentify<Value: Sendable>(
+  public func waitToIdentify<Value: Sendable>(
     atMost limit: Timespan, for operation: @escaping @Sendable () async -> Value,
     then: @escaping (Exchange, Value) -> IdentifyOutcome
   ) -> IdentifyOutcome {
     _ = wait(atMost: limit, for: operation) { exchange, value in
-      guard let policies = exchange.policies,
-        let stage = policies.request[exchange.policyPosition].policy as? IdentifyStage
-      else { return .refuse(.internalError) }
-      return stage.resumed(then(exchange, value), exchange)
+      exchange.identified(then(exchange, value))
     }
     return .wait
+  }
+
+  /// For a policy that is called back on this thread: it answers `wait`, and later
+  /// `worker.resume(ticket)`, maybe even before.
+  func suspend(atMost limit: Timespan) -> PolicyTicket {
+    state = .deciding
+    setPolicyDeadline(limit)
+    return PolicyTicket(token: token, use: use)
+  }
+
+  func resume(use: UInt64, _ decide: (Exchange) -> PolicyOutcome) {
+    guard self.use == use, state == .deciding else { return }
+    afterWaiting = nil
+    waitingTask = nil
+    state = .routing
+    clearDeadline()
+    if took(decide(self)) { meetPolicies() }
+  }
+
+  /// What the stage `identify` makes of what a member that waited has found.
+  func identified(_ outcome: IdentifyOutcome) -> PolicyOutcome {
+    guard let policies,
+      let stage = policies.request[policyPosition].policy as? IdentifyStage
+    else { return .refuse(.internalError) }
+    return stage.resumed(outcome, self)
   }
 
   /// The time for the whole exchange goes on while a policy waits.
@@ -106,12 +128,8 @@ extension Exchange {
   }
 
   private func waited(_ result: any Sendable, use: UInt64) {
-    guard self.use == use, state == .deciding, let afterWaiting else { return }
-    self.afterWaiting = nil
-    waitingTask = nil
-    state = .routing
-    clearDeadline()
-    if took(afterWaiting(self, result)) { meetPolicies() }
+    guard let afterWaiting else { return }
+    resume(use: use) { afterWaiting($0, result) }
   }
 
   // MARK: The response
@@ -154,6 +172,12 @@ extension Exchange {
     guard let policies else { return }
     for step in policies.end where hasPassed(step, of: policies) { step.policy.finished(self) }
   }
+}
+
+/// An exchange that waits, by token and use: it may be over when somebody comes back to it.
+struct PolicyTicket: Sendable {
+  let token: HandlerToken
+  let use: UInt64
 }
 
 /// A result on its way through the mailbox, with its type.

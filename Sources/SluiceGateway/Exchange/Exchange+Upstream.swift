@@ -147,6 +147,8 @@ extension Exchange {
       worker.healthChanged(change, service, attempt.target)
     }
     if !responseMeetsPolicies(head) { return }
+    // Nothing may be made of no body: its end is that of the head.
+    if head.framing == .none { responseFilter = nil }
     downstream?.sendHead(head, of: self)
   }
 

@@ -11,18 +11,20 @@ final class ForwardedFields {
   private let writesForwarded: Bool
   private let via: [UInt8]
   private let port: UInt16
+  private let scheme: StaticString
   /// What every caller's request gets alike.
   private let constants: [UInt8]
   /// Fields of the request that are not copied, as bits by `FieldName`.
   private let droppedUntrusted: UInt128
   private let droppedTrusted: UInt128
 
-  init(_ settings: Configuration.Forwarded, port: UInt16) {
+  init(_ settings: Configuration.Forwarded, port: UInt16, isEncrypted: Bool) {
     writesXForwarded = settings.xForwarded
     writesForwarded = settings.forwarded
     via = Array(settings.via.utf8)
     self.port = port
-    constants = Array("X-Forwarded-Proto: http\r\nX-Forwarded-Port: \(port)\r\n".utf8)
+    scheme = isEncrypted ? "https" : "http"
+    constants = Array("X-Forwarded-Proto: \(scheme)\r\nX-Forwarded-Port: \(port)\r\n".utf8)
     let all: [FieldName] = [
       .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xRealIP, .forwarded,
       .xForwardedPrefix,
@@ -91,7 +93,9 @@ final class ForwardedFields {
     appendHost(of: peer, to: &output)
     output.append("\r\n")
     if head.firstIndex(of: .xForwardedProto) == nil {
-      output.append("X-Forwarded-Proto: http\r\n")
+      output.append("X-Forwarded-Proto: ")
+      output.append(scheme)
+      output.append("\r\n")
     }
     if head.firstIndex(of: .xForwardedPort) == nil {
       output.appendField("X-Forwarded-Port", decimal: UInt64(port))
@@ -125,7 +129,9 @@ final class ForwardedFields {
       output.append(head.span(authority))
       output.append("\"")
     }
-    output.append(";proto=http\r\n")
+    output.append(";proto=")
+    output.append(scheme)
+    output.append("\r\n")
   }
 
   /// Every value that the request has for `name`, each followed by a comma.

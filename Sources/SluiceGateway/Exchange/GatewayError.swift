@@ -11,6 +11,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case forbidden
   case noRoute
   case methodNotAllowed
+  case lengthRequired
   case bodyTooLarge
   case uriTooLong
   case expectationFailed
@@ -19,13 +20,18 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case invalidHandshake
   case originNotAllowed
   case tooManySessions
+  case rateLimited
+  case quotaExceeded
+  case concurrencyLimited
   case connectRefused
   case headTooLarge
   case versionNotSupported
   case transferCodingNotSupported
   case internalError
   case regexLimit
+  case tlsRequired
   case upstreamRefused
+  case upstreamTLSFailed
   case upstreamReset
   case upstreamMalformed
   case noTargetAvailable
@@ -36,6 +42,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case upstreamResponseTimeout
   case exchangeTimeout
   case policyTimeout
+  case checkUnavailable
   case overloaded
 
   /// Whose fault it is; metrics and retries go by it.
@@ -62,6 +69,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
     case .noRoute: Row("no-route", 404, .downstream, "No route matches this request.")
     case .methodNotAllowed:
       Row("method-not-allowed", 405, .downstream, "This path exists for other methods.")
+    case .lengthRequired:
+      Row("length-required", 411, .downstream, "This needs a Content-Length.")
     case .bodyTooLarge:
       Row("body-too-large", 413, .downstream, "The request body is larger than allowed.")
     case .uriTooLong: Row("uri-too-long", 414, .downstream, "The request target is too long.")
@@ -79,6 +88,14 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row(
         "too-many-sessions", 429, .downstream, "This route's limit of sessions is reached.",
         retryAfter: 5)
+    case .rateLimited:
+      Row("rate-limited", 429, .downstream, "This caller sends too many requests.")
+    case .quotaExceeded:
+      Row("quota-exceeded", 429, .downstream, "What this caller may use is used up for now.")
+    case .concurrencyLimited:
+      Row(
+        "concurrency-limited", 429, .downstream, "Too many requests of this caller are under way.",
+        retryAfter: 1)
     case .connectRefused:
       Row("connect-refused", 405, .downstream, "CONNECT is not offered here.")
     case .headTooLarge:
@@ -94,6 +111,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
     case .upstreamRefused:
       Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
+    case .tlsRequired:
+      Row("tls-required", 400, .downstream, "This port speaks TLS, and the request came without.")
+    case .upstreamTLSFailed:
+      Row("upstream-tls-failed", 502, .upstream, "TLS with the target could not be set up.")
     case .upstreamReset:
       Row("upstream-reset", 502, .upstream, "The target closed the connection early.")
     case .upstreamMalformed:
@@ -115,6 +136,11 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("exchange-timeout", 504, .gateway, "The exchange took longer than allowed.")
     case .policyTimeout:
       Row("policy-timeout", 504, .gateway, "A check of this request took longer than allowed.")
+    case .checkUnavailable:
+      Row(
+        "check-unavailable", 503, .upstream,
+        "Whether this caller may do this can't be found out now.",
+        retryAfter: 1)
     case .overloaded:
       Row("overloaded", 503, .gateway, "The gateway is at its limit.", retryAfter: 1)
     }

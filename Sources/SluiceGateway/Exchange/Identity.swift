@@ -17,26 +17,40 @@ public final class Identity {
   public let expiresAt: Int64?
   /// Whether nobody was asked to prove anything.
   public let isAnonymous: Bool
-  /// What targets are told, as header lines.
+  /// What targets are told, as header lines; those of claims come last.
   let upstreamFields: [UInt8]
+  private let claimLines: [UInt8]
   private var profile = 0
   /// The directory that `profile` counts in.
   private var directory: UInt64 = 0
 
   public struct Claim: Equatable, Sendable {
     public let name: [UInt8]
-    /// A scalar as text, anything else as JSON.
+    /// A scalar as text; empty for anything else.
     public let value: [UInt8]
+    /// The scalars of a list, or the words of a text.
+    public let words: [[UInt8]]
 
-    public init(name: [UInt8], value: [UInt8]) {
+    public init(name: [UInt8], value: [UInt8], words: [[UInt8]]) {
       self.name = name
       self.value = value
+      self.words = words
     }
   }
 
-  public init(
+  public convenience init(
     consumer: [UInt8], groups: [[UInt8]] = [], credential: [UInt8] = [], claims: [Claim] = [],
     expiresAt: Int64? = nil, isAnonymous: Bool = false
+  ) {
+    self.init(
+      consumer: consumer, groups: groups, credential: credential, claims: claims,
+      expiresAt: expiresAt, isAnonymous: isAnonymous, lines: [])
+  }
+
+  /// `lines` are further header lines for targets.
+  init(
+    consumer: [UInt8], groups: [[UInt8]], credential: [UInt8], claims: [Claim],
+    expiresAt: Int64?, isAnonymous: Bool = false, lines: [UInt8]
   ) {
     self.consumer = consumer
     self.groups = groups
@@ -44,18 +58,31 @@ public final class Identity {
     self.claims = claims
     self.expiresAt = expiresAt
     self.isAnonymous = isAnonymous
-    upstreamFields = IdentityFields.lines(
-      consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)
+    upstreamFields =
+      IdentityFields.lines(
+        consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)
+      + lines
+    claimLines = lines
   }
 
   /// The same caller in other groups.
   func with(groups: [[UInt8]]) -> Identity {
     Identity(
       consumer: consumer, groups: groups, credential: credential, claims: claims,
-      expiresAt: expiresAt, isAnonymous: isAnonymous)
+      expiresAt: expiresAt, isAnonymous: isAnonymous, lines: claimLines)
   }
 
-  public func claim(_ name: [UInt8]) -> [UInt8]? { claims.first { $0.name == name }?.value }
+  public func claim(_ name: [UInt8]) -> Claim? { claims.first { $0.name == name } }
+
+  /// Both of them at once: who was found by the first and what the second says.
+  func joined(with other: Identity) -> Identity {
+    if other.claims.isEmpty && (other.consumer.isEmpty || !consumer.isEmpty) { return self }
+    if consumer.isEmpty || other.consumer == consumer { return other }
+    return Identity(
+      consumer: consumer, groups: groups + other.groups.filter { !groups.contains($0) },
+      credential: credential, claims: claims + other.claims,
+      expiresAt: [expiresAt, other.expiresAt].compactMap(\.self).min(), lines: other.claimLines)
+  }
 
   /// When the trust ends on the clock that timers go by; nil for never.
   public func deadline(now: MonotonicTime, unixTime: Int64) -> MonotonicTime? {

@@ -3,6 +3,7 @@ import SluiceWire
 /// A complete response that the gateway makes itself: an error, or what a local responder says.
 public struct LocalAnswer: Sendable {
   public var status: Int
+  /// Empty for none, or for one among `fields`.
   public var contentType: StaticString
   public var body: [UInt8]
   public var fields: [FieldLine] = []

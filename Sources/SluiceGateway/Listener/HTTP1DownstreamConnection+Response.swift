@@ -173,7 +173,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     stage { output in
       output.appendStatusLine(answer.status)
       output.appendField("Date", date.span)
-      output.appendField("Content-Type", answer.contentType)
+      if answer.contentType.utf8CodeUnitCount > 0 {
+        output.appendField("Content-Type", answer.contentType)
+      }
       switch framing {
       case .length(let count): output.appendField("Content-Length", decimal: count)
       case .chunked: output.append("Transfer-Encoding: chunked\r\n")

@@ -42,8 +42,31 @@ final class HTTP1DownstreamConnection: StreamConnection {
   }
 
   func start(_ descriptor: Int32) throws(SystemError) {
-    try adopt(descriptor)
+    if let tls = listener.tls {
+      try adopt(descriptor, securedBy: tls)
+      setDeadline(afterNanoseconds: listener.handshakeTimeout)
+    } else {
+      try adopt(descriptor)
+      setDeadline(afterNanoseconds: listener.headTimeout)
+    }
+  }
+
+  // MARK: TLS
+
+  override func streamSecured() {
+    worker.counters.handshakes &+= 1
+    if isSessionResumed { worker.counters.resumedHandshakes &+= 1 }
     setDeadline(afterNanoseconds: listener.headTimeout)
+  }
+
+  override func streamHandshakeFailed(_ failure: TLSFailure) {
+    worker.counters.failedHandshakes &+= 1
+    guard failure == .plainText else { return shut() }
+    clearDeadline()
+    let exchange = worker.takeExchange()
+    machine.requestBegun(keepsAlive: false, hasBody: true, maxRequests: 0)
+    self.exchange = exchange
+    exchange.refusePlainText(self, listener: listener, peer: peer)
   }
 
   // MARK: Reading
@@ -75,7 +98,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<limit])
   }
 
-  /// The caller left while its exchange waits in a queue or reads a stream without end. Once a target
+  /// The caller left while its exchange waits in a queue, for a policy, or reads a stream without end. Once a target
   /// works for it, only a reset tells: a caller may close its side and still read.
   private var isAbandoned: Bool {
     guard hasPeerFinished, pending.isEmpty, let exchange else { return false }
@@ -302,7 +325,10 @@ final class HTTP1DownstreamConnection: StreamConnection {
     switch machine.state {
     case .awaitingRequest:
       // Who does not read its responses would not read a refusal either.
-      if pending.isEmpty || backlog > 0 { return shut() }
+      if pending.isEmpty || backlog > 0 {
+        if isInHandshake { worker.counters.failedHandshakes &+= 1 }
+        return shut()
+      }
       refuseLate()
     case .exchanging(let progress):
       if isCallerCheckDue {

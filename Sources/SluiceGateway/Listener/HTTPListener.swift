@@ -10,11 +10,14 @@ final class HTTPListener: StreamListener {
     // The new limit may leave room where the old one left none.
     didSet {
       if (oldValue.maxConnectionsPerAddress > 0) != countsAddresses { recountAddresses() }
+      if (oldValue.tls == nil) != (compiled.tls == nil) { endConnections() }
       if !isDraining { startAccepting() }
     }
   }
   private(set) var isDraining = false
   private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
+  /// Connections whose PROXY header has not come.
+  private var preambles: [ObjectIdentifier: ProxyPreamble] = [:]
   /// Open connections by caller, see `caller(_:)`; kept only while there is a limit.
   private var perAddress: [IPAddress: Int] = [:]
 
@@ -28,12 +31,47 @@ final class HTTPListener: StreamListener {
   /// Sessions whose callers were accepted here.
   private(set) var sessionCount = 0
 
-  var connectionCount: Int { connections.count + sessionCount }
+  var connectionCount: Int { connections.count &+ preambles.count &+ sessionCount }
 
   override var hasRoom: Bool { connectionCount < compiled.maxConnections }
 
   override func accepted(_ descriptor: Int32, from address: SocketAddress) {
     worker.counters.acceptedConnections &+= 1
+    if compiled.takesProxyHeader {
+      beginPreamble(descriptor, from: address)
+    } else {
+      open(descriptor, from: address)
+    }
+  }
+
+  /// What a balancer sends first says who calls. Nobody else may say that.
+  private func beginPreamble(_ descriptor: Int32, from address: SocketAddress) {
+    guard compiled.trusts(address) else {
+      worker.counters.refusedConnections &+= 1
+      Glibc.close(descriptor)
+      return
+    }
+    let preamble = ProxyPreamble(acceptor: self, proxy: address)
+    preambles[ObjectIdentifier(preamble)] = preamble
+    do throws(SystemError) {
+      try preamble.start(descriptor)
+    } catch {
+      preambleEnded(preamble)
+    }
+  }
+
+  func preambleEnded(_ preamble: ProxyPreamble) {
+    preambles[ObjectIdentifier(preamble)] = nil
+    if isDraining { worker.drainProgressed() } else { startAccepting() }
+  }
+
+  /// The preamble is over and its socket begins a connection.
+  func opened(_ preamble: ProxyPreamble, _ descriptor: Int32, from address: SocketAddress) {
+    preambles[ObjectIdentifier(preamble)] = nil
+    open(descriptor, from: address)
+  }
+
+  private func open(_ descriptor: Int32, from address: SocketAddress) {
     if countsAddresses, let ip = Self.caller(address) {
       guard perAddress[ip, default: 0] < compiled.maxConnectionsPerAddress else {
         worker.counters.refusedConnections &+= 1
@@ -82,9 +120,8 @@ final class HTTPListener: StreamListener {
     for connection in connections.values {
       if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
     }
-    worker.sessions.forEach { session in
-      guard session.listener === self, let ip = Self.caller(session.peer) else { return }
-      perAddress[ip, default: 0] += 1
+    for session in worker.sessions.all() where session.listener === self {
+      if let ip = Self.caller(session.peer) { perAddress[ip, default: 0] += 1 }
     }
   }
 
@@ -100,11 +137,21 @@ final class HTTPListener: StreamListener {
     if isDraining { return }
     isDraining = true
     close()
+    endPreambles()
+    endConnections()
+  }
+
+  /// Idle connections close now, the others after their exchange. Also when a reload begins or ends
+  /// TLS here: what is said of a connection must be true of it.
+  private func endConnections() {
     for connection in Array(connections.values) { connection.drain() }
   }
 
+  private func endPreambles() { for preamble in Array(preambles.values) { preamble.end() } }
+
   /// Ends what is still open.
   func closeConnections() {
+    endPreambles()
     for connection in Array(connections.values) { connection.shutDown() }
   }
 }

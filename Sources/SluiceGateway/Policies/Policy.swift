@@ -65,6 +65,10 @@ open class CompiledPolicy {
   /// Asked at a reload that changes something for its route or consumer; decides by who it is alone.
   open func admits(_ identity: Identity?, from client: SocketAddress) -> Bool { true }
 
+  /// Another configuration is in force; exchanges that began before may still come. Whatever this
+  /// policy registered with the loop ends here.
+  open func retired() {}
+
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}
 }

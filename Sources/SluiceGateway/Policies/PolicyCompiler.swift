@@ -38,7 +38,7 @@ final class PolicyCompiler {
       }
       if let problem = policy.problem() { return "\(place): \(problem)" }
     }
-    return nil
+    return TokenDirectory.problem(configuration.consumers)
   }
 
   /// Nil when the route has no policies.
@@ -47,6 +47,11 @@ final class PolicyCompiler {
   ) -> PolicyChain? {
     let policies = configuration.policies(ofRoute: name, consumer: consumer, groups: groups)
     return policies.isEmpty ? nil : PolicyChain(policies.map { ($0.settings, policy($0)) })
+  }
+
+  /// Another snapshot is in force: what this one had going ends, unless it was taken over.
+  func retire() {
+    for policy in compiled.values { policy.retired() }
   }
 
   private func policy(_ effective: EffectivePolicy) -> CompiledPolicy {

@@ -34,10 +34,27 @@ public final class PolicyContext {
   ) -> Object {
     worker.stores.object(StoreKey(origin: origin, name: name), make)
   }
+
+  /// The same for what several places share: whoever asks for this name gets this object.
+  public func sharedByPlaces<Object: AnyObject & Sendable>(
+    _ name: String, _ make: () -> Object
+  ) -> Object {
+    worker.stores.object(StoreKey(origin: nil, name: name), make)
+  }
+}
+
+extension PolicyContext {
+  /// One for the whole process, whatever place asks.
+  var passwordThread: PasswordThread {
+    worker.stores.object(StoreKey(origin: .everything, name: "password-thread")) {
+      PasswordThread()
+    }
+  }
 }
 
 struct StoreKey: Hashable, Sendable {
-  var origin: PolicyOrigin
+  /// Nil for what places share.
+  var origin: PolicyOrigin?
   var name: String
 }
 
@@ -60,13 +77,18 @@ final class PolicyStores: Sendable {
     }
   }
 
-  /// Before a reload: what nobody has asked for since the last one stays only while it is used.
-  func sweep() {
+  /// Before a reload to `configuration`: what nobody has asked for since the last one stays only while
+  /// it is used, or may be asked for yet. Policies of some callers are compiled when the first of them
+  /// comes, and until then what was counted for them must not be lost.
+  func sweep(for configuration: Configuration) {
+    let places = Set(configuration.everyPolicy.map(\.origin).filter(\.dependsOnCaller))
     entries.withLock { entries in
       for (key, entry) in entries {
+        // What places share may be one of theirs.
+        let isAwaited = key.origin.map { places.contains($0) } ?? !places.isEmpty
         if entry.isAskedFor {
           entries[key]?.isAskedFor = false
-        } else {
+        } else if !isAwaited {
           entries[key]?.kept = nil
           if entries[key]?.object == nil { entries[key] = nil }
         }

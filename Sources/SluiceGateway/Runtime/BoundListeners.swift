@@ -15,6 +15,7 @@ struct BoundListeners: Sendable {
     let index: Int
     let settings: Configuration.Listener
     let destination: ListenerSpecification.Destination
+    let tls: TLSServerContext?
   }
 
   private struct Socket: Sendable {
@@ -69,7 +70,7 @@ struct BoundListeners: Sendable {
       return ListenerSpecification(
         name: listener.name, socket: socket.id, index: listener.index,
         settings: listener.settings, port: socket.local.port, isShared: socket.local.isUnix,
-        destination: listener.destination, descriptors: opened[place])
+        destination: listener.destination, tls: listener.tls, descriptors: opened[place])
     }
   }
 

@@ -9,6 +9,8 @@ final class CompiledListener {
     case routes
     /// The admin API and samples: everything goes to one responder.
     case responder(any LocalResponder)
+    /// Nothing arrives: the gateway itself calls.
+    case nobody
   }
 
   let name: String
@@ -23,8 +25,14 @@ final class CompiledListener {
   let trustedProxies: CIDRSet
   let isTrustingUnix: Bool
   let forwarded: ForwardedFields
+  /// Nil for plain HTTP.
+  let tls: TLSServerContext?
+  let takesProxyHeader: Bool
+  /// Where every request is sent instead of being routed.
+  let redirect: HTTPSRedirect?
   let headLimits: HeadLimits
   let slashes: PathNormalizer.EncodedSlashes
+  let handshakeTimeout: Int64
   let headTimeout: Int64
   let bodyTimeout: Int64
   let idleTimeout: Int64
@@ -35,7 +43,7 @@ final class CompiledListener {
 
   init(
     name: String, index: Int, settings: Configuration.Listener, port: UInt16,
-    destination: Destination
+    tls: TLSServerContext? = nil, destination: Destination
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
@@ -44,9 +52,13 @@ final class CompiledListener {
     servesRoutes = if case .routes = destination { true } else { false }
     trustedProxies = CIDRSet(texts: settings.trustedProxies) ?? CIDRSet([])
     isTrustingUnix = settings.address.hasPrefix("unix:")
-    forwarded = ForwardedFields(settings.forwarded, port: port)
+    forwarded = ForwardedFields(settings.forwarded, port: port, isEncrypted: tls != nil)
+    self.tls = tls
+    takesProxyHeader = settings.proxyProtocol
+    redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)
     slashes = Self.slashes(of: settings)
+    handshakeTimeout = settings.timeouts.handshake.nanoseconds
     headTimeout = settings.timeouts.head.nanoseconds
     bodyTimeout = settings.timeouts.body.nanoseconds
     idleTimeout = settings.timeouts.idle.nanoseconds

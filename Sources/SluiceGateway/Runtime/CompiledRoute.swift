@@ -29,6 +29,24 @@ final class CompiledRoute {
     case replace([UInt8])
   }
 
+  /// For calls of the gateway's own.
+  init(calling service: UpstreamService, timeout: Timespan) {
+    name = ""
+    nameBytes = []
+    kind = .http
+    self.service = service
+    rewrite = .none
+    maxBodySize = nil
+    session = nil
+    connectTimeout = min(service.settings.timeouts.connect, timeout).nanoseconds
+    responseTimeout = timeout.nanoseconds
+    idleTimeout = timeout.nanoseconds
+    totalTimeout = timeout.nanoseconds
+    policies = nil
+    callerPolicies = nil
+    counters = RouteCounters()
+  }
+
   init(
     name: String, settings: Configuration.Route, policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters

@@ -39,7 +39,7 @@ final class ControlLoop: WorkerControl {
       hosts: configuration.hosts,
       timeoutNanoseconds: configuration.resolver.timeout.nanoseconds)
     var names: Set<String> = []
-    for service in configuration.services.values {
+    for service in configuration.allServices.values {
       for target in service.targets {
         if case .network(let name)? = TargetURL(target.url)?.host { names.insert(name) }
       }

@@ -26,6 +26,7 @@ public final class Gateway: Sendable {
     var configuration: Configuration
     var responders: [Responder] = []
     var bound = BoundListeners()
+    var tls = TLSMaterial()
     var drain: DrainTicket?
   }
 
@@ -35,6 +36,7 @@ public final class Gateway: Sendable {
   private let logWriter: LogWriter?
   private let stores = PolicyStores()
   private let state: Locked<State>
+  private let ticketKeys = TLSTicketKeys()
   /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
   let changes = Semaphore()
 
@@ -95,6 +97,7 @@ public final class Gateway: Sendable {
     case routes(String)
     case target(service: String, url: String)
     case policy(String)
+    case tls(owner: String, error: TLSError)
     case log(String)
     case system(SystemError)
     case restartNeeded(String)
@@ -108,6 +111,7 @@ public final class Gateway: Sendable {
       case .routes(let text): text
       case .target(let service, let url): "service \(service): \(url) is not a target"
       case .policy(let text): text
+      case .tls(let owner, let error): "\(owner): tls.\(error.setting): \(error.reason)"
       case .log(let text): "access log: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
@@ -124,7 +128,7 @@ public final class Gateway: Sendable {
     } catch {
       throw .routes("\(error)")
     }
-    for (name, service) in configuration.services {
+    for (name, service) in configuration.allServices {
       for target in service.targets where TargetURL(target.url) == nil {
         throw .target(service: name, url: target.url)
       }
@@ -154,30 +158,32 @@ public final class Gateway: Sendable {
     logWriter?.reopen()
   }
 
-  /// Refused before anything has changed, or done: binding is the only step that can fail.
+  /// Refused before anything has changed, or done: reading the files of TLS and binding are the only
+  /// steps that can fail.
   private func apply(
     _ configuration: Configuration, _ responders: [Responder]
   ) throws(StartError) {
-    var bound = state.withLock { $0.bound }
+    var (bound, former, formerTLS) = state.withLock { ($0.bound, $0.configuration, $0.tls) }
+    let tls = try TLSMaterial(configuration, keys: ticketKeys, former: formerTLS)
     let specifications = try bound.change(
-      to: Self.listeners(of: configuration, responders), workers: workers.count)
-    stores.sweep()
+      to: Self.listeners(of: configuration, responders, tls), workers: workers.count)
+    stores.sweep(for: configuration)
     control.watchNames(of: configuration, workers: workers)
-    let former = state.withLock { $0.configuration }
     distribute(
-      configuration, specifications,
+      configuration, tls, specifications,
       sessions: SessionReconciliation(from: former, to: configuration))
     let now = bound
     state.withLock {
       $0.configuration = configuration
       $0.responders = responders
       $0.bound = now
+      $0.tls = tls
     }
   }
 
   /// Returns when every worker has it.
   private func distribute(
-    _ configuration: Configuration, _ specifications: [ListenerSpecification],
+    _ configuration: Configuration, _ tls: TLSMaterial, _ specifications: [ListenerSpecification],
     sessions reconciliation: SessionReconciliation? = nil,
     first prepare: @escaping @Sendable (Worker) -> Void = { _ in }
   ) {
@@ -186,7 +192,8 @@ public final class Gateway: Sendable {
       worker.thread.mailbox.post { loop in
         let worker = Worker.of(loop)
         prepare(worker)
-        worker.apply(configuration, listeners: specifications, sessions: reconciliation)
+        worker.apply(
+          configuration, tls: tls, listeners: specifications, sessions: reconciliation)
         pending.arrive()
       }
     }
@@ -195,7 +202,9 @@ public final class Gateway: Sendable {
 
   /// Binds the listeners that a drain has closed, at the addresses that they had.
   func reopenListeners() throws(StartError) {
-    let (configuration, responders) = state.withLock { ($0.configuration, $0.responders) }
+    let (configuration, responders, tls) = state.withLock {
+      ($0.configuration, $0.responders, $0.tls)
+    }
     // The workers close the sockets when they come to the drain's mail; what is posted behind it finds
     // the ports free.
     let closed = Countdown(workers.count)
@@ -204,26 +213,27 @@ public final class Gateway: Sendable {
     var bound = state.withLock { $0.bound }
     bound.release(Set(configuration.listeners.keys))
     let specifications = try bound.change(
-      to: Self.listeners(of: configuration, responders), workers: workers.count)
-    distribute(configuration, specifications) { $0.abortDrain() }
+      to: Self.listeners(of: configuration, responders, tls), workers: workers.count)
+    distribute(configuration, tls, specifications) { $0.abortDrain() }
     let now = bound
     state.withLock { $0.bound = now }
   }
 
   private static func listeners(
-    of configuration: Configuration, _ responders: [Responder]
+    of configuration: Configuration, _ responders: [Responder], _ tls: TLSMaterial
   ) -> [BoundListeners.Wanted] {
     let configured = configuration.listeners.sorted { $0.key < $1.key }.enumerated()
     return configured.map { index, listener in
       BoundListeners.Wanted(
-        name: listener.key, index: index, settings: listener.value, destination: .routes)
+        name: listener.key, index: index, settings: listener.value, destination: .routes,
+        tls: tls.listeners[listener.key])
     }
       + responders.map { extra in
         var settings = Configuration.Listener()
         settings.address = extra.address
         return BoundListeners.Wanted(
           name: extra.name, index: -1, settings: settings,
-          destination: .responder(extra.responder))
+          destination: .responder(extra.responder), tls: nil)
       }
   }
 

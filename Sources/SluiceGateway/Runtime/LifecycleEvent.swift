@@ -2,6 +2,7 @@
 public enum LifecycleEvent: Sendable, Equatable {
   case targetEjected(service: String, target: String)
   case targetRecovered(service: String, target: String)
+  case targetHandshakeFailed(target: String, reason: String)
   case nameResolved(name: String, addresses: [String])
   case nameLookupFailed(name: String, reason: String)
   case accessLogLost(batches: UInt64)
@@ -14,6 +15,7 @@ public enum LifecycleEvent: Sendable, Equatable {
     switch self {
     case .targetEjected: "target ejected"
     case .targetRecovered: "target recovered"
+    case .targetHandshakeFailed: "TLS with target failed"
     case .nameResolved: "name resolved"
     case .nameLookupFailed: "name lookup failed"
     case .accessLogLost: "access log batches lost"
@@ -27,6 +29,8 @@ public enum LifecycleEvent: Sendable, Equatable {
     switch self {
     case .targetEjected(let service, let target), .targetRecovered(let service, let target):
       [("service", service), ("target", target)]
+    case .targetHandshakeFailed(let target, let reason):
+      [("target", target), ("reason", reason)]
     case .nameResolved(let name, let addresses):
       [("name", name), ("addresses", addresses.joined(separator: ","))]
     case .nameLookupFailed(let name, let reason): [("name", name), ("reason", reason)]

@@ -17,6 +17,7 @@ struct ListenerSpecification: Sendable {
   let port: UInt16
   let isShared: Bool
   let destination: Destination
+  let tls: TLSServerContext?
   /// By worker; nil when the workers have theirs already.
   let descriptors: [Int32]?
 
@@ -24,7 +25,7 @@ struct ListenerSpecification: Sendable {
 
   func compile() -> CompiledListener {
     CompiledListener(
-      name: name, index: index, settings: settings, port: port,
+      name: name, index: index, settings: settings, port: port, tls: tls,
       destination: {
         switch destination {
         case .routes: .routes

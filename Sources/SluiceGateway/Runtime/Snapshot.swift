@@ -25,18 +25,20 @@ final class Snapshot {
   /// Throws what `Router` throws. Services that did not change are those of `former`, with all they
   /// count; the others take over the targets that are still there.
   init(
-    _ configuration: Configuration, worker: Worker, former: Snapshot?
+    _ configuration: Configuration, tls: TLSMaterial, worker: Worker, former: Snapshot?
   ) throws(RouterError) {
     router = try Router(
       routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
     var services: [String: UpstreamService] = [:]
-    for (name, settings) in configuration.services {
-      if let kept = former?.services[name], kept.settings == settings {
+    for (name, settings) in configuration.allServices {
+      let context = tls.services[name]
+      if let kept = former?.services[name], kept.settings == settings, kept.tls === context {
         services[name] = kept
         continue
       }
       services[name] = UpstreamService(
-        name: name, settings: settings, worker: worker, former: former?.services[name])
+        name: name, settings: settings, tls: context, worker: worker,
+        former: former?.services[name])
     }
     self.services = services
     let policies = PolicyCompiler(

@@ -23,6 +23,8 @@ final class Worker {
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
   let noListener: CompiledListener
+  /// Of the gateway's own calls, which say nothing about forwarding but what they are made of.
+  let ownCalls: CompiledListener
   /// Response heads are parsed into this one; it is used within one call.
   var response = ResponseHead()
   /// What upstream heads may be at most.
@@ -35,6 +37,7 @@ final class Worker {
   var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
+  private var lastClock: WallClock?
   private var drain: WorkerDrain?
 
   private static let maxSpareExchanges = 1_024
@@ -58,6 +61,12 @@ final class Worker {
     random = SplitMix64(seed: generator.next())
     noListener = CompiledListener(
       name: "", index: -1, settings: Configuration.Listener(), port: 0, destination: .routes)
+    var settings = Configuration.Listener()
+    settings.forwarded.xForwarded = false
+    settings.forwarded.forwarded = false
+    settings.forwarded.via = ""
+    ownCalls = CompiledListener(
+      name: "", index: -1, settings: settings, port: 0, destination: .nobody)
     snapshot = Snapshot()
     loop.owner = self
   }
@@ -72,6 +81,13 @@ final class Worker {
 
   /// The time for Date fields; formatted once a second.
   var date: [UInt8] { dateCache.text(now: loop.now) }
+
+  /// Unix time of moments on the monotonic clock.
+  func wallClock(now: MonotonicTime) -> WallClock {
+    let clock = WallClock(now: now, former: lastClock)
+    lastClock = clock
+    return clock
+  }
 
   // MARK: Exchanges
 
@@ -106,6 +122,11 @@ final class Worker {
     control.sessionChanged(event, now: loop.now)
   }
 
+  /// Goes on with an exchange that a policy let wait, if it is still there.
+  func resume(_ ticket: PolicyTicket, _ decide: (Exchange) -> PolicyOutcome) {
+    exchange(ticket.token)?.resume(use: ticket.use, decide)
+  }
+
   // MARK: Health and names
 
   func healthChanged(_ change: HealthChange, _ service: UpstreamService, _ target: Int) {
@@ -138,18 +159,20 @@ final class Worker {
 
   /// Puts a checked configuration in force, whole.
   func apply(
-    _ configuration: Configuration, listeners specifications: [ListenerSpecification],
+    _ configuration: Configuration, tls: TLSMaterial = TLSMaterial(),
+    listeners specifications: [ListenerSpecification],
     sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
     do throws(RouterError) {
-      snapshot = try Snapshot(configuration, worker: self, former: former)
+      snapshot = try Snapshot(configuration, tls: tls, worker: self, former: former)
     } catch {
       preconditionFailure("the configuration was not checked: \(error)")
     }
     for (name, service) in former.services {
       service.retire(successor: snapshot.services[name])
     }
+    former.policies?.retire()
     applyListeners(specifications)
     if let reconciliation {
       reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)

@@ -2,6 +2,10 @@
 struct WorkerCounters {
   var acceptedConnections: UInt64 = 0
   var refusedConnections: UInt64 = 0
+  /// TLS with callers: done, and of these resumed; not done.
+  var handshakes: UInt64 = 0
+  var resumedHandshakes: UInt64 = 0
+  var failedHandshakes: UInt64 = 0
   var requests: UInt64 = 0
   var malformedRequests: UInt64 = 0
   var exchangesInProgress = 0

@@ -45,6 +45,9 @@ public struct WorkerReport: Sendable {
   public let callerConnections: Int
   public let acceptedConnections: UInt64
   public let refusedConnections: UInt64
+  public let handshakes: UInt64
+  public let resumedHandshakes: UInt64
+  public let failedHandshakes: UInt64
   public let requests: UInt64
   public let malformedRequests: UInt64
   public let exchangesInProgress: Int
@@ -81,7 +84,9 @@ extension Worker {
       },
       callerConnections: connectionCount,
       acceptedConnections: counters.acceptedConnections,
-      refusedConnections: counters.refusedConnections, requests: counters.requests,
+      refusedConnections: counters.refusedConnections, handshakes: counters.handshakes,
+      resumedHandshakes: counters.resumedHandshakes, failedHandshakes: counters.failedHandshakes,
+      requests: counters.requests,
       malformedRequests: counters.malformedRequests,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,

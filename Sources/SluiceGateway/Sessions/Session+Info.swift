@@ -5,7 +5,7 @@ import SluiceWire
 extension Session {
   /// What the admin API shows of it.
   func info(now: MonotonicTime) -> SessionInfo {
-    let clock = WallClock(now: now)
+    let clock = worker.wallClock(now: now)
     var info = SessionInfo(id: id)
     info.worker = worker.index
     info.route = route.name
@@ -58,11 +58,18 @@ extension Session {
 struct WallClock {
   private let offset: Int64
 
-  init(now: MonotonicTime) {
+  /// `former`: the clock that was read before. Its offset stays unless the clocks have parted since, so
+  /// that a moment has the same time whenever it is asked for.
+  init(now: MonotonicTime, former: WallClock? = nil) {
     self.now = now
     var clock = timespec()
     clock_gettime(CLOCK_REALTIME, &clock)
-    offset = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec) - now.nanoseconds
+    let offset = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec) - now.nanoseconds
+    if let former, abs(former.offset - offset) < 50_000_000 {
+      self.offset = former.offset
+    } else {
+      self.offset = offset
+    }
   }
 
   private let now: MonotonicTime

@@ -11,13 +11,12 @@ final class Session: EventHandler {
   let id: SessionID
   let worker: Worker
   let listener: HTTPListener
-  /// Where the caller really is, behind trusted proxies.
-  let client: SocketAddress
-  /// The other end of the caller's connection; it counts there.
-  let peer: SocketAddress
-  /// Replaced when a reload changed it, as are `settings`.
+  /// Where the caller really is, behind trusted proxies; zero for a Unix socket.
+  private let clientAddress: IPAddress
+  /// The other end of the caller's connection, which counts there.
+  private let peerAddress: IPAddress
+  /// Replaced when a reload changed it.
   var route: CompiledRoute
-  var settings: CompiledSession
   let target: UpstreamTarget
   private let service: UpstreamService
   private var attempt: TargetAttempt?
@@ -56,10 +55,9 @@ final class Session: EventHandler {
     id = exchange.sessionID
     worker = exchange.worker
     self.listener = listener
-    client = exchange.clientAddress
-    peer = exchange.peer
+    clientAddress = exchange.clientAddress.ip ?? Self.noAddress
+    peerAddress = exchange.peer.ip ?? Self.noAddress
     self.route = route
-    self.settings = settings
     self.target = target
     service = route.service
     attempt = exchange.takeAttempt()
@@ -73,7 +71,8 @@ final class Session: EventHandler {
     opened = now
     lastActivity = now
     trustEnd =
-      exchange.identity?.deadline(now: now, unixTime: WallClock(now: now).seconds) ?? .distantFuture
+      exchange.identity?.deadline(now: now, unixTime: exchange.worker.wallClock(now: now).seconds)
+      ?? .distantFuture
     lifetimeEnd = settings.lifetimeEnd(from: now, random: exchange.worker.random.next())
     super.init(loop: exchange.loop)
     loop.register(self)
@@ -90,6 +89,20 @@ final class Session: EventHandler {
     // before they leave the loop.
     return unsafeDowncast(handler, to: Session.self)
   }
+
+  // Without ports, which nobody asks for later; a whole address would cost each session 32 bytes more.
+  private static var noAddress: IPAddress { IPAddress(high: 0, low: 0) }
+
+  /// With port 0.
+  var client: SocketAddress { Self.address(clientAddress) }
+  var peer: SocketAddress { Self.address(peerAddress) }
+
+  private static func address(_ ip: IPAddress) -> SocketAddress {
+    ip == noAddress ? .unnamedUnix : SocketAddress(ip: ip, port: 0)
+  }
+
+  /// A session's route is a `websocket` route, also after a reload.
+  var settings: CompiledSession { route.session.unsafelyUnwrapped }
 
   func socket(_ side: SessionSide) -> SessionSocket { side == .client ? downstream : upstream }
 

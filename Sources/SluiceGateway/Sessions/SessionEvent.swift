@@ -4,17 +4,17 @@ enum SessionEvent {
   case closed(Session, SessionEnding)
 }
 
-/// Why and how a session ended.
-struct SessionEnding {
-  var cause: SessionCause
+/// Why and how a session ended. A class, because a session that lives should not pay for it.
+final class SessionEnding {
+  let cause: SessionCause
   /// Whose doing or failure it was, where it was one side's.
-  var side: SessionSide?
+  let side: SessionSide?
   /// What was said or, without a close frame, 1006 (RFC 6455 7.1.5); never sent as such.
-  var code: UInt16
+  let code: UInt16
   /// UTF-8, 123 bytes at most.
-  var reason: [UInt8] = []
+  let reason: [UInt8]
   /// The policy that ended it, for the cause `policy`.
-  var policy: String?
+  let policy: String?
 
   init(
     _ cause: SessionCause, side: SessionSide? = nil, code: UInt16, reason: [UInt8] = [],

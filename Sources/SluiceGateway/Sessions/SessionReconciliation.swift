@@ -68,9 +68,8 @@ extension Worker {
 extension Session {
   /// The same route as the new snapshot has it.
   func adopt(_ route: CompiledRoute) {
-    guard let settings = route.session else { return }
+    precondition(route.session != nil, "a session's route is no websocket route")
     self.route = route
-    self.settings = settings
   }
 
   /// Would this session be let in now?

@@ -7,10 +7,10 @@ import SluiceWire
 /// session's decision; it has no deadline of its own.
 final class SessionSocket: StreamConnection {
   let side: SessionSide
-  /// The session holds its sockets and they hold it; `Session.finish` breaks the ring.
-  var session: Session?
   /// Closes as soon as the backlog is gone.
   private var closesWhenDrained = false
+  /// The session holds its sockets and they hold it; `Session.finish` breaks the ring.
+  var session: Session?
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4

@@ -39,6 +39,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   // MARK: Connecting
 
   func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
+    if let origin = target.origin { try secure(for: origin) }
+    if target.terms.isForOneCaller { sendFirst { target.terms.append(exchange, to: &$0) } }
     try connect(to: address)
     self.exchange = exchange
     exchange.upstreamConnecting(self)
@@ -52,6 +54,15 @@ final class HTTP1UpstreamConnection: StreamConnection {
     let exchange = self.exchange
     self.exchange = nil
     target.connected(self, for: exchange)
+  }
+
+  override func streamHandshakeFailed(_ failure: TLSFailure) {
+    let exchange = self.exchange
+    self.exchange = nil
+    isClosing = true
+    machine.closed()
+    close()
+    target.handshakeFailed(for: exchange, failure)
   }
 
   private func connectFailed(_ code: Int32) {
@@ -191,7 +202,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
     exchange.upstreamHead(head)
     guard self.exchange === exchange else { return }
     if head.framing.isEmpty { return completed(hasExcess: following > 0) }
-    isSplicing = Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse
+    isSplicing =
+      canSplice && Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse
   }
 
   private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
@@ -241,7 +253,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   /// The peer's FIN.
   func ended() {
-    if isReadingBody, let ended = try? decoder.endOfInput(), ended {
+    if isReadingBody, !isEndUnannounced, let ended = try? decoder.endOfInput(), ended {
       completed(hasExcess: false)
     } else {
       // A head that began and did not end is no stale connection.
@@ -251,7 +263,11 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   func failed(isMalformed: Bool) {
     if isClosing { return }
-    let failure = machine.failed(isMalformed: isMalformed)
+    var failure = machine.failed(isMalformed: isMalformed)
+    if case .closedBeforeResponse(isReused: false)? = failure, let broken = brokenTLS {
+      target.logTLS(broken)
+      failure = .tlsBroken
+    }
     let exchange = self.exchange
     drop()
     if let failure { exchange?.upstreamFailed(failure) }

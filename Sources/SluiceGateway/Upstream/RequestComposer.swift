@@ -119,7 +119,7 @@ enum RequestComposer {
 extension Span where Element == UInt8 {
   func equalsIgnoringCase(_ other: [UInt8]) -> Bool { equalsIgnoringCase(other.span) }
 
-  fileprivate var containsUnderscore: Bool {
+  var containsUnderscore: Bool {
     for index in indices where self[index] == 0x5F { return true }
     return false
   }

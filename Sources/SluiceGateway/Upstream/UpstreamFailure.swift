@@ -7,6 +7,11 @@ enum UpstreamFailure: Equatable, Sendable {
   /// No connection: errno of connect().
   case connectFailed(Int32)
   case connectTimeout
+  /// TLS could not be set up: nothing of the request was sent.
+  case tlsFailed
+  /// TLS broke before any byte of a response. In TLS 1.3 that is also how a target refuses the
+  /// gateway's certificate; whether it saw the request can't be told.
+  case tlsBroken
   /// The gateway has no descriptor, port or memory for another connection.
   case exhausted
   case notResolved
@@ -32,6 +37,7 @@ enum UpstreamFailure: Equatable, Sendable {
     switch self {
     case .connectFailed: .upstreamRefused
     case .connectTimeout: .upstreamConnectTimeout
+    case .tlsFailed, .tlsBroken: .upstreamTLSFailed
     case .exhausted: .overloaded
     case .notResolved: .targetNotResolved
     case .queueFull: .queueFull
@@ -77,11 +83,11 @@ enum RetryDecision: Equatable, Sendable {
   ) -> RetryDecision {
     if isResponseBegun || !isReplayable { return .no }
     switch failure {
-    case .connectFailed, .connectTimeout, .notResolved:
+    case .connectFailed, .connectTimeout, .tlsFailed, .notResolved:
       return attempts.connect < connectRetries ? .elsewhere : .no
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently
-    case .closedBeforeResponse, .responseTimeout, .malformedResponse:
+    case .closedBeforeResponse, .tlsBroken, .responseTimeout, .malformedResponse:
       return isIdempotent && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
     case .queueFull, .queueTimeout, .exhausted, .truncatedResponse: return .no
     }

@@ -7,6 +7,8 @@ final class UpstreamService {
   let name: String
   let nameBytes: [UInt8]
   let settings: Configuration.Service
+  /// For `https` targets; nil when there are none.
+  let tls: TLSClientContext?
   let host: Host
   let targets: [UpstreamTarget]
   var state: ServiceState
@@ -22,11 +24,13 @@ final class UpstreamService {
   /// `former` is the service of this name in the snapshot before: targets that stayed keep their
   /// connections and what is known of their health.
   init(
-    name: String, settings: Configuration.Service, worker: Worker, former: UpstreamService?
+    name: String, settings: Configuration.Service, tls: TLSClientContext?, worker: Worker,
+    former: UpstreamService?
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
     self.settings = settings
+    self.tls = tls
     host =
       switch settings.host {
       case .preserve: .preserve
@@ -40,12 +44,17 @@ final class UpstreamService {
       }
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
-    targets = settings.targets.enumerated().map { index, target in
-      if let kept = former?.targets.first(where: { $0.configuredURL == target.url }) {
+    let terms = TargetTerms(settings, tls)
+    targets = settings.targets.map { target in
+      // Connections that were made under other terms are not for this service.
+      if let kept = former?.targets.first(where: {
+        $0.configuredURL == target.url && $0.terms == terms
+      }) {
         kept.keep(limits: limits)
         return kept
       }
-      return UpstreamTarget(configuredURL: target.url, limits: limits, worker: worker)
+      return UpstreamTarget(
+        configuredURL: target.url, terms: terms, limits: limits, worker: worker)
     }
     state = ServiceState(
       settings, identities: settings.targets.map { StableHash.hash($0.url) },

@@ -15,6 +15,11 @@ final class UpstreamTarget: EventHandler {
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
+  let terms: TargetTerms
+  /// For TLS; nil for a plain target.
+  let origin: TLSOrigin?
+  /// When a failed handshake may be logged again.
+  private var nextHandshakeLog = MonotonicTime(nanoseconds: 0)
   let pool: TargetPoolStateMachine
   /// Every address of the target's name; empty until the first look-up has ended.
   private var addresses: [SocketAddress] = []
@@ -28,7 +33,7 @@ final class UpstreamTarget: EventHandler {
   private var toConnect: [WaiterID] = []
   private var isConnectingNext = false
 
-  init(configuredURL: String, limits: PoolLimits, worker: Worker) {
+  init(configuredURL: String, terms: TargetTerms, limits: PoolLimits, worker: Worker) {
     self.configuredURL = configuredURL
     guard let url = TargetURL(configuredURL) else {
       preconditionFailure("the configuration was not checked")
@@ -39,6 +44,8 @@ final class UpstreamTarget: EventHandler {
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker
+    self.terms = terms
+    origin = terms.origin(of: url)
     pool = TargetPoolStateMachine(limits: limits)
     super.init(loop: worker.loop)
     loop.register(self)
@@ -153,6 +160,23 @@ final class UpstreamTarget: EventHandler {
     exchange?.upstreamFailed(failure)
   }
 
+  private static let handshakeLogNanoseconds: Int64 = 10_000_000_000
+
+  /// The target is there, and TLS with it could not be set up. Its other addresses would hardly do
+  /// better, other targets may.
+  func handshakeFailed(for exchange: Exchange?, _ failure: TLSFailure) {
+    logTLS(failure)
+    perform(pool.connectFailed())
+    settle()
+    exchange?.upstreamFailed(.tlsFailed)
+  }
+
+  func logTLS(_ failure: TLSFailure) {
+    if loop.now < nextHandshakeLog { return }
+    nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
+    worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
+  }
+
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.
   func connected(_ connection: HTTP1UpstreamConnection, for exchange: Exchange?) {
     pool.connectionOpened(ConnectionID(raw: connection.token.raw), now: loop.now)
@@ -167,7 +191,7 @@ final class UpstreamTarget: EventHandler {
 
   func release(_ connection: HTTP1UpstreamConnection, reusable: Bool) {
     let id = ConnectionID(raw: connection.token.raw)
-    switch pool.release(id, now: loop.now, reusable: reusable) {
+    switch pool.release(id, now: loop.now, reusable: reusable && !terms.isForOneCaller) {
     case .park: settle()
     case .assign(_, let waiter):
       if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {

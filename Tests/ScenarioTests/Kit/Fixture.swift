@@ -56,7 +56,7 @@ final class Fixture {
   let port: UInt16
   private var isRunning = true
   /// Lives as long as the gateway in front of it.
-  private var upstream: ScriptedUpstream?
+  var upstream: ScriptedUpstream?
 
   init(_ configuration: Configuration, options: Gateway.Options = .init()) throws {
     gateway = try Gateway(configuration, options: options)
@@ -78,13 +78,18 @@ final class Fixture {
     isRunning = false
   }
 
+  /// Connections of callers on every listener and worker.
+  func openConnections() async -> Int {
+    await gateway.reports().flatMap(\.listeners).reduce(0) { $0 + $1.openConnections }
+  }
+
   func port(ofListener name: String) -> UInt16? { gateway.address(ofListener: name)?.port }
 
   /// The test has shut the gateway down itself.
   func wasShutDown() { isRunning = false }
 
-  func client(receiveBuffer: Int32? = nil) throws -> TestClient {
-    try TestClient(port: port, receiveBuffer: receiveBuffer)
+  func client(receiveBuffer: Int32? = nil, _ tls: TestTLSSettings? = nil) throws -> TestClient {
+    try TestClient(port: port, receiveBuffer: receiveBuffer, tls)
   }
 
   /// One request on a connection of its own.

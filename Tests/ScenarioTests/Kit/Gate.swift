@@ -6,6 +6,8 @@ final class Gate: Sendable {
   private let condition = NSCondition()
   private nonisolated(unsafe) var isOpen = false
 
+  var hasOpened: Bool { condition.withLock { isOpen } }
+
   func open() {
     condition.withLock {
       isOpen = true

@@ -10,6 +10,10 @@ enum ScenarioError: Error, Equatable {
   /// The peer sent its FIN where more was expected.
   case ended
   case system(String, Int32)
+  /// TLS: the FIN came without close_notify.
+  case cut
+  /// TLS: in OpenSSL's words.
+  case tls(String)
 }
 
 /// One TCP socket of a test, used by one thread at a time. Waits at most `patience`.
@@ -20,10 +24,13 @@ final class RawSocket: Sendable {
   /// Locked while the descriptor is used by others than the owner: its number may be given to
   /// another socket as soon as it is closed.
   private let closed = Locked(false)
+  /// Nil for plain bytes.
+  let tls: TestTLS?
 
-  /// Takes ownership.
-  init(_ descriptor: Int32) {
+  /// Takes ownership. With TLS the handshake comes with the first byte that is read or written.
+  init(_ descriptor: Int32, _ settings: TestTLSSettings? = nil) {
     self.descriptor = descriptor
+    tls = settings.map { TestTLS($0, descriptor) }
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     var one: Int32 = 1
     setsockopt(
@@ -33,7 +40,9 @@ final class RawSocket: Sendable {
   deinit { close() }
 
   /// Connects to a port of the loopback. `receiveBuffer`: bytes the kernel may hold unread.
-  convenience init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+  convenience init(
+    port: UInt16, receiveBuffer: Int32? = nil, _ settings: TestTLSSettings? = nil
+  ) throws {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     if descriptor < 0 { throw ScenarioError.system("socket", errno) }
     if var size = receiveBuffer {
@@ -42,7 +51,7 @@ final class RawSocket: Sendable {
     }
     let result = withLoopback(port) { Glibc.connect(descriptor, $0, $1) }
     let code = errno
-    self.init(descriptor)
+    self.init(descriptor, settings)
     if result != 0 { throw ScenarioError.system("connect", code) }
   }
 
@@ -68,7 +77,42 @@ final class RawSocket: Sendable {
     }
   }
 
-  func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+  func finishWriting() {
+    tls?.finish()
+    cut()
+  }
+
+  /// A FIN, with TLS without close_notify before it.
+  func cut() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+  /// Waits for the end of the TLS handshake.
+  func handshake() throws {
+    guard let tls else { return }
+    while try count(tls.handshake()) == nil {}
+  }
+
+  /// What came of a step of TLS: bytes, or nil after waiting for the socket.
+  private func count(_ outcome: TestTLS.Outcome) throws -> Int? {
+    switch outcome {
+    case .bytes(let count): return count
+    case .wantsRead: try wait(for: POLLIN, "TLS to read")
+    case .wantsWrite: try wait(for: POLLOUT, "TLS to write")
+    case .end: return 0
+    case .cut: throw ScenarioError.cut
+    case .reset: throw ScenarioError.reset
+    case .failed(let reason): throw ScenarioError.tls(reason)
+    }
+    return nil
+  }
+
+  private func receive(atMost limit: Int, _ tls: TestTLS) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    while true {
+      if let count = try count(bytes.withUnsafeMutableBufferPointer({ tls.read($0) })) {
+        return Array(bytes[..<count])
+      }
+    }
+  }
 
   /// Wakes a thread that waits in this socket.
   func interrupt() {
@@ -79,6 +123,7 @@ final class RawSocket: Sendable {
 
   /// The next bytes; empty at the peer's FIN.
   func receive(atMost count: Int = 65_536) throws -> [UInt8] {
+    if let tls { return try receive(atMost: count, tls) }
     while true {
       var code: Int32 = 0
       let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
@@ -106,6 +151,16 @@ final class RawSocket: Sendable {
 
   func send(_ text: String) throws { try send(text.utf8) }
 
+  /// What goes before the TLS handshake.
+  func sendBelowTLS(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+      throw ScenarioError.system("send", errno)
+    }
+  }
+
+  var localPort: UInt16? { Sockets.localAddress(of: descriptor)?.port }
+
   /// Sends what the kernel takes within the patience.
   private func sendSome(_ bytes: ArraySlice<UInt8>) throws -> Int {
     while true {
@@ -116,6 +171,20 @@ final class RawSocket: Sendable {
 
   /// Sends what the kernel takes at once; nil when that is nothing.
   func sendNow(_ bytes: ArraySlice<UInt8>) throws -> Int? {
+    if let tls {
+      switch bytes.withUnsafeBytes({ tls.write($0) }) {
+      case .bytes(let count): return count
+      case .wantsRead:
+        // Only the handshake, or new keys; whoever reads at the same time may take it.
+        _ = isReadable(within: 10)
+        return nil
+      case .wantsWrite: return nil
+      case .end: throw ScenarioError.ended
+      case .cut: throw ScenarioError.cut
+      case .reset: throw ScenarioError.reset
+      case .failed(let reason): throw ScenarioError.tls(reason)
+      }
+    }
     let count = bytes.withUnsafeBytes {
       Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
     }

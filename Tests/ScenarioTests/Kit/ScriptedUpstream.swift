@@ -16,17 +16,19 @@ final class ScriptedUpstream: Sendable {
   private let listener: RawSocket
   private let state = Locked(State())
   private let script: Script
+  private let tls: TestTLSSettings?
 
   /// Listens on the loopback; `port` 0 lets the kernel choose.
-  init(port: UInt16 = 0, _ script: @escaping Script) throws {
+  init(port: UInt16 = 0, tls: TestTLSSettings? = nil, _ script: @escaping Script) throws {
     let (descriptor, bound) = try listenOnLoopback(port: port, backlog: 512)
     self.port = bound
     self.script = script
+    self.tls = tls
     listener = RawSocket(descriptor)
     // Weak, so that an upstream ends with the test that made it.
-    Thread.detachNewThread { [weak self, listener] in
+    Thread.detachNewThread { [weak self, listener, tls] in
       while let descriptor = Self.nextConnection(on: listener) {
-        let socket = RawSocket(descriptor)
+        let socket = RawSocket(descriptor, tls)
         guard let self else { break }
         adopt(socket)
       }
@@ -39,21 +41,22 @@ final class ScriptedUpstream: Sendable {
 
   /// Answers every request on every connection with what `answer` returns; keeps connections alive.
   static func answering(
-    port: UInt16 = 0, _ answer: @escaping @Sendable (Message) -> String
+    port: UInt16 = 0, tls: TestTLSSettings? = nil,
+    _ answer: @escaping @Sendable (Message) -> String
   ) throws -> ScriptedUpstream {
-    try ScriptedUpstream(port: port) { peer in
+    try ScriptedUpstream(port: port, tls: tls) { peer in
       while let request = try peer.readRequest() { try peer.send(answer(request)) }
     }
   }
 
   /// Answers with 200 and the request's target.
-  static func echoing(port: UInt16 = 0) throws -> ScriptedUpstream {
-    try answering(port: port) { request in
+  static func echoing(port: UInt16 = 0, tls: TestTLSSettings? = nil) throws -> ScriptedUpstream {
+    try answering(port: port, tls: tls) { request in
       ok(request.method == "HEAD" ? "" : request.target)
     }
   }
 
-  var url: String { "http://127.0.0.1:\(port)" }
+  var url: String { tls == nil ? "http://127.0.0.1:\(port)" : "https://localhost:\(port)" }
   /// Requests read so far, whole or cut short.
   var requests: [Message] { state.withLock { $0.requests } }
   var connectionCount: Int { state.withLock { $0.connections.count } }

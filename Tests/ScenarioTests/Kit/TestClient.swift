@@ -3,8 +3,8 @@ final class TestClient {
   let socket: RawSocket
   let reader: MessageReader
 
-  init(port: UInt16, receiveBuffer: Int32? = nil) throws {
-    socket = try RawSocket(port: port, receiveBuffer: receiveBuffer)
+  init(port: UInt16, receiveBuffer: Int32? = nil, _ tls: TestTLSSettings? = nil) throws {
+    socket = try RawSocket(port: port, receiveBuffer: receiveBuffer, tls)
     reader = MessageReader(socket)
   }
 

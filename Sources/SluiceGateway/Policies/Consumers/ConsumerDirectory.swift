@@ -18,6 +18,9 @@ final class ConsumerDirectory {
   /// Groups by consumer.
   private let groups: [String: [[UInt8]]]
   let keys: KeyDirectory
+  let passwords: PasswordDirectory
+  let tokens: TokenDirectory
+  let secrets: SecretDirectory
   private let namesWithPolicies: (consumers: Set<String>, groups: Set<String>)
   private(set) var profiles: [Profile] = [Profile(consumer: nil, groups: [])]
   private var profileIndices: [Profile: Int] = [:]
@@ -35,8 +38,14 @@ final class ConsumerDirectory {
     groups = configuration.consumers.mapValues { $0.groups.map { Array($0.utf8) } }
     if let former, former.settings == configuration.consumers {
       keys = former.keys
+      passwords = former.passwords
+      tokens = former.tokens
+      secrets = former.secrets
     } else {
       keys = KeyDirectory(configuration.consumers)
+      passwords = PasswordDirectory(configuration.consumers)
+      tokens = TokenDirectory(configuration.consumers)
+      secrets = SecretDirectory(configuration.consumers)
     }
     profileIndices[profiles[0]] = 0
   }

@@ -1,0 +1,75 @@
+extension Configuration {
+  /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `header:NAME` or
+  /// `claim:NAME`.
+  public enum LimitKey: Equatable, Sendable {
+    case consumer
+    case credential
+    case address
+    case route
+    case header(String)
+    case claim(String)
+  }
+}
+
+extension Configuration.LimitKey: TextValue {
+  public init?(text: String) {
+    switch text {
+    case "consumer": self = .consumer
+    case "credential": self = .credential
+    case "address": self = .address
+    case "route": self = .route
+    default:
+      let parts = text.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2 else { return nil }
+      switch parts[0] {
+      case "header": self = .header(String(parts[1]))
+      case "claim": self = .claim(String(parts[1]))
+      default: return nil
+      }
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .consumer: "consumer"
+    case .credential: "credential"
+    case .address: "address"
+    case .route: "route"
+    case .header(let name): "header:\(name)"
+    case .claim(let name): "claim:\(name)"
+    }
+  }
+}
+
+extension TextForm {
+  static let limitKey = TextForm(
+    "what to count by", pattern: "^(consumer|credential|address|route|header:.+|claim:.+)$",
+    examples: ["consumer", "credential", "address", "route", "header:X-Tenant", "claim:tenant"],
+    check: { text in
+      switch Configuration.LimitKey(text: text) {
+      case .consumer, .credential, .address, .route, .claim: nil
+      case .header(let name):
+        isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
+      case nil:
+        TextProblem(
+          "", hint: "write consumer, credential, address, route, header:NAME or claim:NAME")
+      }
+    })
+}
+
+/// Fields that several limits have.
+enum LimitField {
+  static let by = Field(
+    "by", .text(.limitKey),
+    "What is counted separately. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
+  )
+
+  static let cost = Field(
+    "cost", .integer(1...1_000_000),
+    "What one request takes; matters where several places spend one `budget`.")
+
+  static let maxKeys = Field(
+    "maxKeys", .integer(1...10_000_000),
+    "How many consumers, addresses and so on are counted at a time, in some 150 bytes each and 50 more per worker. Beyond that, room is made by forgetting who has used least, never by forgetting who is at the limit."
+  )
+}

@@ -1,0 +1,180 @@
+extension Configuration {
+  /// How many requests a caller may send in a time.
+  public struct RateLimit: PolicySettings {
+    public var limit: Int?
+    public var window: Timespan?
+    /// Of a token bucket, how much may come at once; as much as `limit` unless set.
+    public var burst: Int?
+    /// Several limits in the place of `limit`, `window` and `burst`.
+    public var windows: [Window] = []
+    public var algorithm = Algorithm.tokenBucket
+    public var by = LimitKey.consumer
+    public var cost = 1
+    /// Places that name the same one count together.
+    public var budget: String?
+    /// Leaves `RateLimit` and `RateLimit-Policy` out of responses.
+    public var hide = false
+    public var maxKeys = 100_000
+    public init() {}
+
+    public enum Algorithm: String, Codable, CaseIterable, Sendable {
+      case tokenBucket = "token-bucket"
+      case slidingWindow = "sliding-window"
+      case fixedWindow = "fixed-window"
+    }
+
+    public struct Window: Codable, Equatable, Sendable {
+      public var limit: Int
+      public var window: Timespan
+      public var burst: Int?
+
+      public init(limit: Int, window: Timespan, burst: Int? = nil) {
+        self.limit = limit
+        self.window = window
+        self.burst = burst
+      }
+
+      /// What may come at once at most.
+      public var capacity: Int { burst ?? limit }
+    }
+
+    /// Every limit that holds.
+    public var allWindows: [Window] {
+      guard let limit, let window else { return windows }
+      return [Window(limit: limit, window: window, burst: burst)]
+    }
+
+    public static let mostWindows = 3
+    /// What a sliding window can count to.
+    public static let mostSliding = 1_000_000
+  }
+}
+
+extension Configuration.RateLimit {
+  public static let policyName = "rate-limit"
+  public static let stage = PolicyStage.limit
+
+  private static let count = Field.Kind.integer(1...1_000_000_000)
+  private static let length = Field.Kind.timespan(.seconds(1)...(.seconds(366 * 86_400)))
+
+  public static let schema = Schema(
+    "RateLimit", of: Self(),
+    "Limits how often a caller may send requests; one too many gets 429 and `Retry-After`. Exact in the whole process, and what was counted survives a reload unless `by`, `algorithm` or a window changes.",
+    [
+      Field("limit", count, "How many requests may come in `window`."),
+      Field("window", length, "Whole seconds."),
+      Field("burst", count, "Of a token bucket: how many may come at once; `limit` unless set."),
+      Field(
+        "windows", .list(of: .object(Window.schema)),
+        "Several limits that hold together, in the place of `limit`, `window` and `burst`; at most 3."
+      ),
+      Field(
+        "algorithm", .choice(Algorithm.self),
+        "A `token-bucket` (GCRA) lets a burst pass and then one request each time its share of the window is over; a `sliding-window` weighs the window before this one by how much of it is still in sight; a `fixed-window` begins anew each time it is over."
+      ),
+      LimitField.by,
+      LimitField.cost,
+      Field(
+        "budget", .text(.entityName), "Places that name the same budget count together."),
+      Field(
+        "hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
+      LimitField.maxKeys,
+    ])
+
+  public static let example = """
+    version: 1
+    listeners:
+      web: {address: "127.0.0.1:8080"}
+    services:
+      time: {targets: ["http://127.0.0.1:9000"]}
+    consumers:
+      alice: {credentials: [{key-auth: "${env:ALICE_KEY}"}]}
+    routes:
+      time:
+        match: {path: /time}
+        service: time
+        policies:
+          key-auth: {}
+          rate-limit: {limit: 100, window: 1m, by: consumer}
+      search:
+        match: {prefix: /search}
+        service: time
+        policies:
+          rate-limit:
+            by: address
+            algorithm: sliding-window
+            windows: [{limit: 10, window: 1s}, {limit: 1000, window: 1h}]
+    """
+
+  public func check(_ check: inout PolicyCheck) {
+    if windows.isEmpty {
+      if limit == nil || window == nil {
+        check.error("needs 'limit' and 'window', or 'windows'")
+      }
+    } else if limit != nil || window != nil || burst != nil {
+      check.error(
+        "has both 'windows' and a limit of its own",
+        hint: "write the limit as one of 'windows'")
+    }
+    if windows.count > Self.mostWindows {
+      check.error("has more than \(Self.mostWindows) windows", at: "windows")
+    }
+    if Set(allWindows.map(\.window)).count < allWindows.count {
+      check.error("has two windows of one length", at: "windows")
+    }
+    for window in allWindows {
+      if let problem = problem(of: window) { check.error(problem) }
+    }
+    checkBudget(&check)
+  }
+
+  private func problem(of window: Window) -> String? {
+    if window.window.nanoseconds % 1_000_000_000 != 0 {
+      return "a window is whole seconds, not \(window.window.text)"
+    }
+    if window.burst != nil && algorithm != .tokenBucket {
+      return "'burst' is for token buckets only"
+    }
+    if algorithm == .slidingWindow && window.limit > Self.mostSliding {
+      return "a sliding window counts to \(Self.mostSliding) at most"
+    }
+    if cost > window.capacity {
+      return "no request could pass: one costs \(cost), and \(window.capacity) is the most at once"
+    }
+    // Whatever is counted has to fit into 63 bits of nanoseconds.
+    let fill = Double(window.capacity) * Double(window.window.nanoseconds) / Double(window.limit)
+    if fill > 10 * 366 * 86_400 * 1e9 { return "the burst would take more than ten years to fill" }
+    return nil
+  }
+
+  /// What counts together has to count the same way.
+  private func checkBudget(_ check: inout PolicyCheck) {
+    guard let budget else { return }
+    for other in check.configuration.everyPolicy {
+      guard let settings = other.settings as? Self, settings.budget == budget else { continue }
+      if settings.algorithm != algorithm || settings.by != by
+        || settings.allWindows.map(\.window) != allWindows.map(\.window)
+      {
+        return check.error(
+          "counts otherwise than the budget '\(budget)' of \(other.origin.text)", at: "budget",
+          hint: "give both the same algorithm, by and windows")
+      }
+    }
+  }
+}
+
+extension Configuration.RateLimit.Window {
+  static let schema = Schema(
+    "RateLimitWindow", of: Self(limit: 1, window: .seconds(1)), "One of several limits.",
+    [
+      Field(
+        "limit", .integer(1...1_000_000_000), "How many requests may come in `window`.",
+        isRequired: true),
+      Field(
+        "window", .timespan(.seconds(1)...(.seconds(366 * 86_400))), "Whole seconds.",
+        isRequired: true),
+      Field(
+        "burst", .integer(1...1_000_000_000),
+        "Of a token bucket: how many may come at once; `limit` unless set."),
+    ])
+}

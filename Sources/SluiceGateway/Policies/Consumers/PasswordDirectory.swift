@@ -1,0 +1,40 @@
+import SluiceConfiguration
+import SluiceWire
+
+/// Names and passwords of the consumers, as `basic-auth` looks them up.
+final class PasswordDirectory {
+  struct Entry {
+    let identity: Identity
+    let proof: Proof
+  }
+
+  enum Proof {
+    /// The digest of a password that the configuration holds itself.
+    case plain(SHA256Digest)
+    case slow(PasswordDigest)
+  }
+
+  private var entries: [[UInt8]: Entry] = [:]
+  /// What a name that is nobody's is checked against, so that it takes as long as any other.
+  private(set) var decoy: PasswordDigest?
+
+  init(_ consumers: [String: Configuration.Consumer]) {
+    let hash = SHA256()
+    for (name, consumer) in consumers {
+      let groups = consumer.groups.map { Array($0.utf8) }
+      for credential in consumer.credentials.compactMap(\.basicAuth) {
+        let username = Array(credential.username.utf8)
+        let identity = Identity(consumer: Array(name.utf8), groups: groups, credential: username)
+        if let text = credential.digest?.reveal(), let digest = try? PasswordDigest(parsing: text) {
+          entries[username] = Entry(identity: identity, proof: .slow(digest))
+          decoy = digest
+        } else if let password = credential.password?.reveal() {
+          let digest = hash.digest(of: Array(password.utf8).span)
+          entries[username] = Entry(identity: identity, proof: .plain(digest))
+        }
+      }
+    }
+  }
+
+  func entry(for username: [UInt8]) -> Entry? { entries[username] }
+}

@@ -1,0 +1,39 @@
+import SluiceConfiguration
+
+/// The consumers' own keys for tokens, by what the tokens' key claim has.
+final class TokenDirectory {
+  struct Entry {
+    let identity: Identity
+    let key: VerificationKey
+  }
+
+  private var entries: [[UInt8]: Entry] = [:]
+
+  init(_ consumers: [String: Configuration.Consumer]) {
+    for (name, consumer) in consumers {
+      let groups = consumer.groups.map { Array($0.utf8) }
+      for credential in consumer.credentials.compactMap(\.jwt) {
+        guard let key = try? VerificationKey(credential.signing) else { continue }
+        let id = Array(credential.key.utf8)
+        entries[id] = Entry(
+          identity: Identity(consumer: Array(name.utf8), groups: groups, credential: id), key: key)
+      }
+    }
+  }
+
+  func entry(for value: [UInt8]) -> Entry? { entries[value] }
+
+  /// What is wrong with any of the keys.
+  static func problem(_ consumers: [String: Configuration.Consumer]) -> String? {
+    for (name, consumer) in consumers.sorted(by: { $0.key < $1.key }) {
+      for credential in consumer.credentials.compactMap(\.jwt) {
+        do throws(VerificationKey.Problem) {
+          _ = try VerificationKey(credential.signing)
+        } catch {
+          return "jwt credential of consumer \(name): \(error.text)"
+        }
+      }
+    }
+    return nil
+  }
+}

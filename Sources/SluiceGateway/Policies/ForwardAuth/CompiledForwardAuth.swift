@@ -1,0 +1,130 @@
+public import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+extension Configuration.ForwardAuth: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy {
+    CompiledForwardAuth(self, context)
+  }
+}
+
+/// Asks another service who calls and whether they may.
+final class CompiledForwardAuth: IdentifyPolicy {
+  private let client: ServiceClient?
+  private let target: [UInt8]
+  private let timeout: Timespan
+  /// Empty for all.
+  private let requestNames: [[UInt8]]
+  private let responseNames: [[UInt8]]
+  private let consumerName: [UInt8]
+  private let groupsName: [UInt8]
+  private let consumers: ConsumerDirectory
+  private let worker: Worker
+  private let unavailable = PolicyRefusal(.checkUnavailable)
+
+  private static let maxBytes = 64 * 1_024
+  /// What frames the request or belongs to its connection, and what would be asked for twice.
+  private static let never: UInt128 =
+    FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
+    | FieldName.expect.bit | FieldName.upgrade.bit | FieldName.secWebSocketKey.bit
+    | FieldName.secWebSocketExtensions.bit | FieldName.secWebSocketVersion.bit
+    | FieldName.range.bit | FieldName.ifNoneMatch.bit | FieldName.ifModifiedSince.bit
+  /// What a caller gets of a refusal, besides its body.
+  private static let passedOn = [
+    "content-type", "www-authenticate", "location", "set-cookie", "retry-after", "cache-control",
+  ].map { Array($0.utf8) }
+
+  init(_ settings: Configuration.ForwardAuth, _ context: PolicyContext) {
+    client = context.client(service: settings.service, timeout: settings.timeout)
+    target = Array(settings.path.utf8)
+    timeout = settings.timeout
+    requestNames = settings.requestHeaders.map { Array($0.utf8) }
+    responseNames = settings.responseHeaders.map { Array($0.utf8) }
+    consumerName = Array(settings.consumerHeader.utf8)
+    groupsName = Array(settings.groupsHeader.utf8)
+    consumers = context.consumers
+    worker = context.worker
+  }
+
+  override var ownedFields: [[UInt8]] { responseNames }
+
+  override func identify(_ exchange: Exchange) -> IdentifyOutcome {
+    guard let client else { return .refused(unavailable) }
+    var request = ClientRequest(target: target)
+    appendFields(exchange.request, exchange, to: &request.lines)
+    let ticket = exchange.suspend(
+      atMost: Timespan(nanoseconds: timeout.nanoseconds + 1_000_000_000))
+    client.send(request, limit: Self.maxBytes) { [self] result in
+      worker.resume(ticket) { decide(result, $0) }
+    }
+    return .wait
+  }
+
+  private func appendFields(
+    _ head: borrowing RequestHead, _ exchange: Exchange, to lines: inout ByteBuffer
+  ) {
+    let forwarded = exchange.listener.forwarded
+    let dropped = Self.never | forwarded.dropped(isTrusted: exchange.isTrusted)
+    for field in head.fields {
+      if field.isHopByHop || dropped & field.known.bit != 0 { continue }
+      let name = head.span(field.name)
+      if !requestNames.isEmpty && !requestNames.contains(where: { name.equalsIgnoringCase($0) }) {
+        continue
+      }
+      if name.equalsIgnoringCase("x-forwarded-method") || name.equalsIgnoringCase("x-forwarded-uri")
+      {
+        continue
+      }
+      lines.appendField(name: name, value: head.span(field.value))
+    }
+    forwarded.append(
+      to: &lines, head: head, peer: exchange.peer, client: exchange.clientAddress,
+      isTrusted: exchange.isTrusted)
+    lines.appendField("X-Forwarded-Method", head.span(head.methodName))
+    lines.append("X-Forwarded-Uri: ")
+    exchange.withPath { lines.append($0) }
+    if let query = head.query {
+      lines.append(0x3F)
+      lines.append(head.span(query))
+    }
+    lines.appendLineEnd()
+  }
+
+  private func decide(_ result: ClientResult, _ exchange: Exchange) -> PolicyOutcome {
+    guard case .response(let response) = result, response.status < 500 else {
+      return .refuse(unavailable)
+    }
+    guard (200..<300).contains(response.status) else { return .answer(refusal(response)) }
+    for (name, value) in response.fields
+    where responseNames.contains(where: { name.span.equalsIgnoringCase($0) }) {
+      exchange.requestEdits.fields.add(name: name.span, value: value.span)
+    }
+    return exchange.identified(.known(identity(response)))
+  }
+
+  private func identity(_ response: ClientResponse) -> Identity {
+    let consumer = consumerName.isEmpty ? [] : response.value(consumerName) ?? []
+    var groups = consumers.groups(of: consumer) ?? []
+    if !groupsName.isEmpty, let value = response.value(groupsName) {
+      for part in value.split(separator: 0x2C) {
+        let name = part.drop { $0 == 0x20 }
+        let group = Array(name.prefix { $0 != 0x20 })
+        if !group.isEmpty && !groups.contains(group) { groups.append(group) }
+      }
+    }
+    return Identity(consumer: consumer, groups: groups)
+  }
+
+  /// The service's answer as the caller gets it.
+  private func refusal(_ response: ClientResponse) -> LocalAnswer {
+    var answer = LocalAnswer(status: response.status, contentType: "", body: response.body)
+    if response.status == 204 || response.status == 304 { answer.body = [] }
+    for (name, value) in response.fields
+    where Self.passedOn.contains(where: { name.span.equalsIgnoringCase($0) }) {
+      let line = FieldLine(
+        name: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self))
+      if let line { answer.fields.append(line) }
+    }
+    return answer
+  }
+}

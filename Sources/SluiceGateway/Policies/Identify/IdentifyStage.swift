@@ -1,0 +1,79 @@
+/// All policies of the stage `identify` of a chain, as one step.
+///
+/// Of several the first that finds its credential decides, or all must find theirs. Nobody is asked
+/// twice: a wrong credential is refused even where anonymous callers may pass, so that a mistake shows.
+final class IdentifyStage: CompiledPolicy {
+  private let members: [IdentifyPolicy]
+  private let requiresAll: Bool
+  private let anonymous: Identity?
+  private let ownedFields: [[UInt8]]
+  private let nobody: PolicyRefusal
+  private let different = PolicyRefusal(
+    .unauthorized, detail: "The credentials are those of different consumers.")
+
+  /// What else is in the stage says how the members work together.
+  init(_ policies: [CompiledPolicy]) {
+    members = policies.compactMap { $0 as? IdentifyPolicy }
+    requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
+    anonymous = policies.lazy.compactMap { ($0 as? CompiledAnonymous)?.identity }.first
+    ownedFields = members.flatMap(\.ownedFields)
+    nobody = PolicyRefusal(
+      .unauthorized, detail: "The request has no credentials.",
+      fields: members.flatMap(\.challenges))
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    for name in ownedFields { exchange.dropRequestFields(named: name) }
+    return goOn(exchange, from: 0)
+  }
+
+  /// Asks the members from this one on.
+  private func goOn(_ exchange: Exchange, from start: Int) -> PolicyOutcome {
+    var index = start
+    while index < members.count {
+      exchange.identifyPosition = index
+      if let outcome = take(members[index].identify(exchange), exchange) { return outcome }
+      index += 1
+    }
+    if requiresAll && exchange.identity != nil { return .next }
+    guard let anonymous else { return members.isEmpty ? .next : .refuse(nobody) }
+    exchange.identity = anonymous
+    return .next
+  }
+
+  /// Nil when the next member is to be asked.
+  private func take(_ outcome: IdentifyOutcome, _ exchange: Exchange) -> PolicyOutcome? {
+    switch outcome {
+    case .absent:
+      // Whoever proves a part must prove the rest; who proves nothing may be anonymous.
+      let isPartOfAll = requiresAll && (exchange.identity != nil || anonymous == nil)
+      return isPartOfAll ? .refuse(nobody) : nil
+    case .refused(let refusal): return .refuse(refusal)
+    case .wait: return .wait
+    case .collect(let limit): return .collect(upTo: limit)
+    case .known(let identity):
+      guard requiresAll else {
+        exchange.identity = identity
+        return .next
+      }
+      if let known = exchange.identity, !known.consumer.isEmpty, !identity.consumer.isEmpty,
+        known.consumer != identity.consumer
+      {
+        return .refuse(different)
+      }
+      // Members before this one found nothing, and that is not all.
+      if exchange.identity == nil && exchange.identifyPosition > 0 { return .refuse(nobody) }
+      exchange.identity = exchange.identity?.joined(with: identity) ?? identity
+      return nil
+    }
+  }
+
+  override func requestBody(_ exchange: Exchange) -> PolicyOutcome {
+    resumed(members[exchange.identifyPosition].identifyByBody(exchange), exchange)
+  }
+
+  /// A member that waited knows.
+  func resumed(_ outcome: IdentifyOutcome, _ exchange: Exchange) -> PolicyOutcome {
+    take(outcome, exchange) ?? goOn(exchange, from: exchange.identifyPosition + 1)
+  }
+}

@@ -1,0 +1,111 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// Whom a limit counts: 128 bits made of what names them.
+///
+/// Hashed with the process's secret seed, so that nobody can choose two names that count as one, or
+/// names that fill one chain of a table; and as small for a name of 8 KiB as for one of a byte.
+struct LimitKey: Hashable, Sendable {
+  let high: UInt64
+  let low: UInt64
+
+  /// `kind` keeps apart what may have the same bytes, such as an address and a header's value.
+  init(kind: UInt8, _ bytes: Span<UInt8>) {
+    var hasher = Hasher()
+    hasher.combine(kind)
+    bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    self.init(hasher)
+  }
+
+  init(kind: UInt8, _ address: IPAddress) {
+    var hasher = Hasher()
+    hasher.combine(kind)
+    hasher.combine(address.high)
+    hasher.combine(address.low)
+    self.init(hasher)
+  }
+
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  private init(_ hasher: Hasher) {
+    var second = hasher
+    second.combine(true)
+    high = UInt64(bitPattern: Int64(second.finalize()))
+    low = UInt64(bitPattern: Int64(hasher.finalize()))
+  }
+
+  /// The bits are as good as any hash of them.
+  func hash(into hasher: inout Hasher) { hasher.combine(low) }
+}
+
+/// Finds whom a limit counts an exchange for.
+struct LimitKeyReader {
+  private enum Source {
+    case consumer, credential, address, route
+    case header([UInt8])
+    case claim([UInt8])
+  }
+
+  private enum Kind {
+    static let consumer: UInt8 = 1
+    static let credential: UInt8 = 2
+    static let address: UInt8 = 3
+    static let route: UInt8 = 4
+    static let header: UInt8 = 5
+    static let claim: UInt8 = 6
+    /// Callers on Unix sockets.
+    static let local: UInt8 = 7
+  }
+
+  private let source: Source
+
+  init(_ by: Configuration.LimitKey) {
+    source =
+      switch by {
+      case .consumer: .consumer
+      case .credential: .credential
+      case .address: .address
+      case .route: .route
+      case .header(let name): .header(Array(name.utf8))
+      case .claim(let name): .claim(Array(name.utf8))
+      }
+  }
+
+  func key(of exchange: Exchange) -> LimitKey {
+    // Who proved nothing must not use up what others like it have.
+    let identity = exchange.identity.flatMap { $0.isAnonymous ? nil : $0 }
+    switch source {
+    case .consumer:
+      if let name = identity?.consumer, !name.isEmpty {
+        return LimitKey(kind: Kind.consumer, name.span)
+      }
+    case .credential:
+      if let name = identity?.credential, !name.isEmpty {
+        return LimitKey(kind: Kind.credential, name.span)
+      }
+    case .claim(let name):
+      if let value = identity?.claim(name)?.value, !value.isEmpty {
+        return LimitKey(kind: Kind.claim, value.span)
+      }
+    case .header(let name):
+      if let key = Self.key(ofField: name, exchange.request) { return key }
+    case .route:
+      if let name = exchange.route?.nameBytes { return LimitKey(kind: Kind.route, name.span) }
+    case .address: break
+    }
+    guard let address = HTTPListener.caller(exchange.clientAddress) else {
+      let nothing: [UInt8] = []
+      return LimitKey(kind: Kind.local, nothing.span)
+    }
+    return LimitKey(kind: Kind.address, address)
+  }
+
+  private static func key(ofField name: [UInt8], _ head: borrowing RequestHead) -> LimitKey? {
+    guard let index = head.firstIndex(named: name.span) else { return nil }
+    return LimitKey(kind: Kind.header, head.span(head.fields[index].value))
+  }
+}

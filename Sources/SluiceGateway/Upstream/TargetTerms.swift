@@ -1,0 +1,53 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// On which terms a service's targets are connected to. Targets whose terms differ share no
+/// connections, whatever their URLs are.
+struct TargetTerms: Equatable {
+  /// Nil when no target of the service is `https`.
+  private let context: TLSClientContext?
+  private let serverName: String?
+  private let proxyProtocol: Configuration.ProxyProtocol?
+
+  init(_ settings: Configuration.Service, _ context: TLSClientContext?) {
+    self.context = context
+    serverName = settings.tls?.serverName
+    proxyProtocol = settings.proxyProtocol
+  }
+
+  static func == (left: TargetTerms, right: TargetTerms) -> Bool {
+    left.context === right.context && left.serverName == right.serverName
+      && left.proxyProtocol == right.proxyProtocol
+  }
+
+  /// Nil for a plain target.
+  func origin(of url: TargetURL) -> TLSOrigin? {
+    guard url.isEncrypted, let context, case .network(let host) = url.host else { return nil }
+    if let serverName { return TLSOrigin(context, name: serverName, isAddress: false) }
+    return TLSOrigin(context, name: host, isAddress: IPAddress(host) != nil)
+  }
+
+  /// A connection says for whom it was opened, so nobody else may use it.
+  var isForOneCaller: Bool { proxyProtocol != nil }
+
+  /// Appends the PROXY header for the exchange that a connection is opened for.
+  func append(_ exchange: Exchange, to output: inout ByteBuffer) {
+    let header = Self.header(of: exchange)
+    switch proxyProtocol {
+    case .v1: header.appendVersion1(to: &output)
+    case .v2: header.appendVersion2(to: &output)
+    case nil: break
+    }
+  }
+
+  private static func header(of exchange: Exchange) -> ProxyHeader {
+    let client = exchange.clientAddress
+    guard let source = client.ip, let local = exchange.downstream?.localAddress,
+      let destination = local.ip
+    else { return ProxyHeader() }
+    return ProxyHeader(
+      source: ProxyHeader.End(ip: source, port: client.port),
+      destination: ProxyHeader.End(ip: destination, port: local.port))
+  }
+}

@@ -1,0 +1,270 @@
+import Foundation
+import SluiceConfiguration
+import SluiceGateway
+import SluiceReactor
+import Testing
+
+extension Scenarios {
+  /// Policies that ask somebody else: published keys, introspection, forward-auth.
+  @Suite struct AskingTests {
+    // MARK: Published keys
+
+    private static let modulus =
+      "oWgsiawuD6ClDt7mA2po5IndUUqe3XRg9HzqN5emgRgLpRbb9J-AzFNlDEYgdORHKJaGBXtwRZRwqQetTfvZlZizayX6SzPFLJLNyy_tz1ZzpabKDGX5AZFiaJULOVDivISELJ8iBLCATRyNFaLEm7iJeROvXcZlHU9wSMLsDEb7UtZT49woXwt6Fz9VnCncfMF245a2aa8RX0yJ7GoFOh28i2Imq72C7aQm_fBAHnK498vxc8Lmn-bf1NdaylIGFWuP_PIP6GwY378CI_ts9owdXW4BS1GFhnj1p1b_WASGXce4FYSXny8RcuOSWPg4GTiakg9uSX8WUs8zAwC2CQ"
+    private static let first =
+      "eyJhbGciOiAiUlMyNTYiLCAia2lkIjogImZpcnN0In0.eyJpc3MiOiAiaHR0cHM6Ly9sb2dpbi50ZXN0LyIsICJzdWIiOiAiYWxpY2UiLCAiYXVkIjogWyJ0aW1lIiwgIm90aGVyIl0sICJleHAiOiA0MTAyNDQ0ODAwLCAicm9sZXMiOiBbInBhcnRuZXJzIiwgInN0YWZmIl0sICJlbWFpbCI6ICJhbGljZUBleGFtcGxlLnRlc3QifQ.VcPOrJ7T0B9IF8ScDOfAhsW8jihHrRw2yzVC8TePTauMf-Ub8JdyOHPlxaCRIEVQYV573WXqZUWc-9KaT3yZELaUz9Kiz914waUGcHMWapcJ-t3daz0D_iW4kDe3FrPCgMDpf_PBjpkAMPdqRc5a4dtdQE-5gl5c3RerpY24DTxojIykufzvIh2rHgL3Av6t-EpetmeWQ9UWGyeS8H0rQc3xQ8VtVq57wpU-IkhlK4Z1f4QMUJorf3QzxNVESRwkBpRpT3eq7uOeWpistsm2RDI1X8el-7MxXTz4c7FlOh-54LyxHcTk2erCYU0GCk8U3y5exnMgvcC82PE0sQ_Kvw"
+    private static let second =
+      "eyJhbGciOiAiUlMyNTYiLCAia2lkIjogInNlY29uZCJ9.eyJpc3MiOiAiaHR0cHM6Ly9sb2dpbi50ZXN0LyIsICJzdWIiOiAiYWxpY2UiLCAiYXVkIjogWyJ0aW1lIiwgIm90aGVyIl0sICJleHAiOiA0MTAyNDQ0ODAwLCAicm9sZXMiOiBbInBhcnRuZXJzIiwgInN0YWZmIl0sICJlbWFpbCI6ICJhbGljZUBleGFtcGxlLnRlc3QifQ.bZPvWzsNWkHP6gl6frsaEETK-vD5pHuVFtc3F8Nf8BQNyCIrgQd7DC_YcjqvJGDoQsCJHwSicuNMGZExZfafXSa3wRBrD_PqtAH5SAFZGe9pdUyhs9GNxU9d9HvAyz7vFUQartio-P8SaeE2E0fPU2N40C9bT8YWBAgXqDSYpISqWSor7pgyNCANXdSLxhYk-Po4r2eCmiGwJNEF6V45Q8H2ayWTxNEr2-f1lEbICKwvget3ewuueUrBNs3LfMsxIvFfnLttxtVaJE4nAA2Y7I-5WSV3wUkBqwVuxN8wIX7KSQQ9TEt18W_1EfPi9Cw7inWA810xrtPIFqvsedIvzg"
+    private static let symmetric =
+      "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImZpcnN0In0.eyJpc3MiOiAiaHR0cHM6Ly9sb2dpbi50ZXN0LyIsICJzdWIiOiAiYWxpY2UiLCAiYXVkIjogWyJ0aW1lIiwgIm90aGVyIl0sICJleHAiOiA0MTAyNDQ0ODAwLCAicm9sZXMiOiBbInBhcnRuZXJzIiwgInN0YWZmIl0sICJlbWFpbCI6ICJhbGljZUBleGFtcGxlLnRlc3QifQ.bJKU1CPK-jc6xJq7_Vcj9FG32txUfrk5iNZ9QnzH-s8"
+
+    private static func keys(_ ids: String...) -> String {
+      let keys = ids.map {
+        "{\"kty\":\"RSA\",\"kid\":\"\($0)\",\"n\":\"\(modulus)\",\"e\":\"AQAB\"}"
+      }
+      return "{\"keys\":[\(keys.joined(separator: ","))]}"
+    }
+
+    private func tokens(_ url: String) -> Configuration.JWT {
+      var settings = Configuration.JWT()
+      var jwks = Configuration.JWKS()
+      jwks.url = url
+      settings.jwks = jwks
+      settings.claims.consumer = "sub"
+      return settings
+    }
+
+    @Test func publishedKeysAreFetchedAheadAndRotated() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let published = Locked(Self.keys("first"))
+      let login = try ScriptedUpstream.answering { _ in ok(published.withLock { $0 }) }
+      let fixture = try Fixture(to: upstream) {
+        var settings = tokens(login.url + "/keys.json")
+        settings.jwks?.pause = .milliseconds(1)
+        $0.all.policies[Configuration.JWT.self] = settings
+      }
+      // Before anybody asked.
+      try waitUntil { !login.requests.isEmpty }
+      #expect(login.requests[0].target == "/keys.json")
+      let client = try fixture.client()
+      let (first, second) = (
+        "Authorization: Bearer \(Self.first)", "Authorization: Bearer \(Self.second)"
+      )
+      #expect(try client.get("/", first).status == 200)
+      #expect(upstream.requests.last?["X-Consumer-Username"] == "alice")
+      #expect(try client.get("/", second).status == 401)
+      published.withLock { $0 = Self.keys("first", "second") }
+      // One that comes within the pause is still refused.
+      try waitUntil { (try? client.get("/", second).status) == 200 }
+      // Neither a secret nor what is published as another kind of key.
+      #expect(try client.get("/", "Authorization: Bearer \(Self.symmetric)").status == 401)
+    }
+
+    @Test func manyUnknownKeysCauseOneFetch() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let login = try ScriptedUpstream.answering { _ in ok(Self.keys("first")) }
+      let fixture = try Fixture(to: upstream) {
+        $0.all.policies[Configuration.JWT.self] = tokens(login.url)
+      }
+      let client = try fixture.client()
+      try waitUntil {
+        (try? client.get("/", "Authorization: Bearer \(Self.first)").status) == 200
+      }
+      let fetches = login.requests.count
+      for _ in 0..<20 {
+        #expect(try client.get("/", "Authorization: Bearer \(Self.second)").status == 401)
+      }
+      #expect(login.requests.count == fetches)
+      // The same place, so the keys stay over a reload.
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.JWT.self]?.claims.headers = ["X-Sub": "sub"]
+      try fixture.gateway.reload(next)
+      #expect(try client.get("/", "Authorization: Bearer \(Self.first)").status == 200)
+      #expect(upstream.requests.last?["X-Sub"] == "alice")
+      #expect(login.requests.count == fetches)
+    }
+
+    @Test func withoutKeysNobodyPasses() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let port = try unusedPort()
+      let fixture = try Fixture(to: upstream) {
+        $0.all.policies[Configuration.JWT.self] = tokens("http://127.0.0.1:\(port)/keys")
+      }
+      let response = try fixture.get("/", "Authorization: Bearer \(Self.first)")
+      #expect(response.status == 503)
+      #expect(response.code == "check-unavailable")
+      // They come up later, and it is noticed.
+      let login = try ScriptedUpstream.answering(port: port) { _ in ok(Self.keys("first")) }
+      try waitUntil {
+        (try? fixture.get("/", "Authorization: Bearer \(Self.first)").status) == 200
+      }
+      #expect(login.requests.first?.target == "/keys")
+      #expect(upstream.requests.count == 1)
+    }
+
+    // MARK: Forward-auth
+
+    /// Lets `let-me-in` pass.
+    private func door() throws -> ScriptedUpstream {
+      try ScriptedUpstream.answering { request in
+        switch request["Authorization"] {
+        case "let-me-in":
+          ok("", "X-User: alice", "X-Groups: staff, partners", "X-Email: a@example.test")
+        case "broken": "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
+        case "garbled": "nonsense\r\n\r\n"
+        default:
+          "HTTP/1.1 302 Found\r\nLocation: /login\r\nSet-Cookie: back=1\r\nX-Internal: 1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nlogin"
+        }
+      }
+    }
+
+    private func fixture(
+      _ upstream: ScriptedUpstream, _ door: ScriptedUpstream,
+      _ edit: (inout Configuration) -> Void = { _ in }
+    ) throws -> Fixture {
+      try Fixture(to: upstream) {
+        var service = Configuration.Service()
+        service.targets = [Configuration.Target(url: door.url)]
+        $0.services["door"] = service
+        var settings = Configuration.ForwardAuth()
+        settings.service = "door"
+        settings.path = "/verify"
+        settings.responseHeaders = ["X-Email"]
+        settings.consumerHeader = "X-User"
+        settings.groupsHeader = "X-Groups"
+        $0.all.policies[Configuration.ForwardAuth.self] = settings
+        edit(&$0)
+      }
+    }
+
+    @Test func anotherServiceDecides() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let door = try door()
+      let fixture = try fixture(upstream, door) {
+        $0.all.policies[Configuration.ACL.self] = Configuration.ACL(allow: ["partners"])
+      }
+      let client = try fixture.client()
+      let response = try client.exchange(
+        "POST /a?b=c HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: let-me-in\r\nX-Email: forged\r\nX-Forwarded-For: 6.6.6.6\r\nContent-Length: 4\r\n\r\nbody"
+      )
+      #expect(response.status == 200)
+      let asked = try #require(door.requests.first)
+      #expect(asked.method == "GET")
+      #expect(asked.target == "/verify")
+      #expect(asked["X-Forwarded-Method"] == "POST")
+      #expect(asked["X-Forwarded-Uri"] == "/a?b=c")
+      #expect(asked["X-Forwarded-Host"] == "gateway.test")
+      #expect(asked["X-Forwarded-For"] == "127.0.0.1")
+      #expect(asked["Host"] == "127.0.0.1:\(door.port)")
+      #expect(asked["Content-Length"] == nil)
+      let request = try #require(upstream.requests.first)
+      #expect(request.text == "body")
+      #expect(request["X-Email"] == "a@example.test")
+      #expect(request["X-Consumer-Username"] == "alice")
+      #expect(request["X-Consumer-Groups"] == "staff, partners")
+
+      let refused = try client.get("/", "Authorization: wrong")
+      #expect(refused.status == 302)
+      #expect(refused["Location"] == "/login")
+      #expect(refused["Set-Cookie"] == "back=1")
+      #expect(refused["X-Internal"] == nil)
+      #expect(refused["Content-Type"] == "text/plain")
+      #expect(refused.text == "login")
+      #expect(upstream.requests.count == 1)
+    }
+
+    @Test func withoutAnAnswerNobodyPasses() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let door = try door()
+      let silent = try ScriptedUpstream { peer in while try peer.readRequest() != nil {} }
+      let gone = try unusedPort()
+      let fixture = try fixture(upstream, door) {
+        for (name, url) in [("silent", silent.url), ("gone", "http://127.0.0.1:\(gone)")] {
+          var service = Configuration.Service()
+          service.targets = [Configuration.Target(url: url)]
+          $0.services[name] = service
+          var route = $0.all
+          route.match.prefix = "/\(name)"
+          route.policies[Configuration.ForwardAuth.self]?.service = name
+          route.policies[Configuration.ForwardAuth.self]?.timeout = .milliseconds(200)
+          $0.routes[name] = route
+        }
+      }
+      for (target, authorization) in [
+        ("/", "broken"), ("/", "garbled"), ("/silent", "let-me-in"), ("/gone", "let-me-in"),
+      ] {
+        let response = try fixture.get(target, "Authorization: \(authorization)")
+        #expect(response.status == 503, "\(target) \(authorization)")
+        #expect(response.code == "check-unavailable")
+      }
+      #expect(try fixture.get("/", "Authorization: let-me-in").status == 200)
+      #expect(upstream.requests.count == 1)
+    }
+
+    /// The caller leaves while the service thinks: nothing is left behind.
+    @Test func callersMayLeaveWhileTheServiceThinks() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let gate = Gate()
+      let door = try ScriptedUpstream.answering { _ in
+        gate.wait()
+        return ok("")
+      }
+      let fixture = try fixture(upstream, door)
+      let leaving = try fixture.client()
+      try leaving.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n")
+      let staying = try fixture.client()
+      try staying.send("GET /stays HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { door.requests.count == 2 }
+      leaving.socket.setToReset()
+      leaving.socket.interrupt()
+      leaving.socket.close()
+      gate.open()
+      #expect(try staying.reader.readResponse().text == "/stays")
+      #expect(try fixture.get("/next").text == "/next")
+    }
+
+    // MARK: Introspection
+
+    @Test func introspectionIsAskedOnceAndRemembered() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let login = try ScriptedUpstream.answering { request in
+        switch request.text {
+        case "token=good%2F1&token_type_hint=access_token":
+          ok(
+            "{\"active\":true,\"scope\":\"time.read other\",\"username\":\"alice\",\"exp\":4102444800}"
+          )
+        case "token=narrow&token_type_hint=access_token":
+          ok("{\"active\":true,\"scope\":\"other\",\"username\":\"alice\"}")
+        case "token=broken&token_type_hint=access_token": ok("{")
+        default: ok("{\"active\":false}")
+        }
+      }
+      let fixture = try Fixture(to: upstream) {
+        var settings = Configuration.Introspection()
+        settings.url = login.url + "/introspect"
+        settings.clientID = "gateway"
+        settings.clientSecret = Secret("p:w")
+        settings.scopes = ["time.read"]
+        settings.claims.consumer = "username"
+        $0.all.policies[Configuration.Introspection.self] = settings
+      }
+      let client = try fixture.client()
+      for _ in 0..<3 {
+        #expect(try client.get("/", "Authorization: Bearer good/1").status == 200)
+        #expect(try client.get("/", "Authorization: Bearer narrow").status == 403)
+        #expect(try client.get("/", "Authorization: Bearer bad").status == 401)
+      }
+      #expect(upstream.requests.count == 3)
+      #expect(upstream.requests.allSatisfy { $0["X-Consumer-Username"] == "alice" })
+      #expect(login.requests.count == 3)
+      #expect(login.requests[0].startLine == "POST /introspect HTTP/1.1")
+      #expect(
+        login.requests[0]["Authorization"]
+          == "Basic " + Data("gateway:p%3Aw".utf8).base64EncodedString())
+      let broken = try client.get("/", "Authorization: Bearer broken")
+      #expect(broken.status == 503)
+      #expect(broken.code == "check-unavailable")
+      #expect(try client.get("/").status == 401)
+    }
+  }
+}

@@ -1,0 +1,269 @@
+import COpenSSL
+import Foundation
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+extension Configuration.ListenerTLS {
+  init(_ identities: TestAuthority.Identity...) {
+    self.init()
+    certificates = identities.map {
+      var certificate = Configuration.Certificate()
+      certificate.certificate = $0.certificate
+      certificate.key = $0.key
+      return certificate
+    }
+  }
+}
+
+extension Scenarios {
+  /// Callers by TLS.
+  @Suite struct TLSListeners {
+    let authority = TestAuthority()
+
+    /// For "localhost".
+    private func identity(_ kind: TestAuthority.KeyKind = .ecdsa) -> TestAuthority.Identity {
+      authority.issue("localhost", names: ["DNS:localhost"], kind)
+    }
+
+    private func fixture(
+      to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
+    ) throws -> Fixture {
+      let tls = Configuration.ListenerTLS(identity())
+      return try Fixture(to: upstream) {
+        $0.web.tls = tls
+        // A machine that has much to do lets tests wait between connecting and speaking.
+        $0.web.timeouts.handshake = .seconds(600)
+        edit(&$0)
+      }
+    }
+
+    private func caller(_ version: Int32 = 0) -> TestTLSSettings {
+      TestTLSSettings(trusting: authority, version: version)
+    }
+
+    // MARK: What is agreed on
+
+    @Test(arguments: [(TLS1_2_VERSION, "TLSv1.2"), (TLS1_3_VERSION, "TLSv1.3")])
+    func requestsPassAndTargetsLearnOfIt(version: Int32, name: String) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream) { $0.web.forwarded.forwarded = true }
+      let client = try fixture.client(caller(version))
+      for turn in 0..<3 { #expect(try client.get("/\(turn)").text == "/\(turn)") }
+      #expect(client.socket.tls?.version == name)
+      let request = try #require(upstream.requests.first)
+      #expect(request["X-Forwarded-Proto"] == "https")
+      #expect(request["Forwarded"]?.contains("proto=https") == true)
+    }
+
+    @Test func weakCallersAreRefused() throws {
+      let fixture = try fixture(to: .echoing())
+      let old = try fixture.client(caller(TLS1_1_VERSION))
+      #expect(throws: ScenarioError.self) { try old.socket.handshake() }
+      let weak = TestTLSSettings(
+        trusting: authority, version: TLS1_2_VERSION, ciphers: "ECDHE-ECDSA-AES128-SHA256")
+      let client = try fixture.client(weak)
+      #expect(throws: ScenarioError.self) { try client.socket.handshake() }
+      #expect(try fixture.client(caller()).get("/").status == 200)
+    }
+
+    @Test func minVersionLeavesTheOldOut() throws {
+      let fixture = try fixture(to: .echoing()) { $0.web.tls?.minVersion = .tls13 }
+      let old = try fixture.client(caller(TLS1_2_VERSION))
+      #expect(throws: ScenarioError.self) { try old.socket.handshake() }
+      #expect(try fixture.client(caller(TLS1_3_VERSION)).get("/").status == 200)
+    }
+
+    @Test(arguments: [
+      (["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), ([], ""), (["h2"], nil),
+    ])
+    func protocolsAreAgreedOn(offered: [String], agreed: String?) throws {
+      let fixture = try fixture(to: .echoing())
+      let client = try fixture.client(TestTLSSettings(trusting: authority, protocols: offered))
+      if let agreed {
+        try client.socket.handshake()
+        #expect(client.socket.tls?.negotiated == agreed)
+      } else {
+        #expect(throws: ScenarioError.tls("tlsv1 alert no application protocol")) {
+          try client.socket.handshake()
+        }
+      }
+    }
+
+    @Test func certificatesAreFoundByNameAndByKey() throws {
+      let first = authority.issue("first", names: ["DNS:first.test"])
+      let exact = authority.issue("exact", names: ["DNS:a.wild.test"])
+      let wild = authority.issue("wild", names: ["DNS:*.wild.test"])
+      let both = authority.issue("both-ecdsa", names: ["DNS:both.test"])
+      let rsa = authority.issue("both-rsa", names: ["DNS:both.test"], .rsa)
+      let fixture = try Fixture(to: .echoing()) {
+        $0.web.tls = Configuration.ListenerTLS(first, exact, wild, both, rsa)
+      }
+      func shown(_ name: String?, ciphers: String? = nil) throws -> String? {
+        let settings = TestTLSSettings(
+          trusting: nil, name: name, version: TLS1_2_VERSION, ciphers: ciphers)
+        let client = try fixture.client(settings)
+        try client.socket.handshake()
+        return client.socket.tls?.peer?.name
+      }
+      #expect(try shown("first.test") == "first")
+      #expect(try shown(nil) == "first")
+      #expect(try shown("unknown.test") == "first")
+      #expect(try shown("a.wild.test") == "exact")
+      #expect(try shown("A.Wild.Test") == "exact")
+      #expect(try shown("b.wild.test") == "wild")
+      #expect(try shown("c.b.wild.test") == "first")
+      #expect(try shown("wild.test") == "first")
+      #expect(try shown("both.test", ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256") == "both-ecdsa")
+      #expect(try shown("both.test", ciphers: "ECDHE-RSA-AES128-GCM-SHA256") == "both-rsa")
+    }
+
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func aStapleIsShownWhileItIsGood(version: Int32) throws {
+      let own = identity()
+      func shown(_ path: String?) throws -> [UInt8]? {
+        let fixture = try fixture(to: .echoing()) {
+          $0.web.tls = Configuration.ListenerTLS(own)
+          $0.web.tls?.certificates[0].ocsp = path
+        }
+        let client = try fixture.client(caller(version))
+        try client.socket.handshake()
+        return client.socket.tls?.staple
+      }
+      let good = authority.staple(for: own, until: 3_600)
+      #expect(try shown(good) == Array(Data(contentsOf: URL(filePath: good))))
+      #expect(try shown(authority.staple(for: own, until: -60)) == nil)
+      #expect(try shown(nil) == nil)
+    }
+
+    // MARK: Sessions
+
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func sessionsAreResumedWithAnyWorkerAndOverReloads(version: Int32) throws {
+      let fixture = try fixture(to: .echoing()) { $0.workers = .count(2) }
+      let caller = caller(version)
+      let first = try fixture.client(caller)
+      #expect(try first.get("/").status == 200)
+      #expect(first.socket.tls?.isResumed == false)
+      caller.resume(try #require(first.socket.tls))
+      for _ in 0..<8 {
+        let client = try fixture.client(caller)
+        #expect(try client.get("/").status == 200)
+        #expect(client.socket.tls?.isResumed == true)
+      }
+      try fixture.gateway.reload(fixture.gateway.configuration)
+      let client = try fixture.client(caller)
+      #expect(try client.get("/").status == 200)
+      #expect(client.socket.tls?.isResumed == true)
+    }
+
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func withoutTicketsNothingIsResumed(version: Int32) throws {
+      let fixture = try fixture(to: .echoing()) { $0.web.tls?.sessionTickets = false }
+      let caller = caller(version)
+      let first = try fixture.client(caller)
+      #expect(try first.get("/").status == 200)
+      caller.resume(try #require(first.socket.tls))
+      let second = try fixture.client(caller)
+      #expect(try second.get("/").status == 200)
+      #expect(second.socket.tls?.isResumed == false)
+    }
+
+    // MARK: Bytes
+
+    @Test func pipelinedAndDrippedRequestsAreAnswered() throws {
+      let fixture = try fixture(to: .echoing())
+      let client = try fixture.client(caller())
+      let requests = (0..<50).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }
+      try client.send(requests.joined())
+      for turn in 0..<50 { #expect(try client.reader.readResponse().text == "/\(turn)") }
+      for byte in requests[0].utf8 { try client.socket.send([byte]) }
+      #expect(try client.reader.readResponse().text == "/0")
+    }
+
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func largeBodiesArriveAsTheyWere(version: Int32) throws {
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          try peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(request.body.count)\r\n\r\n")
+          try peer.socket.send(request.body)
+        }
+      }
+      let fixture = try fixture(to: upstream)
+      let client = try fixture.client(caller(version))
+      let body = randomBytes(10 << 20)
+      for _ in 0..<2 {
+        try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n\r\n")
+        try client.socket.send(body)
+        #expect(try client.reader.readResponse().body == body)
+      }
+    }
+
+    @Test func hundredsOfConnectionsTakeTurns() throws {
+      let fixture = try fixture(to: .echoing())
+      let caller = caller()
+      let clients = try (0..<300).map { _ in try fixture.client(caller) }
+      for turn in 0..<2 {
+        for client in clients { try client.send("GET /\(turn) HTTP/1.1\r\nHost: a\r\n\r\n") }
+        for client in clients { #expect(try client.reader.readResponse().text == "/\(turn)") }
+      }
+    }
+
+    @Test func newKeysAreTakenAndTooManyAreNot() throws {
+      let fixture = try fixture(to: .echoing())
+      let client = try fixture.client(caller(TLS1_3_VERSION))
+      let tls = try #require(client.socket.tls)
+      for turn in 0..<40 {
+        if turn > 0 { tls.updateKeys() }
+        #expect(try client.get("/\(turn)").text == "/\(turn)")
+      }
+      let flooding = try fixture.client(caller(TLS1_3_VERSION))
+      #expect(try flooding.get("/").status == 200)
+      #expect(throws: ScenarioError.self) {
+        for _ in 0..<10_000 {
+          flooding.socket.tls?.updateKeys()
+          // Sends the update, and no plaintext with it.
+          try flooding.socket.handshake()
+        }
+        _ = try flooding.get("/")
+      }
+      #expect(try client.get("/").status == 200)
+    }
+
+    /// A reload that begins TLS on an address ends what is plain there.
+    @Test func tlsMayBeginWithAReload() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let plain = try fixture.client()
+      #expect(try plain.get("/").status == 200)
+      var next = fixture.gateway.configuration
+      next.web.tls = Configuration.ListenerTLS(identity())
+      try fixture.gateway.reload(next)
+      #expect(try plain.isClosedByGateway())
+      #expect(try fixture.client(caller()).get("/").status == 200)
+      #expect(upstream.requests.map { $0["X-Forwarded-Proto"] } == ["http", "https"])
+    }
+
+    // MARK: The plain listener beside it
+
+    @Test func plainCallersAreSentToHTTPS() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.web.redirectToHTTPS = Configuration.RedirectToHTTPS()
+        $0.listeners["other"] = $0.web
+        $0.listeners["other"]?.redirectToHTTPS?.port = 8_443
+      }
+      let client = try fixture.client()
+      let first = try client.exchange(
+        "POST /a/../b?c=d HTTP/1.1\r\nHost: gateway.test:8080\r\nContent-Length: 2\r\n\r\nab")
+      #expect(first.status == 308)
+      #expect(first["Location"] == "https://gateway.test/b?c=d")
+      let port = try #require(fixture.port(ofListener: "other"))
+      let other = try TestClient(port: port).exchange("GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n")
+      #expect(other["Location"] == "https://[::1]:8443/")
+      let nameless = try TestClient(port: port).exchange("GET / HTTP/1.0\r\n\r\n")
+      #expect(nameless.status == 400)
+      #expect(upstream.requests.isEmpty)
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Testing
+
+@testable import SluiceConfiguration
+
+/// What limits may say.
+@Suite struct LimitSettingTests {
+  private func problems(_ policies: String, rest: String = "") -> [String] {
+    diagnostics(file(route: "policies: {\(policies)}", rest: rest))
+  }
+
+  @Test(arguments: [
+    ("rate-limit: {}", "needs 'limit' and 'window', or 'windows'"),
+    ("rate-limit: {limit: 1}", "needs 'limit' and 'window', or 'windows'"),
+    (
+      "rate-limit: {limit: 1, window: 1s, windows: [{limit: 1, window: 1m}]}",
+      "has both 'windows' and a limit of its own"
+    ),
+    ("rate-limit: {limit: 0, window: 1s}", "must be 1 to 1000000000"),
+    ("rate-limit: {limit: 1, window: 999ms}", "must be 1s to"),
+    ("rate-limit: {limit: 1, window: 1500ms}", "a window is whole seconds"),
+    ("rate-limit: {limit: 1, window: 1s, algorithm: leaky}", "is not one of token-bucket"),
+    ("rate-limit: {limit: 1, window: 1s, by: ip}", "write consumer, credential, address"),
+    ("rate-limit: {limit: 1, window: 1s, by: 'header:a b'}", "is not a token"),
+    ("rate-limit: {limit: 5, window: 1s, cost: 6}", "no request could pass: one costs 6"),
+    ("rate-limit: {limit: 5, window: 1s, burst: 2, cost: 3}", "no request could pass"),
+    (
+      "rate-limit: {limit: 5, window: 1s, burst: 6, algorithm: fixed-window}",
+      "'burst' is for token buckets only"
+    ),
+    (
+      "rate-limit: {limit: 1000001, window: 1s, algorithm: sliding-window}",
+      "a sliding window counts to 1000000 at most"
+    ),
+    ("rate-limit: {limit: 1, window: 24h, burst: 3661}", "more than ten years"),
+    (
+      "rate-limit: {windows: [{limit: 1, window: 60s}, {limit: 2, window: 1m}]}",
+      "has two windows of one length"
+    ),
+    (
+      """
+      rate-limit: {windows: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}
+      """,
+      "has more than 3 windows"
+    ),
+    ("quota: {}", "needs 'hour', 'day' or 'month'"),
+    ("quota: {day: 5, month: 100, cost: 6}", "no request could pass: one costs 6 of 5"),
+    ("concurrency-limit: {limit: 0}", "must be 1 to 1000000"),
+    ("concurrency-limit: {maxKeys: 0}", "must be 1 to 10000000"),
+  ])
+  func isRefused(policies: String, message: String) {
+    let problems = problems(policies)
+    #expect(problems.contains { $0.contains(message) }, "\(problems)")
+  }
+
+  @Test(arguments: [
+    "rate-limit: {limit: 100, window: 1m, by: consumer}",
+    "rate-limit: {limit: 5, window: 1s, burst: 500, cost: 500}",
+    "rate-limit: {limit: 1, window: 24h, burst: 3660}",
+    "rate-limit: {limit: 1000000000, window: 1s, by: 'claim:https://a.example/tenant'}",
+    "rate-limit: {limit: 1000000, window: 1s, algorithm: sliding-window, by: 'header:X-Tenant'}",
+    "quota: {hour: 1, by: address}",
+    "concurrency-limit: {}, request-size-limit: {maxSize: 0}",
+  ])
+  func isAccepted(policies: String) { #expect(problems(policies) == []) }
+
+  @Test func aBudgetCountsOneWay() {
+    func other(_ policy: String) -> String { "policies: {\(policy)}" }
+    let rate = "rate-limit: {limit: 10, window: 1m, budget: b}"
+    #expect(problems(rate, rest: other("rate-limit: {limit: 5, window: 1m, budget: b}")) == [])
+    #expect(problems(rate, rest: other("rate-limit: {limit: 5, window: 1h, budget: c}")) == [])
+    for different in ["window: 1h", "window: 1m, by: route", "window: 1m, algorithm: fixed-window"]
+    {
+      let found = problems(rate, rest: other("rate-limit: {limit: 5, \(different), budget: b}"))
+      #expect(found.contains { $0.contains("counts otherwise than the budget 'b' of every route") })
+    }
+    let quota = "quota: {day: 10, budget: b}"
+    #expect(problems(quota, rest: other("quota: {month: 5, budget: b}")) == [])
+    let found = problems(quota, rest: other("quota: {day: 5, by: route, budget: b}"))
+    #expect(found.contains { $0.contains("counts otherwise than the budget 'b'") })
+  }
+
+  @Test func theShortFormIsTheLongOne() throws {
+    let text = file(route: "policies: {rate-limit: {limit: 100, window: 1m, by: consumer}}")
+    let configuration = try #require(read(text).configuration)
+    let settings = try #require(configuration.routes["a"]?.policies[Configuration.RateLimit.self])
+    #expect(settings.allWindows == [.init(limit: 100, window: .seconds(60))])
+    #expect(settings.algorithm == .tokenBucket && settings.by == .consumer && settings.cost == 1)
+    #expect(settings.maxKeys == 100_000 && !settings.hide)
+  }
+}
