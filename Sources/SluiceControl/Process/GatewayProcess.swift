@@ -112,7 +112,8 @@ public final class GatewayProcess: Sendable {
           return
         }
       default:
-        if stopping != nil {
+        // Nothing drains any more when the drain was aborted, even if its thread has not said so yet.
+        if stopping != nil && !gateway.isReady {
           logger.warning("stopped before the drain was over")
           _exit(1)
         }
@@ -217,8 +218,10 @@ private final class Stopping: Sendable {
 
   init(_ gateway: Gateway) {
     let result = result
+    // Begun here, so that whoever asks finds it begun.
+    let drain = gateway.beginDrain()
     let thread = Thread {
-      let isStopped = gateway.shutDown()
+      let isStopped = gateway.shutDown(after: drain)
       result.withLock { $0 = isStopped ? .stopped : .aborted }
       kill(getpid(), GatewayProcess.stopped)
     }

@@ -33,9 +33,15 @@ extension Gateway {
     return status
   }
 
-  /// Begins to drain with the configuration's `shutdown` settings; false when it drains already.
+  /// A drain that was begun, for waiting until it ends.
+  public struct Drain: Sendable {
+    let ticket: DrainTicket
+  }
+
+  /// Begins to drain with the configuration's `shutdown` settings; answers with the drain under way
+  /// when there is one already.
   @discardableResult
-  public func beginDrain() -> Bool { startDrain().isNew }
+  public func beginDrain() -> Drain { Drain(ticket: startDrain()) }
 
   /// Opens the listeners again, where they were. False when nothing is drained; throws when one can't
   /// be bound, and then the drain goes on.
@@ -54,8 +60,11 @@ extension Gateway {
   /// Accepts no more, lets exchanges finish until the configuration's deadline, and ends all
   /// threads. Blocks. False when the drain was aborted meanwhile: then the gateway goes on.
   @discardableResult
-  public func shutDown() -> Bool {
-    let ticket = startDrain().ticket
+  public func shutDown() -> Bool { shutDown(after: beginDrain()) }
+
+  /// The same after a drain that was begun before. One that was aborted is not begun again.
+  public func shutDown(after drain: Drain) -> Bool {
+    let ticket = drain.ticket
     // The workers keep the deadline; this is for one that can't.
     let limit = ticket.deadline.advanced(byNanoseconds: Self.shutDownGrace)
     if ticket.wait(until: limit) == .aborted { return false }
@@ -65,11 +74,11 @@ extension Gateway {
 
   private static var shutDownGrace: Int64 { 1_000_000_000 }
 
-  private func startDrain() -> (ticket: DrainTicket, isNew: Bool) {
+  private func startDrain() -> DrainTicket {
     // A reload under way ends first; none comes after.
     changes.wait()
     defer { changes.post() }
-    if let ticket = drainTicket { return (ticket, false) }
+    if let ticket = drainTicket { return ticket }
     let settings = configuration.shutdown
     let ticket = DrainTicket(
       workers: workers.count, timeoutNanoseconds: settings.timeout.nanoseconds)
@@ -82,6 +91,6 @@ extension Gateway {
         }
       }
     }
-    return (ticket, true)
+    return ticket
   }
 }

@@ -209,6 +209,11 @@ public final class Gateway: Sendable {
     let (configuration, responders, tls) = state.withLock {
       ($0.configuration, $0.responders, $0.tls)
     }
+    // The workers close the sockets when they come to the drain's mail; what is posted behind it finds
+    // the ports free.
+    let closed = Countdown(workers.count)
+    for worker in workers { worker.thread.mailbox.post { _ in closed.arrive() } }
+    closed.wait()
     var bound = state.withLock { $0.bound }
     bound.release(Set(configuration.listeners.keys))
     let specifications = try bound.change(

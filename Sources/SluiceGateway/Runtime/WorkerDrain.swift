@@ -12,7 +12,8 @@ final class WorkerDrain: EventHandler {
   private var pace: Pace
   /// Those still to be closed, longest idle last.
   private var waiting: [HandlerToken]
-  private var hasCalledLast = false
+  /// When what was left was told to end, since the beginning.
+  private var lastCalled: Int64?
   private let done: @Sendable () -> Void
 
   private static let tickNanoseconds: Int64 = 20_000_000
@@ -44,17 +45,27 @@ final class WorkerDrain: EventHandler {
 
   private func step() {
     let elapsed = loop.now.nanoseconds(since: began)
-    if elapsed >= timeout { return cutOff() }
-    if elapsed >= schedule.lastCallNanoseconds { callLast() } else { closeDue(elapsed) }
+    if let lastCalled {
+      if elapsed >= cutOffTime(lastCalled) { return cutOff() }
+    } else if elapsed >= schedule.lastCallNanoseconds {
+      callLast(elapsed)
+    } else {
+      closeDue(elapsed)
+    }
     guard worker != nil else { return }
     progressed()
     if worker != nil { setDeadline(began.advanced(byNanoseconds: nextStep(after: elapsed))) }
   }
 
   private func nextStep(after elapsed: Int64) -> Int64 {
-    if hasCalledLast { return timeout }
+    if let lastCalled { return cutOffTime(lastCalled) }
     if waiting.isEmpty { return schedule.lastCallNanoseconds }
     return min(elapsed + Self.tickNanoseconds, schedule.lastCallNanoseconds)
+  }
+
+  /// Even a worker that was held up lets the last close frames go out before it cuts off.
+  private func cutOffTime(_ lastCalled: Int64) -> Int64 {
+    max(timeout, lastCalled + timeout - schedule.lastCallNanoseconds)
   }
 
   private func closeDue(_ elapsed: Int64) {
@@ -74,9 +85,8 @@ final class WorkerDrain: EventHandler {
   }
 
   /// Also those that opened meanwhile, from handshakes that were under way.
-  private func callLast() {
-    if hasCalledLast { return }
-    hasCalledLast = true
+  private func callLast(_ elapsed: Int64) {
+    lastCalled = elapsed
     waiting = []
     for session in worker?.sessions.all() ?? [] where !session.machine.isEnding {
       session.end(SessionEnding(.shutdown, code: 1_012))
