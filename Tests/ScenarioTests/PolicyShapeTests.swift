@@ -1,3 +1,4 @@
+import Foundation
 import SluiceConfiguration
 import SluiceGateway
 import SluiceReactor
@@ -143,7 +144,7 @@ extension Scenarios {
 /// A policy that does what a test asks for.
 private struct Probe: Policy {
   var does = ""
-  var milliseconds = 5_000
+  var milliseconds = 600_000
 
   static let policyName = "probe"
   static let stage = PolicyStage.transform
@@ -151,7 +152,7 @@ private struct Probe: Policy {
     "Probe", of: Self(), "Tests.",
     [
       Field("does", .text(.fieldValue), "What."),
-      Field("milliseconds", .integer(1...10_000), "How long."),
+      Field("milliseconds", .integer(1...1_000_000), "How long."),
     ])
   static let example = ""
   static let finished = Locked(0)
@@ -166,7 +167,7 @@ private struct Probe: Policy {
   static var currentGate: Gate { gate.withLock { $0 } }
 
   init() {}
-  init(does: String, milliseconds: Int = 5_000) {
+  init(does: String, milliseconds: Int = 600_000) {
     self.does = does
     self.milliseconds = milliseconds
   }
@@ -188,8 +189,14 @@ private final class CompiledProbe: CompiledPolicy {
       return exchange.wait(
         atMost: .milliseconds(Int64(settings.milliseconds)),
         for: {
-          // The test's gate blocks, so it is waited for elsewhere.
-          await Task.detached { gate.wait() }.value
+          // The test's gate blocks, so it is waited for on a thread of its own: those that tasks
+          // share may all be busy with other tests.
+          await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+              gate.wait()
+              continuation.resume()
+            }
+          }
           return true
         },
         then: { exchange, waited in
