@@ -67,7 +67,7 @@ def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | No
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         paths = [route_path(number) for number in range(1, routes + 1)]
         certificate = make_certificate(Path(name)) if encrypted else None
-        setup = Setup(Path(name), machine.free_port(), backend_port, paths, certificate)
+        setup = Setup(Path(name), machine.free_port(), backend_port, paths, certificate=certificate)
         command = [*(prefix or []), *proxy.command(setup)]
         all_environment = {**proxy.environment, **(environment or {})}
         with Server(
