@@ -129,6 +129,7 @@ struct WebSocketFrameRules: Sendable {
   }
 
   var isMasked: Bool { bits & Self.masked != 0 }
+  var allowsRSV1: Bool { bits & Self.rsv1 != 0 }
   /// Between the first frame of a message and the header of its last.
   var isInMessage: Bool { bits & Self.inMessage != 0 }
   /// After a close frame, behind which nothing may come.

@@ -28,11 +28,15 @@ public struct WebSocketFrameFollower: Sendable {
   public private(set) var payloadBytes: UInt64 = 0
   /// What the frames before the current one of a fragmented message announced.
   private var messageBytes: UInt64 = 0
+  private var emptyFragments: UInt16 = 0
 
   /// `allowsRSV1` when permessage-deflate was negotiated.
   public init(from sender: WebSocketSender, allowsRSV1: Bool) {
     rules = WebSocketFrameRules(from: sender, allowsRSV1: allowsRSV1)
   }
+
+  /// permessage-deflate was negotiated.
+  public var allowsRSV1: Bool { rules.allowsRSV1 }
 
   /// Whether a control frame may be written behind what has passed.
   public var isAtFrameBoundary: Bool {
@@ -47,6 +51,14 @@ public struct WebSocketFrameFollower: Sendable {
   public var isHolding: Bool {
     if case .payload = phase { return false }
     return true
+  }
+
+  /// Fragments without payload since the last call, but for the last one of a message: they carry
+  /// nothing and cost what others cost. Counts to 65,535.
+  public mutating func takeEmptyFragments() -> Int {
+    let count = Int(emptyFragments)
+    emptyFragments = 0
+    return count
   }
 
   /// A close frame was seen: nothing may follow.
@@ -122,6 +134,7 @@ public struct WebSocketFrameFollower: Sendable {
       if length == 0 { messages &+= 1 }
     } else {
       messageBytes &+= length
+      if length == 0, emptyFragments < .max { emptyFragments &+= 1 }
     }
   }
 

@@ -55,6 +55,7 @@ public struct WebSocketMessageDecoder: ~Copyable {
   private var opcode = WebSocketOpcode.text
   private var isCompressed = false
   private var validator = UTF8Validator()
+  private var emptyFragments: UInt16 = 0
   private var fragments: UInt32 = 0
   /// That of the frame under way, turned to the next byte.
   private var mask = WebSocketMask(key: 0)
@@ -74,6 +75,13 @@ public struct WebSocketMessageDecoder: ~Copyable {
 
   /// Memory owned for a message that is incomplete.
   public var bufferedBytes: Int { pending.allocatedBytes }
+
+  /// Fragments without payload since the last call, but for the last one of a message.
+  public mutating func takeEmptyFragments() -> Int {
+    let count = Int(emptyFragments)
+    emptyFragments = 0
+    return count
+  }
 
   /// A close frame was seen: nothing may follow.
   public var isClosed: Bool { rules.isClosed }
@@ -165,6 +173,7 @@ public struct WebSocketMessageDecoder: ~Copyable {
     if !isAlone {
       fragments &+= 1
       if fragments > limits.maxFragments { throw .tooManyFragments }
+      if length == 0, !layout.isFinal, emptyFragments < .max { emptyFragments &+= 1 }
     }
     rules.began(isFinal: layout.isFinal)
     frames &+= 1
