@@ -34,6 +34,8 @@ import Testing
     try add(Configuration.PathRewrite.schema, Configuration.PathRewrite())
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
     try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
+    try add(Configuration.MessageRateLimit.schema, Configuration.MessageRateLimit())
+    try add(Configuration.Conflation.schema, Configuration.Conflation())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
     try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())
     try add(Configuration.Certificate.schema, Configuration.Certificate())

@@ -24,15 +24,24 @@ extension Configuration {
     public var maxPerConsumer: Int?
     /// New sessions of this route per second in the whole process.
     public var maxOpensPerSecond: Int?
+    /// Bytes that may wait for one end.
+    public var maxBacklog = ByteCount.kibibytes(64)
+    public var slowConsumer = SlowConsumerAction.backPressure
+    /// How long a caller's backlog may stay over `maxBacklog` before `close` ends its session.
+    public var slowConsumerTimeout = Timespan.seconds(10)
     public init() {}
   }
 
-  /// What the messages of a `websocket` route may be.
-  public struct MessageSettings: Codable, Equatable, Sendable {
-    /// From callers. Lower than the other one, because unmasking costs.
-    public var maxSize = ByteCount.mebibytes(1)
-    public var maxSizeFromUpstream = ByteCount.mebibytes(16)
-    public init() {}
+  /// What happens when a caller reads more slowly than its target sends.
+  public enum SlowConsumerAction: String, Codable, CaseIterable, Sendable {
+    /// The target has to wait.
+    case backPressure = "back-pressure"
+    case dropOldest = "drop-oldest"
+    case dropNewest = "drop-newest"
+    case close
+
+    /// Whether it needs to know where messages begin and end.
+    public var drops: Bool { self == .dropOldest || self == .dropNewest }
   }
 }
 
@@ -68,18 +77,16 @@ extension Configuration.ConnectionSettings {
       Field(
         "maxOpensPerSecond", .integer(1...1_000_000),
         "New sessions of this route per second, in the whole process; no limit unless set."),
-    ])
-}
-
-extension Configuration.MessageSettings {
-  static let schema = Schema(
-    "MessageSettings", of: Self(), "What the messages of a `websocket` route may be.",
-    [
       Field(
-        "maxSize", .byteCount(ByteCount(1)...ByteCount(1 << 40)),
-        "The largest message from a caller; a larger one ends the session with 1009."),
+        "maxBacklog", .byteCount(.kibibytes(4)...ByteCount(1 << 30)),
+        "Bytes that may wait for one end, beyond what one read brings; then the other end has to wait, or what `slowConsumer` says happens."
+      ),
       Field(
-        "maxSizeFromUpstream", .byteCount(ByteCount(1)...ByteCount(1 << 40)),
-        "The largest message from the target."),
+        "slowConsumer", .choice(Configuration.SlowConsumerAction.self),
+        "What happens when `maxBacklog` waits for a caller: its target waits, the oldest or the newest message is dropped, or the session is closed with 1008. Dropping makes the route's messages inspected."
+      ),
+      Field(
+        "slowConsumerTimeout", .duration,
+        "For `slowConsumer: close`: how long more than `maxBacklog` may wait."),
     ])
 }

@@ -219,6 +219,17 @@ extension TextForm {
     "a regular expression", examples: ["/v[0-9]+/.*"], reason: "it is empty",
     accepts: { !$0.isEmpty })
 
+  public static let jsonPath = TextForm(
+    "a JSON path", pattern: "^\\$", examples: ["$.symbol", "$.data[0]['any name']"],
+    check: { text in
+      do throws(JSONPathError) {
+        _ = try JSONPath(text)
+        return nil
+      } catch {
+        return TextProblem("\(error.reason.text)")
+      }
+    })
+
   static let originPattern = TextForm(
     "an origin", examples: ["https://app.example.com", "https://*.example.com", "*"],
     check: { text in

@@ -1,0 +1,53 @@
+extension ConfigurationValidator {
+  /// What the settings of a `websocket` route's messages say together.
+  mutating func checkMessages(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    let connection = route.connection ?? Configuration.ConnectionSettings()
+    for (key, limit) in [
+      ("rateLimit", route.messages?.rateLimit),
+      ("rateLimitFromUpstream", route.messages?.rateLimitFromUpstream),
+    ] {
+      guard let limit, let entry = node["messages"]?.entry(key),
+        diagnostics.isSound(entry.value)
+      else { continue }
+      checkRate(limit, entry, at: "routes.\(name).messages.\(key)")
+    }
+    if let entry = node["messages"]?.entry("conflate"), connection.slowConsumer == .dropNewest {
+      diagnostics.error(
+        "routes.\(name).messages.conflate keeps the newest message, and "
+          + "connection.slowConsumer: drop-newest drops it",
+        at: entry.keyPosition, hint: "use drop-oldest, back-pressure or close")
+    }
+    // Written out, a default says nothing.
+    if let entry = node["connection"]?.entry("slowConsumerTimeout"),
+      connection.slowConsumer != .close,
+      connection.slowConsumerTimeout != Configuration.ConnectionSettings().slowConsumerTimeout
+    {
+      diagnostics.warning(
+        "routes.\(name).connection.slowConsumerTimeout has no effect without slowConsumer: close",
+        at: entry.keyPosition)
+    }
+    if let entry = node["messages"]?.entry("maxFragments"), !route.isInspected,
+      route.messages?.maxFragments != Configuration.MessageSettings().maxFragments
+    {
+      diagnostics.warning(
+        "routes.\(name).messages.maxFragments has no effect on messages that are not inspected",
+        at: entry.keyPosition, hint: "set inspect: true")
+    }
+  }
+
+  private mutating func checkRate(
+    _ limit: Configuration.MessageRateLimit, _ entry: SourceNode.Entry, at path: String
+  ) {
+    if limit.limit == nil, limit.bytes == nil {
+      diagnostics.error(
+        "\(path) needs 'limit' or 'bytes'", at: entry.keyPosition,
+        hint: "write it like {limit: 50, window: 1s}")
+    }
+    if limit.limit == nil, let burst = entry.value.entry("burst") {
+      diagnostics.error(
+        "\(path).burst is a number of messages and needs 'limit'", at: burst.keyPosition)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Testing
+
+@testable import SluiceConfiguration
+
+@Suite struct MessageSettingsTests {
+  private func route(_ settings: String) -> String {
+    file(route: "kind: websocket, match: {path: /a}, \(settings)")
+  }
+
+  @Test func defaults() throws {
+    let text = route("connection: {}, messages: {rateLimit: {limit: 5}, conflate: {key: $.a}}")
+    let settings = try #require(read(text).configuration?.routes["a"])
+    #expect(settings.connection?.maxBacklog == .kibibytes(64))
+    #expect(settings.connection?.slowConsumer == .backPressure)
+    #expect(settings.connection?.slowConsumerTimeout == .seconds(10))
+    #expect(settings.messages?.maxControlFrames == 100)
+    #expect(settings.messages?.maxFragments == 1_024)
+    #expect(settings.messages?.inspect == false)
+    #expect(settings.messages?.rateLimit?.window == .seconds(1))
+    #expect(settings.messages?.rateLimit?.action == .delay)
+    #expect(settings.messages?.rateLimit?.burst == nil)
+    #expect(settings.messages?.rateLimit?.bytes == nil)
+    #expect(settings.messages?.conflate?.maxKeys == 1_024)
+    #expect(settings.isInspected)
+  }
+
+  @Test(arguments: [
+    "connection: {slowConsumer: back-pressure}", "connection: {slowConsumer: drop-oldest}",
+    "connection: {slowConsumer: drop-newest}",
+    "connection: {slowConsumer: close, slowConsumerTimeout: 1s}",
+    "connection: {maxBacklog: 4KiB}", "connection: {maxBacklog: 1GiB}",
+    "messages: {maxControlFrames: 1}", "messages: {maxControlFrames: 65535}",
+    "messages: {inspect: true, maxFragments: 1}", "messages: {inspect: true, maxFragments: 65535}",
+    "messages: {rateLimit: {limit: 1, window: 1ms, burst: 1, action: drop}}",
+    "messages: {rateLimit: {limit: 1000000, window: 24h, burst: 1000000, action: close}}",
+    "messages: {rateLimitFromUpstream: {bytes: 1B, action: delay}}",
+    "messages: {rateLimitFromUpstream: {limit: 1, bytes: 1024GiB}}",
+    "messages: {conflate: {key: \"$.data[0]['any name']\", maxKeys: 1}}",
+    "messages: {conflate: {key: $, maxKeys: 65536}}, connection: {slowConsumer: drop-oldest}",
+  ])
+  func right(settings: String) {
+    #expect(diagnostics(route(settings)) == [])
+  }
+
+  @Test(arguments: [
+    "connection: {slowConsumer: drop}",
+    "connection: {slowConsumer: close, slowConsumerTimeout: 0s}",
+    "connection: {maxBacklog: 4095}", "connection: {maxBacklog: 1025MiB}",
+    "messages: {maxControlFrames: 0}", "messages: {maxControlFrames: 65536}",
+    "messages: {inspect: true, maxFragments: 0}", "messages: {inspect: true, maxFragments: 65536}",
+    "messages: {rateLimit: {limit: 0}}", "messages: {rateLimit: {limit: 1000001}}",
+    "messages: {rateLimit: {limit: 1, window: 0s}}",
+    "messages: {rateLimit: {limit: 1, window: 25h}}",
+    "messages: {rateLimit: {limit: 1, burst: 0}}",
+    "messages: {rateLimit: {limit: 1, action: wait}}", "messages: {rateLimit: {bytes: 0}}",
+    "messages: {conflate: {}}", "messages: {conflate: {key: $.a, maxKeys: 0}}",
+    "messages: {conflate: {key: $.a, maxKeys: 65537}}", "messages: {conflate: {key: symbol}}",
+    "messages: {conflate: {key: \"$.*\"}}",
+  ])
+  func wrong(settings: String) {
+    let found = diagnostics(route(settings))
+    #expect(found.count == 1)
+    #expect(found.allSatisfy { $0.contains("error") }, "\(found)")
+  }
+
+  @Test func rulesAcrossSettings() {
+    let place = "4:"
+    func check(_ settings: String, _ expected: String...) {
+      let found = diagnostics(route(settings)).map { text in
+        text.hasPrefix(place) ? String(text.split(separator: ": ", maxSplits: 1)[1]) : text
+      }
+      #expect(found == expected)
+    }
+    check(
+      "messages: {rateLimit: {action: drop}}",
+      """
+      error: routes.a.messages.rateLimit needs 'limit' or 'bytes'
+        hint: write it like {limit: 50, window: 1s}
+      """)
+    check(
+      "messages: {rateLimitFromUpstream: {bytes: 1KiB, burst: 3}}",
+      "error: routes.a.messages.rateLimitFromUpstream.burst is a number of messages and needs 'limit'"
+    )
+    check(
+      "messages: {conflate: {key: $.a}}, connection: {slowConsumer: drop-newest}",
+      """
+      error: routes.a.messages.conflate keeps the newest message, and connection.slowConsumer: \
+      drop-newest drops it
+        hint: use drop-oldest, back-pressure or close
+      """)
+    check(
+      "connection: {slowConsumerTimeout: 1s}",
+      "warning: routes.a.connection.slowConsumerTimeout has no effect without slowConsumer: close")
+    check(
+      "messages: {maxFragments: 9}",
+      """
+      warning: routes.a.messages.maxFragments has no effect on messages that are not inspected
+        hint: set inspect: true
+      """)
+  }
+}
