@@ -16,6 +16,10 @@ extension MetricFamily {
   static let sessionBytes = MetricFamily(
     "sluice_session_bytes_total", .counter, ["route", "from"],
     "Payload bytes of messages on sessions, open ones included, by who sent them.")
+  static let sessionDropped = MetricFamily(
+    "sluice_session_messages_dropped_total", .counter, ["route", "reason"],
+    "Messages on sessions that did not reach the other end: over a rate limit, or left out or replaced (conflated) for a slow caller."
+  )
   static let sessionBacklog = MetricFamily(
     "sluice_session_backlog_bytes", .gauge, ["route"],
     "Bytes that the ends of open sessions did not take yet.")

@@ -133,7 +133,7 @@ extension MetricFamily {
       "Sessions",
       [
         openSessions, sessionsOpened, sessionsClosed, handshakeDuration, sessionMessages,
-        sessionBytes, sessionBacklog, sessionRoundTrip, sessionLifetime,
+        sessionBytes, sessionDropped, sessionBacklog, sessionRoundTrip, sessionLifetime,
       ]
     ),
     ("Listeners", [openConnections, accepted, refused, handshakes, exhaustions]),

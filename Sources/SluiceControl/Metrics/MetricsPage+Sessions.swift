@@ -53,6 +53,13 @@ extension MetricsPage {
       output.sample(name, "client", value: sessions.bytesFromClient)
       output.sample(name, "upstream", value: sessions.bytesFromUpstream)
     }
+    output.begin(.sessionDropped)
+    for (name, sessions) in routes {
+      for reason in MessageDrop.allCases {
+        output.sample(
+          name, "\(reason.label)", value: sessions.droppedMessages[Int(reason.rawValue)])
+      }
+    }
     output.begin(.sessionBacklog)
     for (name, sessions) in routes { output.sample(name, value: sessions.backlog) }
   }

@@ -10,6 +10,8 @@ struct SessionTotals {
   private(set) var messagesFromUpstream: UInt64 = 0
   private(set) var bytesFromClient: UInt64 = 0
   private(set) var bytesFromUpstream: UInt64 = 0
+  /// By `MessageDrop`.
+  private(set) var droppedMessages: [UInt64] = []
   private(set) var backlog = 0
   private(set) var handshakes: [UInt64] = []
   private(set) var handshakeNanoseconds: UInt64 = 0
@@ -26,6 +28,7 @@ struct SessionTotals {
     messagesFromUpstream += report.messagesFromUpstream
     bytesFromClient += report.bytesFromClient
     bytesFromUpstream += report.bytesFromUpstream
+    RouteTotals.add(report.droppedMessages, to: &droppedMessages)
     backlog += report.backlog
     RouteTotals.add(report.handshakes, to: &handshakes)
     handshakeNanoseconds += report.handshakeNanoseconds

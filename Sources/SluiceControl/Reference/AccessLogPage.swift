@@ -52,6 +52,7 @@ enum AccessLogPage {
     ("bytesReceived", true, "Their payload bytes."),
     ("messagesSent", true, "At the end: messages from the target."),
     ("bytesSent", true, "Their payload bytes."),
+    ("messagesDropped", true, "Those of both that did not reach the other end."),
     ("roundTrip", true, "Milliseconds from the latest answered ping to its pong."),
   ]
 

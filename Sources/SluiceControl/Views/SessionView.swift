@@ -53,6 +53,7 @@ enum SessionView {
     var text =
       "\(direction.messages) messages, \(Readable.bytes(Double(direction.bytes))), "
       + "\(Readable.bytes(Double(direction.backlogBytes))) waiting"
+    if direction.dropped > 0 { text += ", \(direction.dropped) dropped" }
     if let last = direction.lastMessageAt { text += ", last at \(last)" }
     return text
   }

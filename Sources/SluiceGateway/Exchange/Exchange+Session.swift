@@ -76,7 +76,7 @@ extension Exchange {
         var answer = ByteBuffer()
         head.appendValues(of: .secWebSocketExtensions, to: &answer)
         agreement.compression = try WebSocketHandshake.deflateAnswer(
-          answer.span, offers: Self.offers(of: request))
+          answer.span, offers: Self.offers(of: request, to: route))
       }
     } catch {
       return nil
@@ -84,8 +84,12 @@ extension Exchange {
     return agreement
   }
 
-  /// What the target is offered of the caller's extensions: those whose frames can be followed.
-  static func offers(of request: borrowing RequestHead) -> [PermessageDeflate] {
+  /// What the target is offered of the caller's extensions: those whose frames can be followed. Where
+  /// messages are inspected there are none, because what is compressed cannot be looked at.
+  static func offers(
+    of request: borrowing RequestHead, to route: CompiledRoute?
+  ) -> [PermessageDeflate] {
+    if route?.session?.isInspected == true { return [] }
     if request.firstIndex(of: .secWebSocketExtensions) == nil { return [] }
     var offer = ByteBuffer()
     request.appendValues(of: .secWebSocketExtensions, to: &offer)

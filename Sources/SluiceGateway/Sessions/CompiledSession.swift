@@ -13,6 +13,17 @@ final class CompiledSession {
   private let lifetimeJitter: UInt64
   let maxSize: UInt64
   let maxSizeFromUpstream: UInt64
+  /// Of inspected messages.
+  let limits: WebSocketMessageLimits
+  let limitsFromUpstream: WebSocketMessageLimits
+  let maxControlFrames: Int
+  let controlRate: MessageRate
+  let maxBacklog: Int
+  let slowConsumer: Configuration.SlowConsumerAction
+  let slowConsumerTimeout: Int64
+  /// Whether sessions that open now look at whole messages.
+  let isInspected: Bool
+  let pipeline: MessagePipeline
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
@@ -31,6 +42,18 @@ final class CompiledSession {
     lifetimeJitter = UInt64(connection.lifetimeJitter)
     maxSize = UInt64(messages.maxSize.bytes)
     maxSizeFromUpstream = UInt64(messages.maxSizeFromUpstream.bytes)
+    limits = WebSocketMessageLimits(
+      maxSize: messages.maxSize.bytes, maxFragments: messages.maxFragments)
+    limitsFromUpstream = WebSocketMessageLimits(
+      maxSize: messages.maxSizeFromUpstream.bytes, maxFragments: messages.maxFragments)
+    maxControlFrames = messages.maxControlFrames
+    controlRate = MessageRate(
+      messages.maxControlFrames, per: 1_000_000_000, burst: messages.maxControlFrames)
+    maxBacklog = connection.maxBacklog.bytes
+    slowConsumer = connection.slowConsumer
+    slowConsumerTimeout = connection.slowConsumerTimeout.nanoseconds
+    isInspected = settings.isInspected
+    pipeline = MessagePipeline(settings)
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer

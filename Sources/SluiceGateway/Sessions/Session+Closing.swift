@@ -103,12 +103,16 @@ extension Session {
     // connection has to say it.
     if !isAtBorder && machine.listens(to: source) { return }
     untold.remove(side == .client ? .tellClient : .tellUpstream)
+    if side == .client { feedAll() }
     if isAtBorder, let ending {
       let code = WebSocketCloseCode(rawValue: ending.code(for: side))
       let reason = ending.reason(for: side)
       let mask: WebSocketMask? =
         side == .client ? nil : WebSocketMask(key: UInt32(truncatingIfNeeded: worker.random.next()))
       socket(side).stage { $0.appendWebSocketClose(code, reason: reason.span, mask: mask) }
+    } else if !isAtBorder {
+      // Nobody answers a frame that was not sent.
+      socket(side).finishWriting()
     }
     perform(machine.told(side))
   }

@@ -30,8 +30,9 @@ extension Session {
     info.idle = now.nanoseconds(since: lastActivity)
     info.roundTrip = roundTrip > 0 ? Int64(roundTrip) * 1_000 : nil
     if machine.isEnding { info.state = "closing" }
-    info.fromClient = direction(fromClient, to: upstream, clock)
-    info.fromUpstream = direction(fromUpstream, to: downstream, clock)
+    info.isInspected = inspection != nil
+    info.fromClient = direction(.client, fromClient, clock)
+    info.fromUpstream = direction(.upstream, fromUpstream, clock)
     return info
   }
 
@@ -42,14 +43,14 @@ extension Session {
   }
 
   private func direction(
-    _ flow: SessionFlow, to receiver: SessionSocket, _ clock: WallClock
+    _ side: SessionSide, _ flow: SessionFlow, _ clock: WallClock
   ) -> SessionInfo.Direction {
     var direction = SessionInfo.Direction()
-    direction.messages = flow.follower.messages
-    direction.bytes = flow.follower.payloadBytes
+    (direction.messages, direction.bytes) = counts(side)
+    direction.dropped = inspection?.dropped(side) ?? 0
     direction.lastMessageAt =
       flow.lastMessage.nanoseconds == 0 ? nil : clock.milliseconds(flow.lastMessage)
-    direction.backlog = receiver.isClosed ? 0 : receiver.backlog
+    direction.backlog = waitingBytes(for: side.other)
     return direction
   }
 }

@@ -7,15 +7,22 @@ extension Session {
   /// 5.4). In the middle of one that takes its time the answer is that of a full backlog.
   func push(_ message: SessionMessage) -> SessionPushOutcome {
     if machine.isEnding || downstream.isClosed { return .closing }
-    guard downstream.backlog <= StreamConnection.highWater,
-      fromUpstream.follower.isAtMessageBoundary
-    else { return .backlogFull(backlog: downstream.backlog) }
-    downstream.stage {
-      $0.appendWebSocketFrame(message.isText ? .text : .binary, message.bytes.span)
+    let waiting = waitingBytes(for: .client)
+    guard waiting <= StreamConnection.highWater, fromUpstream.follower.isAtMessageBoundary else {
+      return .backlogFull(backlog: waiting)
     }
-    downstream.flushStage()
+    let opcode: WebSocketOpcode = message.isText ? .text : .binary
+    if let inspection, !inspection.queue.isEmpty {
+      // Those of the target that wait came first.
+      var frame = ByteBuffer()
+      frame.appendWebSocketFrame(opcode, message.bytes.span)
+      inspection.queue.append(frame.copiedBytes(), key: nil)
+    } else {
+      downstream.stage { $0.appendWebSocketFrame(opcode, message.bytes.span) }
+      downstream.flushStage()
+    }
     noteBacklog(.client)
     lastActivity = loop.now
-    return .accepted(backlog: downstream.backlog)
+    return .accepted(backlog: waitingBytes(for: .client))
   }
 }

@@ -8,22 +8,43 @@ extension Session {
     setFlow(side) { $0.lastSeen = loop.now }
     // Who is told of the end already, or broke the rules, is only listened to for its own end.
     guard machine.listens(to: side) else { return }
-    let counters = route.counters.sessions
-    let (messages, bytes) = counts(side)
-    relay(input, from: side)
-    let (messagesNow, bytesNow) = counts(side)
-    if messagesNow != messages { setFlow(side) { $0.lastMessage = loop.now } }
-    counters.passed(side, messages: messagesNow &- messages, bytes: bytesNow &- bytes)
+    let before = counts(side)
+    if let inspection, inspection.isActive(side) {
+      inspect(input, from: side, inspection)
+    } else {
+      relay(input, from: side)
+    }
+    account(side, since: before)
+  }
+
+  /// Messages of one end and their bytes, as far as they have come.
+  func counts(_ side: SessionSide) -> (messages: UInt64, bytes: UInt64) {
+    let relayed =
+      side == .client
+      ? (fromClient.follower.messages, fromClient.follower.payloadBytes)
+      : (fromUpstream.follower.messages, fromUpstream.follower.payloadBytes)
+    guard let inspected = inspection?.counts(side) else { return relayed }
+    return (relayed.0 &+ inspected.messages, relayed.1 &+ inspected.bytes)
+  }
+
+  /// Counts what one end has sent since `before`.
+  func account(_ side: SessionSide, since before: (messages: UInt64, bytes: UInt64)) {
+    let now = counts(side)
+    if now.messages != before.messages { setFlow(side) { $0.lastMessage = loop.now } }
+    route.counters.sessions.passed(
+      side, messages: now.messages &- before.messages, bytes: now.bytes &- before.bytes)
+    let empty = takeEmptyFragments(side)
+    if empty > 0 { _ = admitsControlFrames(empty, from: side) }
     holdBack(side)
   }
 
-  private func counts(_ side: SessionSide) -> (messages: UInt64, bytes: UInt64) {
-    side == .client
-      ? (fromClient.follower.messages, fromClient.follower.payloadBytes)
-      : (fromUpstream.follower.messages, fromUpstream.follower.payloadBytes)
+  private func takeEmptyFragments(_ side: SessionSide) -> Int {
+    if let inspection, inspection.isActive(side) { return inspection.takeEmptyFragments(side) }
+    return side == .client
+      ? fromClient.follower.takeEmptyFragments() : fromUpstream.follower.takeEmptyFragments()
   }
 
-  private func setFlow(_ side: SessionSide, _ change: (inout SessionFlow) -> Void) {
+  func setFlow(_ side: SessionSide, _ change: (inout SessionFlow) -> Void) {
     if side == .client { change(&fromClient) } else { change(&fromUpstream) }
   }
 
@@ -31,8 +52,13 @@ extension Session {
     var offset = 0
     do throws(WebSocketError) {
       while offset < input.count && machine.listens(to: side) {
+        if let inspection, isBetweenMessages(side) {
+          inspection.activate(side)
+          return inspect(input.extracting(offset...), from: side, inspection)
+        }
         // Who waits for a close frame gets it as soon as a frame ends.
-        let step = try next(input, offset, side, stopsAtFrames: !untold.isEmpty)
+        let step = try next(
+          input, offset, side, stopsAtFrames: !untold.isEmpty || inspection != nil)
         switch step {
         case .needsMore: return
         case .relay(let range, _):
@@ -51,6 +77,12 @@ extension Session {
     } catch {
       violated(error, by: side)
     }
+  }
+
+  private func isBetweenMessages(_ side: SessionSide) -> Bool {
+    side == .client
+      ? fromClient.follower.isAtMessageBoundary && !fromClient.follower.isHolding
+      : fromUpstream.follower.isAtMessageBoundary && !fromUpstream.follower.isHolding
   }
 
   private func next(
@@ -78,61 +110,26 @@ extension Session {
     case .pong where isOwnPong(from: side): pongReceived(from: side)
     default:
       lastActivity = loop.now
-      guard machine.passes(from: side) else { return }
+      guard admitsControlFrames(1, from: side), machine.passes(from: side) else { return }
       let worker = self.worker
       socket(side.other).stage { Self.append(opcode, worker.scratch, mask, to: &$0) }
     }
   }
 
-  private static func append(
+  static func append(
     _ opcode: WebSocketOpcode, _ payload: borrowing ByteBuffer, _ mask: WebSocketMask?,
     to output: inout ByteBuffer
   ) {
     output.appendWebSocketFrame(opcode, payload.span, mask: mask)
   }
 
-  private func violated(_ error: WebSocketError, by side: SessionSide) {
-    let cause: SessionCause = error == .messageTooBig ? .messageTooBig : .protocolError
+  func violated(_ error: WebSocketError, by side: SessionSide) {
+    let cause: SessionCause =
+      error.closeCode == .messageTooBig ? .messageTooBig : .protocolError
     end(
       SessionEnding(
         cause, side: side, code: error.closeCode.rawValue,
         reason: Array(String(describing: error.text).utf8)),
       ignoring: side)
-  }
-
-  // MARK: Back-pressure
-
-  /// While one end does not take what the other sends, nothing more is read from that.
-  private func holdBack(_ side: SessionSide) {
-    let other = socket(side.other)
-    guard other.backlog > 0 else { return }
-    noteBacklog(side.other)
-    if other.backlog > StreamConnection.highWater && !machine.isEnding {
-      socket(side).pauseReading()
-    }
-  }
-
-  /// The peer took some of what waited for it.
-  func progressed(_ side: SessionSide) {
-    setFlow(side) { $0.lastSeen = loop.now }
-    lastActivity = loop.now
-    noteBacklog(side)
-    if machine.isEnding { extendClosing() }
-  }
-
-  /// The peer took all that waited for it.
-  func drained(_ side: SessionSide) {
-    noteBacklog(side)
-    socket(side.other).resumeReading()
-  }
-
-  /// Keeps the route's sum of backlogs true.
-  func noteBacklog(_ side: SessionSide) {
-    let backlog = UInt32(clamping: socket(side).isClosed ? 0 : socket(side).backlog)
-    setFlow(side) {
-      if $0.notedBacklog == backlog { return }
-      route.counters.sessions.backlog += Int(backlog) - Int($0.notedBacklog)
-      $0.notedBacklog = backlog
-    }
   }
 }

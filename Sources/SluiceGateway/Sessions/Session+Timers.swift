@@ -11,6 +11,10 @@ extension Session {
     next = min(next, trustEnd)
     next = min(next, pingTime(fromClient, interval: settings.ping))
     next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
+    next = min(next, slownessEnd)
+    if let inspection {
+      next = min(next, inspection.delayEnd(.client), inspection.delayEnd(.upstream))
+    }
     setDeadline(next)
   }
 
@@ -27,6 +31,8 @@ extension Session {
     if now >= lastActivity.advanced(byNanoseconds: settings.idleTimeout) {
       return end(SessionEnding(.idleTimeout, code: 1_001))
     }
+    if now >= slownessEnd { return endForSlowness() }
+    if let inspection { endDelays(inspection) }
     if settings.ping > 0 { pingWhenDue(.client, interval: settings.ping) }
     if settings.upstreamPing > 0 && !machine.isEnding {
       pingWhenDue(.upstream, interval: settings.upstreamPing)

@@ -44,12 +44,15 @@ final class Session: EventHandler {
   /// Who is to get a close frame at the next frame border.
   var untold: SessionStateMachine.Actions = []
   var closingEnd = MonotonicTime.distantFuture
+  /// Since when too much waits for the caller; see `slowConsumer: close`.
+  var slowSince = MonotonicTime.distantFuture
+  /// Nil in transparent mode.
+  var inspection: SessionInspection?
 
   /// What the exchange found out passes to the session: its target's place and its admission, too.
   init(
     _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener,
-    target: UpstreamTarget,
-    facts: SessionFacts, isCompressed: Bool
+    target: UpstreamTarget, facts: SessionFacts, isCompressed: Bool
   ) {
     let now = exchange.loop.now
     id = exchange.sessionID
@@ -68,6 +71,7 @@ final class Session: EventHandler {
     upstream = SessionSocket(loop: exchange.loop, side: .upstream)
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
+    inspection = settings.isInspected ? SessionInspection(settings) : nil
     opened = now
     lastActivity = now
     trustEnd =
@@ -156,16 +160,18 @@ final class Session: EventHandler {
 /// What one end of a session sends.
 struct SessionFlow {
   var follower: WebSocketFrameFollower
+  /// That ping's pong is awaited, see `pinged`.
+  var isPingOutstanding = false
+  /// What was last counted of the backlog towards it.
+  var notedBacklog: UInt32 = 0
   /// Zero for never.
   var lastMessage = MonotonicTime(nanoseconds: 0)
   /// The sender's last sign of life: bytes from it, or room for bytes to it.
   var lastSeen: MonotonicTime
   /// When it was last pinged; zero for never.
   var pinged = MonotonicTime(nanoseconds: 0)
-  /// That ping's pong is awaited.
-  var isPingOutstanding = false
-  /// What was last counted of the backlog towards it.
-  var notedBacklog: UInt32 = 0
+  /// What it used up of `maxControlFrames`.
+  var controlCell = MonotonicTime(nanoseconds: 0)
 
   init(from sender: WebSocketSender, isCompressed: Bool, now: MonotonicTime) {
     follower = WebSocketFrameFollower(from: sender, allowsRSV1: isCompressed)

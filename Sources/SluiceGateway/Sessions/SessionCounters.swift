@@ -15,6 +15,8 @@ final class SessionCounters {
   private(set) var messagesFromUpstream: UInt64 = 0
   private(set) var bytesFromClient: UInt64 = 0
   private(set) var bytesFromUpstream: UInt64 = 0
+  /// By `MessageDrop`.
+  private(set) var droppedMessages = [UInt64](repeating: 0, count: MessageDrop.allCases.count)
   /// Bytes that either end of open sessions did not take yet.
   var backlog = 0
   /// From the handshake's first byte to the 101; buckets as `RouteCounters.bounds`.
@@ -46,6 +48,7 @@ final class SessionCounters {
     }
   }
 
+  func dropped(_ reason: MessageDrop) { droppedMessages[Int(reason.rawValue)] &+= 1 }
   func shook(nanoseconds: Int64) { handshakes.record(nanoseconds) }
   func answered(nanoseconds: Int64) { roundTrips.record(nanoseconds) }
 }

@@ -34,15 +34,19 @@ final class SessionEnding {
       // A close frame passes through; a connection that just ended has no code of its own.
       if code != 1006 { return code }
       return end == .client ? 1011 : 1001
-    case .protocolError, .messageTooBig:
-      // The end that broke the rules hears which; the other that it is over (1001), or that the
-      // target failed (1011).
-      if side == end { return code }
-      return end == .client ? 1011 : 1001
+    case .protocolError, .messageTooBig: return codeOfBlame(for: end)
+    case .policy where side != nil: return codeOfBlame(for: end)
     default:
       if end == .client && code != 1006 { return code }
       return end == .client ? cause.row.downstreamCode : cause.row.upstreamCode
     }
+  }
+
+  /// The end that broke the rules hears which; the other that it is over (1001), or that the target
+  /// failed (1011).
+  private func codeOfBlame(for end: SessionSide) -> UInt16 {
+    if side == end { return code }
+    return end == .client ? 1011 : 1001
   }
 
   /// The reason goes to whom the code goes.
@@ -50,6 +54,7 @@ final class SessionEnding {
     switch cause {
     case .client, .upstream: code == 1006 ? [] : reason
     case .protocolError, .messageTooBig: side == end ? reason : []
+    case .policy where side != nil: side == end ? reason : []
     default: end == .client ? reason : []
     }
   }

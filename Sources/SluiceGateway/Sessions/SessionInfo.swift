@@ -4,6 +4,9 @@ public struct SessionInfo: Sendable {
     public var messages: UInt64 = 0
     /// Payload bytes of messages.
     public var bytes: UInt64 = 0
+    /// Messages that did not reach the other end: over a limit, or replaced or left out for a slow
+    /// caller. They are among `messages`.
+    public var dropped: UInt64 = 0
     /// Unix time in milliseconds; nil before the first message.
     public var lastMessageAt: Int64?
     /// Bytes that the receiving side did not take yet.

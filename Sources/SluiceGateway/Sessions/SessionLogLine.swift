@@ -53,15 +53,22 @@ enum SessionLogLine {
   }
 
   private static func appendCounts(_ session: Session, to output: inout ByteBuffer) {
-    let (client, upstream) = (session.fromClient.follower, session.fromUpstream.follower)
+    let (client, upstream) = (session.counts(.client), session.counts(.upstream))
     output.append(",\"messagesReceived\":")
     output.append(decimal: client.messages)
     output.append(",\"bytesReceived\":")
-    output.append(decimal: client.payloadBytes)
+    output.append(decimal: client.bytes)
     output.append(",\"messagesSent\":")
     output.append(decimal: upstream.messages)
     output.append(",\"bytesSent\":")
-    output.append(decimal: upstream.payloadBytes)
+    output.append(decimal: upstream.bytes)
+    if let inspection = session.inspection {
+      let dropped = inspection.dropped(.client) &+ inspection.dropped(.upstream)
+      if dropped > 0 {
+        output.append(",\"messagesDropped\":")
+        output.append(decimal: dropped)
+      }
+    }
     if session.roundTrip > 0 {
       output.append(",\"roundTrip\":")
       AccessLogLine.appendMilliseconds(Int64(session.roundTrip) * 1_000, to: &output)

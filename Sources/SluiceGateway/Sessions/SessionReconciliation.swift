@@ -1,5 +1,6 @@
 public import SluiceConfiguration
 import SluiceReactor
+import SluiceWire
 
 /// What a change of the configuration means for live sessions, route by route. `plan` tells it and a
 /// reload does it, from this one table.
@@ -70,6 +71,9 @@ extension Session {
   func adopt(_ route: CompiledRoute) {
     precondition(route.session != nil, "a session's route is no websocket route")
     self.route = route
+    if settings.isInspected && inspection == nil {
+      inspection = SessionInspection(settings, allowsRSV1: fromClient.follower.allowsRSV1)
+    }
   }
 
   /// Would this session be let in now?

@@ -12,6 +12,8 @@ public struct SessionReport: Sendable {
   /// Payload bytes of messages; of open sessions, too.
   public let bytesFromClient: UInt64
   public let bytesFromUpstream: UInt64
+  /// By `MessageDrop`.
+  public let droppedMessages: [UInt64]
   /// Bytes that either end of open sessions did not take yet.
   public let backlog: Int
   /// Buckets with the bounds `WorkerReport.latencyBounds`, and the sum of what they hold.
@@ -30,6 +32,7 @@ public struct SessionReport: Sendable {
     messagesFromUpstream = counters.messagesFromUpstream
     bytesFromClient = counters.bytesFromClient
     bytesFromUpstream = counters.bytesFromUpstream
+    droppedMessages = counters.droppedMessages
     backlog = counters.backlog
     handshakes = counters.handshakes.buckets
     handshakeNanoseconds = counters.handshakes.nanoseconds
@@ -39,5 +42,6 @@ public struct SessionReport: Sendable {
     lifeNanoseconds = counters.lifeNanoseconds
   }
 
+  public func dropped(_ reason: MessageDrop) -> UInt64 { droppedMessages[Int(reason.rawValue)] }
   public func closed(_ cause: SessionCause) -> UInt64 { closed[Int(cause.rawValue)] }
 }

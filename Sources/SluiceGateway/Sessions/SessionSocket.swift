@@ -42,6 +42,11 @@ final class SessionSocket: StreamConnection {
     }
   }
 
+  override func streamResumed() {
+    session?.resumed(side)
+    if isReadable { streamReadable() }
+  }
+
   override func streamBrokeWhilePaused() { session?.ended(side, isBroken: true) }
 
   override func streamFailed(_ code: Int32) { session?.ended(side, isBroken: true) }

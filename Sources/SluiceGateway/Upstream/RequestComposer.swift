@@ -71,7 +71,7 @@ enum RequestComposer {
     output.append("\r\nSluice-Connection-Id: ")
     output.append(exchange.sessionID.bytes)
     var separator: StaticString = "\r\nSec-WebSocket-Extensions: "
-    for offer in Exchange.offers(of: head) {
+    for offer in Exchange.offers(of: head, to: exchange.route) {
       output.append(separator)
       output.append(offer)
       separator = ", "

@@ -6,6 +6,8 @@ public struct SessionContent: Codable, Sendable {
     public var messages: UInt64
     /// Payload bytes of messages.
     public var bytes: UInt64
+    /// Messages, among those counted, that did not reach the other end.
+    public var dropped: UInt64
     public var lastMessageAt: String?
     /// Bytes that the receiving side did not take yet.
     public var backlogBytes: Int
@@ -87,6 +89,7 @@ extension SessionContent.Direction {
   init(_ direction: SessionInfo.Direction) {
     messages = direction.messages
     bytes = direction.bytes
+    dropped = direction.dropped
     lastMessageAt = direction.lastMessageAt.map { Timestamp(milliseconds: $0).text }
     backlogBytes = direction.backlog
   }

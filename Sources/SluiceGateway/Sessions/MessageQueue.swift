@@ -1,0 +1,62 @@
+/// Messages that wait for a caller who reads slowly, as the frames that will be sent. Pure.
+///
+/// First in, first out. A message with a key takes the place of the one with the same key that still
+/// waits, so each key keeps its turn however often its value changes, and what is sent is the newest.
+/// Owns memory only while something waits.
+struct MessageQueue {
+  private struct Entry {
+    var frame: [UInt8]
+    var key: [UInt8]?
+  }
+
+  private var entries: [Entry] = []
+  /// Those before were taken.
+  private var head = 0
+  /// How many entries were ever cut off the front: sequence numbers count from the first ever.
+  private var base = 0
+  /// Where the message of a key waits, as a sequence number.
+  private var places: [[UInt8]: Int] = [:]
+  /// Bytes of the frames that wait.
+  private(set) var bytes = 0
+
+  var count: Int { entries.count - head }
+  var isEmpty: Bool { count == 0 }
+  var keyCount: Int { places.count }
+
+  /// Whether a message of this key waits.
+  func holds(_ key: [UInt8]) -> Bool { places[key] != nil }
+
+  /// Puts the frame in the place of the one with the same key; false when none waits.
+  mutating func replace(_ key: [UInt8], with frame: [UInt8]) -> Bool {
+    guard let place = places[key] else { return false }
+    let index = place - base
+    bytes += frame.count - entries[index].frame.count
+    entries[index].frame = frame
+    return true
+  }
+
+  /// Puts the frame behind all others. No other message of this key may wait.
+  mutating func append(_ frame: [UInt8], key: [UInt8]?) {
+    if let key { places[key] = base + entries.count }
+    entries.append(Entry(frame: frame, key: key))
+    bytes += frame.count
+  }
+
+  /// Takes the one that waits longest.
+  mutating func takeFirst() -> [UInt8]? {
+    guard head < entries.count else { return nil }
+    let entry = entries[head]
+    entries[head] = Entry(frame: [], key: nil)
+    head += 1
+    bytes -= entry.frame.count
+    if let key = entry.key { places[key] = nil }
+    if head == entries.count {
+      self = MessageQueue()
+    } else if head >= 64 && head * 2 >= entries.count {
+      entries.removeFirst(head)
+      base += head
+      head = 0
+    }
+    return entry.frame
+  }
+}

@@ -1,0 +1,197 @@
+import SluiceReactor
+import SluiceWire
+
+/// Inspected mode: whole messages meet the route's policies, and control frames end at the gateway.
+extension Session {
+  /// More of the worker's scratch is given back after a message: it took over the message's memory.
+  private static let keptScratch = 256 * 1_024
+  /// What is masked anew goes out in pieces of this size, so that no copy of the message is needed.
+  private static let maskedPiece = 16 * 1_024
+
+  /// Bytes from one end, as they came.
+  func inspect(_ input: Span<UInt8>, from side: SessionSide, _ inspection: SessionInspection) {
+    if inspection.heldBytes(side) > 0 {
+      // What came earlier comes first.
+      inspection.hold(input, of: side)
+      return inspectHeld(from: side, inspection)
+    }
+    let consumed = read(input, from: side, inspection)
+    if consumed < input.count { inspection.hold(input.extracting(consumed...), of: side) }
+  }
+
+  /// Goes on with what was held.
+  func inspectHeld(from side: SessionSide, _ inspection: SessionInspection) {
+    var bytes = ByteBuffer()
+    inspection.swapHeld(&bytes, of: side)
+    let consumed = read(bytes.span, from: side, inspection)
+    if consumed == bytes.count { return }
+    bytes.consume(consumed)
+    inspection.swapHeld(&bytes, of: side)
+  }
+
+  /// Returns where to go on later: at the end, unless reading has to pause.
+  private func read(
+    _ input: Span<UInt8>, from side: SessionSide, _ inspection: SessionInspection
+  ) -> Int {
+    inspection.prepare(for: settings.pipeline)
+    var scratch = ByteBuffer()
+    swap(&scratch, &worker.scratch)
+    defer {
+      if scratch.allocatedBytes > Self.keptScratch { scratch.release() }
+      swap(&scratch, &worker.scratch)
+    }
+    var offset = 0
+    do throws(WebSocketError) {
+      while offset < input.count && machine.listens(to: side) {
+        switch try inspection.next(input, from: offset, of: side, settings, &scratch) {
+        case .needsMore:
+          lastActivity = loop.now
+          offset = input.count
+        case .message(let message):
+          offset = message.consumed
+          let payload = message.bytes(input, scratch)
+          if !meet(message, payload, input, from: side, inspection) { return offset }
+        case .control(let opcode, _, let consumed):
+          offset = consumed
+          swap(&scratch, &worker.scratch)
+          control(opcode, from: side, inspection)
+          swap(&scratch, &worker.scratch)
+        }
+      }
+    } catch {
+      violated(error, by: side)
+    }
+    // Whom nobody listens to any more is not read on.
+    return input.count
+  }
+
+  // MARK: Messages
+
+  /// False when nothing more may be read from this end for now.
+  private func meet(
+    _ message: WebSocketMessage, _ payload: Span<UInt8>, _ input: Span<UInt8>,
+    from side: SessionSide, _ inspection: SessionInspection
+  ) -> Bool {
+    lastActivity = loop.now
+    guard machine.passes(from: side) else { return true }
+    let pipeline = settings.pipeline
+    var delayEnd = loop.now
+    var drop: MessageDrop?
+    for policy in side == .client ? pipeline.fromClient : pipeline.fromUpstream {
+      switch policy.meet(message, payload, of: self, inspection) {
+      case .pass: continue
+      case .passThenWait(let end):
+        delayEnd = max(delayEnd, end)
+        continue
+      case .drop(let reason): drop = reason
+      case .close(let ending):
+        end(ending)
+        return true
+      }
+      break
+    }
+    if let drop {
+      dropped(drop, from: side, inspection)
+    } else {
+      forward(message, payload, input, from: side, inspection)
+    }
+    if machine.isEnding { return true }
+    if delayEnd > loop.now {
+      inspection.setDelayEnd(side, delayEnd)
+      socket(side).pauseReading()
+      schedule()
+      return false
+    }
+    // What would only join the queue may as well stay where it is.
+    if side == .client || inspection.queue.isEmpty || !holdsBack(.client) { return true }
+    upstream.pauseReading()
+    return false
+  }
+
+  private func forward(
+    _ message: WebSocketMessage, _ payload: Span<UInt8>, _ input: Span<UInt8>,
+    from side: SessionSide, _ inspection: SessionInspection
+  ) {
+    if side == .upstream && mustQueue(inspection) {
+      return enqueue(message, payload, input, inspection)
+    }
+    if let frame = message.frame { return socket(side.other).write(input.extracting(frame)) }
+    write(message.opcode, payload, isCompressed: message.isCompressed, to: side.other)
+  }
+
+  /// Writes a frame of the gateway's own.
+  private func write(
+    _ opcode: WebSocketOpcode, _ payload: Span<UInt8>, isCompressed: Bool = false,
+    to side: SessionSide
+  ) {
+    let (socket, mask) = (socket(side), freshMask(towards: side))
+    socket.stage {
+      $0.appendWebSocketHeader(
+        opcode, payloadLength: payload.count, mask: mask, isCompressed: isCompressed)
+    }
+    guard let mask else { return socket.write(payload) }
+    var at = 0
+    while at < payload.count {
+      let end = min(payload.count, at &+ Self.maskedPiece)
+      let piece = payload.extracting(at..<end)
+      socket.stage { $0.append(piece, mask: mask, offset: at) }
+      at = end
+    }
+  }
+
+  /// Towards the target the gateway is a client (RFC 6455 5.3).
+  private func freshMask(towards side: SessionSide) -> WebSocketMask? {
+    side == .client ? nil : WebSocketMask(key: UInt32(truncatingIfNeeded: worker.random.next()))
+  }
+
+  func dropped(_ reason: MessageDrop, from side: SessionSide, _ inspection: SessionInspection) {
+    inspection.countDropped(side)
+    route.counters.sessions.dropped(reason)
+  }
+
+  // MARK: Control frames
+
+  /// A whole control frame; its payload is in the worker's scratch.
+  private func control(
+    _ opcode: WebSocketOpcode, from side: SessionSide, _ inspection: SessionInspection
+  ) {
+    switch opcode {
+    case .close: closeReceived(from: side)
+    case .pong where isOwnPong(from: side): pongReceived(from: side)
+    default:
+      lastActivity = loop.now
+      guard admitsControlFrames(1, from: side), opcode == .ping else { return }
+      if machine.isTold(side) { return }
+      if socket(side).backlog > StreamConnection.highWater {
+        // RFC 6455 5.5.3: only the last of several pings needs an answer.
+        return inspection.owePong(worker.scratch.copiedBytes(), to: side)
+      }
+      let (worker, mask) = (self.worker, freshMask(towards: side))
+      socket(side).stage { Self.append(.pong, worker.scratch, mask, to: &$0) }
+    }
+  }
+
+  /// The pong that waited for room.
+  func payOwedPong(to side: SessionSide) {
+    guard let pong = inspection?.takeOwedPong(to: side), !machine.isTold(side) else { return }
+    write(.pong, pong.span, to: side)
+  }
+
+  // MARK: Going on
+
+  /// Reading from this end was resumed.
+  func resumed(_ side: SessionSide) {
+    guard let inspection, inspection.heldBytes(side) > 0, machine.listens(to: side) else { return }
+    let before = counts(side)
+    inspectHeld(from: side, inspection)
+    account(side, since: before)
+  }
+
+  /// Lets ends be read again whose delay is over.
+  func endDelays(_ inspection: SessionInspection) {
+    for side in [SessionSide.client, .upstream] where inspection.delayEnd(side) <= loop.now {
+      inspection.setDelayEnd(side, .distantFuture)
+      resumeReading(side)
+    }
+  }
+}

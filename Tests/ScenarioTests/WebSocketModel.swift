@@ -1,0 +1,1 @@
+../SluiceWireTests/WebSocketModel.swift
