@@ -32,7 +32,7 @@ class InspectedSluice(Sluice):
     websocket_route = (
         "  socket: {kind: websocket, match: {path: /socket}, service: service,"
         " connection: {ping: 25s}, messages: {maxSize: 1MiB,"
-        " rateLimit: {limit: 10000000, window: 1s, action: close}}}"
+        " rateLimit: {limit: 1000000, window: 1s, action: close}}}"
     )
 
 

@@ -6,7 +6,7 @@ from bench.proxies.base import Proxy, Setup
 _CONFIGURATION = """\
 global
   nbthread 1
-  maxconn {connections}
+  maxconn {connections}{pipes}
 defaults
   mode http
   no log
@@ -51,6 +51,8 @@ class HAProxy(Proxy):
                 backend_port=setup.backend_port,
                 choice=choice,
                 connections=9_100 if setup.websocket else 4096,
+                # Two descriptors a session; the default number of pipes would pass 20,000 of them.
+                pipes="\n  maxpipes 500" if setup.websocket else "",
                 scheme=setup.scheme,
                 ssl=f" {_SSL} crt {setup.certificate}" if setup.certificate else "",
             )
