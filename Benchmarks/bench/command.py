@@ -2,6 +2,7 @@
 
 import argparse
 import fnmatch
+import itertools
 import os
 import sys
 import tempfile
@@ -72,13 +73,15 @@ def _run(options: argparse.Namespace) -> int:
 def _measure_all(
     cases: list[Case], proxies: list[str], rounds: int, service: Backend, timing: Timing
 ) -> Iterable[Sample]:
-    """Every case, round by round; each round turns the order of the proxies around."""
-    for case in cases:
+    """Every case or series of cases, round by round; each round turns the order around."""
+    for _, series in itertools.groupby(cases, key=lambda case: case.series or case.name):
+        members = list(series)
         contenders = list(proxies)
-        if case.name == NULL_CASE and "nginx" in proxies:
+        if members[0].name == NULL_CASE and "nginx" in proxies:
             contenders.append(NULL_CONTROL)
-        for number in range(1, rounds + 1):
-            for proxy in contenders if number % 2 else reversed(contenders):
+        turns = list(itertools.product(contenders, members))
+        for number in range(1, rounds * members[0].repeats + 1):
+            for proxy, case in turns if number % 2 else reversed(turns):
                 yield measure(proxy, case, number, service, timing)
 
 

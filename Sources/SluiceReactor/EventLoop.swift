@@ -21,9 +21,8 @@ public final class EventLoop {
   /// How long turns took.
   public private(set) var lag = LoopLag()
 
-  /// Output that one connection has composed and the kernel has not seen; see `StreamConnection.stage`.
-  var staged = ByteBuffer(capacity: 32 * 1_024)
-  var stageOwner: StreamConnection?
+  /// Output that connections have composed and the kernel has not seen; see `StreamConnection.stage`.
+  var stage = OutputStage()
   /// For connections with TLS; made with the first of them.
   private(set) lazy var transport = TLSTransport(readBufferSize: readBuffer.count)
 
@@ -194,7 +193,7 @@ public final class EventLoop {
     fireTimers()
     giveTurns()
     deliverMail()
-    stageOwner?.flushStage()
+    stage.flush()
     handlers.releaseRemoved()
     turnEnd = .now()
     if ready > 0 { lag.record(nanoseconds: turnEnd.nanoseconds(since: began)) }

@@ -35,6 +35,10 @@ open class StreamConnection: EventHandler {
   var pipe: SplicePipe?
   /// TLS below; nil on a plain connection.
   final var tls: TLSLayer?
+  // These two lie behind the pointers, where they cost a subclass with flags of its own no space.
+  private var isAborting = false
+  /// Some of what the loop has staged is this connection's.
+  final var hasStaged = false
 
   public enum ReadOutcome: Equatable {
     case bytes(Int)
@@ -146,7 +150,6 @@ open class StreamConnection: EventHandler {
   /// One system call. When it fails, both are closed.
   public final func handOver(to successor: StreamConnection) throws(SystemError) {
     precondition(successor.isClosed && !isClosed && !isConnecting && !isInHandshake)
-    let isStaging = loop.stageOwner === self
     loop.unregister(self)
     loop.register(successor)
     successor.descriptor = descriptor
@@ -160,7 +163,7 @@ open class StreamConnection: EventHandler {
     swap(&successor.outbound, &outbound)
     swap(&successor.pipe, &pipe)
     swap(&successor.piped, &piped)
-    if isStaging { loop.stageOwner = successor }
+    loop.stage.handOver(from: self, to: successor)
     descriptor = -1
     isReadable = false
     isWritable = false
@@ -181,8 +184,6 @@ open class StreamConnection: EventHandler {
     isAborting = true
     close()
   }
-
-  private var isAborting = false
 
   /// Sends FIN once the backlog is gone; reading goes on.
   public final func finishWriting() {
@@ -259,53 +260,43 @@ open class StreamConnection: EventHandler {
 
   // MARK: Writing
 
-  /// Composes output in the loop's staging buffer: what several calls write during one turn, and a
-  /// head with its body, leave in one system call. Flushed when another connection stages, when this
-  /// one writes more than the stage is for or closes, and at the end of the turn.
+  /// Composes output in the loop's stage: what several calls write during one turn, and a head with its
+  /// body, leave in one system call. Flushed when this connection writes more than the stage is for or
+  /// closes, and at the end of the turn.
   public final func stage(_ compose: (inout ByteBuffer) -> Void) {
-    if loop.stageOwner !== self {
-      loop.stageOwner?.flushStage()
-      loop.stageOwner = self
-    }
-    compose(&loop.staged)
-    if loop.staged.count > Self.stageLimit { flushStage() }
+    loop.stage.append(for: self, compose)
   }
 
-  private static let stageLimit = 24 * 1_024
   /// Smaller pieces are copied behind what is staged, larger ones are sent from where they are.
   private static let copyLimit = 4 * 1_024
 
-  /// Sends or queues what is staged, if it is this connection's.
+  /// Sends or queues what is staged, if this connection has a part in it.
   public final func flushStage() {
-    if loop.stageOwner !== self { return }
-    loop.stageOwner = nil
-    send(loop.staged)
-    loop.staged.clear()
+    if hasStaged { loop.stage.flush() }
   }
 
   /// Sends bytes after what is staged; small pieces are staged, too.
   public final func write(_ bytes: Span<UInt8>) {
     if bytes.count <= Self.copyLimit {
       stage { $0.append(bytes) }
-    } else if loop.stageOwner === self {
-      loop.stageOwner = nil
-      sendStaged(and: bytes)
-      loop.staged.clear()
+    } else if loop.stage.isLast(self) {
+      loop.stage.flushLast { send(&$0, and: bytes) }
     } else {
+      flushStage()
       send(bytes)
     }
   }
 
-  private func sendStaged(and bytes: Span<UInt8>) {
-    guard let tls else { return send(loop.staged, bytes) }
+  private func send(_ staged: inout ByteBuffer, and bytes: Span<UInt8>) {
+    guard let tls else { return send(staged, bytes) }
     // The first record is filled, so that a head does not travel in one of its own.
-    let added = min(bytes.count, max(0, TLSTransport.recordBytes &- loop.staged.count))
-    loop.staged.append(bytes.extracting(..<added))
-    sendEncrypted(tls, loop.staged)
+    let added = min(bytes.count, max(0, TLSTransport.recordBytes &- staged.count))
+    staged.append(bytes.extracting(..<added))
+    sendEncrypted(tls, staged.span)
     sendEncrypted(tls, bytes.extracting(added...))
   }
 
-  private func send(_ bytes: Span<UInt8>) {
+  final func send(_ bytes: Span<UInt8>) {
     if bytes.isEmpty || descriptor < 0 { return }
     if let tls { sendEncrypted(tls, bytes) } else { sendBytes(bytes) }
   }
@@ -319,8 +310,6 @@ open class StreamConnection: EventHandler {
     let sent = bytes.withUnsafeBufferPointer { transmit(UnsafeRawBufferPointer($0)) }
     if sent < bytes.count { outbound.append(bytes.extracting(sent...)) }
   }
-
-  private func send(_ bytes: borrowing ByteBuffer) { send(bytes.span) }
 
   /// Like two sends, in one system call.
   private func send(_ first: borrowing ByteBuffer, _ second: Span<UInt8>) {

@@ -4,10 +4,10 @@
 /// `clear()` keeps the memory for the next use, `release()` gives it back.
 /// Not thread-safe. Reading costs nothing; appending is a bounds check and a copy.
 public struct ByteBuffer: ~Copyable {
-  private var storage: UnsafeMutablePointer<UInt8>?
-  private var capacity: Int
-  private var head: Int
-  private var tail: Int
+  @usableFromInline var storage: UnsafeMutablePointer<UInt8>?
+  @usableFromInline var capacity: Int
+  @usableFromInline var head: Int
+  @usableFromInline var tail: Int
 
   public init() {
     storage = nil
@@ -24,13 +24,14 @@ public struct ByteBuffer: ~Copyable {
   deinit { storage?.deallocate() }
 
   /// Bytes that can be read.
-  public var count: Int { tail &- head }
-  public var isEmpty: Bool { tail == head }
+  @inlinable public var count: Int { tail &- head }
+  @inlinable public var isEmpty: Bool { tail == head }
   /// Bytes of memory owned, used or not.
   public var allocatedBytes: Int { capacity }
 
   /// The readable bytes.
   public var span: Span<UInt8> {
+    @inlinable
     @_lifetime(borrow self)
     get {
       // SAFETY: head ≤ tail ≤ capacity always holds, and the storage lives as long as self.
@@ -47,13 +48,15 @@ public struct ByteBuffer: ~Copyable {
   }
 
   /// Makes room for `additional` more bytes behind the readable ones.
+  @inlinable
   @inline(__always)
   public mutating func reserve(_ additional: Int) {
     if capacity &- tail < additional { makeRoom(additional) }
   }
 
+  @usableFromInline
   @inline(never)
-  private mutating func makeRoom(_ additional: Int) {
+  mutating func makeRoom(_ additional: Int) {
     precondition(additional >= 0)
     let used = count
     if let storage, head > 0, capacity - used >= additional, head >= used {
@@ -74,6 +77,7 @@ public struct ByteBuffer: ~Copyable {
     tail = used
   }
 
+  @inlinable
   @inline(__always)
   public mutating func append(_ byte: UInt8) {
     reserve(1)
@@ -82,6 +86,7 @@ public struct ByteBuffer: ~Copyable {
     tail &+= 1
   }
 
+  @inlinable
   public mutating func append(_ bytes: Span<UInt8>) {
     let added = bytes.count
     if added == 0 { return }
@@ -89,19 +94,22 @@ public struct ByteBuffer: ~Copyable {
     // SAFETY: reserve made room for `added` bytes at tail; a span never aliases memory that self owns
     // alone, because self is borrowed exclusively here.
     bytes.withUnsafeBufferPointer { source in
-      (storage.unsafelyUnwrapped + tail).update(
-        from: source.baseAddress.unsafelyUnwrapped, count: added)
+      // Raw: `update` would compare the addresses first.
+      UnsafeMutableRawPointer(storage.unsafelyUnwrapped + tail).copyMemory(
+        from: source.baseAddress.unsafelyUnwrapped, byteCount: added)
     }
     tail &+= added
   }
 
   /// Inlined, so that the literal's length is a constant and the copy a few moves.
+  @inlinable
   @inline(__always)
   public mutating func append(_ text: StaticString) {
     let added = text.utf8CodeUnitCount
     reserve(added)
     // SAFETY: reserve made room; StaticString's storage is immortal.
-    (storage.unsafelyUnwrapped + tail).update(from: text.utf8Start, count: added)
+    UnsafeMutableRawPointer(storage.unsafelyUnwrapped + tail).copyMemory(
+      from: text.utf8Start, byteCount: added)
     tail &+= added
   }
 

@@ -17,7 +17,10 @@ public struct ByteRange: Equatable, Sendable {
 
   public static var empty: ByteRange { ByteRange(start: 0, count: 0) }
 
-  public var isEmpty: Bool { count == 0 }
+  @inlinable public var isEmpty: Bool { count == 0 }
 
-  public var range: Range<Int> { Int(start)..<Int(start) + Int(count) }
+  @inlinable public var range: Range<Int> {
+    // Sums of two 16-bit numbers: never out of order.
+    Range(uncheckedBounds: (Int(start), Int(start) &+ Int(count)))
+  }
 }

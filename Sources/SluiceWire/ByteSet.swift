@@ -62,6 +62,13 @@ extension Span<UInt8> {
     UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
+  /// The four bytes at `offset`, the first one lowest. Traps when they are not all there.
+  @inline(__always)
+  func halfWord(at offset: Int) -> UInt32 {
+    // SAFETY: as in `word(at:)`.
+    UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
   /// Whether the bytes equal `text`, a lower-case text, ignoring ASCII case.
   public func equalsIgnoringCase(_ text: StaticString) -> Bool {
     if count != text.utf8CodeUnitCount { return false }

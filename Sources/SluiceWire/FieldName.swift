@@ -100,11 +100,14 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
   /// Interns a name, ignoring ASCII case.
   @inline(__always)
   public init(_ name: Span<UInt8>) {
+    for index in name.indices where name[index] < 0x20 {
+      self = .other
+      return
+    }
     self = FieldName.find(name, 0, name.count)
   }
 
-  /// Interns `bytes[start ..< start + count]`.
-  @inline(__always)
+  /// Interns `bytes[start ..< start + count]`, which must hold no control characters.
   static func find(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> FieldName {
     if count < 2 || count > FieldName.longest { return .other }
     let candidate = FieldName.candidate(
@@ -115,8 +118,8 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
 
   /// Whether `bytes[start ..< start + count]` is this name, ignoring case.
   ///
-  /// Setting bit 5 of every byte lowers the letters. It also turns a carriage return into "-", and
-  /// nothing else into what a name holds, so control characters are ruled out.
+  /// Setting bit 5 of every byte lowers the letters. Of other bytes only a carriage return would become
+  /// one that a name holds.
   @inline(__always)
   private func matches(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
     let text = self.text
@@ -129,16 +132,28 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
         let word = bytes.word(at: start &+ at)
         // SAFETY: at + 8 is at most the text's length, which equals count.
         let wanted = UInt64(littleEndian: source.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-        if word | Word.spaces != wanted || Word.below(word, 0x20) != 0 { return false }
+        if word | Word.spaces != wanted { return false }
         if at &+ 8 == count { return true }
         at = min(at &+ 8, count &- 8)
       }
     }
+    let source = UnsafeRawPointer(text.utf8Start)
+    if count >= 4 {
+      // Two halves that may overlap.
+      let last = count &- 4
+      // SAFETY: both loads end within the text, whose length equals count; `bytes` checks its own.
+      let wanted = (
+        UInt32(littleEndian: source.loadUnaligned(as: UInt32.self)),
+        UInt32(littleEndian: source.loadUnaligned(fromByteOffset: last, as: UInt32.self))
+      )
+      let spaces = UInt32(truncatingIfNeeded: Word.spaces)
+      return bytes.halfWord(at: start) | spaces == wanted.0
+        && bytes.halfWord(at: start &+ last) | spaces == wanted.1
+    }
     var at = 0
     while at < count {
-      let byte = bytes[start &+ at]
       // SAFETY: at is below the text's length, which equals count.
-      if byte | 0x20 != text.utf8Start[at] || byte < 0x20 { return false }
+      if bytes[start &+ at] | 0x20 != text.utf8Start[at] { return false }
       at &+= 1
     }
     return true

@@ -122,10 +122,13 @@ extension ByteBuffer {
   /// Appends the canonical text of `ip`, without brackets.
   public mutating func append(ip: IPAddress) {
     if let v4 = ip.v4 {
-      for part in 0..<4 as Range<UInt32> {
-        if part > 0 { append(UInt8(ascii: ".")) }
-        append(decimal: UInt64(v4 >> (24 &- 8 &* part) & 255))
-      }
+      append(octet: v4 >> 24)
+      append(UInt8(ascii: "."))
+      append(octet: v4 >> 16 & 255)
+      append(UInt8(ascii: "."))
+      append(octet: v4 >> 8 & 255)
+      append(UInt8(ascii: "."))
+      append(octet: v4 & 255)
       return
     }
     let gap = ip.longestZeroRun()
@@ -140,6 +143,15 @@ extension ByteBuffer {
       append(hex: UInt64(ip.group(at)))
       at &+= 1
     }
+  }
+}
+
+extension ByteBuffer {
+  @inline(__always)
+  private mutating func append(octet: UInt32) {
+    if octet >= 100 { append(0x30 &+ UInt8(truncatingIfNeeded: octet / 100)) }
+    if octet >= 10 { append(0x30 &+ UInt8(truncatingIfNeeded: octet / 10 % 10)) }
+    append(0x30 &+ UInt8(truncatingIfNeeded: octet % 10))
   }
 }
 

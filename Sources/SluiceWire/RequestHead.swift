@@ -8,7 +8,7 @@ public struct RequestHead: ~Copyable {
 
   /// The head as it was sent, with an empty line before it if there was one, followed by one byte
   /// when `path` needs it. All ranges index this.
-  public private(set) var bytes = ByteBuffer()
+  public internal(set) var bytes = ByteBuffer()
   public private(set) var method = HTTPMethod.other
   public private(set) var methodName = ByteRange.empty
   /// As sent.
@@ -117,7 +117,7 @@ public struct RequestHead: ~Copyable {
     _ head: Span<UInt8>, limits: HeadLimits
   ) throws(HeadError) -> Int {
     bytes.clear()
-    fields.removeAll(keepingCapacity: true)
+    if !fields.isEmpty { fields.removeAll(keepingCapacity: true) }
     var line = RequestLine()
     try line.parse(head, limits: limits)
 
@@ -210,6 +210,7 @@ public struct RequestHead: ~Copyable {
   }
 
   /// The bytes of a range of this head.
+  @inlinable
   @_lifetime(borrow self)
   public func span(_ range: ByteRange) -> Span<UInt8> {
     bytes.span.extracting(range.range)

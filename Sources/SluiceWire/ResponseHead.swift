@@ -1,7 +1,7 @@
 /// A parsed response head. Reused like `RequestHead`.
 public struct ResponseHead: ~Copyable {
   /// The head as it was sent. All ranges index this.
-  public private(set) var bytes = ByteBuffer()
+  public internal(set) var bytes = ByteBuffer()
   /// Between 100 and 599.
   public private(set) var status = 0
   public private(set) var reason = ByteRange.empty
@@ -181,6 +181,7 @@ public struct ResponseHead: ~Copyable {
   }
 
   /// The bytes of a range of this head.
+  @inlinable
   @_lifetime(borrow self)
   public func span(_ range: ByteRange) -> Span<UInt8> {
     bytes.span.extracting(range.range)

@@ -37,7 +37,7 @@ enum Connection {
     for index in fields.indices where fields[index].known == .connection {
       let value = head.extracting(fields[index].value.range)
       // The two values that nearly every message carries.
-      if value.equalsIgnoringCase("keep-alive") {
+      if isKeepAlive(value) {
         facts.keepsAlive = true
         continue
       }
@@ -53,6 +53,13 @@ enum Connection {
       }
       if list.isInvalid { throw .invalidConnection }
     }
+  }
+
+  /// A field's value holds no carriage return, so that setting bit 5 only lowers letters here.
+  @inline(__always)
+  private static func isKeepAlive(_ value: Span<UInt8>) -> Bool {
+    value.count == 10 && value.word(at: 0) | Word.spaces == 0x696C_612D_7065_656B
+      && value.word(at: 2) | Word.spaces == 0x6576_696C_612D_7065
   }
 
   private static func apply(

@@ -85,6 +85,8 @@ public final class Exchange: EventHandler {
   var local: LocalWork?
 
   var record = ExchangeRecord()
+  /// The Allow field of a 405.
+  private var allow: [UInt8]?
   private var storedRequestID: RequestID?
   private var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
@@ -164,7 +166,7 @@ public final class Exchange: EventHandler {
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
     self.downstream = downstream
-    self.listener = listener
+    if self.listener !== listener { self.listener = listener }
     self.peer = peer
     state = .routing
     record.started = loop.now
@@ -191,7 +193,7 @@ public final class Exchange: EventHandler {
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
     if head.method == .connect {
       // RFC 9110 10.2.1: an authority, which is what CONNECT names, has no methods here.
-      record.allow = []
+      allow = []
       return .connectRefused
     }
     if let error = normalisePath(head) { return error }
@@ -200,28 +202,31 @@ public final class Exchange: EventHandler {
     case .notFound: return .noRoute
     case .regexLimit: return .regexLimit
     case .methodNotAllowed(let allow):
-      record.allow = snapshot.router.allowValue(allow)
+      self.allow = snapshot.router.allowValue(allow)
       return .methodNotAllowed
     case .route(let index, let length):
-      let route = snapshot.routes[index]
-      self.route = route
       matchedLength = length
-      record.routed = true
-      wantsUpgrade = route.kind == .websocket
-      requestFraming = head.framing
-      policies = route.policies
-      // Policies of the stage `entry` come first.
-      if let policies, policies.entryCount > 0 { return nil }
-      return RouteEntry.refusal(
-        of: head, maxBodySize: route.maxBodySize, session: route.session)
+      return enter(snapshot.routes[index], head)
     }
+  }
+
+  private func enter(_ route: CompiledRoute, _ head: borrowing RequestHead) -> GatewayError? {
+    self.route = route
+    record.routed = true
+    wantsUpgrade = route.kind == .websocket
+    requestFraming = head.framing
+    if let policies = route.policies {
+      self.policies = policies
+      // Policies of the stage `entry` come first.
+      if policies.entryCount > 0 { return nil }
+    }
+    return RouteEntry.refusal(of: head, by: route)
   }
 
   /// Why the route refuses the request, whoever sends it.
   var entryRefusal: GatewayError? {
     guard let route else { return nil }
-    return RouteEntry.refusal(
-      of: request, maxBodySize: route.maxBodySize, session: route.session)
+    return RouteEntry.refusal(of: request, by: route)
   }
 
   private func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
@@ -365,7 +370,7 @@ public final class Exchange: EventHandler {
   func fail(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
     record.error = error
     var answer = LocalAnswer(error, detail: detail, requestID: requestID)
-    if let allow = record.allow { answer.fields.append(FieldLine("Allow", allow)) }
+    if let allow { answer.fields.append(FieldLine("Allow", allow)) }
     if error == .upgradeRequired {
       answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
     } else if error == .websocketVersion {
@@ -414,7 +419,6 @@ public final class Exchange: EventHandler {
     }
     matchedLength = 0
     route = nil
-    listener = worker.noListener
     peer = Self.nobody
     isTrusted = false
     wantsUpgrade = false
@@ -437,6 +441,7 @@ public final class Exchange: EventHandler {
       ticket.release()
       self.ticket = nil
     }
+    if allow != nil { allow = nil }
     record = ExchangeRecord()
   }
 

@@ -13,8 +13,6 @@ struct ExchangeRecord {
   var sent: UInt64 = 0
   /// Why the gateway answered, or why the response was cut short.
   var error: GatewayError?
-  /// The Allow field of a 405.
-  var allow: [UInt8]?
   var routed = false
   var isReusedConnection = false
   /// The response was begun and not completed.

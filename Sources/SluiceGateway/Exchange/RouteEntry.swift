@@ -11,7 +11,12 @@ enum RouteEntry {
     if let maxBodySize, case .length(let count) = head.framing, count > maxBodySize {
       return .bodyTooLarge
     }
-    return session.flatMap { handshakeRefusal(of: head, $0) }
+    guard let session else { return nil }
+    return handshakeRefusal(of: head, session)
+  }
+
+  static func refusal(of head: borrowing RequestHead, by route: CompiledRoute) -> GatewayError? {
+    refusal(of: head, maxBodySize: route.maxBodySize, session: route.session)
   }
 
   private static func handshakeRefusal(

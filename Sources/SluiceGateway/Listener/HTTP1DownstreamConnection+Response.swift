@@ -61,14 +61,17 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     let dropped = FieldName.contentLength.bit | FieldName.transferEncoding.bit
     let isEdited = exchange.map { !$0.responseEdits.isEmpty } ?? false
     let isHandshake = exchange?.wantsUpgrade ?? false
+    var copy = FieldCopy()
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       if isEdited, let exchange, exchange.responseEdits.drops(index) { continue }
-      let name = head.span(field.name)
-      if isHandshake && name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) { continue }
-      output.appendField(name: name, value: head.span(field.value))
+      if isHandshake, head.span(field.name).hasPrefixIgnoringCase(SessionFacts.labelPrefix) {
+        continue
+      }
+      copy.add(field, of: head, to: &output)
     }
+    copy.finish(of: head, to: &output)
   }
 
   private static func appendUpgrade(_ head: borrowing ResponseHead, to output: inout ByteBuffer) {

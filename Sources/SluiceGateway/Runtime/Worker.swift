@@ -176,6 +176,9 @@ final class Worker {
       service.retire(successor: snapshot.services[name])
     }
     former.policies?.retire()
+    // They refer to the listeners that they were used on.
+    for exchange in spareExchanges { loop.unregister(exchange) }
+    spareExchanges.removeAll()
     applyListeners(specifications)
     if let reconciliation {
       reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)

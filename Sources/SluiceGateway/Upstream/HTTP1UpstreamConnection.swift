@@ -87,7 +87,6 @@ final class HTTP1UpstreamConnection: StreamConnection {
     exchange.upstreamReady(self, isReused: isReused)
     stage { RequestComposer.append(exchange, target: target, to: &$0) }
     if isComplete {
-      flushStage()
       setDeadline(afterNanoseconds: exchange.responseTimeout)
     } else {
       // While the caller owes its body, its own deadline runs: it must not look like the target's.
@@ -209,7 +208,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private func processBody(_ input: Span<UInt8>, _ start: Int, _ exchange: Exchange) -> Int {
     var offset = start
     do throws(BodyError) {
-      while self.exchange === exchange {
+      while isReadingBody {
         switch try decoder.next(input, from: offset) {
         case .needsMore:
           timeResponse(exchange)
@@ -278,6 +277,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     if isClosing { return }
     isClosing = true
     exchange = nil
+    isReadingBody = false
     let id = ConnectionID(raw: token.raw)
     machine.closed()
     close()
@@ -336,7 +336,6 @@ extension HTTP1UpstreamConnection: UpstreamStream {
       let trailers = copy trailers
       stage { $0.appendLastChunk(trailers: trailers) }
     }
-    flushStage()
     machine.requestCompleted()
     timeRequest()
   }

@@ -33,21 +33,23 @@ enum RequestComposer {
     var dropped = never | forwarded.dropped(isTrusted: exchange.isTrusted)
     if exchange.wantsUpgrade { dropped |= FieldName.secWebSocketExtensions.bit }
     let isEdited = !exchange.requestEdits.isEmpty
+    var copy = FieldCopy()
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
-      let name = head.span(field.name)
       // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP, so it could forge what is set below.
-      if field.known == .other && (name.containsUnderscore || IdentityFields.contains(name)) {
-        continue
+      if field.known == .other {
+        let name = head.span(field.name)
+        if name.containsUnderscore || IdentityFields.contains(name) { continue }
       }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
         exchange.requestEdits.append(field, of: head, to: &output)
       } else {
-        output.appendField(name: name, value: head.span(field.value))
+        copy.add(field, of: head, to: &output)
       }
     }
+    copy.finish(of: head, to: &output)
     forwarded.append(
       to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
       isTrusted: exchange.isTrusted)
