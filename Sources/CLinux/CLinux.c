@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "include/CLinux.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -56,4 +58,17 @@ int clinux_open_pipe(int ends[2], int capacity) {
 
 ssize_t clinux_splice(int from, int to, size_t count) {
   return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_NONBLOCK);
+}
+
+int clinux_random(void *buffer, size_t count) {
+  size_t filled = 0;
+  while (filled < count) {
+    ssize_t more = getrandom((char *)buffer + filled, count - filled, 0);
+    if (more < 0) {
+      if (errno == EINTR) continue;
+      return -1;
+    }
+    filled += (size_t)more;
+  }
+  return 0;
 }

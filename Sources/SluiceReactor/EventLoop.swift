@@ -84,6 +84,17 @@ public final class EventLoop {
     handlers.remove(token)
   }
 
+  /// `successor`, which is not registered, gets the handler's token and with it everything that is on its
+  /// way to it, but for deadlines: the kernel need not be told.
+  func replace(_ handler: EventHandler, with successor: EventHandler) {
+    precondition(successor.token == .none)
+    handler.dropTimer()
+    let token = handler.token
+    handler.token = .none
+    handlers.replace(token, with: successor)
+    successor.token = token
+  }
+
   /// The handler that `token` names, nil when it is gone.
   public func handler(_ token: HandlerToken) -> EventHandler? {
     handlers[token]?.takeUnretainedValue()
@@ -101,12 +112,6 @@ public final class EventLoop {
   public func watchEdges(_ descriptor: Int32, _ handler: EventHandler) throws(SystemError) {
     try control(
       EPOLL_CTL_ADD, descriptor, [.input, .output, .inputClosed, .edgeTriggered], handler.token)
-  }
-
-  /// The descriptor belongs to this handler from now on. What it is ready for is told again.
-  func rewatchEdges(_ descriptor: Int32, _ handler: EventHandler) throws(SystemError) {
-    try control(
-      EPOLL_CTL_MOD, descriptor, [.input, .output, .inputClosed, .edgeTriggered], handler.token)
   }
 
   /// Watches for input, level-triggered; `isShared`: several loops watch it and one is woken.

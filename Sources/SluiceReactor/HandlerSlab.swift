@@ -51,6 +51,13 @@ struct HandlerSlab: ~Copyable {
     return HandlerToken(index: index, generation: slots[index].generation)
   }
 
+  /// Puts another handler into the place of the one that `token` names; the token names it from now on.
+  mutating func replace(_ token: HandlerToken, with successor: EventHandler) {
+    guard let handler = self[token] else { return }
+    slots[token.index].handler = .passRetained(successor)
+    removed.append(handler)
+  }
+
   private mutating func grow() {
     let larger = UnsafeMutablePointer<Slot>.allocate(capacity: capacity * 2)
     larger.moveInitialize(from: slots, count: used)

@@ -147,11 +147,10 @@ open class StreamConnection: EventHandler {
   /// and it gets a turn, so that nothing which has arrived is forgotten: no edge comes for plaintext
   /// that OpenSSL holds.
   ///
-  /// One system call. When it fails, both are closed.
-  public final func handOver(to successor: StreamConnection) throws(SystemError) {
+  /// The kernel is not asked: the successor is known under the same token.
+  public final func handOver(to successor: StreamConnection) {
     precondition(successor.isClosed && !isClosed && !isConnecting && !isInHandshake)
-    loop.unregister(self)
-    loop.register(successor)
+    loop.replace(self, with: successor)
     successor.descriptor = descriptor
     successor.isReadable = isReadable
     successor.hasPeerFinished = hasPeerFinished
@@ -167,12 +166,6 @@ open class StreamConnection: EventHandler {
     descriptor = -1
     isReadable = false
     isWritable = false
-    do throws(SystemError) {
-      try loop.rewatchEdges(successor.descriptor, successor)
-    } catch {
-      successor.close()
-      throw error
-    }
     loop.resumeLater(successor)
   }
 

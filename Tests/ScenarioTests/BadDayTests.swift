@@ -54,7 +54,8 @@ extension Scenarios {
       let upstream = try CrowdUpstream()
       let day = try day([upstream.url])
       let crowd = try Crowd(count, port: day.child.port)
-      #expect(upstream.sessionCount == count)
+      // It counts after its answer has left.
+      try waitUntil("all have arrived") { upstream.sessionCount == count }
       try crowd.send("here")
       #expect(try crowd.receive("here") == count)
       #expect(try open(day.child) == count)

@@ -44,6 +44,9 @@ int clinux_open_pipe(int ends[2], int capacity);
 /// may raise SIGPIPE.
 ssize_t clinux_splice(int from, int to, size_t count);
 
+/// Fills `buffer` with random bytes for secrets; -1 with errno. May wait, once, early after boot.
+int clinux_random(void *buffer, size_t count);
+
 /// Asks the CPU to fetch `count` bytes from `address` on, which need not be valid.
 static inline void clinux_prefetch(const void *address, int count) {
   for (int offset = 0; offset < count; offset += 64)

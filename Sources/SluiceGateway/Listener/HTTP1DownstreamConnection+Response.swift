@@ -207,8 +207,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     exchange = nil
     machine.upgraded()
     clearDeadline()
-    // One that fails is closed, which the session finds when it begins.
-    try? handOver(to: session.downstream as StreamConnection)
+    handOver(to: session.downstream as StreamConnection)
     acceptor.becameSession(self)
   }
 }

@@ -17,7 +17,7 @@ final class Worker {
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
   /// For what must not be guessed.
-  var secureRandom = SystemRandomNumberGenerator()
+  var secureRandom = SecureRandom()
   var counters = WorkerCounters()
   private(set) var snapshot: Snapshot
   /// By socket, see `ListenerSpecification`.

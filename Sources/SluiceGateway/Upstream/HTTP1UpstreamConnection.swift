@@ -368,8 +368,7 @@ extension HTTP1UpstreamConnection: UpstreamStream {
     machine.closed()
     clearDeadline()
     target.detach(self)
-    // One that fails is closed, which the session finds when it begins.
-    try? handOver(to: session.upstream as StreamConnection)
+    handOver(to: session.upstream as StreamConnection)
   }
 }
 
