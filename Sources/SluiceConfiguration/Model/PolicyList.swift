@@ -28,6 +28,9 @@ extension PolicyRegistry {
     Configuration.Redirect.self,
     Configuration.RequestTransform.self,
     Configuration.ResponseTransform.self,
+    Configuration.Split.self,
+    // when all is said that targets get
+    Configuration.Mirror.self,
     // cache
     Configuration.Cache.self,
   ])

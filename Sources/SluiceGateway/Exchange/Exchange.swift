@@ -184,6 +184,9 @@ public final class Exchange: EventHandler {
     Self.copy(other.requestEdits, to: &requestEdits)
   }
 
+  /// A policy sends it another way.
+  func take(_ route: CompiledRoute) { self.route = route }
+
   private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
     own.copy(edits)
   }
