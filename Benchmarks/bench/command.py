@@ -74,7 +74,7 @@ def _measure_all(
 ) -> Iterable[Sample]:
     """Every case, round by round; each round turns the order of the proxies around."""
     for case in cases:
-        contenders = list(proxies)
+        contenders = [name for name in proxies if name in (case.peers or proxies)]
         if case.name == NULL_CASE and "nginx" in proxies:
             contenders.append(NULL_CONTROL)
         for number in range(1, rounds + 1):
