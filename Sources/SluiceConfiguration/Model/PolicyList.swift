@@ -22,6 +22,7 @@ extension PolicyRegistry {
     Configuration.ConcurrencyLimit.self,
     Configuration.RateLimit.self,
     Configuration.Quota.self,
+    Configuration.BandwidthLimit.self,
     // transform
     Configuration.Fault.self,
     Configuration.Mock.self,

@@ -78,6 +78,8 @@ public final class Exchange: EventHandler {
   var replacement: LocalAnswer?
   /// The same from memory.
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
+  /// Holds its bodies up; nil unless a policy does so now or did before.
+  var gate: BandwidthGate?
   /// Waits for an event, and goes on without it when the time is over.
   var awaitsEvent = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
@@ -461,6 +463,7 @@ public final class Exchange: EventHandler {
     replacement = nil
     storedReplacement = nil
     awaitsEvent = false
+    gate = nil
     notes.removeAll(keepingCapacity: true)
   }
 
