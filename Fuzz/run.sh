@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache proxy frames messages handshake json config"
+targets="request response chunked path cache proxy frames messages handshake json config expression template jwt"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -38,6 +38,25 @@ wire() {
     Sources/SluiceWire/*.swift "$@" "Fuzz/Targets/$target.swift" -o "$work/fuzz"
 }
 
+# SluiceConfiguration as a module, with what it is made of.
+configuration() {
+  # Indirect enums keep tags in pointers, which the leak detector does not follow; what grows shows in
+  # the memory limit.
+  leaks=0
+  swift package resolve
+  yams=.build/checkouts/Yams/Sources
+  for source in "$yams"/CYaml/src/*.c; do
+    clang -O1 -g -fsanitize=fuzzer-no-link,address -I "$yams/CYaml/include" \
+      -c "$source" -o "$work/$(basename "$source" .c).c.o"
+  done
+  swiftc -O -g -wmo -parse-as-library -swift-version 5 -sanitize=address -module-name Yams -DSWIFT_PACKAGE \
+    -I "$yams/CYaml/include" -emit-module -emit-module-path "$work/Yams.swiftmodule" \
+    -emit-object -o "$work/Yams.o" "$yams"/Yams/*.swift
+  module SluiceWire Sources/SluiceWire/*.swift
+  # shellcheck disable=SC2046
+  module SluiceConfiguration $(find Sources/SluiceConfiguration -name '*.swift')
+}
+
 # Slow and obvious models, which the tests compare with too.
 models=Tests/SluiceWireTests
 
@@ -48,24 +67,19 @@ case $target in
       "$models/WebSocketModel.swift" "$models/WebSocketFeeding.swift"
     ;;
   json) wire Fuzz/Targets/Support.swift "$models/JSONModel.swift" ;;
-  config)
-    # The schema's indirect enums keep tags in pointers, which the leak detector does not follow;
-    # what grows shows in the memory limit.
-    leaks=0
-    swift package resolve
-    yams=.build/checkouts/Yams/Sources
-    for source in "$yams"/CYaml/src/*.c; do
-      clang -O1 -g -fsanitize=fuzzer-no-link,address -I "$yams/CYaml/include" \
-        -c "$source" -o "$work/$(basename "$source" .c).c.o"
-    done
-    swiftc -O -g -wmo -parse-as-library -swift-version 5 -sanitize=address -module-name Yams -DSWIFT_PACKAGE \
-      -I "$yams/CYaml/include" -emit-module -emit-module-path "$work/Yams.swiftmodule" \
-      -emit-object -o "$work/Yams.o" "$yams"/Yams/*.swift
-    module SluiceWire Sources/SluiceWire/*.swift
-    # shellcheck disable=SC2046
-    module SluiceConfiguration $(find Sources/SluiceConfiguration -name '*.swift')
+  config | expression | template)
+    configuration
     module Fuzz "Fuzz/Targets/$target.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
+    ;;
+  jwt)
+    configuration
+    gateway=Sources/SluiceGateway
+    module Fuzz -I Sources/COpenSSL "Fuzz/Targets/$target.swift" \
+      "$gateway/Policies/JWT/SignedToken.swift" "$gateway/Policies/Parts/JSONTree.swift" \
+      "$gateway/Cryptography/VerificationKey.swift" \
+      Tests/SluiceGatewayTests/Policies/TokenFixtures.swift
+    swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
     ;;
   *)
     echo "unknown target '$target'; known: $targets" >&2

@@ -37,7 +37,9 @@ def _count(proxy: Proxy, case: Case, backend: Backend) -> counting.Count:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as counter:
             preload = ["env", f"LD_PRELOAD={_LIBRARY}", f"BENCH_ALLOCATIONS={file.name}"]
-            with running(proxy, case.routes, backend.port, prefix=preload) as server:
+            with running(
+                proxy, case.routes, backend.port, prefix=preload, work=case.policies
+            ) as server:
                 load = Load(case, server.port, int(_SETTLE + _WINDOW + 0.999))
                 try:
                     time.sleep(_SETTLE)

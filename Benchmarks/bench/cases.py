@@ -30,6 +30,12 @@ class Case:
     series: str = ""
     # Measured so many times as often as others: its budgets are narrower than one round is exact.
     repeats: int = 1
+    # What the proxy does with each request beside passing it on: a name of `bench.policies`.
+    policies: str = ""
+    # Answers that never reach the backend, so that requests are counted by the load generator.
+    is_answered_by_proxy: bool = False
+    # The proxies that have this case; empty: all.
+    peers: tuple[str, ...] = ()
     # Part of `--quick`.
     quick: bool = False
 
@@ -93,5 +99,32 @@ CASES = [
         close=True,
         tls=True,
         resume=True,
+    ),
+    Case(
+        "policies",
+        "GET 25 B with key, groups, rate limit, edits and log",
+        path="/body/25",
+        policies="chain",
+        peers=("sluice", "nginx"),
+        quick=True,
+    ),
+    Case(
+        "jwt",
+        "GET 25 B with a JWT (RS256, seen before)",
+        path="/body/25",
+        policies="jwt",
+        peers=("sluice", "nginx"),
+    ),
+    *(
+        Case(
+            f"cache-hit-{size}",
+            f"cache hit {_SIZES[size]}",
+            path=f"/body/{size}",
+            policies="cache",
+            is_answered_by_proxy=True,
+            peers=("sluice", "nginx"),
+            quick=size == "25",
+        )
+        for size in ("25", "64k")
     ),
 ]

@@ -76,7 +76,7 @@ def _measure_all(
     """Every case or series of cases, round by round; each round turns the order around."""
     for _, series in itertools.groupby(cases, key=lambda case: case.series or case.name):
         members = list(series)
-        contenders = list(proxies)
+        contenders = [name for name in proxies if name in (members[0].peers or proxies)]
         if members[0].name == NULL_CASE and "nginx" in proxies:
             contenders.append(NULL_CONTROL)
         turns = list(itertools.product(contenders, members))

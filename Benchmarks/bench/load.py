@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from bench import machine
+from bench import machine, policies
 from bench.cases import Case
 from bench.install import tool
 from bench.paths import LOAD_SCRIPT, RESUME_SCRIPT
@@ -78,4 +78,7 @@ def _shape(case: Case) -> dict[str, str]:
         shape["BENCH_CLOSE"] = "1"
     if case.routes:
         shape["BENCH_ROUTES"] = str(case.routes)
+    headers = policies.headers(case.policies)
+    if headers:
+        shape["BENCH_HEADERS"] = "\n".join(f"{name}: {value}" for name, value in headers.items())
     return shape

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import machine
+from bench import machine, policies
 from bench.backend import READY_PATH, SEEN_PATH, Backend
 from bench.cases import Case, route_path
 from bench.certificate import make_certificate
@@ -62,31 +62,46 @@ class Sample:
 @contextlib.contextmanager
 def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | None = None,
             environment: dict[str, str] | None = None,
-            encrypted: bool = False) -> Iterator[Server]:  # fmt: skip
-    """A proxy that answers; its process is started below `prefix` when there is one."""
+            encrypted: bool = False, work: str = "") -> Iterator[Server]:  # fmt: skip
+    """A proxy that answers; its process is started below `prefix` when there is one.
+
+    `work` is what it does with requests, see `Case.policies`.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         paths = [route_path(number) for number in range(1, routes + 1)]
         certificate = make_certificate(Path(name)) if encrypted else None
-        setup = Setup(Path(name), machine.free_port(), backend_port, paths, certificate=certificate)
+        setup = Setup(
+            Path(name),
+            machine.free_port(),
+            backend_port,
+            paths,
+            certificate=certificate,
+            policies=work,
+        )
         command = [*(prefix or []), *proxy.command(setup)]
         all_environment = {**proxy.environment, **(environment or {})}
         with Server(
             command, setup.folder, setup.port, machine.PROXY_CPU, all_environment, encrypted
         ) as server:
-            server.wait_until_ready(paths[-1] if paths else READY_PATH)
+            server.wait_until_ready(
+                paths[-1] if paths else READY_PATH, headers=policies.headers(work)
+            )
             yield server
 
 
 def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timing) -> Sample:
     """Puts one load on one proxy. `proxy` may carry a suffix after a colon (the null control)."""
     chosen = PROXIES[proxy.partition(":")[0]]
-    with running(chosen, case.routes, backend.port, encrypted=case.tls) as server:
+    counts_whole_load = bool(case.large_answer) or case.is_answered_by_proxy
+    with running(
+        chosen, case.routes, backend.port, encrypted=case.tls, work=case.policies
+    ) as server:
         processes = server.processes()
         before = _Reading.take(processes, backend)
         load = Load(case, server.port, timing.load_seconds)
         try:
             time.sleep(timing.settle)
-            if not case.large_answer:
+            if not counts_whole_load:
                 before = _Reading.take(processes, backend)
             time.sleep(timing.window)
             after = _Reading.take(processes, backend)
@@ -96,8 +111,10 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
             load.stop()
         # The second reading's own question to the backend is not the proxy's.
         requests: float = max(after.requests - before.requests - 1, 1)
-        if case.large_answer:
+        if counts_whole_load:
             after = _Reading.take(processes, backend)
+            requests = max(result.requests, 1)
+        if case.large_answer:
             requests = max(result.bytes / case.large_answer, 1)
     seconds = after.time - before.time
     cpu = after.cpu - before.cpu

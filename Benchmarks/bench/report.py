@@ -141,6 +141,16 @@ class Report:
                 for peer in ("nginx", "haproxy"):
                     title = f"CPU of {case.title} ÷ {_TITLES[peer]}"
                     add(title, 1.0, self._ratio(case.name, OURS, peer))
+        chain = self._ratio("policies", OURS, "nginx")
+        add("CPU of a small GET with all policies ÷ plain nginx", 1.0, chain)
+        for case in self._cases:
+            if case.is_answered_by_proxy:
+                title = f"CPU of a {case.title} ÷ nginx's"
+                add(title, 0.5, self._ratio(case.name, OURS, "nginx"))
+        plain, signed = self._values(small, OURS, "user"), self._values("jwt", OURS, "user")
+        added = [signed[n] - plain[n] for n in signed if n in plain]
+        if added:
+            add("user µs that a JWT adds to a small GET", 1.0, Spread.of(added))
         few, many = self._values("routes-10", OURS), self._values("routes-10000", OURS)
         if few and many:
             add("CPU with 10,000 routes ÷ with 10", 1.1, _paired(many, few))

@@ -53,13 +53,15 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def wait_until_ready(self, path: str, seconds: float = 60) -> None:
+    def wait_until_ready(
+        self, path: str, seconds: float = 60, headers: dict[str, str] | None = None
+    ) -> None:
         """Returns when GET answers 200."""
         deadline = time.monotonic() + seconds
         while True:
             problem = ""
             try:
-                status, _ = get(self.port, path, self._encrypted)
+                status, _ = get(self.port, path, self._encrypted, headers)
                 if status == 200:
                     return
                 problem = f"status {status}"
@@ -95,7 +97,9 @@ class Server:
             os.killpg(self._process.pid, number)
 
 
-def get(port: int, path: str, encrypted: bool = False) -> tuple[int, str]:
+def get(
+    port: int, path: str, encrypted: bool = False, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
     """One GET on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     if encrypted:
@@ -103,7 +107,7 @@ def get(port: int, path: str, encrypted: bool = False) -> tuple[int, str]:
         context = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")
     finally:

@@ -40,7 +40,9 @@ def _calls(proxy: Proxy, case: Case, backend: Backend, seconds: int) -> tuple[di
     """The calls of one whole run, by name, and the requests in it."""
     with tempfile.NamedTemporaryFile(prefix="bench-strace-") as output:
         prefix = [*tool("strace"), "-f", "-c", "-o", output.name]
-        with running(proxy, case.routes, backend.port, prefix=prefix) as server:
+        with running(
+            proxy, case.routes, backend.port, prefix=prefix, work=case.policies
+        ) as server:
             requests = Load(case, server.port, seconds).result().requests
             # strace writes its summary when the proxy has ended by itself.
             server.end_traced()

@@ -2,6 +2,7 @@
 --   BENCH_BODY     bytes: POST with a body of that size
 --   BENCH_CLOSE    set: asks for the end of the connection with every request
 --   BENCH_ROUTES   count: GET /routes/1/items, /routes/2/items, …, each in turn
+--   BENCH_HEADERS  lines `name: value`, sent with every request
 
 local body = tonumber(os.getenv("BENCH_BODY") or "")
 local routes = tonumber(os.getenv("BENCH_ROUTES") or "")
@@ -14,6 +15,10 @@ end
 
 if os.getenv("BENCH_CLOSE") then
   wrk.headers["Connection"] = "close"
+end
+
+for name, value in (os.getenv("BENCH_HEADERS") or ""):gmatch("([^:\n]+): ([^\n]+)") do
+  wrk.headers[name] = value
 end
 
 -- `request` is defined for routes only: without it wrk sends a fixed request, which is cheaper.

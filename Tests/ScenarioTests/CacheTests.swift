@@ -356,16 +356,26 @@ extension Scenarios {
       let fixture = try fixture(to: upstream)
       func fill() throws { for path in ["/a", "/a?b", "/c/d"] { _ = try fixture.get(path) } }
       try fill()
-      let gateway = fixture.gateway
-      #expect(gateway.purgeCache(.url("http://Gateway.test/a")) == 1)
-      #expect(gateway.purgeCache(.url("gateway.test/a")) == 0)
+      func purge(_ purge: CachePurge?) throws -> Int {
+        fixture.gateway.purgeCache(try #require(purge))
+      }
+      #expect(try purge(.url("http://Gateway.test/a")) == 1)
+      #expect(try purge(.url("gateway.test/a")) == 0)
       try fill()
-      #expect(gateway.purgeCache(.prefix("gateway.test/c/")) == 1)
-      #expect(gateway.purgeCache(.tag("new")) == 0)
-      #expect(gateway.purgeCache(.tag("news")) == 2)
+      #expect(try purge(.prefix("gateway.test/c/")) == 1)
+      #expect(try purge(.tag("new")) == 0)
+      #expect(try purge(.tag("news")) == 2)
       try fill()
-      #expect(gateway.purgeCache(.everything) == 3)
-      #expect(gateway.cacheUsage.bytes == 0)
+      #expect(try purge(.everything) == 3)
+      #expect(fixture.gateway.cacheUsage.bytes == 0)
+      // What would be about nothing, or about everything.
+      for text in ["", "http://", "/a", "https:///a", "?a"] {
+        #expect(CachePurge.url(text) == nil, "\(text)")
+        #expect(CachePurge.prefix(text) == nil, "\(text)")
+      }
+      #expect(CachePurge.tag("") == nil)
+      #expect(CachePurge.url("a.test") == CachePurge.url("HTTP://A.test/"))
+      #expect(CachePurge.url("a.test?b") == CachePurge.url("a.test/?b"))
     }
 
     @Test func onlyIfCachedNeverAsks() throws {

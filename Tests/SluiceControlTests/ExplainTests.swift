@@ -69,6 +69,17 @@ import Testing
     #expect(reason("reports", bare) == "query: format is missing")
   }
 
+  @Test func sharesOfSeveralServicesAreShown() throws {
+    let text = Configuration.Split.example
+    let configuration = try #require(ConfigurationFile.read(text: text, file: "a").configuration)
+    let request = try ExplainedURL.request(
+      method: "GET", url: "/time", headers: [], listener: nil, in: configuration)
+    let report = ExplanationReport(
+      try RouteExplanation.explain(request, in: configuration), url: "/time", in: configuration)
+    #expect(report.text().contains("  split     time 95, time-next 5\n"))
+    #expect(report.json().contains("\"weight\" : 95"))
+  }
+
   @Test func theTargetsBasePathIsInFront() throws {
     let report = try Self.report("GET", "/ledger/2024/%7Ejoe?x=%2f")
     #expect(report.targets.map(\.requestTarget) == ["{base path}/ledger/2024/~joe?x=%2f"])

@@ -36,7 +36,7 @@ http {{
   proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header X-Forwarded-Port $server_port;
   proxy_set_header X-Real-IP $remote_addr;
-  upstream backend {{
+{cache}  upstream backend {{
     server 127.0.0.1:{backend_port};
     keepalive 1024;
     keepalive_requests 1000000000;
@@ -54,6 +54,15 @@ http {{
 _UPGRADE = """\
   proxy_set_header Upgrade $http_upgrade;
   proxy_read_timeout 1h;
+"""
+
+
+# Of the policies it has this one; for the others it only passes requests on.
+_CACHE = """\
+  proxy_cache_path {folder}/cache keys_zone=cache:10m use_temp_path=off;
+  proxy_cache cache;
+  proxy_cache_valid 200 1h;
+  open_file_cache max=16;
 """
 
 
@@ -79,6 +88,7 @@ class Nginx(Proxy):
                 locations="\n".join(locations),
                 ssl=" ssl" if setup.certificate else "",
                 tls=_tls(setup),
+                cache=_CACHE.format(folder=setup.folder) if setup.policies == "cache" else "",
             )
         )
         return [*tool("nginx"), "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]

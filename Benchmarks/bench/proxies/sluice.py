@@ -2,6 +2,7 @@
 
 from bench.install import MissingTool
 from bench.paths import SLUICE
+from bench.policies import KEY, token
 from bench.proxies.base import Proxy, Setup
 
 _CONFIGURATION = """\
@@ -18,7 +19,28 @@ services:
     connections: {{maxIdle: 1024}}
 routes:
 {routes}
-accessLog: {{format: "off"}}
+accessLog: {log}
+{rest}"""
+
+# The brief's chain: who calls, whether they may, how often, what it looks like; a log and metrics.
+_CHAIN = """\
+consumers:
+  alice: {{groups: [partners], credentials: [{{key-auth: "{key}"}}]}}
+policies:
+  key-auth: {{}}
+  acl: {{allow: [partners]}}
+  rate-limit: {{limit: 1000000000, window: 1s, hide: true}}
+  request-transform: {{add: {{headers: {{X-Bench: "${{consumer.name}}"}}}}}}
+  response-transform: {{add: {{headers: {{X-Bench: "1"}}}}}}
+admin: {{address: "unix:{folder}/admin.sock"}}
+"""
+_JWT = """\
+policies:
+  jwt: {{keys: [{{algorithm: RS256, publicKey: "${{file:{folder}/public.pem}}"}}]}}
+"""
+_CACHE = """\
+policies:
+  cache: {ttl: 1h, status: ""}
 """
 
 
@@ -45,6 +67,10 @@ class Sluice(Proxy):
                 backend_port=setup.backend_port,
                 routes="\n".join(routes),
                 tls=_tls(setup),
+                log=f"{{output: {setup.folder}/access.log}}"
+                if setup.policies == "chain"
+                else '{format: "off"}',
+                rest=_policies(setup),
             )
         )
         return [_binary(), "run", str(configuration)]
@@ -58,6 +84,15 @@ def _tls(setup: Setup) -> str:
         return ""
     files = f"{{certificate: {setup.certificate}, key: {setup.certificate}}}"
     return f"    tls: {{certificates: [{files}]}}"
+
+
+def _policies(setup: Setup) -> str:
+    if setup.policies == "chain":
+        return _CHAIN.format(key=KEY, folder=setup.folder)
+    if setup.policies == "jwt":
+        (setup.folder / "public.pem").write_text(token().public_key)
+        return _JWT.format(folder=setup.folder)
+    return _CACHE if setup.policies == "cache" else ""
 
 
 def _binary() -> str:

@@ -22,12 +22,16 @@ extension PolicyRegistry {
     Configuration.ConcurrencyLimit.self,
     Configuration.RateLimit.self,
     Configuration.Quota.self,
+    Configuration.BandwidthLimit.self,
     // transform
     Configuration.Fault.self,
     Configuration.Mock.self,
     Configuration.Redirect.self,
     Configuration.RequestTransform.self,
     Configuration.ResponseTransform.self,
+    Configuration.Split.self,
+    // when all is said that targets get
+    Configuration.Mirror.self,
     // cache
     Configuration.Cache.self,
   ])

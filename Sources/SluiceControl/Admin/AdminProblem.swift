@@ -15,6 +15,7 @@ struct AdminProblem: Error {
     case bodyMissing = "body-missing"
     case bodyNotText = "body-not-text"
     case filterMissing = "filter-missing"
+    case purgeUnclear = "purge-unclear"
     case noSuchSession = "no-such-session"
     case sessionClosing = "session-closing"
     case backlogFull = "backlog-full"
@@ -41,7 +42,7 @@ struct AdminProblem: Error {
       case .fileUnreadable, .resumeFailed: 500
       case .notRunning: 503
       case .unknownParameter, .invalidParameter, .missingParameter, .bodyMissing, .bodyNotText,
-        .filterMissing:
+        .filterMissing, .purgeUnclear:
         400
       }
     }
@@ -58,6 +59,7 @@ struct AdminProblem: Error {
       case .bodyMissing: "This needs a body."
       case .bodyNotText: "The body is no valid UTF-8."
       case .filterMissing: "Without a filter this would be about every session; say all=true."
+      case .purgeUnclear: "Say what to forget by exactly one of url, prefix, tag and all=true."
       case .noSuchSession: "No open session has this id."
       case .sessionClosing: "The session is closing."
       case .backlogFull: "Too much waits for this client already."

@@ -29,6 +29,10 @@ extension ExplanationReport {
         let weight = target.weight == 1 ? "" : " (weight \(target.weight))"
         rows.append((index == 0 ? "targets" : "", "\(target.url)\(weight)"))
       }
+      if !split.isEmpty {
+        let shares = split.map { "\($0.service) \($0.weight)" }.joined(separator: ", ")
+        rows.append(("split", shares))
+      }
       let requested = Set(targets.map(\.requestTarget)).sorted()
       for (index, target) in requested.enumerated() {
         rows.append((index == 0 ? "they get" : "", "\(method) \(target)"))

@@ -20,6 +20,12 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     let from: String
   }
 
+  /// A service that the policy `split` may choose.
+  struct Share: Encodable, Equatable, Sendable {
+    let service: String
+    let weight: Int
+  }
+
   struct Answer: Encodable, Equatable, Sendable {
     let status: Int
     let code: String
@@ -48,6 +54,8 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
   let service: String?
   let balance: String?
   let targets: [Target]
+  /// What the policy `split` does with the requests; empty without one.
+  let split: [Share]
   let policies: [Policy]
   let others: [Other]
 
@@ -79,6 +87,7 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
         url: url.displayName, weight: target.weight,
         requestTarget: (url.basePath.isEmpty ? "" : "{base path}") + requested)
     }
+    split = explanation.route.map { Self.split(of: $0, in: configuration) } ?? []
     policies = explanation.route.map { Self.policies(of: $0, in: configuration) } ?? []
     others = explanation.verdicts.filter { $0.reason != .matched }.map { verdict in
       let match = configuration.routes[verdict.route]?.match ?? Configuration.Match()
@@ -91,6 +100,15 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
   private static func policies(of route: String, in configuration: Configuration) -> [Policy] {
     configuration.policies(ofRoute: route).map {
       Policy(name: $0.name, stage: $0.stage.name, from: $0.origin.text)
+    }
+  }
+
+  private static func split(of route: String, in configuration: Configuration) -> [Share] {
+    let split = configuration.policies(ofRoute: route).lazy.compactMap {
+      $0.settings as? Configuration.Split
+    }.first
+    return (split?.services ?? [:]).sorted { $0.key < $1.key }.map {
+      Share(service: $0.key, weight: $0.value)
     }
   }
 

@@ -41,6 +41,10 @@ extension MetricFamily {
     "sluice_malformed_requests_total", .counter, "Requests refused because they are no valid HTTP.")
   static let inProgress = MetricFamily(
     "sluice_requests_in_progress", .gauge, "Requests, WebSockets included, under way now.")
+  static let mirrored = MetricFamily(
+    "sluice_mirrored_requests_total", .counter, ["result"],
+    "Copies of the policy `mirror`: `answered`; `failed` (no answer, or one with 5xx); not made because too many are under way (`busy`) or the body is too large (`too-large`)."
+  )
   static let regexLimits = MetricFamily(
     "sluice_regex_limit_exceeded_total", .counter,
     "Runs of a route's regex that were given up; mostly the request was refused for it.")
@@ -126,7 +130,7 @@ extension MetricFamily {
       "Requests",
       [
         requests, requestDuration, receivedBytes, sentBytes, errors, retries, malformed,
-        inProgress, regexLimits,
+        inProgress, mirrored, regexLimits,
       ]
     ),
     (

@@ -60,6 +60,11 @@ struct MetricsPage: Sendable {
     output.sample(value: sum(\.malformedRequests))
     output.begin(.inProgress)
     output.sample(value: reports.reduce(0) { $0 + $1.exchangesInProgress })
+    output.begin(.mirrored)
+    output.sample("answered", value: sum(\.mirrored.answered))
+    output.sample("failed", value: sum(\.mirrored.failed))
+    output.sample("busy", value: sum(\.mirrored.busy))
+    output.sample("too-large", value: sum(\.mirrored.tooLarge))
     output.begin(.regexLimits)
     output.sample(value: sum(\.regexLimitExceeded))
   }

@@ -5,12 +5,12 @@ public import SluiceWire
 extension Exchange {
   // MARK: Filters
 
-  /// The request's body passes `filter`. To be called before it is forwarded.
-  public func addRequestFilter(_ filter: BodyFilter) {
+  /// The request's body passes `filter`, unless there is none. To be called before it is forwarded.
+  /// Unless the filter keeps the length, the target gets the body in chunks.
+  public func addRequestFilter(_ filter: BodyFilter, keepsLength: Bool = false) {
     if requestFraming.isEmpty { return }
     BodyFilter.append(filter, to: &requestFilter)
-    // Its length is not known any more.
-    requestFraming = .chunked
+    if !keepsLength { requestFraming = .chunked }
   }
 
   /// The target's body passes `filter`. Unless it keeps the length, the caller gets the body in
@@ -144,5 +144,5 @@ extension Exchange {
     upstream.sendEnd(TrailerSection())
   }
 
-  private static let expectField = Array("expect".utf8)
+  static let expectField = Array("expect".utf8)
 }

@@ -6,6 +6,7 @@ extension Exchange {
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
     if state == .collecting { return true }
+    if let gate, gate.holdsRequest { return false }
     guard let upstream, state == .forwarding || state == .responding else {
       return local.map { !$0.isAsked } ?? false
     }
@@ -41,7 +42,7 @@ extension Exchange {
 
   /// The caller took what had piled up of the response.
   func downstreamDrained() {
-    upstream?.resumeResponse()
+    if gate.map({ !$0.holdsResponse }) ?? true { upstream?.resumeResponse() }
     if local != nil { continueLocalStream() }
   }
 

@@ -45,6 +45,27 @@ extension Exchange {
     return true
   }
 
+  /// Makes this exchange a copy of another's request, as targets would get that, for nobody and to
+  /// another service; `policies` see its end. `forward` sends it. False when it can't be made.
+  func prepareCopy(
+    of other: Exchange, to route: CompiledRoute, body: consuming ByteBuffer, policies: PolicyChain
+  ) -> Bool {
+    guard let acceptor = other.downstream?.acceptor, copyHead(other.request) else { return false }
+    begin(like: other, BackgroundStream(acceptor: acceptor), policies: policies)
+    record.isBackground = true
+    // What the other route makes of the path; this one knows nothing of it.
+    var path = ByteBuffer()
+    other.appendSentPath(to: &path)
+    requestEdits.setPath(path)
+    // The body is here.
+    dropRequestFields(named: Self.expectField)
+    take(route)
+    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
+    isBodyCollected = !body.isEmpty
+    collectedBody = body
+    return true
+  }
+
   private func copyHead(_ head: borrowing RequestHead) -> Bool {
     var scanned = 0
     let limits = HeadLimits(bytes: .max, fields: .max, target: .max)

@@ -200,6 +200,6 @@ extension Exchange {
 
   /// The target took what had piled up of the request.
   func upstreamDrained() {
-    downstream?.resumeRequestBody()
+    if gate.map({ !$0.holdsRequest }) ?? true { downstream?.resumeRequestBody() }
   }
 }

@@ -78,6 +78,8 @@ public final class Exchange: EventHandler {
   var replacement: LocalAnswer?
   /// The same from memory.
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
+  /// Holds its bodies up; nil unless a policy does so now or did before.
+  var gate: BandwidthGate?
   /// Waits for an event, and goes on without it when the time is over.
   var awaitsEvent = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
@@ -185,6 +187,9 @@ public final class Exchange: EventHandler {
     self.policies = policies
     Self.copy(other.requestEdits, to: &requestEdits)
   }
+
+  /// A policy sends it another way.
+  func take(_ route: CompiledRoute) { self.route = route }
 
   private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
     own.copy(edits)
@@ -463,6 +468,7 @@ public final class Exchange: EventHandler {
     replacement = nil
     storedReplacement = nil
     awaitsEvent = false
+    gate = nil
     notes.removeAll(keepingCapacity: true)
   }
 

@@ -447,7 +447,8 @@ final class HTTP1DownstreamConnection: StreamConnection {
   func resumeRequestBody() {
     if !isRequestBodyPaused { return }
     isRequestBodyPaused = false
-    setDeadline(afterNanoseconds: listener.bodyTimeout)
+    // Its last piece may have been what made others wait.
+    if !machine.isRequestComplete { setDeadline(afterNanoseconds: listener.bodyTimeout) }
     resumeReading()
   }
 }

@@ -27,6 +27,8 @@ final class CompiledRoute {
   let cacheScope: [UInt8]
   /// The `{name}` segments of its path, by their places.
   let pathNames: [(index: Int, name: [UInt8])]
+  /// Nil of the gateway's own calls.
+  private let settings: Configuration.Route?
 
   enum Rewrite {
     case none
@@ -52,13 +54,39 @@ final class CompiledRoute {
     counters = RouteCounters()
     cacheScope = []
     pathNames = []
+    settings = nil
   }
 
-  init(
+  convenience init(
     name: String, settings: Configuration.Route, policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters
   ) {
+    self.init(
+      name: name, settings: settings, service: service, counters: counters,
+      policies: policies.chain(ofRoute: name),
+      callerPolicies: policies.hasCallerPolicies
+        ? CallerPolicies(route: name, compiler: policies) : nil,
+      session: settings.kind == .websocket ? CompiledSession(settings) : nil)
+  }
+
+  /// The same route to another service. Counters, policies and limits of sessions are shared.
+  convenience init(_ route: CompiledRoute, to service: UpstreamService) {
+    guard var settings = route.settings else { preconditionFailure("a call has no other way") }
+    settings.service = service.name
+    self.init(
+      name: route.name, settings: settings, service: service, counters: route.counters,
+      policies: route.policies, callerPolicies: route.callerPolicies, session: route.session)
+  }
+
+  private init(
+    name: String, settings: Configuration.Route, service: UpstreamService, counters: RouteCounters,
+    policies: PolicyChain?, callerPolicies: CallerPolicies?, session: CompiledSession?
+  ) {
     self.name = name
+    self.settings = settings
+    self.policies = policies
+    self.callerPolicies = callerPolicies
+    self.session = session
     nameBytes = Array(name.utf8)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
@@ -72,7 +100,6 @@ final class CompiledRoute {
     self.service = service
     self.counters = counters
     rewrite = Rewrite(settings.path)
-    session = kind == .websocket ? CompiledSession(settings) : nil
     maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
     let timeouts = service.settings.timeouts
     if kind == .websocket {
@@ -86,8 +113,5 @@ final class CompiledRoute {
       idleTimeout = (settings.timeouts?.idle ?? timeouts.idle).nanoseconds
     }
     totalTimeout = (settings.timeouts?.total ?? timeouts.total)?.nanoseconds
-    self.policies = policies.chain(ofRoute: name)
-    callerPolicies =
-      policies.hasCallerPolicies ? CallerPolicies(route: name, compiler: policies) : nil
   }
 }

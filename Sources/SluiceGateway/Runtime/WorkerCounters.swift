@@ -13,6 +13,7 @@ struct WorkerCounters {
   var ejections: UInt64 = 0
   /// Bytes of bodies that the kernel moved by itself.
   var splicedBytes: UInt64 = 0
+  var mirrored = MirrorCounts()
   /// Requests that no route matched.
   let unrouted = RouteCounters()
 }

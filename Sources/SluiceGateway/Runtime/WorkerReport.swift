@@ -54,6 +54,7 @@ public struct WorkerReport: Sendable {
   public let upstreamConnections: UInt64
   public let ejections: UInt64
   public let splicedBytes: UInt64
+  public let mirrored: MirrorCounts
   public let regexLimitExceeded: UInt64
   public let lag: LoopLag
 }
@@ -90,7 +91,7 @@ extension Worker {
       malformedRequests: counters.malformedRequests,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
-      splicedBytes: counters.splicedBytes,
+      splicedBytes: counters.splicedBytes, mirrored: counters.mirrored,
       regexLimitExceeded: snapshot.router.regexLimitExceeded, lag: loop.lag)
   }
 

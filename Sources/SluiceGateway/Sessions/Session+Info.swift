@@ -9,7 +9,7 @@ extension Session {
     var info = SessionInfo(id: id)
     info.worker = worker.index
     info.route = route.name
-    info.service = route.service.name
+    info.service = service.name
     info.target = target.displayName
     info.consumer = consumer.map { String(decoding: $0, as: UTF8.self) }
     for claim in identity?.claims ?? [] {

@@ -18,7 +18,7 @@ final class Session: EventHandler {
   /// Replaced when a reload changed it.
   var route: CompiledRoute
   let target: UpstreamTarget
-  private let service: UpstreamService
+  let service: UpstreamService
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?

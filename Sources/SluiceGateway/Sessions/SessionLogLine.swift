@@ -29,7 +29,7 @@ enum SessionLogLine {
     output.append(session.listener.compiled.nameBytes)
     output.append("\"")
     AccessLogLine.appendText(",\"route\":\"", session.route.nameBytes, to: &output)
-    AccessLogLine.appendText(",\"service\":\"", session.route.service.nameBytes, to: &output)
+    AccessLogLine.appendText(",\"service\":\"", session.service.nameBytes, to: &output)
     AccessLogLine.appendText(",\"target\":\"", session.target.displayBytes, to: &output)
     if let consumer = session.consumer {
       AccessLogLine.appendText(",\"consumer\":\"", consumer, to: &output)

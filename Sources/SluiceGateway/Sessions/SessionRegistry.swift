@@ -136,7 +136,7 @@ extension SessionFilter {
   /// Costs a few comparisons for every condition that is given.
   func matches(_ session: Session, now: MonotonicTime) -> Bool {
     if let route, session.route.name != route { return false }
-    if let service, session.route.service.name != service { return false }
+    if let service, session.service.name != service { return false }
     if let target, session.target.displayName != target { return false }
     if let consumer, session.consumer?.elementsEqual(consumer.utf8) != true {
       return false

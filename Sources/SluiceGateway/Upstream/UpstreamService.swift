@@ -78,23 +78,24 @@ final class UpstreamService {
       guard let ip = exchange.clientAddress.ip else { return 0 }
       return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
     case .path: return exchange.withPath { StableHash.hash($0) }
-    case .header: return Self.hash(ofField: hashName, exchange.request)
-    case .cookie: return Self.hash(ofCookie: hashName, exchange.request)
+    case .header: return Self.hash(ofField: hashName, exchange.request) ?? 0
+    case .cookie: return Self.hash(ofCookie: hashName, exchange.request) ?? 0
     }
   }
 
-  private static func hash(ofField name: [UInt8], _ head: borrowing RequestHead) -> UInt64 {
-    guard let index = head.firstIndex(named: name.span) else { return 0 }
+  /// Nil without this field.
+  static func hash(ofField name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
+    guard let index = head.firstIndex(named: name.span) else { return nil }
     return StableHash.hash(head.span(head.fields[index].value))
   }
 
-  private static func hash(ofCookie name: [UInt8], _ head: borrowing RequestHead) -> UInt64 {
+  static func hash(ofCookie name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
     for field in head.fields where field.known == .cookie {
       let value = head.span(field.value)
       if let range = Cookies.value(of: name, in: value) {
         return StableHash.hash(value.extracting(range))
       }
     }
-    return 0
+    return nil
   }
 }

@@ -90,6 +90,11 @@ final class CacheFill: BodyFilter {
         head, length: Int(expected ?? 0), date: exchange.worker.date)
     else { return false }
     draftHead = stored
+    // Nothing comes behind this head that a filter could see the end of.
+    if head.framing == .none {
+      complete()
+      return true
+    }
     self.exchange = exchange
     isCollecting = true
     exchange.addResponseFilter(self, keepsLength: true)

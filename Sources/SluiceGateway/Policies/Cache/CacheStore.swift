@@ -104,9 +104,8 @@ final class CacheStore: Sendable {
   // MARK: Purging and reading
 
   func purge(_ purge: CachePurge) -> Int {
-    let wanted = purge.bytes
-    return shards.reduce(0) { count, shard in
-      count + shard.withLock { $0.purge { purge.means($0, wanted) } }.count
+    shards.reduce(0) { count, shard in
+      count + shard.withLock { $0.purge { purge.means($0) } }.count
     }
   }
 
@@ -120,35 +119,42 @@ final class CacheStore: Sendable {
 }
 
 /// Which stored responses to forget.
-public enum CachePurge: Equatable, Sendable {
-  case everything
-  /// `host[:port]/path[?query]`: all variants, for all consumers.
-  case url(String)
-  /// What `url` would have to begin with.
-  case prefix(String)
-  /// What the target named in `Surrogate-Key` or `Cache-Tag`.
-  case tag(String)
+public struct CachePurge: Equatable, Sendable {
+  private enum Kind { case everything, url, prefix, tag }
 
-  fileprivate var bytes: [UInt8] {
-    switch self {
-    case .everything: []
-    case .url(let text), .prefix(let text): Self.normalised(text)
-    case .tag(let text): Array(text.utf8)
-    }
+  private let kind: Kind
+  private let wanted: [UInt8]
+
+  public static let everything = CachePurge(kind: .everything, wanted: [])
+
+  /// `host[:port]/path[?query]`: all variants, for all consumers. The host's case does not matter, nor
+  /// does a scheme in front of it. Nil without a host: that would be about nothing.
+  public static func url(_ text: String) -> CachePurge? { named(.url, text) }
+
+  /// What `url` would have to begin with; nil without a host, which would be about everything.
+  public static func prefix(_ text: String) -> CachePurge? { named(.prefix, text) }
+
+  /// What the target named in `Surrogate-Key` or `Cache-Tag`; nil when empty.
+  public static func tag(_ text: String) -> CachePurge? {
+    text.isEmpty ? nil : CachePurge(kind: .tag, wanted: Array(text.utf8))
   }
 
-  /// The host in lower case, without a scheme.
-  private static func normalised(_ text: String) -> [UInt8] {
+  private static func named(_ kind: Kind, _ text: String) -> CachePurge? {
     var rest = text[...]
-    for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
+    if let scheme = ["http://", "https://"].first(where: { rest.lowercased().hasPrefix($0) }) {
       rest = rest.dropFirst(scheme.count)
     }
-    let host = rest.prefix { $0 != "/" }
-    return Array(host.lowercased().utf8) + Array(rest.dropFirst(host.count).utf8)
+    let host = rest.prefix { $0 != "/" && $0 != "?" }
+    if host.isEmpty { return nil }
+    rest = rest.dropFirst(host.count)
+    // A URL without a path is that of the root.
+    let root = kind == .url && rest.first != "/" ? "/" : ""
+    return CachePurge(
+      kind: kind, wanted: Array(host.lowercased().utf8) + Array(root.utf8) + Array(rest.utf8))
   }
 
-  fileprivate func means(_ entry: CacheEntry, _ wanted: [UInt8]) -> Bool {
-    switch self {
+  func means(_ entry: CacheEntry) -> Bool {
+    switch kind {
     case .everything: true
     case .url: entry.key.bytes[..<entry.key.urlCount].elementsEqual(wanted)
     case .prefix: entry.key.bytes[..<entry.key.urlCount].starts(with: wanted)

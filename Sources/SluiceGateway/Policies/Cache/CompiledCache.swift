@@ -422,8 +422,10 @@ final class CompiledCache: CompiledPolicy {
     if let authority = head.authority { key.appendLowercased(head.span(authority)) }
     exchange.withPath { key.append($0) }
     key.endGroup()
+    // As targets get it: also a question mark with nothing behind it, unless a policy wrote the query.
+    let isMarked = head.query != nil && !exchange.requestEdits.hasQuery
     exchange.withQuery { query in
-      if query.isEmpty { return }
+      if query.isEmpty && !isMarked { return }
       key.append(0x3F)
       key.append(query)
     }

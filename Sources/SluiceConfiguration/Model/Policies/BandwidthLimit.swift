@@ -1,0 +1,112 @@
+extension Configuration {
+  /// How many bytes of bodies may pass in a second, each way.
+  public struct BandwidthLimit: PolicySettings {
+    /// From callers to targets; nil for no limit.
+    public var request: ByteCount?
+    /// From targets to callers; nil for no limit.
+    public var response: ByteCount?
+    /// What may pass at once; as much as in a second unless set.
+    public var burst: ByteCount?
+    public var by = BandwidthKey.caller(.consumer)
+    public var maxDelay = Timespan.seconds(10)
+    public var maxKeys = 100_000
+    public init() {}
+  }
+
+  /// What shares a bandwidth. In the file `request`, or what limits count by.
+  public enum BandwidthKey: Equatable, Sendable {
+    /// Every request and its response for themselves.
+    case request
+    case caller(LimitKey)
+  }
+}
+
+extension Configuration.BandwidthLimit {
+  public static let policyName = "bandwidth-limit"
+  public static let stage = PolicyStage.limit
+
+  private static let rates = ByteCount.kibibytes(1)...ByteCount.mebibytes(1_048_576)
+
+  public static let schema = Schema(
+    "BandwidthLimit", of: Self(),
+    "Limits how many bytes of bodies pass in a second, by reading more slowly from who sends them; nothing is lost and little is held in memory. Bodies move in pieces of up to 72 KiB, so a low limit makes pauses between them. A new request waits until what its caller has had too much is made up for. What the gateway answers itself is not limited, nor are messages of WebSocket sessions: see `messages.rateLimit`.",
+    [
+      Field(
+        "request", .byteCount(rates), "Bytes of request bodies in a second; no limit unless set."),
+      Field(
+        "response", .byteCount(rates),
+        "Bytes of response bodies in a second, those from the cache included; no limit unless set."),
+      Field(
+        "burst", .byteCount(rates),
+        "What may pass at once, each way; as much as in a second unless set."),
+      Field(
+        "by", .text(.bandwidthKey),
+        "What shares these bytes: the requests of a consumer, an address and so on; `request` gives each of them the whole. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
+      ),
+      Field(
+        "maxDelay", .duration,
+        "A request that would have to wait for longer before it begins gets 429 and `Retry-After`."),
+      LimitField.maxKeys,
+    ])
+
+  public static let example = """
+    version: 1
+    listeners:
+      web: {address: "127.0.0.1:8080"}
+    services:
+      files: {targets: ["http://127.0.0.1:9000"]}
+    routes:
+      files:
+        match: {prefix: /files}
+        service: files
+        policies:
+          bandwidth-limit: {request: 1MiB, response: 10MiB, by: address}
+    """
+
+  public func check(_ check: inout PolicyCheck) {
+    if request == nil && response == nil {
+      check.error("limits nothing", hint: "set request or response")
+    }
+    if case .route(let name) = check.origin,
+      check.configuration.routes[name]?.kind == .websocket
+    {
+      check.warning(
+        "does nothing for sessions", hint: "messages.rateLimit has 'bytes' for what they send")
+    }
+  }
+}
+
+extension Configuration.BandwidthKey: TextValue {
+  public init?(text: String) {
+    if text == "request" {
+      self = .request
+    } else if let key = Configuration.LimitKey(text: text) {
+      self = .caller(key)
+    } else {
+      return nil
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .request: "request"
+    case .caller(let key): key.text
+    }
+  }
+}
+
+extension TextForm {
+  static let bandwidthKey = TextForm(
+    "what shares a bandwidth",
+    pattern: "^(request|consumer|credential|address|route|header:.+|claim:.+)$",
+    examples: ["request"] + limitKey.examples,
+    check: { text in
+      if text == "request" { return nil }
+      guard let problem = limitKey.check(text) else { return nil }
+      return Configuration.LimitKey(text: text) == nil
+        ? TextProblem(
+          "",
+          hint: "write request, consumer, credential, address, route, header:NAME or claim:NAME")
+        : problem
+    })
+}
