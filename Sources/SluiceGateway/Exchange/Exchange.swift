@@ -78,6 +78,8 @@ public final class Exchange: EventHandler {
   var replacement: LocalAnswer?
   /// The same from memory.
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
+  /// There while and after the caller was asked for one, see `Exchange+FirstMessage`.
+  var firstMessage: FirstMessage?
   /// Waits for an event, and goes on without it when the time is over.
   var awaitsEvent = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
@@ -457,6 +459,7 @@ public final class Exchange: EventHandler {
     isBodyCollected = false
     replacement = nil
     storedReplacement = nil
+    firstMessage = nil
     awaitsEvent = false
     notes.removeAll(keepingCapacity: true)
   }
