@@ -33,8 +33,7 @@ final class SessionEnding {
     case .protocolError, .messageTooBig, .policy, .slowConsumer, .network: true
     // 1000, 1001 and an empty close frame say that all was well; an application's codes are its own.
     case .client, .upstream: 1_002...1_015 ~= code && code != 1_005
-    case .idleTimeout, .lifetime, .tokenExpired, .revoked, .routeRemoved, .drain, .admin, .shutdown:
-      false
+    default: false
     }
   }
 
