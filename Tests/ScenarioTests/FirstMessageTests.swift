@@ -236,6 +236,14 @@ extension Scenarios {
       #expect(upstream.requests.isEmpty)
     }
 
+    @Test func aGatewayThatStopsDoesNotWaitForMessages() throws {
+      let upstream = try ScriptedUpstream { try $0.accept().echo() }
+      let fixture = try fixture(to: upstream)
+      let socket = try fixture.client().open()
+      fixture.shutDown()
+      #expect(try socket.read() == nil)
+    }
+
     // MARK: Tokens
 
     private static let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

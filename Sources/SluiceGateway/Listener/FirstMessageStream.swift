@@ -18,7 +18,7 @@ final class FirstMessageStream: StreamConnection {
   private enum State { case waiting, deciding, closing }
 
   let acceptor: HTTPListener
-  private let peer: SocketAddress
+  let peer: SocketAddress
   private let worker: Worker
   /// It holds this, and is let go of when it is over.
   private var exchange: Exchange?
@@ -158,18 +158,12 @@ final class FirstMessageStream: StreamConnection {
     exchange?.downstreamGone()
   }
 
-  /// The socket could not be taken over.
-  func couldNotBegin() {
-    let exchange = self.exchange
-    self.exchange = nil
-    acceptor.sessionEnded(peer: peer)
-    exchange?.downstreamGone()
-  }
+  /// Ends at once; also when the socket could not be taken over.
+  func shutDown() { gone() }
 
   private func closeNow() {
-    if isClosed { return }
     close()
-    acceptor.sessionEnded(peer: peer)
+    acceptor.connectionClosed(self)
   }
 
   override func deadlineReached() { closeNow() }
@@ -211,6 +205,7 @@ extension FirstMessageStream: DownstreamStream {
   func handOver(to session: Session) {
     exchange = nil
     clearDeadline()
+    acceptor.becameSession(self)
     // One that fails is closed, which the session finds when it begins.
     try? handOver(to: session.downstream as StreamConnection)
   }

@@ -210,7 +210,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     clearDeadline()
     // One that fails is closed, and its exchange ends with it.
     do throws(SystemError) { try handOver(to: stream as StreamConnection) } catch {}
-    acceptor.becameSession(self)
+    acceptor.becameStranger(self, stream)
     return stream
   }
 

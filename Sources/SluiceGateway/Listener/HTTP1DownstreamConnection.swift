@@ -317,7 +317,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   }
 
   func deliverEarly(to stream: FirstMessageStream) {
-    if stream.isClosed { return stream.couldNotBegin() }
+    if stream.isClosed { return stream.shutDown() }
     if !pending.isEmpty { stream.received(pending.span) }
     pending.release()
   }
