@@ -46,6 +46,32 @@ public struct WebSocketFrameHeader: Equatable, Sendable {
   }
 }
 
+/// What can be seen of a frame that breaks the rules: whose header may be incomplete, or none at all.
+public struct WebSocketFrameGlimpse: Equatable, Sendable {
+  /// The four bits of the opcode; perhaps no `WebSocketOpcode`.
+  public var opcode: UInt8
+  public var isFinal: Bool
+  /// What the header announces; 0 while it is incomplete.
+  public var payloadLength: UInt64
+
+  /// Of the bytes from `start` on, which begin with a frame.
+  init(_ bytes: Span<UInt8>, at start: Int) {
+    let first = start < bytes.count ? bytes[start] : 0
+    self.init(first: first, WebSocketFrameLayout(bytes, at: start)?.payloadLength ?? 0)
+  }
+
+  /// Of a message whose end did not come.
+  init(message opcode: WebSocketOpcode, payloadLength: UInt64) {
+    self.init(first: opcode.rawValue | 0x80, payloadLength)
+  }
+
+  private init(first: UInt8, _ payloadLength: UInt64) {
+    opcode = first & 0x0F
+    isFinal = first & 0x80 != 0
+    self.payloadLength = payloadLength
+  }
+}
+
 /// What the two decoders need of a header, in three words.
 struct WebSocketFrameLayout {
   let first: UInt8

@@ -182,12 +182,22 @@ public struct WebSocketFrameFollower: Sendable {
     guard case .control(var held) = phase else { return .needsMore }
     // The phase lets go of the bytes, so that they are added to in place.
     phase = .payload(0)
-    guard
-      let control = try WebSocketControl(held: &held, input, from: &at, &rules, &scratch)
-    else {
+    let control: WebSocketControl?
+    do throws(WebSocketError) {
+      control = try WebSocketControl(held: &held, input, from: &at, &rules, &scratch)
+    } catch {
+      phase = .control(held)
+      throw error
+    }
+    guard let control else {
       phase = .control(held)
       return .needsMore
     }
     return .control(control.opcode, mask: control.mask, consumed: at)
+  }
+
+  /// What was seen of the frame for which `next` threw, with the same input and offset.
+  public func refused(_ input: Span<UInt8>, from offset: Int) -> WebSocketFrameGlimpse {
+    phase.glimpse(input, from: offset)
   }
 }

@@ -67,6 +67,28 @@ public struct WebSocketHeldBytes: Equatable, Sendable {
   }
 }
 
+extension WebSocketHeldBytes {
+  /// The frame whose header goes on at `offset` of `input`.
+  fileprivate func glimpse(_ input: Span<UInt8>, from offset: Int) -> WebSocketFrameGlimpse {
+    var header = InlineArray<14, UInt8>(repeating: 0)
+    let available = min(14 &- count, input.count &- offset)
+    for index in 0..<count { header[index] = bytes[index] }
+    for index in 0..<available { header[count &+ index] = input[offset &+ index] }
+    return WebSocketFrameGlimpse(header.span.extracting(0..<count &+ available), at: 0)
+  }
+}
+
+extension WebSocketFramePhase {
+  /// The frame that goes on, or begins, at `offset` of `input`; for one that was refused there.
+  func glimpse(_ input: Span<UInt8>, from offset: Int) -> WebSocketFrameGlimpse {
+    switch self {
+    case .payload: WebSocketFrameGlimpse(input, at: offset)
+    case .header(let held): held.glimpse(input, from: offset)
+    case .control(let held): WebSocketFrameGlimpse(held.span, at: 0)
+    }
+  }
+}
+
 extension ByteBuffer {
   /// Appends the part of a header that came earlier.
   public mutating func append(_ held: WebSocketHeldBytes) { append(held.span) }

@@ -96,6 +96,32 @@ public struct WebSocketMessageDecoder: ~Copyable {
     scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step {
     var at = offset
+    do throws(WebSocketError) {
+      return try advance(input, &at, limits, &scratch)
+    } catch {
+      // Nothing is read any more, so the phase may keep where the frame began, for `refused`.
+      if !error.isOfMessage, case .payload(0) = phase { phase = .payload(UInt64(at &- offset)) }
+      throw error
+    }
+  }
+
+  /// What was seen of the frame for which `next` threw this, with the same input and offset; where the
+  /// fault is the message's, of the whole message so far.
+  public func refused(
+    _ error: WebSocketError, _ input: Span<UInt8>, from offset: Int
+  ) -> WebSocketFrameGlimpse {
+    guard case .payload(let count) = phase else { return phase.glimpse(input, from: offset) }
+    if !error.isOfMessage {
+      return WebSocketFrameGlimpse(input, at: offset &+ Int(truncatingIfNeeded: count))
+    }
+    return WebSocketFrameGlimpse(
+      message: opcode, payloadLength: UInt64(pending.count) &+ count)
+  }
+
+  private mutating func advance(
+    _ input: Span<UInt8>, _ at: inout Int, _ limits: WebSocketMessageLimits,
+    _ scratch: inout ByteBuffer
+  ) throws(WebSocketError) -> Step {
     while true {
       switch phase {
       case .payload(0):
@@ -132,9 +158,14 @@ public struct WebSocketMessageDecoder: ~Copyable {
       case .control(var held):
         // The phase lets go of the bytes, so that they are added to in place.
         phase = .payload(0)
-        guard
-          let control = try WebSocketControl(held: &held, input, from: &at, &rules, &scratch)
-        else {
+        let control: WebSocketControl?
+        do throws(WebSocketError) {
+          control = try WebSocketControl(held: &held, input, from: &at, &rules, &scratch)
+        } catch {
+          phase = .control(held)
+          throw error
+        }
+        guard let control else {
           phase = .control(held)
           return .needsMore
         }
@@ -161,18 +192,22 @@ public struct WebSocketMessageDecoder: ~Copyable {
     _ input: Span<UInt8>, _ layout: WebSocketFrameLayout, frame: Int?, payload: Int,
     _ limits: WebSocketMessageLimits, _ scratch: inout ByteBuffer
   ) throws(WebSocketError) -> Step? {
-    if layout.payloadLength > UInt64(max(0, limits.maxSize &- pending.count)) {
-      throw .messageTooBig
-    }
-    let length = Int(layout.payloadLength)
     if !layout.isContinuation {
       opcode = layout.first & 0x0F == WebSocketOpcode.text.rawValue ? .text : .binary
       isCompressed = layout.isCompressed
     }
+    if layout.payloadLength > UInt64(max(0, limits.maxSize &- pending.count)) {
+      phase = .payload(layout.payloadLength)
+      throw .messageTooBig
+    }
+    let length = Int(layout.payloadLength)
     let isAlone = layout.isFinal && !rules.isInMessage
     if !isAlone {
       fragments &+= 1
-      if fragments > limits.maxFragments { throw .tooManyFragments }
+      if fragments > limits.maxFragments {
+        phase = .payload(layout.payloadLength)
+        throw .tooManyFragments
+      }
       if length == 0, !layout.isFinal, emptyFragments < .max { emptyFragments &+= 1 }
     }
     rules.began(isFinal: layout.isFinal)
@@ -198,7 +233,10 @@ public struct WebSocketMessageDecoder: ~Copyable {
     } else if checksText {
       isText = UTF8Validator.isValid(input.extracting(payload))
     }
-    if !isText { throw .invalidText }
+    if !isText {
+      phase = .payload(UInt64(payload.count))
+      throw .invalidText
+    }
     messages &+= 1
     payloadBytes &+= UInt64(payload.count)
     return .message(
@@ -220,7 +258,10 @@ public struct WebSocketMessageDecoder: ~Copyable {
     if checksText {
       // A copy: the validator must not change while `pending` is read.
       var validator = validator
-      if !validator.accept(pending.span.extracting(before...)) { throw .invalidText }
+      if !validator.accept(pending.span.extracting(before...)) {
+        phase = .payload(left &- UInt64(count))
+        throw .invalidText
+      }
       self.validator = validator
     }
     phase = .payload(left &- UInt64(count))
@@ -246,4 +287,14 @@ public struct WebSocketMessageDecoder: ~Copyable {
   }
 
   private var checksText: Bool { opcode == .text && !isCompressed }
+}
+
+extension WebSocketError {
+  /// Found out behind headers that were fine.
+  fileprivate var isOfMessage: Bool {
+    switch self {
+    case .invalidText, .messageTooBig, .tooManyFragments: true
+    default: false
+    }
+  }
 }

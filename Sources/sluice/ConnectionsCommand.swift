@@ -5,7 +5,7 @@ import SluiceControl
 struct Connections: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "The live WebSocket sessions of a running gateway.",
-    subcommands: [List.self, Show.self, Close.self], defaultSubcommand: List.self)
+    subcommands: [List.self, Show.self, Close.self, Tap.self], defaultSubcommand: List.self)
 }
 
 extension Connections {
@@ -49,7 +49,11 @@ extension Connections {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Show all that is known of a session.")
+      abstract: "Show all that is known of a session.",
+      discussion: """
+        With connection.flightRecorder on its route also the latest frames. Those of a session that \
+        ended abnormally are shown for ten minutes after its end.
+        """)
 
     @Argument(help: "The session's id.")
     var id: String
@@ -61,9 +65,38 @@ extension Connections {
 
     func run() throws {
       let session = try admin.ask { (client) throws(AdminClient.Failure) in
-        try client.session(id)
+        try client.shownSession(id)
       }
       Console.print(json ? CommandOutput.json(session) : CommandOutput.details(session))
+    }
+  }
+
+  struct Tap: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Print a line for each frame of a session, until it ends.",
+      discussion: """
+        When this command is too slow for the session, frames are missing, and a line says how many. \
+        The session waits for nothing.
+        """)
+
+    @Argument(help: "The session's id.")
+    var id: String
+
+    @Flag(help: "Print what frames carry, as far as admin.tapPayloads allows it.")
+    var payloads = false
+
+    @Flag(help: "Print JSON, an object a line.")
+    var json = false
+
+    @OptionGroup var admin: AdminOptions
+
+    func run() throws {
+      let hasEnded = try admin.ask { (client) throws(AdminClient.Failure) in
+        try client.tap(id, payloads: payloads, isJSON: json) { Console.print($0) }
+      }
+      if hasEnded { return }
+      Console.complain("the gateway went away before the session ended")
+      throw ExitCode(1)
     }
   }
 

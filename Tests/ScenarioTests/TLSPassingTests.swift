@@ -99,6 +99,36 @@ extension Scenarios {
       #expect(log.lines == ["0"])
     }
 
+    /// The connection changes hands twice, and all of this may be in one record.
+    @Test(arguments: Sides.allCases) func firstMessagesPass(sides: Sides) throws {
+      let upstream = try echo(sides, 0, hello: Array("hello".utf8), Log())
+      let fixture = try fixture(to: upstream, sides) {
+        $0.all.kind = .websocket
+        var consumer = Configuration.Consumer()
+        var credential = Configuration.Credential()
+        credential.keyAuth = Configuration.KeyCredential(key: "alice-key")
+        consumer.credentials = [credential]
+        $0.consumers["alice"] = consumer
+        var keyAuth = Configuration.KeyAuth()
+        keyAuth.firstMessage = Configuration.FirstMessage()
+        $0.all.policies[Configuration.KeyAuth.self] = keyAuth
+      }
+      for isTogether in [true, false] {
+        let client = try fixture.client(caller(sides))
+        let socket = WebSocketPeer(client.socket, client.reader, masks: true)
+        let message = randomBytes(12_000)
+        let frames =
+          socket.bytes(.init(opcode: 1, payload: Array("alice-key".utf8)))
+          + socket.bytes(.init(opcode: 2, payload: message))
+        try client.socket.send(Array(WebSocketPeer.handshake().utf8) + (isTogether ? frames : []))
+        #expect(try client.reader.readHead()?.status == 101)
+        if !isTogether { try client.socket.send(frames) }
+        #expect(try socket.read()?.payload == Array("hello".utf8))
+        #expect(try socket.read()?.payload == message)
+        #expect(upstream.requests.last?["X-Consumer-Username"] == "alice")
+      }
+    }
+
     // MARK: Large bodies
 
     /// The kernel could only move them encrypted.

@@ -36,6 +36,8 @@ import Testing
     try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
     try add(Configuration.MessageRateLimit.schema, Configuration.MessageRateLimit())
     try add(Configuration.Conflation.schema, Configuration.Conflation())
+    try add(Configuration.FlightRecorder.schema, Configuration.FlightRecorder())
+    try add(Configuration.FirstMessage.schema, Configuration.FirstMessage())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
     try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())
     try add(Configuration.Certificate.schema, Configuration.Certificate())

@@ -83,6 +83,9 @@ final class Peer {
     return take(received.range(of: end)!.upperBound)
   }
 
+  /// FIN.
+  func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
+
   /// Sends a request with `Connection: close` and returns the whole response.
   static func get(
     _ path: String, from address: SocketAddress, method: String = "GET",

@@ -118,3 +118,102 @@ import Testing
     #expect(scratch.copiedBytes() == ascii("ac"))
   }
 }
+
+/// What is seen of a frame that is refused, whole and byte by byte.
+@Suite struct RefusedFrameTests {
+  /// A frame from a client, after a legal one.
+  static let cases: [(bytes: [UInt8], error: WebSocketError, seen: [UInt64])] = [
+    // A text of 1,000 bytes: 100 are allowed.
+    ([0x81, 0xFE, 0x03, 0xE8, 1, 2, 3, 4], .messageTooBig, [1, 1, 1_000]),
+    ([0x02, 0xFE, 0x03, 0xE8, 1, 2, 3, 4], .messageTooBig, [2, 0, 1_000]),
+    // Told with the first byte, when there is no length yet.
+    ([0x83, 0x85, 1, 2, 3, 4, 5, 6, 7, 8, 9], .unknownOpcode, [3, 1, 5]),
+    ([0x80, 0x85, 1, 2, 3, 4, 5, 6, 7, 8, 9], .unexpectedContinuation, [0, 1, 5]),
+    ([0x81, 0x05, 1, 2, 3, 4, 5], .unmaskedFrame, [1, 1, 5]),
+    // A close frame with the code 1006, whole.
+    ([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xEE], .invalidCloseCode, [8, 1, 2]),
+  ]
+
+  private func seen(_ frame: WebSocketFrameGlimpse?) -> [UInt64] {
+    frame.map { [UInt64($0.opcode), $0.isFinal ? 1 : 0, $0.payloadLength] } ?? []
+  }
+
+  @Test(arguments: cases.indices, [1, 2, 3, 5, 100]) func isSeen(_ index: Int, piece: Int) {
+    let (bytes, error, expected) = Self.cases[index]
+    let stream = [0x82, 0x81, 0, 0, 0, 0, 7] + bytes
+    // The decoder speaks of whole messages.
+    var ofMessage = expected
+    if error == .messageTooBig { ofMessage[1] = 1 }
+    for (result, expected) in [
+      (follow(stream, piece), expected), (decode(stream, piece), ofMessage),
+    ] {
+      #expect(result.error == error)
+      // Where a piece ends within the header some are refused before their length is known.
+      let isShort = result.seen.last == 0 && piece < 100
+      #expect(result.seen == expected || isShort && result.seen.dropLast() == expected.dropLast())
+    }
+  }
+
+  private func follow(_ stream: [UInt8], _ piece: Int) -> (error: WebSocketError?, seen: [UInt64]) {
+    var follower = WebSocketFrameFollower(from: .client, allowsRSV1: false)
+    var scratch = ByteBuffer()
+    var start = 0
+    while start < stream.count {
+      let input = Array(stream[start..<min(stream.count, start + piece)])
+      start += piece
+      var offset = 0
+      do throws(WebSocketError) {
+        while offset < input.count {
+          switch try follower.next(input.span, from: offset, maxSize: 100, scratch: &scratch) {
+          case .needsMore: offset = input.count
+          case .relay(let range, _), .relayHeld(_, let range, _): offset = range.upperBound
+          case .control(_, _, let consumed): offset = consumed
+          }
+        }
+      } catch {
+        return (error, seen(follower.refused(input.span, from: offset)))
+      }
+    }
+    return (nil, [])
+  }
+
+  private func decode(_ stream: [UInt8], _ piece: Int) -> (error: WebSocketError?, seen: [UInt64]) {
+    var decoder = WebSocketMessageDecoder(from: .client, allowsRSV1: false)
+    var scratch = ByteBuffer()
+    var start = 0
+    while start < stream.count {
+      let input = Array(stream[start..<min(stream.count, start + piece)])
+      start += piece
+      var offset = 0
+      do throws(WebSocketError) {
+        while offset < input.count {
+          switch try decoder.next(
+            input.span, from: offset, limits: .init(maxSize: 100), scratch: &scratch)
+          {
+          case .needsMore: offset = input.count
+          case .message(let message): offset = message.consumed
+          case .control(_, _, let consumed): offset = consumed
+          }
+        }
+      } catch {
+        return (error, seen(decoder.refused(error, input.span, from: offset)))
+      }
+    }
+    return (nil, [])
+  }
+
+  /// The text of the second fragment is none: the message under way is at fault.
+  @Test func badTextIsItsMessagesFault() {
+    let stream: [UInt8] = [0x01, 0x81, 0, 0, 0, 0, 65, 0x80, 0x83, 0, 0, 0, 0, 66, 0xFF, 67]
+    for piece in [1, 2, 16] {
+      let (error, seen) = decode(stream, piece)
+      #expect(error == .invalidText)
+      #expect(seen == [1, 1, 4])
+    }
+    let whole: [UInt8] = [0x81, 0x83, 0, 0, 0, 0, 66, 0xFF, 67]
+    #expect(decode(whole, 16).seen == [1, 1, 3])
+    // Cut within a character.
+    let cut: [UInt8] = [0x81, 0x82, 0, 0, 0, 0, 66, 0xC3]
+    for piece in [1, 3, 16] { #expect(decode(cut, piece).seen == [1, 1, 2]) }
+  }
+}

@@ -59,6 +59,8 @@ extension Configuration {
     public var address = "127.0.0.1:9901"
     /// What callers have to show, `Authorization: Bearer TOKEN`; a secret.
     public var token: String?
+    /// Bytes of each frame's payload that `GET /connections/{id}/tap` may show; none unless set.
+    public var tapPayloads: ByteCount?
     public init() {}
   }
 
@@ -130,6 +132,10 @@ extension Configuration.Admin {
         "token", .text(.bearerToken),
         "What callers have to show, as `Authorization: Bearer TOKEN`; `/livez` and `/readyz` ask "
           + "for none. Without it whoever reaches the address is let in."),
+      Field(
+        "tapPayloads", .byteCount(ByteCount(1)...(.kibibytes(64))),
+        "Bytes of each frame's payload that whoever taps a session may see; no payloads unless set. "
+          + "Payloads may hold secrets of callers."),
     ])
 }
 

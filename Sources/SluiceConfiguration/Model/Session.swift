@@ -29,6 +29,14 @@ extension Configuration {
     public var slowConsumer = SlowConsumerAction.backPressure
     /// How long a caller's backlog may stay over `maxBacklog` before `close` ends its session.
     public var slowConsumerTimeout = Timespan.seconds(10)
+    public var flightRecorder: FlightRecorder?
+    public init() {}
+  }
+
+  /// Keeps what passed last in each session, without payloads.
+  public struct FlightRecorder: Codable, Equatable, Sendable {
+    /// Of each session, both directions together; 16 bytes each.
+    public var frames = 64
     public init() {}
   }
 
@@ -88,5 +96,20 @@ extension Configuration.ConnectionSettings {
       Field(
         "slowConsumerTimeout", .duration,
         "For `slowConsumer: close`: how long more than `maxBacklog` may wait."),
+      Field(
+        "flightRecorder", .object(Configuration.FlightRecorder.schema),
+        "Keeps what passed last in each session, without payloads, for `GET /connections/{id}/frames` and the log line of an abnormal end; off unless given."
+      ),
+    ])
+}
+
+extension Configuration.FlightRecorder {
+  static let schema = Schema(
+    "FlightRecorder", of: Self(),
+    "What is kept of each session's latest frames: time, direction, opcode, size and what became of them.",
+    [
+      Field(
+        "frames", .integer(1...4_096),
+        "Frames that are kept of each session; each takes 16 bytes, as they come.")
     ])
 }

@@ -14,6 +14,7 @@ final class AdminContext: Sendable {
   let counters = ControlCounters()
   let events = EventHub()
   let jobs = JobStore()
+  let taps = TapStreams()
   let thread: AdminThread
 
   init() throws(SystemError) { thread = try AdminThread() }

@@ -63,7 +63,7 @@ struct AdminEndpoint: Sendable {
 
   /// Every operation, in the order of the page.
   static let all: [AdminEndpoint] =
-    health + configuration + cache + drain + sessions + jobs + events + [openAPI]
+    health + configuration + cache + drain + sessions + frames + jobs + events + [openAPI]
 
   var isStream: Bool { answers.contains { $0.contentType == "text/event-stream" } }
 

@@ -19,6 +19,8 @@ struct AdminProblem: Error {
     case noSuchSession = "no-such-session"
     case sessionClosing = "session-closing"
     case backlogFull = "backlog-full"
+    case recorderOff = "recorder-off"
+    case payloadsNotAllowed = "payloads-not-allowed"
     case noSuchJob = "no-such-job"
     case tooManyJobs = "too-many-jobs"
     case tooManyStreams = "too-many-streams"
@@ -33,10 +35,10 @@ struct AdminProblem: Error {
     var status: Int {
       switch self {
       case .unauthorized: 401
-      case .hostNotLocal: 403
+      case .hostNotLocal, .payloadsNotAllowed: 403
       case .noSuchResource, .noSuchSession, .noSuchJob: 404
       case .methodNotAllowed: 405
-      case .sessionClosing, .reloadRefused, .noFile, .notDraining: 409
+      case .sessionClosing, .recorderOff, .reloadRefused, .noFile, .notDraining: 409
       case .invalidConfiguration: 422
       case .backlogFull, .tooManyJobs, .tooManyStreams: 429
       case .fileUnreadable, .resumeFailed: 500
@@ -63,6 +65,10 @@ struct AdminProblem: Error {
       case .noSuchSession: "No open session has this id."
       case .sessionClosing: "The session is closing."
       case .backlogFull: "Too much waits for this client already."
+      case .recorderOff:
+        "The session's route keeps no frames; set connection.flightRecorder on it."
+      case .payloadsNotAllowed:
+        "Payloads are shown only if admin.tapPayloads says how much of them."
       case .noSuchJob: "There is no such job, or it ended long ago."
       case .tooManyJobs: "Too many jobs run already."
       case .tooManyStreams: "Too many event streams are open already."

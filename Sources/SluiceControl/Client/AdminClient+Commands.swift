@@ -31,6 +31,38 @@ extension AdminClient {
     try get("/connections/\(Self.encoded(id))", as: SessionContent.self)
   }
 
+  /// The session and, if its route has a flight recorder, its latest frames. Of one that has ended
+  /// only the latter, while they are kept.
+  public func shownSession(_ id: String) throws(Failure) -> ShownSession {
+    let path = "/connections/\(Self.encoded(id))/frames"
+    do throws(Failure) {
+      let session = try session(id)
+      return ShownSession(session: session, recording: try? get(path, as: RecordingContent.self))
+    } catch {
+      // Whoever asks for what is gone wants to know why it ended.
+      guard case .refused(let refusal) = error, refusal.status == 404,
+        let recording = try? get(path, as: RecordingContent.self)
+      else { throw error }
+      return ShownSession(session: nil, recording: recording)
+    }
+  }
+
+  /// Hands out a session's frames as lines, for people or as JSON, until it ends. False when the
+  /// gateway went away before.
+  public func tap(
+    _ id: String, payloads: Bool, isJSON: Bool, _ print: (String) -> Void
+  ) throws(Failure) -> Bool {
+    var hasEnded = false
+    try events(
+      "/connections/\(Self.encoded(id))/tap", payloads ? [("payloads", "true")] : []
+    ) { event in
+      print(isJSON ? TapView.json(event) : TapView.line(event))
+      hasEnded = event.name == "closed"
+      return !hasEnded
+    }
+    return hasEnded
+  }
+
   public func closeSession(
     _ id: String, _ ending: [(String, String)]
   ) throws(Failure) -> SessionContent {
@@ -70,6 +102,28 @@ extension AdminClient {
   }
 }
 
+/// What `sluice connections show` prints.
+public struct ShownSession: Sendable {
+  /// Nil when it has ended.
+  var session: SessionContent?
+  /// Nil without a flight recorder.
+  var recording: RecordingContent?
+}
+
+extension ShownSession: Encodable {
+  private enum Key: String, CodingKey { case frames }
+
+  /// The session with its `frames`, or what is left of it.
+  public func encode(to encoder: any Encoder) throws {
+    guard let session else { return try recording.encode(to: encoder) }
+    try session.encode(to: encoder)
+    if let recording {
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(recording.frames, forKey: .frames)
+    }
+  }
+}
+
 /// What the commands print.
 public enum CommandOutput {
   public static func json(_ value: some Encodable) -> String {
@@ -80,7 +134,10 @@ public enum CommandOutput {
     SessionView.table(sessions).text()
   }
 
-  public static func details(_ session: SessionContent) -> String { SessionView.details(session) }
+  public static func details(_ shown: ShownSession) -> String {
+    (shown.session.map { SessionView.details($0) } ?? "")
+      + (shown.recording.map { TapView.text($0) } ?? "")
+  }
 
   public static func plan(_ plan: PlanContent) -> String { PlanView.text(plan) }
 }

@@ -71,14 +71,38 @@ public struct AdminClient: Sendable {
     try connection.send(
       head(method, path, query, bodyCount: body.count, contentType: contentType) + body)
     let response = try connection.receive()
-    guard (200..<300).contains(response.status) else {
-      guard let refusal = AdminRefusal(status: response.status, body: response.body) else {
-        throw .notUnderstood(address: address)
-      }
-      throw .refused(refusal)
-    }
+    try check(response)
     return response.body
   }
+
+  private func check(_ response: AdminConnection.Response) throws(Failure) {
+    if (200..<300).contains(response.status) { return }
+    guard let refusal = AdminRefusal(status: response.status, body: response.body) else {
+      throw .notUnderstood(address: address)
+    }
+    throw .refused(refusal)
+  }
+
+  /// Hands out server-sent events as they come, until the stream ends or `take` answers false.
+  func events(
+    _ path: String, _ query: [(String, String)], _ take: (ServerSentEvent.Received) -> Bool
+  ) throws(Failure) {
+    let connection = try connect()
+    try connection.send(head("GET", path, query, bodyCount: 0, contentType: nil))
+    let (status, framing) = try connection.receiveHead()
+    var body: [UInt8] = []
+    var reader = ServerSentEvent.Reader()
+    try connection.receiveBody(framing) { piece in
+      if status != 200 {
+        body += piece
+        return body.count <= Self.maxRefusalBytes
+      }
+      return reader.read(piece).allSatisfy(take)
+    }
+    if status != 200 { try check(.init(status: status, body: body)) }
+  }
+
+  private static let maxRefusalBytes = 1 << 20
 
   private func connect() throws(Failure) -> AdminConnection {
     guard let place = AdminAddress(address) else { throw .address(address) }

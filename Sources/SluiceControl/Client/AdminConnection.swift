@@ -56,6 +56,17 @@ final class AdminConnection {
   }
 
   func receive() throws(AdminClient.Failure) -> Response {
+    let (status, framing) = try receiveHead()
+    var body: [UInt8] = []
+    try receiveBody(framing) { piece in
+      body += piece
+      return body.count <= Self.maxAnswerBytes
+    }
+    return Response(status: status, body: body)
+  }
+
+  /// The final response's, informational ones aside.
+  func receiveHead() throws(AdminClient.Failure) -> (status: Int, framing: BodyFraming) {
     var head = ResponseHead()
     var scanned = 0
     do throws(HeadError) {
@@ -74,13 +85,15 @@ final class AdminConnection {
     } catch {
       throw .notUnderstood(address: address)
     }
-    let framing = head.framing
-    return Response(status: head.status, body: try receiveBody(framing))
+    return (head.status, head.framing)
   }
 
-  private func receiveBody(_ framing: BodyFraming) throws(AdminClient.Failure) -> [UInt8] {
+  /// Hands out the body as it comes, until it ends or `take` answers false.
+  func receiveBody(
+    _ framing: BodyFraming, _ take: (ArraySlice<UInt8>) -> Bool
+  ) throws(AdminClient.Failure) {
     var decoder = BodyDecoder(framing)
-    var body: [UInt8] = []
+    var isWanted = true
     do throws(BodyError) {
       while !decoder.isComplete {
         var offset = 0
@@ -89,14 +102,15 @@ final class AdminConnection {
           switch try decoder.next(bytes.span, from: offset) {
           case .needsMore: offset = bytes.count
           case .payload(let range, let consumed):
-            body += bytes[range]
+            isWanted = take(bytes[range]) && isWanted
             offset = consumed
           case .complete(let consumed): offset = consumed
           }
         }
         received.removeFirst(offset)
         if decoder.isComplete { break }
-        if body.count > Self.maxAnswerBytes || !readMore() {
+        if !isWanted { return }
+        if !readMore() {
           _ = try decoder.endOfInput()
           break
         }
@@ -104,7 +118,6 @@ final class AdminConnection {
     } catch {
       throw .notUnderstood(address: address)
     }
-    return body
   }
 
   private func readMore() -> Bool {

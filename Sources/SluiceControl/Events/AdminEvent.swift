@@ -15,7 +15,9 @@ struct AdminEvent: Sendable {
     var summary: String {
       switch self {
       case .sessionOpened: "A session began; the data is the session."
-      case .sessionClosed: "A session ended: `cause`, `code`, and the session as it was at the end."
+      case .sessionClosed:
+        "A session ended: `cause`, `code`, and the session as it was at the end; with a flight "
+          + "recorder, after an abnormal end, its latest `frames`."
       case .reload: "A reload: `result` is `success` or `refused`, with what differs or why."
       case .drain: "A drain: `state` is `draining`, `drained` or `serving` again."
       case .targetEjected: "A worker leaves a target alone after failures in a row."
@@ -45,6 +47,7 @@ extension AdminEvent {
       content.reason = reason.isEmpty ? nil : reason
       content.side = side
       content.policy = policy
+      content.frames = news.frames.isEmpty ? nil : news.frames.map { FrameContent($0) }
       self.init(.sessionClosed, content)
     }
   }
@@ -60,6 +63,8 @@ struct SessionEventContent: Codable {
   /// Whose doing it was, where it was one side's: `client` or `upstream`.
   var side: String?
   var policy: String?
+  /// After an abnormal end, the latest that the flight recorder has.
+  var frames: [FrameContent]?
 
   init(session: SessionContent) { self.session = session }
 }

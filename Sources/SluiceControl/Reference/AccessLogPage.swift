@@ -54,6 +54,10 @@ enum AccessLogPage {
     ("bytesSent", true, "Their payload bytes."),
     ("messagesDropped", true, "Those of both that did not reach the other end."),
     ("roundTrip", true, "Milliseconds from the latest answered ping to its pong."),
+    (
+      "frames", true,
+      "After an abnormal end, the last 16 frames that the route's `flightRecorder` has; see [operating sessions](../guides/operating-sessions.md)."
+    ),
   ]
 
   static func text() -> String {

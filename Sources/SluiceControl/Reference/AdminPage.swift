@@ -1,4 +1,5 @@
 import SluiceConfiguration
+import SluiceGateway
 
 /// docs/reference/admin-api.md, from the table of endpoints.
 enum AdminPage {
@@ -32,6 +33,12 @@ enum AdminPage {
       ["Event", "Meaning"],
       AdminEvent.Kind.allCases.map { ["`\($0.rawValue)`", $0.summary] }
         + [["`lost`", "The caller was too slow: so many `events` are missing here."]]))
+    ## Events of a tap
+
+    \(MarkdownTable.text(
+      ["Event", "Meaning"], AdminEndpoint.tapEvents.map { ["`\($0.name)`", $0.summary] }))
+    What became of a frame (`decision`): \(decisions()).
+
     ## Problems
 
     \(MarkdownTable.text(
@@ -40,6 +47,11 @@ enum AdminPage {
     See also: [metrics](metrics.md), [operating sessions](../guides/operating-sessions.md).
 
     """
+  }
+
+  private static func decisions() -> String {
+    FrameRecord.Decision.allCases.map { "`\($0.label)`" }.joined(separator: ", ")
+      + "; [operating sessions](../guides/operating-sessions.md) says what they mean"
   }
 
   private static func operations() -> String {

@@ -45,6 +45,13 @@ protocol DownstreamStream: AnyObject {
   func handOver(to session: Session)
   /// Gives the session what the caller sent behind its handshake.
   func deliverEarly(to session: Session)
+  /// Says 101 with this head in the target's stead, and gives up the connection to what is returned;
+  /// nil for a carrier that cannot.
+  func beginWebSocket(
+    _ head: [UInt8], of exchange: Exchange, maxSize: Int
+  ) -> FirstMessageStream?
+  /// Gives that what the caller sent behind its handshake.
+  func deliverEarly(to stream: FirstMessageStream)
 }
 
 /// Of a carrier that frames or encrypts what it carries.
@@ -59,6 +66,14 @@ extension DownstreamStream {
 extension DownstreamStream {
   var clientCertificate: TLSClientCertificate? { nil }
   var localAddress: SocketAddress? { nil }
+}
+
+/// A carrier that cannot become a WebSocket before its session.
+extension DownstreamStream {
+  func beginWebSocket(
+    _ head: [UInt8], of exchange: Exchange, maxSize: Int
+  ) -> FirstMessageStream? { nil }
+  func deliverEarly(to stream: FirstMessageStream) {}
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.

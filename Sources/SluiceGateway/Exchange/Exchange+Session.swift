@@ -72,11 +72,13 @@ extension Exchange {
         try WebSocketHandshake.checkSubprotocol(answer.span, offered: offer.span)
         agreement.subprotocol = answer.copiedBytes()
       }
+      // The caller was told already.
+      if let firstMessage, firstMessage.subprotocol != agreement.subprotocol { return nil }
       if head.firstIndex(of: .secWebSocketExtensions) != nil {
         var answer = ByteBuffer()
         head.appendValues(of: .secWebSocketExtensions, to: &answer)
         agreement.compression = try WebSocketHandshake.deflateAnswer(
-          answer.span, offers: Self.offers(of: request, to: route))
+          answer.span, offers: offers(of: request))
       }
     } catch {
       return nil
@@ -86,10 +88,9 @@ extension Exchange {
 
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where
   /// messages are inspected there are none, because what is compressed cannot be looked at.
-  static func offers(
-    of request: borrowing RequestHead, to route: CompiledRoute?
-  ) -> [PermessageDeflate] {
-    if route?.session?.isInspected == true { return [] }
+  /// Nor where the caller was answered before the target.
+  func offers(of request: borrowing RequestHead) -> [PermessageDeflate] {
+    if route?.session?.isInspected == true || firstMessage != nil { return [] }
     if request.firstIndex(of: .secWebSocketExtensions) == nil { return [] }
     var offer = ByteBuffer()
     request.appendValues(of: .secWebSocketExtensions, to: &offer)

@@ -80,6 +80,8 @@ public final class Exchange: EventHandler {
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
   /// Holds its bodies up; nil unless a policy does so now or did before.
   var gate: BandwidthGate?
+  /// There while and after the caller was asked for one, see `Exchange+FirstMessage`.
+  var firstMessage: FirstMessage?
   /// Waits for an event, and goes on without it when the time is over.
   var awaitsEvent = false
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
@@ -467,6 +469,7 @@ public final class Exchange: EventHandler {
     isBodyCollected = false
     replacement = nil
     storedReplacement = nil
+    firstMessage = nil
     awaitsEvent = false
     gate = nil
     notes.removeAll(keepingCapacity: true)

@@ -62,9 +62,13 @@ public final class LocalStream: Sendable {
     return isOpen
   }
 
-  /// What was sent so far is the whole.
-  public func finish() {
+  /// What was sent so far is the whole, and `last`, for which there is always room.
+  public func finish(_ last: [UInt8] = []) {
     let wake = state.withLock { state in
+      if !last.isEmpty && !state.isOver && !state.isFinished {
+        noteLost(&state)
+        Self.append(last, to: &state)
+      }
       state.isFinished = true
       return Self.waking(&state)
     }

@@ -203,6 +203,20 @@ extension HTTP1DownstreamConnection: DownstreamStream {
 
   // MARK: Sessions
 
+  func beginWebSocket(
+    _ head: [UInt8], of exchange: Exchange, maxSize: Int
+  ) -> FirstMessageStream? {
+    let stream = FirstMessageStream(exchange, acceptor: acceptor, maxSize: maxSize)
+    stage { $0.append(head) }
+    self.exchange = nil
+    machine.upgraded()
+    clearDeadline()
+    // One that fails is closed, and its exchange ends with it.
+    do throws(SystemError) { try handOver(to: stream as StreamConnection) } catch {}
+    acceptor.becameStranger(self, stream)
+    return stream
+  }
+
   func handOver(to session: Session) {
     exchange = nil
     machine.upgraded()

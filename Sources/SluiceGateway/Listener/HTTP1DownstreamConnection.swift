@@ -316,6 +316,12 @@ final class HTTP1DownstreamConnection: StreamConnection {
     pending.release()
   }
 
+  func deliverEarly(to stream: FirstMessageStream) {
+    if stream.isClosed { return stream.shutDown() }
+    if !pending.isEmpty { stream.received(pending.span) }
+    pending.release()
+  }
+
   private func forget() {
     pending.release()
     acceptor.connectionClosed(self)

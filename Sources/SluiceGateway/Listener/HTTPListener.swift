@@ -18,6 +18,8 @@ final class HTTPListener: StreamListener {
   private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
   /// Connections whose PROXY header has not come.
   private var preambles: [ObjectIdentifier: ProxyPreamble] = [:]
+  /// Callers whose first message will say who they are.
+  private var strangers: [ObjectIdentifier: FirstMessageStream] = [:]
   /// Open connections by caller, see `caller(_:)`; kept only while there is a limit.
   private var perAddress: [IPAddress: Int] = [:]
 
@@ -31,7 +33,9 @@ final class HTTPListener: StreamListener {
   /// Sessions whose callers were accepted here.
   private(set) var sessionCount = 0
 
-  var connectionCount: Int { connections.count &+ preambles.count &+ sessionCount }
+  var connectionCount: Int {
+    connections.count &+ preambles.count &+ strangers.count &+ sessionCount
+  }
 
   override var hasRoom: Bool { connectionCount < compiled.maxConnections }
 
@@ -107,6 +111,22 @@ final class HTTPListener: StreamListener {
     sessionCount += 1
   }
 
+  /// The same for one that first has to say who it is.
+  func becameStranger(_ connection: HTTP1DownstreamConnection, _ stream: FirstMessageStream) {
+    guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    strangers[ObjectIdentifier(stream)] = stream
+  }
+
+  func becameSession(_ stream: FirstMessageStream) {
+    guard strangers.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
+    sessionCount += 1
+  }
+
+  func connectionClosed(_ stream: FirstMessageStream) {
+    guard strangers.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
+    placeFreed(stream.peer)
+  }
+
   func sessionEnded(peer: SocketAddress) {
     sessionCount -= 1
     placeFreed(peer)
@@ -119,6 +139,9 @@ final class HTTPListener: StreamListener {
     guard countsAddresses else { return }
     for connection in connections.values {
       if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
+    }
+    for stream in strangers.values {
+      if let ip = Self.caller(stream.peer) { perAddress[ip, default: 0] += 1 }
     }
     for session in worker.sessions.all() where session.listener === self {
       if let ip = Self.caller(session.peer) { perAddress[ip, default: 0] += 1 }
@@ -153,5 +176,6 @@ final class HTTPListener: StreamListener {
   func closeConnections() {
     endPreambles()
     for connection in Array(connections.values) { connection.shutDown() }
+    for stream in Array(strangers.values) { stream.shutDown() }
   }
 }

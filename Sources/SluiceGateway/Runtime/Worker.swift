@@ -33,6 +33,7 @@ final class Worker {
   let headLimits = HeadLimits()
   let accessLog: AccessLog
   let sessions: SessionRegistry
+  let watches = SessionWatches()
   /// Shared by all workers.
   let admission: SessionAdmission
   /// A control frame's payload, within one call.

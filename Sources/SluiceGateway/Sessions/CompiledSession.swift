@@ -24,6 +24,8 @@ final class CompiledSession {
   /// Whether sessions that open now look at whole messages.
   let isInspected: Bool
   let pipeline: MessagePipeline
+  /// Frames that the flight recorder keeps of each session; 0 when there is none.
+  let recordedFrames: Int
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
@@ -54,6 +56,7 @@ final class CompiledSession {
     slowConsumerTimeout = connection.slowConsumerTimeout.nanoseconds
     isInspected = settings.isInspected
     pipeline = MessagePipeline(settings)
+    recordedFrames = connection.flightRecorder?.frames ?? 0
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer

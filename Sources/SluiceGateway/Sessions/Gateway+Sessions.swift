@@ -45,6 +45,16 @@ extension Gateway: SessionDirectory {
     await first { worker in worker.sessions[id]?.push(message) } ?? .unknown
   }
 
+  public func recording(_ id: SessionID) async -> SessionRecordingOutcome {
+    await first { worker in worker.recording(id) } ?? .unknown
+  }
+
+  public func tap(_ id: SessionID, _ tap: SessionTap) async -> Bool {
+    let isThere = await first { worker in worker.sessions[id].map { $0.add(tap) } } != nil
+    if !isThere { tap.stream.end() }
+    return isThere
+  }
+
   // MARK: To the workers
 
   /// Walks through the sessions of all workers at the same time; one result for each worker.

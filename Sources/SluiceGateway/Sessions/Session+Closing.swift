@@ -107,6 +107,10 @@ extension Session {
     if isAtBorder, let ending {
       let code = WebSocketCloseCode(rawValue: ending.code(for: side))
       let reason = ending.reason(for: side)
+      if isWatched {
+        let size = code == .noStatus ? 0 : 2 + min(reason.count, WebSocketClose.maxReason)
+        noteInjected(.close, size: size, to: side)
+      }
       let mask: WebSocketMask? =
         side == .client ? nil : WebSocketMask(key: UInt32(truncatingIfNeeded: worker.random.next()))
       socket(side).stage { $0.appendWebSocketClose(code, reason: reason.span, mask: mask) }

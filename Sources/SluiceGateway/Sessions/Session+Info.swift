@@ -78,6 +78,9 @@ struct WallClock {
   /// Unix time in seconds, now.
   var seconds: Int64 { (now.nanoseconds + offset) / 1_000_000_000 }
 
+  /// Unix time in microseconds.
+  func microseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000 }
+
   /// Unix time in milliseconds.
   func milliseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000_000 }
 }

@@ -59,6 +59,7 @@ extension Session {
         }
       }
     } catch {
+      if isWatched { noteRefused(inspection.refused(error, input, offset, of: side), from: side) }
       violated(error, by: side)
     }
     // Whom nobody listens to any more is not read on.
@@ -73,7 +74,10 @@ extension Session {
     from side: SessionSide, _ inspection: SessionInspection
   ) -> Bool {
     lastActivity = loop.now
-    guard machine.passes(from: side) else { return true }
+    guard machine.passes(from: side) else {
+      if isWatched { note(message, payload, .dropped, from: side) }
+      return true
+    }
     let pipeline = settings.pipeline
     var delayEnd = loop.now
     var drop: MessageDrop?
@@ -85,16 +89,20 @@ extension Session {
         continue
       case .drop(let reason): drop = reason
       case .close(let ending):
+        if isWatched { note(message, payload, .closed, from: side) }
         end(ending)
         return true
       }
       break
     }
+    var decision = FrameRecord.Decision.dropped
     if let drop {
       dropped(drop, from: side, inspection)
     } else {
-      forward(message, payload, input, from: side, inspection)
+      decision = forward(message, payload, input, from: side, inspection)
+      if decision == .passed && delayEnd > loop.now { decision = .delayed }
     }
+    if isWatched { note(message, payload, decision, from: side) }
     if machine.isEnding { return true }
     if delayEnd > loop.now {
       inspection.setDelayEnd(side, delayEnd)
@@ -111,12 +119,16 @@ extension Session {
   private func forward(
     _ message: WebSocketMessage, _ payload: Span<UInt8>, _ input: Span<UInt8>,
     from side: SessionSide, _ inspection: SessionInspection
-  ) {
+  ) -> FrameRecord.Decision {
     if side == .upstream && mustQueue(inspection) {
       return enqueue(message, payload, input, inspection)
     }
-    if let frame = message.frame { return socket(side.other).write(input.extracting(frame)) }
-    write(message.opcode, payload, isCompressed: message.isCompressed, to: side.other)
+    if let frame = message.frame {
+      socket(side.other).write(input.extracting(frame))
+    } else {
+      write(message.opcode, payload, isCompressed: message.isCompressed, to: side.other)
+    }
+    return .passed
   }
 
   /// Writes a frame of the gateway's own.
@@ -156,16 +168,22 @@ extension Session {
     _ opcode: WebSocketOpcode, from side: SessionSide, _ inspection: SessionInspection
   ) {
     switch opcode {
-    case .close: closeReceived(from: side)
-    case .pong where isOwnPong(from: side): pongReceived(from: side)
+    case .close:
+      if isWatched { noteControl(opcode, .closed, from: side) }
+      closeReceived(from: side)
+    case .pong where isOwnPong(from: side):
+      if isWatched { noteControl(opcode, .absorbed, from: side) }
+      pongReceived(from: side)
     default:
       lastActivity = loop.now
-      guard admitsControlFrames(1, from: side), opcode == .ping else { return }
-      if machine.isTold(side) { return }
+      guard admitsControlFrames(1, from: side, opcode) else { return }
+      if isWatched { noteControl(opcode, .absorbed, from: side) }
+      if opcode != .ping || machine.isTold(side) { return }
       if socket(side).backlog > StreamConnection.highWater {
         // RFC 6455 5.5.3: only the last of several pings needs an answer.
         return inspection.owePong(worker.scratch.copiedBytes(), to: side)
       }
+      if isWatched { noteInjected(.pong, size: worker.scratch.count, to: side) }
       let (worker, mask) = (self.worker, freshMask(towards: side))
       socket(side).stage { Self.append(.pong, worker.scratch, mask, to: &$0) }
     }
@@ -174,6 +192,7 @@ extension Session {
   /// The pong that waited for room.
   func payOwedPong(to side: SessionSide) {
     guard let pong = inspection?.takeOwedPong(to: side), !machine.isTold(side) else { return }
+    if isWatched { noteInjected(.pong, size: pong.count, to: side) }
     write(.pong, pong.span, to: side)
   }
 

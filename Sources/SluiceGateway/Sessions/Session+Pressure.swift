@@ -113,22 +113,26 @@ extension Session {
   func enqueue(
     _ message: WebSocketMessage, _ payload: Span<UInt8>, _ input: Span<UInt8>,
     _ inspection: SessionInspection
-  ) {
+  ) -> FrameRecord.Decision {
     let conflation = settings.pipeline.conflation
     let isText = message.opcode == .text && !message.isCompressed
     let key = isText ? conflation?.key(of: payload) : nil
     let frame = Self.frame(message, payload, input)
+    var decision = FrameRecord.Decision.delayed
     if let key, inspection.queue.replace(key, with: frame) {
       dropped(.conflated, from: .upstream, inspection)
+      decision = .conflated
     } else if settings.slowConsumer == .dropNewest && !inspection.queue.isEmpty
       && waitingBytes(for: .client) + frame.count > settings.maxBacklog
     {
-      return dropped(.slowConsumer, from: .upstream, inspection)
+      dropped(.slowConsumer, from: .upstream, inspection)
+      return .dropped
     } else {
       inspection.queue.append(frame, key: key)
     }
     if settings.slowConsumer == .dropOldest { dropOldest(inspection) }
     noteBacklog(.client)
+    return decision
   }
 
   /// One message may always wait, however large it is.
@@ -138,7 +142,7 @@ extension Session {
       waitingBytes(for: .client) > settings.maxBacklog
         || inspection.queue.keyCount > maxKeys
     {
-      _ = inspection.queue.takeFirst()
+      if let frame = inspection.queue.takeFirst(), isWatched { noteGivenUp(frame) }
       dropped(.slowConsumer, from: .upstream, inspection)
     }
   }
@@ -170,7 +174,10 @@ extension Session {
   // MARK: Floods
 
   /// Counts pings, pongs and empty fragments. False when there were too many: the session ends.
-  func admitsControlFrames(_ count: Int, from side: SessionSide) -> Bool {
+  /// `opcode` is that of the one frame that came, if it is about one.
+  func admitsControlFrames(
+    _ count: Int, from side: SessionSide, _ opcode: WebSocketOpcode? = nil
+  ) -> Bool {
     let (rate, now) = (settings.controlRate, loop.now)
     var isAdmitted = count <= settings.maxControlFrames
     setFlow(side) {
@@ -178,6 +185,7 @@ extension Session {
       if isAdmitted { rate.take(count, &$0.controlCell, now: now) }
     }
     if !isAdmitted {
+      if isWatched, let opcode { noteControl(opcode, .closed, from: side) }
       end(
         SessionEnding(
           .policy, side: side, code: WebSocketCloseCode.policyViolation.rawValue,

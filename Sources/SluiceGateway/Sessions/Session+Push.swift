@@ -21,6 +21,7 @@ extension Session {
       downstream.stage { $0.appendWebSocketFrame(opcode, message.bytes.span) }
       downstream.flushStage()
     }
+    if isWatched { noteInjected(opcode, size: message.bytes.count, to: .client) }
     noteBacklog(.client)
     lastActivity = loop.now
     return .accepted(backlog: waitingBytes(for: .client))

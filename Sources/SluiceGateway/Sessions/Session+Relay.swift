@@ -58,13 +58,17 @@ extension Session {
         }
         // Who waits for a close frame gets it as soon as a frame ends.
         let step = try next(
-          input, offset, side, stopsAtFrames: !untold.isEmpty || inspection != nil)
+          input, offset, side, stopsAtFrames: !untold.isEmpty || inspection != nil || isWatched)
         switch step {
         case .needsMore: return
-        case .relay(let range, _):
+        case .relay(let range, let frames):
+          if isWatched {
+            noteRelayed(input.extracting(range), beginsFrame: frames > 0, from: side)
+          }
           pass(input.extracting(range), from: side)
           offset = range.upperBound
         case .relayHeld(let held, let range, _):
+          if isWatched { noteRelayed(held, input.extracting(range), from: side) }
           pass(held.span, from: side)
           pass(input.extracting(range), from: side)
           offset = range.upperBound
@@ -75,8 +79,17 @@ extension Session {
         if !untold.isEmpty { tellWhoWaits() }
       }
     } catch {
+      if isWatched { noteRefused(refused(input, offset, side), from: side) }
       violated(error, by: side)
     }
+  }
+
+  private func refused(
+    _ input: Span<UInt8>, _ offset: Int, _ side: SessionSide
+  ) -> WebSocketFrameGlimpse {
+    side == .client
+      ? fromClient.follower.refused(input, from: offset)
+      : fromUpstream.follower.refused(input, from: offset)
   }
 
   private func isBetweenMessages(_ side: SessionSide) -> Bool {
@@ -106,11 +119,18 @@ extension Session {
   /// A whole control frame; its payload is in the worker's scratch.
   private func control(_ opcode: WebSocketOpcode, _ mask: WebSocketMask?, from side: SessionSide) {
     switch opcode {
-    case .close: closeReceived(from: side)
-    case .pong where isOwnPong(from: side): pongReceived(from: side)
+    case .close:
+      if isWatched { noteControl(opcode, .closed, from: side) }
+      closeReceived(from: side)
+    case .pong where isOwnPong(from: side):
+      if isWatched { noteControl(opcode, .absorbed, from: side) }
+      pongReceived(from: side)
     default:
       lastActivity = loop.now
-      guard admitsControlFrames(1, from: side), machine.passes(from: side) else { return }
+      guard admitsControlFrames(1, from: side, opcode) else { return }
+      let passes = machine.passes(from: side)
+      if isWatched { noteControl(opcode, passes ? .passed : .dropped, from: side) }
+      if !passes { return }
       let worker = self.worker
       socket(side.other).stage { Self.append(opcode, worker.scratch, mask, to: &$0) }
     }

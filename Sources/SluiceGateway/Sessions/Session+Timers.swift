@@ -82,6 +82,7 @@ extension Session {
   }
 
   private func sendPing(_ side: SessionSide, at now: MonotonicTime) {
+    if isWatched { noteInjected(.ping, size: 8, to: side) }
     let number = pingNumber(at: now)
     let mask: WebSocketMask? =
       side == .client ? nil : WebSocketMask(key: UInt32(truncatingIfNeeded: worker.random.next()))

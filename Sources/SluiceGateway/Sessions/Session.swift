@@ -43,6 +43,8 @@ final class Session: EventHandler {
   var ending: SessionEnding?
   /// Who is to get a close frame at the next frame border.
   var untold: SessionStateMachine.Actions = []
+  /// Somebody looks on, see `SessionWatch`. Kept here, where a byte is free.
+  var isWatched = false
   var closingEnd = MonotonicTime.distantFuture
   /// Since when too much waits for the caller; see `slowConsumer: close`.
   var slowSince = MonotonicTime.distantFuture
@@ -114,6 +116,7 @@ final class Session: EventHandler {
 
   /// Both sockets are there.
   func begin() {
+    applyRecorder()
     worker.sessions.insert(self)
     route.counters.sessions.opened()
     worker.sessionChanged(.opened(self))
@@ -133,6 +136,7 @@ final class Session: EventHandler {
     worker.sessions.remove(self)
     route.counters.sessions.closed(ending.cause, life: loop.now.nanoseconds(since: opened))
     worker.sessionChanged(.closed(self, ending))
+    endWatch(ending)
     if let attempt {
       self.attempt = nil
       worker.healthChanged(

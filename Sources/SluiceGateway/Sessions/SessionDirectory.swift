@@ -11,6 +11,11 @@ public protocol SessionDirectory: Sendable {
   func end(_ ids: [SessionID], _ ending: SessionEndRequest) async -> Int
   /// A message to the client of a session.
   func push(_ message: SessionMessage, to id: SessionID) async -> SessionPushOutcome
+  /// What the flight recorder has of a session; of one that ended abnormally for a while after it.
+  func recording(_ id: SessionID) async -> SessionRecordingOutcome
+  /// Tells of a session's frames until its end. False when there is no such session; then the tap's
+  /// stream is over.
+  func tap(_ id: SessionID, _ tap: SessionTap) async -> Bool
 }
 
 /// How a session is to be ended, as an operator asks for it.

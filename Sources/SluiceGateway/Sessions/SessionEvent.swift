@@ -27,6 +27,16 @@ final class SessionEnding {
     self.policy = policy
   }
 
+  /// Whether something went wrong: not somebody's wish, a time that was up, or the gateway's own going.
+  var isAbnormal: Bool {
+    switch cause {
+    case .protocolError, .messageTooBig, .policy, .slowConsumer, .network: true
+    // 1000, 1001 and an empty close frame say that all was well; an application's codes are its own.
+    case .client, .upstream: 1_002...1_015 ~= code && code != 1_005
+    default: false
+    }
+  }
+
   /// What the close frame for an end says.
   func code(for end: SessionSide) -> UInt16 {
     switch cause {

@@ -59,6 +59,15 @@ final class SessionInspection {
       : (fromUpstream.decoder.messages, fromUpstream.decoder.payloadBytes)
   }
 
+  /// See `WebSocketMessageDecoder.refused`.
+  func refused(
+    _ error: WebSocketError, _ input: Span<UInt8>, _ offset: Int, of side: SessionSide
+  ) -> WebSocketFrameGlimpse {
+    side == .client
+      ? fromClient.decoder.refused(error, input, from: offset)
+      : fromUpstream.decoder.refused(error, input, from: offset)
+  }
+
   func takeEmptyFragments(_ side: SessionSide) -> Int {
     side == .client
       ? fromClient.decoder.takeEmptyFragments() : fromUpstream.decoder.takeEmptyFragments()

@@ -16,6 +16,7 @@ enum SessionLogLine {
       output.append(",\"duration\":")
       AccessLogLine.appendMilliseconds(now.nanoseconds(since: session.opened), to: &output)
       appendCounts(session, to: &output)
+      if ending.isAbnormal { appendFrames(session, to: &output) }
     }
     output.append("}\n")
   }
@@ -36,7 +37,7 @@ enum SessionLogLine {
     }
   }
 
-  private static func appendEnding(_ ending: SessionEnding, to output: inout ByteBuffer) {
+  static func appendEnding(_ ending: SessionEnding, to output: inout ByteBuffer) {
     output.append(",\"cause\":\"")
     output.append(ending.cause.label)
     output.append("\",\"code\":")
@@ -50,6 +51,21 @@ enum SessionLogLine {
     if !ending.reason.isEmpty {
       AccessLogLine.appendText(",\"reason\":\"", ending.reason, to: &output)
     }
+  }
+
+  /// What the flight recorder has of the end.
+  private static func appendFrames(_ session: Session, to output: inout ByteBuffer) {
+    guard let ring = session.watch?.ring, ring.count > 0 else { return }
+    let clock = session.worker.wallClock(now: session.loop.now)
+    output.append(",\"frames\":[")
+    var isFirst = true
+    for frame in ring.latest(SessionRecording.maxToldFrames) {
+      if !isFirst { output.append(",") }
+      isFirst = false
+      FrameLine.begin(frame, clock, to: &output)
+      output.append("}")
+    }
+    output.append("]")
   }
 
   private static func appendCounts(_ session: Session, to output: inout ByteBuffer) {

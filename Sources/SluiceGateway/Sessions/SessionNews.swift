@@ -11,6 +11,8 @@ public struct SessionNews: Sendable {
   public var kind: Kind
   /// As it is now; after its end, as it was then.
   public var session: SessionInfo
+  /// After an abnormal end, the latest that the flight recorder has.
+  public var frames: [SessionRecording.Frame] = []
   /// News that were lost before this one because too many came at once.
   public var lostBefore: UInt64 = 0
 }
@@ -43,6 +45,10 @@ extension SessionNews {
           side: ending.side.map { $0 == .client ? "client" : "upstream" },
           policy: ending.policy.map { "\($0)" }),
         session: session.info(now: now))
+      if ending.isAbnormal, let ring = session.watch?.ring {
+        let clock = session.worker.wallClock(now: now)
+        frames = ring.latest(SessionRecording.maxToldFrames).map { .init($0, clock) }
+      }
     }
   }
 }

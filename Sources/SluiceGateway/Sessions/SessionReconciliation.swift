@@ -71,6 +71,7 @@ extension Session {
   func adopt(_ route: CompiledRoute) {
     precondition(route.session != nil, "a session's route is no websocket route")
     self.route = route
+    applyRecorder()
     if settings.isInspected && inspection == nil {
       inspection = SessionInspection(settings, allowsRSV1: fromClient.follower.allowsRSV1)
     }

@@ -73,7 +73,7 @@ enum RequestComposer {
     output.append("\r\nSluice-Connection-Id: ")
     output.append(exchange.sessionID.bytes)
     var separator: StaticString = "\r\nSec-WebSocket-Extensions: "
-    for offer in Exchange.offers(of: head, to: exchange.route) {
+    for offer in exchange.offers(of: head) {
       output.append(separator)
       output.append(offer)
       separator = ", "

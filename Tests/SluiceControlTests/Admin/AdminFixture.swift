@@ -18,9 +18,11 @@ final class AdminFixture {
   let text: String
   private let samples: SampleServices
 
-  /// `rest`: further lines of the configuration. `file`: what reading it again gives.
+  /// `rest`: further lines of the configuration. `routes`: further lines of its routes. `adminRest`:
+  /// further members of `admin`. `file`: what reading it again gives.
   init(
-    rest: String = "", token: String? = nil, workers: Int = 2,
+    rest: String = "", routes: String = "", adminRest: String = "", token: String? = nil,
+    workers: Int = 2,
     reread: (@Sendable (String) -> ReadResult?)? = nil
   ) throws {
     let any = SocketAddress("127.0.0.1:0")!
@@ -28,7 +30,7 @@ final class AdminFixture {
     let admin = token.map { "{address: \"127.0.0.1:0\", token: \($0)}" }
     let text = Self.text(
       time: samples.time.port, stocks: samples.stocks.port, workers: workers,
-      admin: admin ?? "{address: \"127.0.0.1:0\"}", rest: rest)
+      admin: admin ?? "{address: \"127.0.0.1:0\"\(adminRest)}", routes: routes, rest: rest)
     self.text = text
     let result = ConfigurationFile.read(text: text, file: "test.yaml")
     try #require(result.configuration != nil, "\(result.diagnostics)")
@@ -48,7 +50,7 @@ final class AdminFixture {
   }
 
   private static func text(
-    time: UInt16, stocks: UInt16, workers: Int, admin: String, rest: String
+    time: UInt16, stocks: UInt16, workers: Int, admin: String, routes: String, rest: String
   ) -> String {
     """
     version: 1
@@ -61,6 +63,7 @@ final class AdminFixture {
       time: {match: {path: /time}, service: time}
       stocks: {kind: websocket, match: {path: /stocks}, service: stocks}
       more: {kind: websocket, match: {path: /more}, service: stocks, path: {replacePrefix: /stocks}}
+    \(routes)
     accessLog: {format: off}
     admin: \(admin)
     \(rest.isEmpty ? "shutdown: {timeout: 10s}" : rest)
@@ -151,9 +154,9 @@ final class EventReader {
   private let peer: Peer
   private var text = ""
 
-  init(_ fixture: AdminFixture, query: String = "") throws {
+  init(_ fixture: AdminFixture, path: String = "/events", query: String = "") throws {
     peer = try Peer.connect(to: fixture.admin)
-    peer.send("GET /events\(query) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    peer.send("GET \(path)\(query) HTTP/1.1\r\nHost: localhost\r\n\r\n")
     let head = try peer.readHead()
     guard head.contains("Content-Type: text/event-stream\r\n") else {
       throw Peer.Failure(description: head)
@@ -175,6 +178,12 @@ final class EventReader {
       }
       try readChunk()
     }
+  }
+
+  /// Of a stream that has nothing more to say: the chunk that ends it has none.
+  func lastChunkSize() throws -> Int {
+    try peer.read { $0.range(of: Array("\r\n".utf8)) != nil }
+    return Int(peer.take(1), radix: 16) ?? -1
   }
 
   private func readChunk() throws {

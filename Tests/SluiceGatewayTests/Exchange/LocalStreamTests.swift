@@ -54,6 +54,15 @@ import Testing
       (0..<3).map { _ in text(stream.next()) } == ["1234567890", "lost 1", "finished"])
   }
 
+  @Test func theLastPieceIsNeverLost() {
+    let stream = Self.stream()
+    for piece in ["1234567890", "lost"] { _ = send(piece, to: stream) }
+    stream.finish(Array("last".utf8))
+    stream.finish(Array("twice".utf8))
+    #expect(
+      (0..<4).map { _ in text(stream.next()) } == ["1234567890", "lost 1", "last", "finished"])
+  }
+
   @Test func onePieceMayBeLargerThanAll() {
     let stream = Self.stream(maxBytes: 2)
     #expect(send("large", to: stream))

@@ -7,6 +7,7 @@ extension Configuration {
     public var header = "Authorization"
     public var query: [String] = []
     public var cookies: [String] = []
+    public var firstMessage: FirstMessage?
     /// Scopes that the token must have, all of them.
     public var scopes: [String] = []
     public var claims = ClaimUse()
@@ -40,6 +41,7 @@ extension Configuration.Introspection {
         "The field that holds `Bearer <token>`; none when empty."),
       Field("query", .list(of: .text(.parameterName)), "Query parameters that may hold the token."),
       Field("cookies", .list(of: .text(.fieldName)), "Cookies that may hold the token."),
+      Configuration.FirstMessage.field,
       Field(
         "scopes", .list(of: .text(.entityReference)),
         "Scopes that the token must have, all of them; otherwise the caller gets 403."),
@@ -76,8 +78,9 @@ extension Configuration.Introspection {
     """
 
   public func check(_ check: inout PolicyCheck) {
-    if header.isEmpty && query.isEmpty && cookies.isEmpty {
-      check.error("looks nowhere for the token", hint: "set header, query or cookies")
+    if header.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil {
+      check.error(
+        "looks nowhere for the token", hint: "set header, query, cookies or firstMessage")
     }
   }
 }

@@ -5,6 +5,7 @@ extension Configuration {
     public var header = "Authorization"
     public var query: [String] = []
     public var cookies: [String] = []
+    public var firstMessage: FirstMessage?
     public var keys: [JWTKey] = []
     public var jwks: JWKS?
     /// For keys of `jwks` that don't name theirs.
@@ -90,6 +91,7 @@ extension Configuration.JWT {
         "The field that holds `Bearer <token>`; none when empty."),
       Field("query", .list(of: .text(.parameterName)), "Query parameters that may hold the token."),
       Field("cookies", .list(of: .text(.fieldName)), "Cookies that may hold the token."),
+      Configuration.FirstMessage.field,
       Field(
         "keys", .list(of: .object(Configuration.JWTKey.schema)),
         "Keys that tokens may be signed with, besides those of consumers."),
@@ -146,8 +148,9 @@ extension Configuration.JWT {
         hint: "set keys or jwks, or give a consumer a jwt credential"
       )
     }
-    if header.isEmpty && query.isEmpty && cookies.isEmpty {
-      check.error("looks nowhere for the token", hint: "set header, query or cookies")
+    if header.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil {
+      check.error(
+        "looks nowhere for the token", hint: "set header, query, cookies or firstMessage")
     }
     if let symmetric = algorithms.firstIndex(where: \.isSymmetric) {
       check.error(

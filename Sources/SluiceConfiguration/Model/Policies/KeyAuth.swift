@@ -8,6 +8,7 @@ extension Configuration {
     public var cookie = false
     /// A `Sec-WebSocket-Protocol` entry `<name>.<key>`: browsers can't set header fields on a handshake.
     public var subprotocol = false
+    public var firstMessage: FirstMessage?
     /// Takes the key out of what targets get.
     public var hide = true
     public var realm = ""
@@ -34,6 +35,7 @@ extension Configuration.KeyAuth {
         "subprotocol", .boolean,
         "Looks for an entry `<name>.<key>` of `Sec-WebSocket-Protocol`, for browsers, which can set no fields on a handshake."
       ),
+      Configuration.FirstMessage.field,
       Field("hide", .boolean, "Takes the key out of what targets get."),
       Field("realm", .text(.fieldText), "The realm that a 401 names; none when empty."),
     ])
@@ -57,10 +59,10 @@ extension Configuration.KeyAuth {
     """
 
   public func check(_ check: inout PolicyCheck) {
-    if !header && !query && !cookie && !subprotocol {
+    if !header && !query && !cookie && !subprotocol && firstMessage == nil {
       check.error(
         "looks nowhere for the key",
-        hint: "set one of header, query, cookie and subprotocol to true")
+        hint: "set one of header, query, cookie and subprotocol to true, or firstMessage")
     }
   }
 }

@@ -10,6 +10,10 @@ open class IdentifyPolicy: CompiledPolicy {
   /// passes, not even when another policy found out who they are.
   open var ownedFields: [[UInt8]] { [] }
 
+  /// Whether, and within which bounds, it also looks into the first message of a WebSocket; what came is
+  /// `exchange.firstMessage` when `identify` is called again.
+  var firstMessage: FirstMessageLimits? { nil }
+
   /// `WWW-Authenticate` and the like, for the 401 of a request without credentials.
   open var challenges: [FieldLine] { [] }
 }

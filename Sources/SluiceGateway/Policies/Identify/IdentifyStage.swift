@@ -6,8 +6,12 @@ final class IdentifyStage: CompiledPolicy {
   private let members: [IdentifyPolicy]
   private let requiresAll: Bool
   private let anonymous: Identity?
+  /// Nil when nobody looks into first messages.
+  private let firstMessage: FirstMessageLimits?
   private let ownedFields: [[UInt8]]
   private let nobody: PolicyRefusal
+  private let late = PolicyRefusal(
+    .unauthorized, detail: "No first message with credentials came in time.")
   private let different = PolicyRefusal(
     .unauthorized, detail: "The credentials are those of different consumers.")
 
@@ -16,6 +20,10 @@ final class IdentifyStage: CompiledPolicy {
     members = policies.compactMap { $0 as? IdentifyPolicy }
     requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
     anonymous = policies.lazy.compactMap { ($0 as? CompiledAnonymous)?.identity }.first
+    let limits = members.compactMap(\.firstMessage)
+    firstMessage =
+      anonymous != nil || limits.isEmpty
+      ? nil : limits.dropFirst().reduce(limits[0]) { $0.joined(with: $1) }
     ownedFields = members.flatMap(\.ownedFields)
     nobody = PolicyRefusal(
       .unauthorized, detail: "The request has no credentials.",
@@ -36,7 +44,7 @@ final class IdentifyStage: CompiledPolicy {
       index += 1
     }
     if requiresAll && exchange.identity != nil { return .next }
-    guard let anonymous else { return members.isEmpty ? .next : .refuse(nobody) }
+    guard let anonymous else { return members.isEmpty ? .next : nothingFound(exchange) }
     exchange.identity = anonymous
     return .next
   }
@@ -47,7 +55,7 @@ final class IdentifyStage: CompiledPolicy {
     case .absent:
       // Whoever proves a part must prove the rest; who proves nothing may be anonymous.
       let isPartOfAll = requiresAll && (exchange.identity != nil || anonymous == nil)
-      return isPartOfAll ? .refuse(nobody) : nil
+      return isPartOfAll ? nothingFound(exchange) : nil
     case .refused(let refusal): return .refuse(refusal)
     case .wait: return .wait
     case .collect(let limit): return .collect(upTo: limit)
@@ -65,6 +73,18 @@ final class IdentifyStage: CompiledPolicy {
       if exchange.identity == nil && exchange.identifyPosition > 0 { return .refuse(nobody) }
       exchange.identity = exchange.identity?.joined(with: identity) ?? identity
       return nil
+    }
+  }
+
+  /// The first message may still have it; then all are asked again.
+  private func nothingFound(_ exchange: Exchange) -> PolicyOutcome {
+    guard let firstMessage, exchange.wantsUpgrade, exchange.firstMessage == nil else {
+      return .refuse(nobody)
+    }
+    return exchange.awaitFirstMessage(firstMessage) { [self] exchange, isHere in
+      if !isHere { return .refuse(late) }
+      exchange.identity = nil
+      return goOn(exchange, from: 0)
     }
   }
 

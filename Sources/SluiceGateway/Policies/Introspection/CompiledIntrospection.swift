@@ -40,7 +40,8 @@ final class CompiledIntrospection: IdentifyPolicy {
   init(_ settings: Configuration.Introspection, _ context: PolicyContext) {
     self.settings = settings
     source = TokenSource(
-      header: settings.header, query: settings.query, cookies: settings.cookies)
+      header: settings.header, query: settings.query, cookies: settings.cookies,
+      firstMessage: settings.firstMessage)
     client = context.client(url: settings.url, timeout: settings.timeout)
     let path = TargetURL(settings.url)?.basePath ?? ""
     target = Array((path.isEmpty ? "/" : path).utf8)
@@ -80,6 +81,8 @@ final class CompiledIntrospection: IdentifyPolicy {
 
   override var challenges: [FieldLine] { [challenge] }
   override var ownedFields: [[UInt8]] { reader.fields }
+
+  override var firstMessage: FirstMessageLimits? { source.firstMessage?.limits }
 
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
     source.withToken(of: exchange, hides: settings.hide) { ask($0, exchange) } ?? .absent

@@ -43,7 +43,8 @@ final class CompiledJWT: IdentifyPolicy {
   init(_ settings: Configuration.JWT, _ context: PolicyContext) {
     self.settings = settings
     source = TokenSource(
-      header: settings.header, query: settings.query, cookies: settings.cookies)
+      header: settings.header, query: settings.query, cookies: settings.cookies,
+      firstMessage: settings.firstMessage)
     // Checked before the configuration was put in force.
     keys = settings.keys.compactMap { try? VerificationKey($0) }
     tokens = context.consumers.tokens
@@ -76,6 +77,8 @@ final class CompiledJWT: IdentifyPolicy {
   override func retired() { published?.end() }
   override var challenges: [FieldLine] { [challenge] }
   override var ownedFields: [[UInt8]] { reader.fields }
+
+  override var firstMessage: FirstMessageLimits? { source.firstMessage?.limits }
 
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
     source.withToken(of: exchange, hides: settings.hide) { check($0, exchange) } ?? .absent

@@ -12,12 +12,14 @@ final class CompiledKeyAuth: IdentifyPolicy {
   private let settings: Configuration.KeyAuth
   private let names: [[UInt8]]
   private let keys: KeyDirectory
+  private let place: FirstMessagePlace?
   private let challenge: FieldLine
   private let unknown: PolicyRefusal
 
   init(_ settings: Configuration.KeyAuth, _ keys: KeyDirectory) {
     self.settings = settings
     self.keys = keys
+    place = settings.firstMessage.flatMap { FirstMessagePlace($0) }
     names = settings.names.map { Array($0.utf8) }
     challenge = FieldLine(
       "WWW-Authenticate", settings.realm.isEmpty ? "Key" : "Key realm=\"\(settings.realm)\"")
@@ -27,8 +29,15 @@ final class CompiledKeyAuth: IdentifyPolicy {
 
   override var challenges: [FieldLine] { [challenge] }
 
+  override var firstMessage: FirstMessageLimits? { place?.limits }
+
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
-    identify(exchange, exchange.request)
+    let outcome = identify(exchange, exchange.request)
+    guard case .absent = outcome, let place else { return outcome }
+    // The message goes no further, so there is nothing to hide.
+    return place.withToken(of: exchange) {
+      keys.identity(for: $0).map { .known($0) } ?? .refused(unknown)
+    } ?? .absent
   }
 
   private func identify(_ exchange: Exchange, _ head: borrowing RequestHead) -> IdentifyOutcome {

@@ -1,3 +1,4 @@
+import SluiceConfiguration
 import SluiceWire
 
 /// Where a bearer token may stand in a request (RFC 6750 2).
@@ -5,8 +6,12 @@ struct TokenSource {
   private let header: [UInt8]
   private let query: [[UInt8]]
   private let cookies: [[UInt8]]
+  let firstMessage: FirstMessagePlace?
 
-  init(header: String, query: [String], cookies: [String]) {
+  init(
+    header: String, query: [String], cookies: [String], firstMessage: Configuration.FirstMessage?
+  ) {
+    self.firstMessage = firstMessage.flatMap { FirstMessagePlace($0) }
     self.header = Array(header.utf8)
     self.query = query.map { Array($0.utf8) }
     self.cookies = cookies.map { Array($0.utf8) }
@@ -19,7 +24,7 @@ struct TokenSource {
   ) -> R? {
     let result = withToken(of: exchange.request, body)
     if hides && result != nil { hide(exchange) }
-    return result
+    return result ?? firstMessage?.withToken(of: exchange, body)
   }
 
   private func withToken<R>(
