@@ -115,6 +115,7 @@ extension Session {
     if side == .upstream && mustQueue(inspection) {
       return enqueue(message, payload, input, inspection)
     }
+    if side == .client, let reconnector { return hold(message, payload, input, reconnector) }
     if let frame = message.frame { return socket(side.other).write(input.extracting(frame)) }
     write(message.opcode, payload, isCompressed: message.isCompressed, to: side.other)
   }

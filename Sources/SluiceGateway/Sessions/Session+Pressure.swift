@@ -6,7 +6,7 @@ import SluiceWire
 extension Session {
   /// What one end sent and this one did not take yet.
   func waitingBytes(for side: SessionSide) -> Int {
-    if socket(side).isClosed { return 0 }
+    if socket(side).isClosed { return side == .upstream ? reconnector?.heldBytes ?? 0 : 0 }
     let queued = side == .client ? inspection?.queue.bytes ?? 0 : 0
     return socket(side).backlog + queued
   }

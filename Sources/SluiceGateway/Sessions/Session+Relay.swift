@@ -58,7 +58,9 @@ extension Session {
         }
         // Who waits for a close frame gets it as soon as a frame ends.
         let step = try next(
-          input, offset, side, stopsAtFrames: !untold.isEmpty || inspection != nil)
+          input, offset, side,
+          stopsAtFrames: !untold.isEmpty || inspection != nil
+            || extras?.stopsAtFrames(side) == true)
         switch step {
         case .needsMore: return
         case .relay(let range, _):
@@ -73,6 +75,7 @@ extension Session {
           offset = consumed
         }
         if !untold.isEmpty { tellWhoWaits() }
+        if let extras, extras.stopsAtFrames(side) { stepped(side, extras) }
       }
     } catch {
       violated(error, by: side)
@@ -100,7 +103,20 @@ extension Session {
 
   private func pass(_ bytes: Span<UInt8>, from side: SessionSide) {
     lastActivity = loop.now
-    if machine.passes(from: side) { socket(side.other).write(bytes) }
+    guard machine.passes(from: side) else { return }
+    if side == .client, let extras { return pass(bytes, extras) }
+    socket(side.other).write(bytes)
+  }
+
+  private func pass(_ bytes: Span<UInt8>, _ extras: SessionExtras) {
+    if extras.skipsMessage { return }
+    if let reconnector = extras.reconnector { return hold(bytes, reconnector) }
+    upstream.write(bytes)
+  }
+
+  /// A frame may have ended.
+  private func stepped(_ side: SessionSide, _ extras: SessionExtras) {
+    if side == .client, fromClient.follower.isAtMessageBoundary { extras.skipsMessage = false }
   }
 
   /// A whole control frame; its payload is in the worker's scratch.
@@ -111,6 +127,7 @@ extension Session {
     default:
       lastActivity = loop.now
       guard admitsControlFrames(1, from: side), machine.passes(from: side) else { return }
+      if side == .client, reconnector != nil { return controlWithoutTarget(opcode) }
       let worker = self.worker
       socket(side.other).stage { Self.append(opcode, worker.scratch, mask, to: &$0) }
     }

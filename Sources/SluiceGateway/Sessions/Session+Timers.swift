@@ -10,7 +10,9 @@ extension Session {
     var next = min(lifetimeEnd, lastActivity.advanced(byNanoseconds: settings.idleTimeout))
     next = min(next, trustEnd)
     next = min(next, pingTime(fromClient, interval: settings.ping))
-    next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
+    if reconnector == nil {
+      next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
+    }
     next = min(next, slownessEnd)
     if let inspection {
       next = min(next, inspection.delayEnd(.client), inspection.delayEnd(.upstream))
@@ -34,7 +36,7 @@ extension Session {
     if now >= slownessEnd { return endForSlowness() }
     if let inspection { endDelays(inspection) }
     if settings.ping > 0 { pingWhenDue(.client, interval: settings.ping) }
-    if settings.upstreamPing > 0 && !machine.isEnding {
+    if settings.upstreamPing > 0 && !machine.isEnding && reconnector == nil {
       pingWhenDue(.upstream, interval: settings.upstreamPing)
     }
     if token != .none { schedule() }
@@ -63,10 +65,7 @@ extension Session {
       }
     }
     if now < last.advanced(byNanoseconds: interval) { return }
-    let isAtBorder =
-      side == .client
-      ? fromUpstream.follower.isAtFrameBoundary : fromClient.follower.isAtFrameBoundary
-    if isAtBorder { sendPing(side, at: now) }
+    if isAtBorder(towards: side) { sendPing(side, at: now) }
     // In the middle of a frame data is on its way, and whether it gets there shows as well.
     setPing(side, pinged: now, isOutstanding: true)
   }
