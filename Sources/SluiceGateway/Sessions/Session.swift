@@ -178,15 +178,14 @@ final class Session: EventHandler {
 /// What one end of a session sends.
 struct SessionFlow {
   var follower: WebSocketFrameFollower
-  /// That ping's pong is awaited, see `pinged`.
-  var isPingOutstanding = false
+  var pings = PingWindow()
   /// What was last counted of the backlog towards it.
   var notedBacklog: UInt32 = 0
   /// Zero for never.
   var lastMessage = MonotonicTime(nanoseconds: 0)
   /// The sender's last sign of life: bytes from it, or room for bytes to it.
   var lastSeen: MonotonicTime
-  /// When it was last pinged; zero for never.
+  /// When the latest ping went out, or what was taken for one; zero for never.
   var pinged = MonotonicTime(nanoseconds: 0)
   /// What it used up of `maxControlFrames`.
   var controlCell = MonotonicTime(nanoseconds: 0)
@@ -199,6 +198,6 @@ struct SessionFlow {
   /// Another sender goes on, from a message's border; counts stay.
   mutating func restart() {
     follower.restart()
-    isPingOutstanding = false
+    pings = PingWindow()
   }
 }
