@@ -74,8 +74,8 @@ extension Session {
           control(opcode, mask, from: side)
           offset = consumed
         }
-        if !untold.isEmpty { tellWhoWaits() }
         if let extras, extras.stopsAtFrames(side) { stepped(side, extras) }
+        if !untold.isEmpty { tellWhoWaits() }
       }
     } catch {
       violated(error, by: side)
@@ -116,7 +116,8 @@ extension Session {
 
   /// A frame may have ended.
   private func stepped(_ side: SessionSide, _ extras: SessionExtras) {
-    if side == .client, fromClient.follower.isAtMessageBoundary { extras.skipsMessage = false }
+    if side == .upstream { return sendPushed(extras) }
+    if fromClient.follower.isAtMessageBoundary { extras.skipsMessage = false }
   }
 
   /// A whole control frame; its payload is in the worker's scratch.

@@ -10,10 +10,17 @@ final class SessionExtras {
   /// The lost target got the beginning of the caller's message under way; the rest goes nowhere.
   var skipsMessage = false
 
+  /// Messages of the gateway's own for the caller, which wait for the end of one of the target's.
+  var pushed = MessageQueue()
+
   init(handshake: KeptHandshake?) { self.handshake = handshake }
 
+  var isEmpty: Bool { handshake == nil && pushed.isEmpty }
+
   /// Whether what this end sends has to be looked at frame by frame.
-  func stopsAtFrames(_ side: SessionSide) -> Bool { side == .client && skipsMessage }
+  func stopsAtFrames(_ side: SessionSide) -> Bool {
+    side == .client ? skipsMessage : !pushed.isEmpty
+  }
 }
 
 /// A session's handshake as the caller sent it, and what policies made of it: enough to ask another
