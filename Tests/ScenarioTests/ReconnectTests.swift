@@ -112,6 +112,50 @@ extension Scenarios {
       #expect(await scene.fixture.gateway.count(filter) == 1)
     }
 
+    @Test func itIsToldInLogMetricsAndEvents() throws {
+      let upstream = try ScriptedUpstream { try ReconnectScene.answer($0.accept(), $0.index) }
+      let child = try GatewayChild {
+        """
+        version: 1
+        workers: 1
+        accessLog: {output: "\($0.logPath)"}
+        admin: {address: "127.0.0.1:\($0.adminPort)"}
+        listeners: {web: {address: "127.0.0.1:\($0.port)"}}
+        services: {service: {targets: ["\(upstream.url)"]}}
+        routes:
+          all:
+            kind: websocket
+            service: service
+            connection: {onUpstreamLoss: reconnect, reconnect: {backoff: 1ms}}
+        """
+      }
+      let events = try TestClient(port: child.places.adminPort)
+      try events.send(
+        "GET /events?type=session-reconnected HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try events.reader.readHead()?.status == 200)
+      let client = try child.client().open()
+      try client.send(text: "die")
+      var told = ""
+      while !told.contains("\n\n"), try events.reader.fill() {
+        told += String(decoding: events.reader.take(events.reader.buffer.count), as: UTF8.self)
+      }
+      #expect(told.contains("event: session-reconnected"))
+      #expect(told.contains("\"gapSeconds\":") && told.contains("\"reconnects\":1"))
+      #expect(
+        try child.metric("sluice_sessions_reconnected_total") == ["route=\"all\"": 1])
+      try waitUntil("the line in the log") {
+        child.logLines(containing: "session-reconnected").count == 1
+      }
+      let line = try #require(
+        try JSONSerialization.jsonObject(
+          with: Data(child.logLines(containing: "session-reconnected")[0].utf8)) as? [String: Any])
+      #expect(line["session"] as? String == upstream.requests.first?["Sluice-Connection-Id"])
+      #expect(line["target"] as? String == upstream.url)
+      #expect(line["gap"] is Double)
+      // The handshake that was repeated is no request.
+      #expect(child.logLines(containing: "\"status\":101").count == 1)
+    }
+
     // MARK: What is a loss
 
     @Test(arguments: [1_001, 1_012, 1_013], [false, true])
