@@ -200,11 +200,12 @@ extension Scenarios {
           gate.wait()
         },
         {
-          $0.upstreamPing = .milliseconds(20)
-          $0.pongTimeout = .milliseconds(500)
+          $0.upstreamPing = .milliseconds(300)
+          $0.pongTimeout = .milliseconds(300)
         })
       let client = try scene.open()
       try waitUntil("another connection") { scene.upstream.requests.count == 2 }
+      #expect(!gate.hasOpened && scene.upstream.endedCount == 0)
       try client.send(text: "x")
       #expect(try client.message() == "1 x")
       gate.open()
