@@ -154,6 +154,9 @@ struct WebSocketFrameRules: Sendable {
     bits = (sender == .client ? Self.masked : 0) | (allowsRSV1 ? Self.rsv1 : 0)
   }
 
+  /// Forgets what was sent, as for a connection that begins.
+  mutating func restart() { bits &= Self.masked | Self.rsv1 }
+
   var isMasked: Bool { bits & Self.masked != 0 }
   var allowsRSV1: Bool { bits & Self.rsv1 != 0 }
   /// Between the first frame of a message and the header of its last.

@@ -61,6 +61,14 @@ public struct WebSocketFrameFollower: Sendable {
     return count
   }
 
+  /// Follows another connection from here on, by the same rules: what had begun is forgotten, what was
+  /// counted stays.
+  public mutating func restart() {
+    phase = .payload(0)
+    rules.restart()
+    messageBytes = 0
+  }
+
   /// A close frame was seen: nothing may follow.
   public var isClosed: Bool { rules.isClosed }
 

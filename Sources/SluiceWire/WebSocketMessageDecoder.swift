@@ -83,6 +83,17 @@ public struct WebSocketMessageDecoder: ~Copyable {
     return count
   }
 
+  /// Reads another connection from here on, by the same rules: what had begun is forgotten, what was
+  /// counted stays.
+  public mutating func restart() {
+    phase = .payload(0)
+    rules.restart()
+    isCompressed = false
+    validator = UTF8Validator()
+    fragments = 0
+    pending.release()
+  }
+
   /// A close frame was seen: nothing may follow.
   public var isClosed: Bool { rules.isClosed }
 

@@ -98,4 +98,44 @@ import Testing
         hint: set inspect: true
       """)
   }
+
+  // MARK: onUpstreamLoss
+
+  @Test func aLostTargetEndsTheSessionUnlessSaidOtherwise() throws {
+    let text = route("connection: {}")
+    let connection = try #require(read(text).configuration?.routes["a"]?.connection)
+    #expect(connection.onUpstreamLoss == .close)
+    #expect(connection.reconnect.deadline == .seconds(30))
+    #expect(connection.reconnect.maxHeld == .kibibytes(64))
+    #expect(connection.reconnect.backoff == .milliseconds(100))
+    #expect(connection.reconnect.maxBackoff == .seconds(5))
+  }
+
+  @Test(arguments: [
+    "", "{deadline: 10ms}", "{deadline: 1h}", "{maxHeld: 0}", "{maxHeld: 1GiB}",
+    "{backoff: 1ms, maxBackoff: 1ms}", "{backoff: 60s, maxBackoff: 60s}",
+  ])
+  func rightReconnect(settings: String) {
+    let reconnect = settings.isEmpty ? "" : ", reconnect: \(settings)"
+    #expect(diagnostics(route("connection: {onUpstreamLoss: reconnect\(reconnect)}")) == [])
+  }
+
+  @Test(arguments: [
+    ("onUpstreamLoss: retry", "is not one of close, reconnect"),
+    ("onUpstreamLoss: reconnect, reconnect: {deadline: 9ms}", "must be 10ms to"),
+    ("onUpstreamLoss: reconnect, reconnect: {deadline: 3601s}", "must be 10ms to"),
+    ("onUpstreamLoss: reconnect, reconnect: {maxHeld: 2GiB}", "must be 0"),
+    ("onUpstreamLoss: reconnect, reconnect: {backoff: 0ms}", "must be 1ms to"),
+    ("onUpstreamLoss: reconnect, reconnect: {maxBackoff: 61s}", "must be 1ms to"),
+    ("onUpstreamLoss: reconnect, reconnect: {tries: 3}", "'tries'"),
+    (
+      "onUpstreamLoss: reconnect, reconnect: {backoff: 2s, maxBackoff: 1s}",
+      "maxBackoff is shorter than backoff"
+    ),
+    ("reconnect: {deadline: 1s}", "has no effect without onUpstreamLoss: reconnect"),
+  ])
+  func wrongReconnect(settings: String, message: String) {
+    let found = diagnostics(route("connection: {\(settings)}"))
+    #expect(found.count == 1 && found[0].contains(message), "\(found)")
+  }
 }

@@ -33,6 +33,7 @@ import Testing
     try add(Configuration.Match.schema, Configuration.Match())
     try add(Configuration.PathRewrite.schema, Configuration.PathRewrite())
     try add(Configuration.ConnectionSettings.schema, Configuration.ConnectionSettings())
+    try add(Configuration.ReconnectSettings.schema, Configuration.ReconnectSettings())
     try add(Configuration.MessageSettings.schema, Configuration.MessageSettings())
     try add(Configuration.MessageRateLimit.schema, Configuration.MessageRateLimit())
     try add(Configuration.Conflation.schema, Configuration.Conflation())

@@ -97,4 +97,29 @@ import Testing
       try decoder.next([0x90].span, from: 0, limits: limits, scratch: &scratch)
     }
   }
+
+  /// Another connection goes on in the middle of a message: nothing of it is left, and what was counted
+  /// stays.
+  @Test(arguments: 1..<12) func aRestartForgetsWhatHadBegun(length: Int) throws {
+    let limits = WebSocketMessageLimits(maxSize: 4, maxFragments: 2)
+    var scratch = ByteBuffer()
+    var decoder = WebSocketMessageDecoder(from: .server, allowsRSV1: false)
+    // A message, then half a character in the first fragment of another, a ping, the rest.
+    let input: [UInt8] = [0x82, 0, 0x01, 1, 0xC3, 0x89, 1, 7, 0x80, 3, 0xA4, 7, 7]
+    let part = Array(input[..<length])
+    var offset = 0
+    loop: while true {
+      switch try decoder.next(part.span, from: offset, limits: limits, scratch: &scratch) {
+      case .needsMore: break loop
+      case .message(let message): offset = message.consumed
+      case .control(_, _, let consumed): offset = consumed
+      }
+    }
+    let counted = decoder.messages
+    decoder.restart()
+    #expect(decoder.bufferedBytes == 0 && decoder.messages == counted && !decoder.isClosed)
+    let next: [UInt8] = [0x01, 2, 0x68, 0x69, 0x80, 2, 0x68, 0x69]
+    _ = try Self.message(decoder.next(next.span, from: 0, limits: limits, scratch: &scratch))
+    #expect(scratch.copiedBytes() == ascii("hihi"))
+  }
 }

@@ -117,6 +117,40 @@ import Testing
     _ = try second.next([0x63].span, from: 0, maxSize: 0, scratch: &scratch)
     #expect(scratch.copiedBytes() == ascii("ac"))
   }
+
+  /// Another connection goes on in the middle of anything.
+  @Test(arguments: 1..<12) func aRestartForgetsWhatHadBegun(length: Int) throws {
+    // The first fragment of a message, a ping in three bytes, the last fragment.
+    let input: [UInt8] = [0x01, 2, 7, 7, 0x89, 1, 7, 0x80, 3, 7, 7, 7]
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    var scratch = ByteBuffer()
+    var offset = 0
+    let part = Array(input[..<length])
+    loop: while true {
+      switch try follower.next(part.span, from: offset, maxSize: 100, scratch: &scratch) {
+      case .needsMore: break loop
+      case .relay(let range, _), .relayHeld(_, let range, _): offset = range.upperBound
+      case .control(_, _, let consumed): offset = consumed
+      }
+    }
+    let counted = (follower.messages, follower.payloadBytes)
+    follower.restart()
+    #expect(follower.isAtMessageBoundary && !follower.isHolding && !follower.isClosed)
+    #expect((follower.messages, follower.payloadBytes) == counted)
+    // A message begins, and may be as large as any.
+    let next: [UInt8] = [0x82, 100] + [UInt8](repeating: 1, count: 100)
+    #expect(
+      try follower.next(next.span, from: 0, maxSize: 100, scratch: &scratch)
+        == .relay(0..<next.count, frames: 1))
+  }
+
+  @Test func aRestartComesAfterACloseFrame() throws {
+    var follower = WebSocketFrameFollower(from: .server, allowsRSV1: false)
+    _ = try Self.step(&follower, [0x88, 2, 3, 0xE9])
+    #expect(follower.isClosed)
+    follower.restart()
+    #expect(try Self.step(&follower, [0x81, 0]) == .relay(0..<2, frames: 1))
+  }
 }
 
 /// What is seen of a frame that is refused, whole and byte by byte.

@@ -30,6 +30,8 @@ extension Configuration {
     /// How long a caller's backlog may stay over `maxBacklog` before `close` ends its session.
     public var slowConsumerTimeout = Timespan.seconds(10)
     public var flightRecorder: FlightRecorder?
+    public var onUpstreamLoss = UpstreamLossAction.close
+    public var reconnect = ReconnectSettings()
     public init() {}
   }
 
@@ -37,6 +39,21 @@ extension Configuration {
   public struct FlightRecorder: Codable, Equatable, Sendable {
     /// Of each session, both directions together; 16 bytes each.
     public var frames = 64
+    public init() {}
+  }
+
+  /// What becomes of a session whose target is lost.
+  public enum UpstreamLossAction: String, Codable, CaseIterable, Sendable { case close, reconnect }
+
+  /// How a session without a target looks for another connection.
+  public struct ReconnectSettings: Codable, Equatable, Sendable {
+    /// From the loss until the session is given up.
+    public var deadline = Timespan.seconds(30)
+    /// Bytes from the caller that wait meanwhile.
+    public var maxHeld = ByteCount.kibibytes(64)
+    /// The longest pause before the first try; doubles with each.
+    public var backoff = Timespan.milliseconds(100)
+    public var maxBackoff = Timespan.seconds(5)
     public init() {}
   }
 
@@ -100,6 +117,13 @@ extension Configuration.ConnectionSettings {
         "flightRecorder", .object(Configuration.FlightRecorder.schema),
         "Keeps what passed last in each session, without payloads, for `GET /connections/{id}/frames` and the log line of an abnormal end; off unless given."
       ),
+      Field(
+        "onUpstreamLoss", .choice(Configuration.UpstreamLossAction.self),
+        "What happens when a session's target is lost: its connection breaks, falls silent or ends without a close frame, or closes with 1001, 1012 or 1013. `reconnect` keeps the caller and repeats the handshake. Compression is not offered to the target then."
+      ),
+      Field(
+        "reconnect", .object(Configuration.ReconnectSettings.schema),
+        "For `onUpstreamLoss: reconnect`."),
     ])
 }
 
@@ -111,5 +135,27 @@ extension Configuration.FlightRecorder {
       Field(
         "frames", .integer(1...4_096),
         "Frames that are kept of each session; each takes 16 bytes, as they come.")
+    ])
+}
+
+extension Configuration.ReconnectSettings {
+  static let schema = Schema(
+    "ReconnectSettings", of: Self(),
+    "How a session that lost its target looks for another connection.",
+    [
+      Field(
+        "deadline", .timespan(.milliseconds(10)...(.seconds(3_600))),
+        "From the loss until the caller is closed with 1013."),
+      Field(
+        "maxHeld", .byteCount(ByteCount(0)...ByteCount(1 << 30)),
+        "Bytes from the caller that wait for a target; more close the session with 1013."),
+      Field(
+        "backoff", .timespan(.milliseconds(1)...(.seconds(60))),
+        "The longest pause before the first try. It doubles with each; a random share of it is waited."
+      ),
+      Field(
+        "maxBackoff", .timespan(.milliseconds(1)...(.seconds(60))),
+        "The longest pause between two tries. A connection that is lost sooner than this goes on with the pauses and the deadline of the loss before."
+      ),
     ])
 }

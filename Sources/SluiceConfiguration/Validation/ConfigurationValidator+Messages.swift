@@ -37,6 +37,27 @@ extension ConfigurationValidator {
     }
   }
 
+  /// What `connection.reconnect` says together with the rest.
+  mutating func checkReconnect(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    guard let connection = route.connection,
+      let entry = node["connection"]?.entry("reconnect"), diagnostics.isSound(entry.value)
+    else { return }
+    let settings = connection.reconnect
+    if settings.maxBackoff < settings.backoff {
+      diagnostics.error(
+        "routes.\(name).connection.reconnect.maxBackoff is shorter than backoff",
+        at: entry.keyPosition, hint: "backoff is the first pause, maxBackoff the longest")
+    }
+    // Written out, a default says nothing.
+    if connection.onUpstreamLoss != .reconnect, settings != Configuration.ReconnectSettings() {
+      diagnostics.warning(
+        "routes.\(name).connection.reconnect has no effect without onUpstreamLoss: reconnect",
+        at: entry.keyPosition)
+    }
+  }
+
   private mutating func checkRate(
     _ limit: Configuration.MessageRateLimit, _ entry: SourceNode.Entry, at path: String
   ) {

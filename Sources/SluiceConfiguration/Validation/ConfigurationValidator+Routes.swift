@@ -111,6 +111,7 @@ extension ConfigurationValidator {
       return
     }
     checkMessages(route, node, name: name)
+    checkReconnect(route, node, name: name)
     for (key, instead) in [
       ("response", "connection.connectTimeout"), ("idle", "connection.idleTimeout"),
       ("total", nil),

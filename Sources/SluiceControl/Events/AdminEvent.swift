@@ -5,6 +5,7 @@ struct AdminEvent: Sendable {
   /// The closed set of names; also what `types` takes.
   enum Kind: String, CaseIterable, Sendable {
     case sessionOpened = "session-opened"
+    case sessionReconnected = "session-reconnected"
     case sessionClosed = "session-closed"
     case reload
     case drain
@@ -15,6 +16,8 @@ struct AdminEvent: Sendable {
     var summary: String {
       switch self {
       case .sessionOpened: "A session began; the data is the session."
+      case .sessionReconnected:
+        "A session that lost its target goes on, after `gapSeconds` and maybe with another target."
       case .sessionClosed:
         "A session ended: `cause`, `code`, and the session as it was at the end; with a flight "
           + "recorder, after an abnormal end, its latest `frames`."
@@ -40,6 +43,10 @@ extension AdminEvent {
     switch news.kind {
     case .opened:
       self.init(.sessionOpened, SessionEventContent(session: SessionContent(news.session)))
+    case .reconnected(let gap):
+      var content = SessionEventContent(session: SessionContent(news.session))
+      content.gapSeconds = Double(gap) / 1e9
+      self.init(.sessionReconnected, content)
     case .closed(let cause, let code, let reason, let side, let policy):
       var content = SessionEventContent(session: SessionContent(news.session))
       content.cause = "\(cause.label)"
@@ -53,9 +60,11 @@ extension AdminEvent {
   }
 }
 
-/// The data of `session-opened` and `session-closed`.
+/// The data of `session-opened`, `session-reconnected` and `session-closed`.
 struct SessionEventContent: Codable {
   var session: SessionContent
+  /// How long there was no target.
+  var gapSeconds: Double?
   var cause: String?
   /// What was said or, without a close frame, 1006.
   var code: Int?

@@ -4,6 +4,9 @@ extension MetricFamily {
   static let sessionsOpened = MetricFamily(
     "sluice_sessions_opened_total", .counter, ["route"],
     "WebSocket sessions that began: handshakes that were answered with 101.")
+  static let sessionsReconnected = MetricFamily(
+    "sluice_sessions_reconnected_total", .counter, ["route"],
+    "Times that a WebSocket session lost its target and went on with another connection.")
   static let sessionsClosed = MetricFamily(
     "sluice_sessions_closed_total", .counter, ["route", "cause"],
     "WebSocket sessions that ended; each for one cause.")

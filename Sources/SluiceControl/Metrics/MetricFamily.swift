@@ -136,8 +136,9 @@ extension MetricFamily {
     (
       "Sessions",
       [
-        openSessions, sessionsOpened, sessionsClosed, handshakeDuration, sessionMessages,
-        sessionBytes, sessionDropped, sessionBacklog, sessionRoundTrip, sessionLifetime,
+        openSessions, sessionsOpened, sessionsReconnected, sessionsClosed, handshakeDuration,
+        sessionMessages, sessionBytes, sessionDropped, sessionBacklog, sessionRoundTrip,
+        sessionLifetime,
       ]
     ),
     ("Listeners", [openConnections, accepted, refused, handshakes, exhaustions]),

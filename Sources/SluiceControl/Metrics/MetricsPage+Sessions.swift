@@ -12,6 +12,8 @@ extension MetricsPage {
     for (name, sessions) in routes { output.sample(name, value: sessions.open) }
     output.begin(.sessionsOpened)
     for (name, sessions) in routes { output.sample(name, value: sessions.opened) }
+    output.begin(.sessionsReconnected)
+    for (name, sessions) in routes { output.sample(name, value: sessions.reconnected) }
     output.begin(.sessionsClosed)
     for (name, sessions) in routes {
       // All causes from the start: a counter that appears with its first event hides that event.

@@ -4,6 +4,7 @@ import SluiceGateway
 struct SessionTotals {
   private(set) var open = 0
   private(set) var opened: UInt64 = 0
+  private(set) var reconnected: UInt64 = 0
   /// By `SessionCause`.
   private(set) var closed: [UInt64] = []
   private(set) var messagesFromClient: UInt64 = 0
@@ -23,6 +24,7 @@ struct SessionTotals {
   mutating func add(_ report: SessionReport) {
     open += report.open
     opened += report.opened
+    reconnected += report.reconnected
     RouteTotals.add(report.closed, to: &closed)
     messagesFromClient += report.messagesFromClient
     messagesFromUpstream += report.messagesFromUpstream

@@ -34,7 +34,7 @@ enum AccessLogPage {
   /// Of lines about sessions, in their order; `time` and `event` come first.
   static let sessionKeys: [(key: String, isOptional: Bool, meaning: String)] = [
     ("time", false, "When the line was written, in seconds since 1970, with microseconds."),
-    ("event", false, "`session-opened` or `session-closed`."),
+    ("event", false, "`session-opened`, `session-reconnected` or `session-closed`."),
     ("session", false, "The session's id, also in the target's `Sluice-Connection-Id`."),
     ("client", false, "The caller's address; behind trusted proxies, the one they report."),
     ("listener", false, "The listener's name."),
@@ -42,6 +42,7 @@ enum AccessLogPage {
     ("service", false, "The route's service."),
     ("target", false, "The target's URL without the base path."),
     ("consumer", true, "Whose session it is, by a name in the configuration."),
+    ("gap", true, "After a reconnection: milliseconds without a target."),
     ("cause", true, "At the end: why, one of the causes in [sessions](../concepts/session.md)."),
     ("code", true, "At the end: the close code that was said; 1006 stands for none."),
     ("side", true, "Whose doing it was, `client` or `upstream`, where it was one side's."),
@@ -80,7 +81,8 @@ enum AccessLogPage {
       keys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
     ## Sessions
 
-    A WebSocket session writes two further lines, one when it opens and one when it has ended.
+    A WebSocket session writes two further lines, one when it opens and one when it has ended, and one each
+    time it went on after losing its target.
 
     ```json
     {"time":1795396901.120881,"event":"session-closed","session":"Cq0Yx3PqTj2Zb0m9d1kXwA","client":"127.0.0.1","listener":"web","route":"stocks","service":"stocks-service","target":"http://stocks-service.internal:8082","cause":"client","code":1000,"side":"client","duration":13648.210,"messagesReceived":0,"bytesReceived":0,"messagesSent":27,"bytesSent":917,"roundTrip":0.164}

@@ -36,6 +36,7 @@ enum SessionView {
       ("opened", "\(session.openedAt), \(Readable.time(session.ageSeconds)) ago"),
       ("idle", Readable.time(session.idleSeconds)), ("expires", session.expiresAt),
       ("round trip", session.roundTripSeconds.map { Readable.latency($0) }),
+      ("reconnects", session.reconnects > 0 ? "\(session.reconnects)" : nil),
       ("mode", session.isInspected ? "inspected" : "transparent"),
       ("worker", "\(session.worker)"), ("from client", direction(session.fromClient)),
       ("from upstream", direction(session.fromUpstream)),

@@ -38,6 +38,9 @@ protocol DownstreamStream: AnyObject {
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }
 
+  /// Who repeats a session's handshake; nil for every other exchange.
+  var reconnector: SessionReconnector? { get }
+
   /// Where the caller was accepted; its sessions count there.
   var acceptor: HTTPListener { get }
   /// After a 101: what carried the exchange is the session's from now on. The exchange is over for
@@ -74,6 +77,10 @@ extension DownstreamStream {
     _ head: [UInt8], of exchange: Exchange, maxSize: Int
   ) -> FirstMessageStream? { nil }
   func deliverEarly(to stream: FirstMessageStream) {}
+}
+
+extension DownstreamStream {
+  var reconnector: SessionReconnector? { nil }
 }
 
 /// The target's side of one exchange. Calls back on the exchange's `upstream…` methods.

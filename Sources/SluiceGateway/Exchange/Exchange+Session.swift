@@ -27,6 +27,13 @@ extension Exchange {
     guard let agreement = agreement(head, request), let route, let settings = route.session,
       let downstream, let upstream, let target = lastTarget
     else { return false }
+    let reconnector = downstream.reconnector
+    let isCompressed = agreement.compression != nil
+    if let reconnector,
+      !reconnector.accepts(subprotocol: agreement.subprotocol, isCompressed: isCompressed)
+    {
+      return false
+    }
     state = .responding
     record.status = head.status
     record.responded = loop.now
@@ -36,10 +43,15 @@ extension Exchange {
       self.attempt = attempt
       worker.healthChanged(change, route.service, attempt.target)
     }
+    if let reconnector { return goOn(reconnector, upstream, target, route) }
     downstream.sendHead(head, of: self)
+    let handshake =
+      settings.reconnect.flatMap { _ in
+        KeptHandshake(self, subprotocol: agreement.subprotocol)
+      }
     let session = Session(
       self, route: route, settings: settings, listener: downstream.acceptor, target: target,
-      facts: facts(request, head, agreement), isCompressed: agreement.compression != nil)
+      facts: facts(request, head, agreement), isCompressed: isCompressed, handshake: handshake)
     self.upstream = nil
     self.downstream = nil
     downstream.handOver(to: session)
@@ -47,6 +59,18 @@ extension Exchange {
     session.begin()
     finish()
     downstream.deliverEarly(to: session)
+    return true
+  }
+
+  /// The session that had lost its target has another one.
+  private func goOn(
+    _ reconnector: SessionReconnector, _ upstream: any UpstreamStream, _ target: UpstreamTarget,
+    _ route: CompiledRoute
+  ) -> Bool {
+    self.upstream = nil
+    downstream = nil
+    reconnector.succeed(upstream, of: self, target: target, service: route.service)
+    finish()
     return true
   }
 
@@ -87,10 +111,12 @@ extension Exchange {
   }
 
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where
-  /// messages are inspected there are none, because what is compressed cannot be looked at.
-  /// Nor where the caller was answered before the target.
+  /// messages are inspected there are none, because what is compressed cannot be looked at; nor where
+  /// sessions outlive their target, because another one does not know what was sent before; nor where the
+  /// caller was answered before the target.
   func offers(of request: borrowing RequestHead) -> [PermessageDeflate] {
-    if route?.session?.isInspected == true || firstMessage != nil { return [] }
+    if firstMessage != nil { return [] }
+    if let session = route?.session, session.isInspected || session.reconnect != nil { return [] }
     if request.firstIndex(of: .secWebSocketExtensions) == nil { return [] }
     var offer = ByteBuffer()
     request.appendValues(of: .secWebSocketExtensions, to: &offer)

@@ -12,7 +12,9 @@ extension Exchange {
     let service = route.service
     let now = loop.now
     if state == .routing {
-      if wantsUpgrade, let error = admitSession(on: route) { return fail(error) }
+      if wantsUpgrade, downstream?.reconnector == nil, let error = admitSession(on: route) {
+        return fail(error)
+      }
       service.state.retryBudget.recordRequest(now: now)
       if let totalDeadline { setDeadline(totalDeadline) }
     }

@@ -166,6 +166,22 @@ public final class Exchange: EventHandler {
     forward()
   }
 
+  /// A session's handshake once more: `request` and `requestEdits` are as they were then.
+  func replay(_ handshake: KeptHandshake, of session: Session, for caller: any DownstreamStream) {
+    start(caller, listener: session.listener.compiled, peer: handshake.peer)
+    record.isBackground = true
+    isTrusted = handshake.isTrusted
+    // It was normalised before, so it can't fail.
+    _ = normalisePath(request)
+    route = session.route
+    wantsUpgrade = true
+    identity = session.identity
+    storedSessionID = session.id
+    // There is none, and so it is here.
+    isBodyCollected = true
+    forward()
+  }
+
   private func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
@@ -445,7 +461,7 @@ public final class Exchange: EventHandler {
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
-      ticket.release()
+      worker.admission.release(ticket)
       self.ticket = nil
     }
     if allow != nil { allow = nil }

@@ -128,6 +128,8 @@ enum IdentityFields {
   /// targets that were built for it believe them.
   static func contains(_ name: Span<UInt8>) -> Bool {
     switch name.count {
+    // Not who, but since when: a handshake that repeats a session's.
+    case 16: name.equalsIgnoringCase("sluice-reconnect")
     case 13: name.equalsIgnoringCase("x-consumer-id")
     case 17: name.equalsIgnoringCase("x-consumer-groups")
     case 19: name.equalsIgnoringCase("x-consumer-username")

@@ -21,6 +21,8 @@ final class CompiledSession {
   let maxBacklog: Int
   let slowConsumer: Configuration.SlowConsumerAction
   let slowConsumerTimeout: Int64
+  /// Nil where a session ends with its target.
+  let reconnect: CompiledReconnect?
   /// Whether sessions that open now look at whole messages.
   let isInspected: Bool
   let pipeline: MessagePipeline
@@ -54,6 +56,7 @@ final class CompiledSession {
     maxBacklog = connection.maxBacklog.bytes
     slowConsumer = connection.slowConsumer
     slowConsumerTimeout = connection.slowConsumerTimeout.nanoseconds
+    reconnect = CompiledReconnect(connection)
     isInspected = settings.isInspected
     pipeline = MessagePipeline(settings)
     recordedFrames = connection.flightRecorder?.frames ?? 0
@@ -86,6 +89,22 @@ final class CompiledSession {
       limits.append(.init(key: .consumer(route: route, consumer), most: maxPerConsumer))
     }
     return limits
+  }
+}
+
+/// What `onUpstreamLoss: reconnect` compiles to.
+struct CompiledReconnect {
+  let times: ReconnectStateMachine.Settings
+  /// Bytes of the caller that wait for a target.
+  let maxHeld: Int
+
+  init?(_ connection: Configuration.ConnectionSettings) {
+    guard connection.onUpstreamLoss == .reconnect else { return nil }
+    let settings = connection.reconnect
+    times = ReconnectStateMachine.Settings(
+      deadline: settings.deadline.nanoseconds, backoff: settings.backoff.nanoseconds,
+      maxBackoff: settings.maxBackoff.nanoseconds)
+    maxHeld = settings.maxHeld.bytes
   }
 }
 

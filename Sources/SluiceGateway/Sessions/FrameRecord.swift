@@ -23,7 +23,7 @@ public struct FrameRecord: Equatable, Sendable {
   public enum Decision: UInt8, CaseIterable, Sendable {
     /// It went to the other end.
     case passed
-    /// It waits for a slow caller, or it passed and its sender has to wait.
+    /// It waits for a slow caller or for another target, or it passed and its sender has to wait.
     case delayed
     case dropped
     /// It took the place of an older message of the same key, which is gone.

@@ -11,7 +11,15 @@ extension Session {
 
   /// A close frame, whose payload is in the worker's scratch.
   func closeReceived(from side: SessionSide) {
-    if ending == nil { ending = Self.ending(from: side, worker.scratch) }
+    if ending == nil {
+      let said = Self.ending(from: side, worker.scratch)
+      if side == .upstream, said.isLossOfTarget,
+        survivesLoss(answering: WebSocketCloseCode(rawValue: said.code))
+      {
+        return
+      }
+      ending = said
+    }
     perform(machine.closeReceived(from: side))
   }
 
@@ -31,6 +39,7 @@ extension Session {
 
   /// One end's FIN, or its connection broke. In the middle of a session that is no orderly end.
   func ended(_ side: SessionSide, isBroken: Bool) {
+    if side == .upstream, survivesLoss() { return }
     if ending == nil {
       let cause: SessionCause = isBroken ? .network : side == .client ? .client : .upstream
       ending = SessionEnding(cause, side: side, code: 1_006)
@@ -50,6 +59,7 @@ extension Session {
 
   /// One end has given no sign of life for too long.
   func fellSilent(_ side: SessionSide) {
+    if side == .upstream, survivesLoss(isSilent: true) { return }
     if ending == nil { ending = SessionEnding(.network, side: side, code: 1_006) }
     socket(side).abort()
     noteBacklog(side)
@@ -68,6 +78,7 @@ extension Session {
   }
 
   private func perform(_ actions: SessionStateMachine.Actions) {
+    if machine.isEnding { stopReconnecting() }
     if actions.contains(.startDeadline) { extendClosing() }
     untold = actions.intersection([.tellClient, .tellUpstream])
     if !untold.isEmpty {
@@ -94,11 +105,15 @@ extension Session {
     if untold.contains(.tellUpstream) { tell(.upstream) }
   }
 
+  /// Whether a control frame may be written towards this end.
+  func isAtBorder(towards side: SessionSide) -> Bool {
+    if side == .client { return fromUpstream.follower.isAtFrameBoundary }
+    return fromClient.follower.isAtFrameBoundary || extras?.skipsMessage == true
+  }
+
   private func tell(_ side: SessionSide) {
     let source = side.other
-    let isAtBorder =
-      side == .client
-      ? fromUpstream.follower.isAtFrameBoundary : fromClient.follower.isAtFrameBoundary
+    let isAtBorder = isAtBorder(towards: side)
     // The rest of a frame that will not come leaves no place for a close frame: the end of the
     // connection has to say it.
     if !isAtBorder && machine.listens(to: source) { return }

@@ -29,7 +29,12 @@ extension Session {
     info.age = now.nanoseconds(since: opened)
     info.idle = now.nanoseconds(since: lastActivity)
     info.roundTrip = roundTrip > 0 ? Int64(roundTrip) * 1_000 : nil
-    if machine.isEnding { info.state = "closing" }
+    if machine.isEnding {
+      info.state = "closing"
+    } else if reconnector != nil {
+      info.state = "reconnecting"
+    }
+    info.reconnects = extras?.handshake?.schedule.reconnections ?? 0
     info.isInspected = inspection != nil
     info.fromClient = direction(.client, fromClient, clock)
     info.fromUpstream = direction(.upstream, fromUpstream, clock)

@@ -123,6 +123,10 @@ extension Session {
     if side == .upstream && mustQueue(inspection) {
       return enqueue(message, payload, input, inspection)
     }
+    if side == .client, let reconnector {
+      hold(message, payload, input, reconnector)
+      return .delayed
+    }
     if let frame = message.frame {
       socket(side.other).write(input.extracting(frame))
     } else {

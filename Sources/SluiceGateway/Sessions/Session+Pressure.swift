@@ -6,9 +6,9 @@ import SluiceWire
 extension Session {
   /// What one end sent and this one did not take yet.
   func waitingBytes(for side: SessionSide) -> Int {
-    if socket(side).isClosed { return 0 }
+    if socket(side).isClosed { return side == .upstream ? reconnector?.heldBytes ?? 0 : 0 }
     let queued = side == .client ? inspection?.queue.bytes ?? 0 : 0
-    return socket(side).backlog + queued
+    return socket(side).backlog + queued + pushedBytes(for: side)
   }
 
   /// Whether so much waits for this end that the other has to wait. Where messages are dropped
@@ -27,7 +27,8 @@ extension Session {
     {
       return true
     }
-    return waitingBytes(for: side) > settings.maxBacklog
+    // Messages of the gateway's own wait for the target to go on: it must not wait for them.
+    return waitingBytes(for: side) - pushedBytes(for: side) > settings.maxBacklog
   }
 
   /// While one end does not take what the other sends, nothing more is read from that.

@@ -4,19 +4,19 @@ import SluiceWire
 /// Messages to the caller that neither end sent.
 extension Session {
   /// Between two messages of the target, because frames of different messages don't mix (RFC 6455
-  /// 5.4). In the middle of one that takes its time the answer is that of a full backlog.
+  /// 5.4). In the middle of one it waits for that one's end, and counts as backlog.
   func push(_ message: SessionMessage) -> SessionPushOutcome {
     if machine.isEnding || downstream.isClosed { return .closing }
     let waiting = waitingBytes(for: .client)
-    guard waiting <= StreamConnection.highWater, fromUpstream.follower.isAtMessageBoundary else {
-      return .backlogFull(backlog: waiting)
-    }
+    if waiting > settings.maxBacklog { return .backlogFull(backlog: waiting) }
     let opcode: WebSocketOpcode = message.isText ? .text : .binary
-    if let inspection, !inspection.queue.isEmpty {
+    if !fromUpstream.follower.isAtMessageBoundary {
+      let extras = self.extras ?? SessionExtras(handshake: nil)
+      self.extras = extras
+      extras.pushed.append(Self.frame(opcode, message), key: nil)
+    } else if let inspection, !inspection.queue.isEmpty {
       // Those of the target that wait came first.
-      var frame = ByteBuffer()
-      frame.appendWebSocketFrame(opcode, message.bytes.span)
-      inspection.queue.append(frame.copiedBytes(), key: nil)
+      inspection.queue.append(Self.frame(opcode, message), key: nil)
     } else {
       downstream.stage { $0.appendWebSocketFrame(opcode, message.bytes.span) }
       downstream.flushStage()
@@ -25,5 +25,24 @@ extension Session {
     noteBacklog(.client)
     lastActivity = loop.now
     return .accepted(backlog: waitingBytes(for: .client))
+  }
+
+  private static func frame(_ opcode: WebSocketOpcode, _ message: SessionMessage) -> [UInt8] {
+    var frame = ByteBuffer()
+    frame.appendWebSocketFrame(opcode, message.bytes.span)
+    return frame.copiedBytes()
+  }
+
+  /// Messages that wait for the end of one of the target's.
+  func pushedBytes(for side: SessionSide) -> Int {
+    side == .client ? extras?.pushed.bytes ?? 0 : 0
+  }
+
+  /// A frame of the target has passed: if its message has, too, what waited goes out.
+  func sendPushed(_ extras: SessionExtras) {
+    guard fromUpstream.follower.isAtMessageBoundary, !machine.isTold(.client) else { return }
+    while let frame = extras.pushed.takeFirst() { downstream.write(frame.span) }
+    if extras.isEmpty { self.extras = nil }
+    noteBacklog(.client)
   }
 }

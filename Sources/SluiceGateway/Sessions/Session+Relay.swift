@@ -58,7 +58,9 @@ extension Session {
         }
         // Who waits for a close frame gets it as soon as a frame ends.
         let step = try next(
-          input, offset, side, stopsAtFrames: !untold.isEmpty || inspection != nil || isWatched)
+          input, offset, side,
+          stopsAtFrames: !untold.isEmpty || inspection != nil || isWatched
+            || extras?.stopsAtFrames(side) == true)
         switch step {
         case .needsMore: return
         case .relay(let range, let frames):
@@ -76,6 +78,7 @@ extension Session {
           control(opcode, mask, from: side)
           offset = consumed
         }
+        if let extras, extras.stopsAtFrames(side) { stepped(side, extras) }
         if !untold.isEmpty { tellWhoWaits() }
       }
     } catch {
@@ -113,7 +116,21 @@ extension Session {
 
   private func pass(_ bytes: Span<UInt8>, from side: SessionSide) {
     lastActivity = loop.now
-    if machine.passes(from: side) { socket(side.other).write(bytes) }
+    guard machine.passes(from: side) else { return }
+    if side == .client, let extras { return pass(bytes, extras) }
+    socket(side.other).write(bytes)
+  }
+
+  private func pass(_ bytes: Span<UInt8>, _ extras: SessionExtras) {
+    if extras.skipsMessage { return }
+    if let reconnector = extras.reconnector { return hold(bytes, reconnector) }
+    upstream.write(bytes)
+  }
+
+  /// A frame may have ended.
+  private func stepped(_ side: SessionSide, _ extras: SessionExtras) {
+    if side == .upstream { return sendPushed(extras) }
+    if fromClient.follower.isAtMessageBoundary { extras.skipsMessage = false }
   }
 
   /// A whole control frame; its payload is in the worker's scratch.
@@ -129,8 +146,10 @@ extension Session {
       lastActivity = loop.now
       guard admitsControlFrames(1, from: side, opcode) else { return }
       let passes = machine.passes(from: side)
-      if isWatched { noteControl(opcode, passes ? .passed : .dropped, from: side) }
+      let isHeld = side == .client && reconnector != nil
+      if isWatched { noteControl(opcode, passes ? isHeld ? .absorbed : .passed : .dropped, from: side) }
       if !passes { return }
+      if isHeld { return controlWithoutTarget(opcode) }
       let worker = self.worker
       socket(side.other).stage { Self.append(opcode, worker.scratch, mask, to: &$0) }
     }

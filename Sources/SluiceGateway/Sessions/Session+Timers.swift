@@ -10,7 +10,9 @@ extension Session {
     var next = min(lifetimeEnd, lastActivity.advanced(byNanoseconds: settings.idleTimeout))
     next = min(next, trustEnd)
     next = min(next, pingTime(fromClient, interval: settings.ping))
-    next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
+    if reconnector == nil {
+      next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
+    }
     next = min(next, slownessEnd)
     if let inspection {
       next = min(next, inspection.delayEnd(.client), inspection.delayEnd(.upstream))
@@ -34,7 +36,7 @@ extension Session {
     if now >= slownessEnd { return endForSlowness() }
     if let inspection { endDelays(inspection) }
     if settings.ping > 0 { pingWhenDue(.client, interval: settings.ping) }
-    if settings.upstreamPing > 0 && !machine.isEnding {
+    if settings.upstreamPing > 0 && !machine.isEnding && reconnector == nil {
       pingWhenDue(.upstream, interval: settings.upstreamPing)
     }
     if token != .none { schedule() }
@@ -46,7 +48,7 @@ extension Session {
     if interval == 0 { return .distantFuture }
     let last = max(flow.pinged, opened)
     let due = last.advanced(byNanoseconds: interval)
-    if !flow.isPingOutstanding { return due }
+    if !flow.pings.isAwaited { return due }
     return min(due, last.advanced(byNanoseconds: settings.pongTimeout))
   }
 
@@ -54,51 +56,42 @@ extension Session {
     let now = loop.now
     let flow = side == .client ? fromClient : fromUpstream
     let last = max(flow.pinged, opened)
-    if flow.isPingOutstanding {
+    if flow.pings.isAwaited {
       // Whom we do not read cannot show that it lives.
       if flow.lastSeen > flow.pinged || socket(side).isReadingPaused {
-        setPing(side, pinged: flow.pinged, isOutstanding: false)
+        setFlow(side) { $0.pings.isAwaited = false }
       } else if now >= last.advanced(byNanoseconds: settings.pongTimeout) {
         return fellSilent(side)
       }
     }
     if now < last.advanced(byNanoseconds: interval) { return }
-    let isAtBorder =
-      side == .client
-      ? fromUpstream.follower.isAtFrameBoundary : fromClient.follower.isAtFrameBoundary
-    if isAtBorder { sendPing(side, at: now) }
-    // In the middle of a frame data is on its way, and whether it gets there shows as well.
-    setPing(side, pinged: now, isOutstanding: true)
-  }
-
-  private func setPing(_ side: SessionSide, pinged: MonotonicTime, isOutstanding: Bool) {
-    if side == .client {
-      fromClient.pinged = pinged
-      fromClient.isPingOutstanding = isOutstanding
+    if isAtBorder(towards: side) {
+      sendPing(side)
     } else {
-      fromUpstream.pinged = pinged
-      fromUpstream.isPingOutstanding = isOutstanding
+      // Data is on its way, and whether it gets there shows as well.
+      setFlow(side) { $0.pings.skip() }
     }
+    setFlow(side) { $0.pinged = now }
   }
 
-  private func sendPing(_ side: SessionSide, at now: MonotonicTime) {
+  private func sendPing(_ side: SessionSide) {
     if isWatched { noteInjected(.ping, size: 8, to: side) }
-    let number = pingNumber(at: now)
+    var number = pingMark
+    setFlow(side) { number |= UInt64($0.pings.send()) }
     let mask: WebSocketMask? =
       side == .client ? nil : WebSocketMask(key: UInt32(truncatingIfNeeded: worker.random.next()))
     socket(side).stage { $0.appendWebSocketPing(number, mask: mask) }
   }
 
-  /// Tells the gateway's pings from others' without being kept: nobody else knows the id's bits.
-  private func pingNumber(at time: MonotonicTime) -> UInt64 {
-    UInt64(bitPattern: time.nanoseconds) ^ id.high
-  }
+  /// Tells this session's pings from others' without being kept, in all bits but the last eight, which
+  /// count. It does not show the id.
+  private var pingMark: UInt64 { StableHash.mix(id.high ^ StableHash.mix(id.low)) & ~0xFF }
 
-  /// Whether the pong in the worker's scratch answers the gateway's last ping.
+  /// Whether the pong in the worker's scratch answers a ping of the gateway's, be it late.
   func isOwnPong(from side: SessionSide) -> Bool {
-    let flow = side == .client ? fromClient : fromUpstream
-    return flow.isPingOutstanding
-      && Self.number(worker.scratch) == pingNumber(at: flow.pinged)
+    guard let number = Self.number(worker.scratch), number & ~0xFF == pingMark else { return false }
+    let pings = side == .client ? fromClient.pings : fromUpstream.pings
+    return pings.remembers(UInt8(truncatingIfNeeded: number))
   }
 
   private static func number(_ payload: borrowing ByteBuffer) -> UInt64? {
@@ -109,11 +102,13 @@ extension Session {
     return number
   }
 
+  /// Of the gateway's own; the other end does not hear of it.
   func pongReceived(from side: SessionSide) {
-    let pinged = side == .client ? fromClient.pinged : fromUpstream.pinged
-    setPing(side, pinged: pinged, isOutstanding: false)
-    if side == .upstream { return }
-    let nanoseconds = loop.now.nanoseconds(since: pinged)
+    guard let number = Self.number(worker.scratch) else { return }
+    var answer = PingWindow.Answer.late
+    setFlow(side) { answer = $0.pings.take(UInt8(truncatingIfNeeded: number)) }
+    guard side == .client, answer == .latest(isTimed: true) else { return }
+    let nanoseconds = loop.now.nanoseconds(since: fromClient.pinged)
     roundTrip = UInt32(clamping: max(1, nanoseconds / 1_000))
     route.counters.sessions.answered(nanoseconds: nanoseconds)
   }

@@ -17,8 +17,8 @@ final class Session: EventHandler {
   private let peerAddress: IPAddress
   /// Replaced when a reload changed it.
   var route: CompiledRoute
-  let target: UpstreamTarget
-  let service: UpstreamService
+  private(set) var target: UpstreamTarget
+  private(set) var service: UpstreamService
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?
@@ -27,7 +27,8 @@ final class Session: EventHandler {
   private var admission: SessionTicket?
 
   let downstream: SessionSocket
-  let upstream: SessionSocket
+  /// Another one after every reconnection; closed while there is no target.
+  private(set) var upstream: SessionSocket
   var fromClient: SessionFlow
   var fromUpstream: SessionFlow
   let opened: MonotonicTime
@@ -50,11 +51,12 @@ final class Session: EventHandler {
   var slowSince = MonotonicTime.distantFuture
   /// Nil in transparent mode.
   var inspection: SessionInspection?
+  var extras: SessionExtras?
 
   /// What the exchange found out passes to the session: its target's place and its admission, too.
   init(
     _ exchange: Exchange, route: CompiledRoute, settings: CompiledSession, listener: HTTPListener,
-    target: UpstreamTarget, facts: SessionFacts, isCompressed: Bool
+    target: UpstreamTarget, facts: SessionFacts, isCompressed: Bool, handshake: KeptHandshake?
   ) {
     let now = exchange.loop.now
     id = exchange.sessionID
@@ -74,6 +76,7 @@ final class Session: EventHandler {
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
+    extras = handshake.map { SessionExtras(handshake: $0) }
     opened = now
     lastActivity = now
     trustEnd =
@@ -131,23 +134,38 @@ final class Session: EventHandler {
   func finish() {
     guard token != .none else { return }
     let ending = self.ending ?? SessionEnding(.shutdown, code: 1_006)
+    stopReconnecting()
     noteBacklog(.client)
     noteBacklog(.upstream)
     worker.sessions.remove(self)
     route.counters.sessions.closed(ending.cause, life: loop.now.nanoseconds(since: opened))
     worker.sessionChanged(.closed(self, ending))
     endWatch(ending)
-    if let attempt {
-      self.attempt = nil
-      worker.healthChanged(
-        service.state.finished(attempt, .succeeded, now: loop.now), service, attempt.target)
-    }
-    admission?.release()
+    if let admission { worker.admission.release(admission) }
     admission = nil
     breakRings()
     loop.unregister(self)
-    target.sessionEnded()
+    leaveTarget()
     listener.sessionEnded(peer: peer)
+  }
+
+  /// Gives the place at the target back. How a session's connection ends does not tell of the target's
+  /// health.
+  func leaveTarget() {
+    guard let attempt else { return }
+    self.attempt = nil
+    worker.healthChanged(
+      service.state.finished(attempt, .succeeded, now: loop.now), service, attempt.target)
+    target.sessionEnded()
+  }
+
+  /// Goes on with another target, with a socket that is still to be opened.
+  func move(to target: UpstreamTarget, of service: UpstreamService, _ attempt: TargetAttempt?) {
+    self.target = target
+    self.service = service
+    self.attempt = attempt
+    upstream = SessionSocket(loop: loop, side: .upstream)
+    upstream.session = self
   }
 
   override func deadlineReached() { timeReached() }
@@ -164,15 +182,14 @@ final class Session: EventHandler {
 /// What one end of a session sends.
 struct SessionFlow {
   var follower: WebSocketFrameFollower
-  /// That ping's pong is awaited, see `pinged`.
-  var isPingOutstanding = false
+  var pings = PingWindow()
   /// What was last counted of the backlog towards it.
   var notedBacklog: UInt32 = 0
   /// Zero for never.
   var lastMessage = MonotonicTime(nanoseconds: 0)
   /// The sender's last sign of life: bytes from it, or room for bytes to it.
   var lastSeen: MonotonicTime
-  /// When it was last pinged; zero for never.
+  /// When the latest ping went out, or what was taken for one; zero for never.
   var pinged = MonotonicTime(nanoseconds: 0)
   /// What it used up of `maxControlFrames`.
   var controlCell = MonotonicTime(nanoseconds: 0)
@@ -180,5 +197,11 @@ struct SessionFlow {
   init(from sender: WebSocketSender, isCompressed: Bool, now: MonotonicTime) {
     follower = WebSocketFrameFollower(from: sender, allowsRSV1: isCompressed)
     lastSeen = now
+  }
+
+  /// Another sender goes on, from a message's border; counts stay.
+  mutating func restart() {
+    follower.restart()
+    pings = PingWindow()
   }
 }

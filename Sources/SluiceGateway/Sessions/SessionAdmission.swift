@@ -33,12 +33,13 @@ final class SessionAdmission: Sendable {
       for limit in limits { counts.open[limit.key, default: 0] += 1 }
       return true
     }
-    return isAdmitted ? SessionTicket(admission: self, keys: limits.map(\.key)) : nil
+    return isAdmitted ? SessionTicket(keys: limits.map(\.key)) : nil
   }
 
-  fileprivate func release(_ keys: [Key]) {
+  /// Gives the places back; once for each ticket.
+  func release(_ ticket: SessionTicket) {
     counts.withLock { counts in
-      for key in keys {
+      for key in ticket.keys {
         let open = counts.open[key, default: 0] - 1
         counts.open[key] = open > 0 ? open : nil
       }
@@ -58,10 +59,7 @@ final class SessionAdmission: Sendable {
   }
 }
 
-/// A session's place under the limits; given back once.
+/// A session's place under the limits of its worker's `SessionAdmission`.
 struct SessionTicket: Sendable {
-  fileprivate let admission: SessionAdmission
   fileprivate let keys: [SessionAdmission.Key]
-
-  func release() { admission.release(keys) }
 }

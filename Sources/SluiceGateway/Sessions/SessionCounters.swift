@@ -9,6 +9,7 @@ final class SessionCounters {
 
   private(set) var open = 0
   private(set) var openedTotal: UInt64 = 0
+  private(set) var reconnectedTotal: UInt64 = 0
   /// By `SessionCause`.
   private(set) var closedTotal = [UInt64](repeating: 0, count: SessionCause.allCases.count)
   private(set) var messagesFromClient: UInt64 = 0
@@ -37,6 +38,8 @@ final class SessionCounters {
     lifeNanoseconds &+= UInt64(max(0, nanoseconds))
     lives[Self.lifeBounds.firstIndex { nanoseconds <= $0 } ?? Self.lifeBounds.count] &+= 1
   }
+
+  func reconnected() { reconnectedTotal &+= 1 }
 
   func passed(_ side: SessionSide, messages: UInt64, bytes: UInt64) {
     if side == .client {

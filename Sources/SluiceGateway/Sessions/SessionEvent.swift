@@ -1,6 +1,8 @@
 /// What happened to a session, on its worker's thread.
 enum SessionEvent {
   case opened(Session)
+  /// It had lost its target and went on so many nanoseconds later, maybe with another one.
+  case reconnected(Session, after: Int64)
   case closed(Session, SessionEnding)
 }
 

@@ -39,6 +39,8 @@ public struct SessionInfo: Sendable {
   public var isInspected = false
   /// `open`, `reconnecting` or `closing`.
   public var state = "open"
+  /// How often it lost its target and went on with another connection.
+  public var reconnects: UInt32 = 0
   public var fromClient = Direction()
   public var fromUpstream = Direction()
 

@@ -108,6 +108,11 @@ final class SessionInspection {
     if side == .client { swap(&bytes, &fromClient.held) } else { swap(&bytes, &fromUpstream.held) }
   }
 
+  /// Another sender goes on in the place of this end, from a message's border; counts stay.
+  func restart(_ side: SessionSide) {
+    if side == .client { fromClient.restart() } else { fromUpstream.restart() }
+  }
+
   // MARK: Pongs
 
   /// The last ping of this end came when it did not read, and its pong has to wait.
@@ -137,5 +142,12 @@ private struct InspectedFlow: ~Copyable {
   init(from sender: WebSocketSender, allowsRSV1: Bool, isActive: Bool) {
     decoder = WebSocketMessageDecoder(from: sender, allowsRSV1: allowsRSV1)
     self.isActive = isActive
+  }
+
+  mutating func restart() {
+    decoder.restart()
+    held.release()
+    delayEnd = .distantFuture
+    owedPong = nil
   }
 }

@@ -1,7 +1,7 @@
 import SluiceReactor
 import SluiceWire
 
-/// A session's opening or end as a line of JSON; keys are documented in docs/reference/access-log.md.
+/// A session's opening, reconnection or end as a line of JSON; keys are documented in docs/reference/access-log.md.
 enum SessionLogLine {
   static func append(_ event: SessionEvent, now: MonotonicTime, to output: inout ByteBuffer) {
     AccessLogLine.appendTime(to: &output)
@@ -9,6 +9,11 @@ enum SessionLogLine {
     case .opened(let session):
       output.append(",\"event\":\"session-opened\"")
       appendNames(session, to: &output)
+    case .reconnected(let session, let gap):
+      output.append(",\"event\":\"session-reconnected\"")
+      appendNames(session, to: &output)
+      output.append(",\"gap\":")
+      AccessLogLine.appendMilliseconds(gap, to: &output)
     case .closed(let session, let ending):
       output.append(",\"event\":\"session-closed\"")
       appendNames(session, to: &output)

@@ -4,6 +4,8 @@ import SluiceReactor
 public struct SessionNews: Sendable {
   public enum Kind: Sendable {
     case opened
+    /// Without a target for so many nanoseconds.
+    case reconnected(after: Int64)
     /// `code` is what was said or, without a close frame, 1006.
     case closed(cause: SessionCause, code: UInt16, reason: String, side: String?, policy: String?)
   }
@@ -37,6 +39,8 @@ extension SessionNews {
     switch event {
     case .opened(let session):
       self.init(kind: .opened, session: session.info(now: now))
+    case .reconnected(let session, let gap):
+      self.init(kind: .reconnected(after: gap), session: session.info(now: now))
     case .closed(let session, let ending):
       self.init(
         kind: .closed(

@@ -5,6 +5,8 @@ public struct SessionReport: Sendable {
 
   public let open: Int
   public let opened: UInt64
+  /// Times that a session lost its target and went on.
+  public let reconnected: UInt64
   /// By `SessionCause`.
   public let closed: [UInt64]
   public let messagesFromClient: UInt64
@@ -27,6 +29,7 @@ public struct SessionReport: Sendable {
   init(_ counters: SessionCounters) {
     open = counters.open
     opened = counters.openedTotal
+    reconnected = counters.reconnectedTotal
     closed = counters.closedTotal
     messagesFromClient = counters.messagesFromClient
     messagesFromUpstream = counters.messagesFromUpstream

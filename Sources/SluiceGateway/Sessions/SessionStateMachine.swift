@@ -3,8 +3,10 @@
 /// ```
 ///            close frame of one side ─┐
 ///  open ──── end of one side ─────────┼─▶ ending ──both ends gone──▶ over
-///            the gateway's decision ──┘     │
-///                                           └─ deadline: both ends are cut off
+///   │ ▲      the gateway's decision ──┘     │
+///   │ │                  ▲                  └─ deadline: both ends are cut off
+///   ▼ └─ regained        │
+///  without a target ─────┘
 /// ```
 ///
 /// While it is ending, each end is told by a close frame once, answers with its own, and then its
@@ -52,11 +54,14 @@ struct SessionStateMachine {
   private var isAwaitingAnswer = false
   private var initiator = SessionSide.client
   private var isOver = false
+  /// There is no target, and another one is looked for.
+  private var isUpstreamAwaited = false
 
   /// Whether what this end sends is passed on; the other end must not have been told yet.
   func passes(from side: SessionSide) -> Bool {
     let (from, to) = side == .client ? (client, upstream) : (upstream, client)
-    return !from.isDeaf && !to.isTold && !to.isGone
+    if from.isDeaf || to.isTold { return false }
+    return !to.isGone || side == .client && isUpstreamAwaited && !isEnding
   }
 
   /// Whether frames of this end still have to be understood.
@@ -113,6 +118,21 @@ struct SessionStateMachine {
       $0.isDisconnected = true
     }
     return next()
+  }
+
+  /// The target is gone while the session is open, and the session waits for another one: what the
+  /// caller sends passes on. If the session ends meanwhile, the caller alone is left to be told.
+  mutating func upstreamLost() {
+    upstream = End()
+    upstream.isGone = true
+    upstream.isDisconnected = true
+    isUpstreamAwaited = true
+  }
+
+  /// Another target is there.
+  mutating func upstreamRegained() {
+    upstream = End()
+    isUpstreamAwaited = false
   }
 
   // MARK: What follows

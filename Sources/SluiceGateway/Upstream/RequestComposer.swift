@@ -72,6 +72,10 @@ enum RequestComposer {
     output.append(head.span(upgrade))
     output.append("\r\nSluice-Connection-Id: ")
     output.append(exchange.sessionID.bytes)
+    if let reconnector = exchange.downstream?.reconnector {
+      output.append("\r\nSluice-Reconnect: ")
+      output.append(decimal: UInt64(reconnector.number))
+    }
     var separator: StaticString = "\r\nSec-WebSocket-Extensions: "
     for offer in exchange.offers(of: head) {
       output.append(separator)

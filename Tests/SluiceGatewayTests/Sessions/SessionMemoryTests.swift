@@ -21,4 +21,9 @@ import Testing
     #expect(MemoryLayout<SessionFacts>.size == 32)
     #expect(MemoryLayout<SessionEnding?>.size == 8)
   }
+
+  /// Beside the bytes of the handshake, and only where sessions outlive their target.
+  @Test func whatReconnectingNeedsIsSmall() {
+    #expect(size(of: SessionExtras.self) + size(of: KeptHandshake.self) <= 400)
+  }
 }

@@ -129,4 +129,49 @@ import Testing
       }
     }
   }
+
+  // MARK: Without a target
+
+  private func withoutTarget() -> SessionStateMachine {
+    var machine = SessionStateMachine()
+    machine.upstreamLost()
+    return machine
+  }
+
+  @Test func withoutTargetTheCallerIsHeardAndTheLostOneIsNot() {
+    var machine = withoutTarget()
+    #expect(!machine.isEnding)
+    #expect(machine.passes(from: .client) && machine.listens(to: .client))
+    #expect(!machine.passes(from: .upstream) && !machine.listens(to: .upstream))
+    machine.upstreamRegained()
+    #expect(machine.passes(from: .client) && machine.passes(from: .upstream))
+    // As if nothing had been.
+    #expect(machine.end() == [.tellClient, .tellUpstream, .startDeadline])
+    #expect(machine.told(.client) == [.tellUpstream])
+    #expect(machine.closeReceived(from: .client) == [.tellUpstream, .disconnectClient])
+  }
+
+  @Test func withoutTargetACallersCloseIsAnsweredByTheGateway() {
+    var machine = withoutTarget()
+    #expect(machine.closeReceived(from: .client) == [.tellClient, .startDeadline])
+    #expect(!machine.passes(from: .client))
+    #expect(machine.told(.client) == [.disconnectClient])
+    #expect(machine.disconnected(.client) == [.finish])
+  }
+
+  @Test func withoutTargetTheGatewayTellsTheCallerAlone() {
+    var machine = withoutTarget()
+    #expect(machine.end() == [.tellClient, .startDeadline])
+    // What still comes is nobody's.
+    #expect(!machine.passes(from: .client) && machine.listens(to: .client))
+    #expect(machine.told(.client) == [])
+    #expect(machine.closeReceived(from: .client) == [.disconnectClient])
+    #expect(machine.disconnected(.client) == [.finish])
+  }
+
+  @Test func withoutTargetACallerThatVanishesIsTheEnd() {
+    var machine = withoutTarget()
+    #expect(machine.ended(.client) == [.disconnectClient, .startDeadline])
+    #expect(machine.disconnected(.client) == [.finish])
+  }
 }

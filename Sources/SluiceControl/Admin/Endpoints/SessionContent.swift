@@ -33,6 +33,8 @@ public struct SessionContent: Codable, Sendable {
   public var isInspected: Bool
   /// `open`, `reconnecting` or `closing`.
   public var state: String
+  /// How often it lost its target and went on with another connection.
+  public var reconnects: Int
   public var fromClient: Direction
   public var fromUpstream: Direction
 }
@@ -58,6 +60,7 @@ extension SessionContent {
     roundTripSeconds = info.roundTrip.map { Double($0) / 1e9 }
     isInspected = info.isInspected
     state = info.state
+    reconnects = Int(info.reconnects)
     fromClient = Direction(info.fromClient)
     fromUpstream = Direction(info.fromUpstream)
   }

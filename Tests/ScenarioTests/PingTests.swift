@@ -1,0 +1,64 @@
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+extension Scenarios {
+  /// Pongs that do not come at once.
+  @Suite struct Pings {
+    /// The target never sent a ping, so no pong is for it, however many pings went out meanwhile.
+    @Test(arguments: [false, true])
+    func aLatePongIsForTheGatewayAlone(isInspected: Bool) async throws {
+      let log = Log()
+      let scene = try SessionFixture(
+        { peer in
+          let socket = try peer.accept()
+          while let frame = try socket.read() {
+            log.add(frame.line)
+            if frame.opcode == 1 { try socket.send(text: "answer") }
+          }
+        },
+        connection: {
+          $0.ping = .milliseconds(20)
+          $0.pongTimeout = .seconds(5)
+        }, messages: { $0.inspect = isInspected })
+      let client = try scene.open()
+      var pings: [[UInt8]] = []
+      while pings.count < 3 { pings.append(try #require(try client.read()).payload) }
+      #expect(Set(pings).count == 3)
+      for ping in pings { try client.send(.init(opcode: 10, payload: ping)) }
+      // Once answered, a ping is not the gateway's any more: this is nobody's, as any pong unasked for.
+      try client.send(.init(opcode: 10, payload: pings[1]))
+      try client.send(text: "end")
+      while let frame = try client.read(), frame.text != "answer" {}
+      #expect(log.lines.last == "end")
+      #expect(log.lines.count == (isInspected ? 1 : 2))
+    }
+
+    /// That the caller lives was seen by its message, and the ping not waited for any more.
+    @Test func aPongBehindAMessageIsForTheGatewayAlone() async throws {
+      let log = Log()
+      let scene = try SessionFixture(
+        { peer in
+          let socket = try peer.accept()
+          while let frame = try socket.read() {
+            log.add(frame.line)
+            try socket.send(text: "answer")
+          }
+        },
+        connection: {
+          $0.ping = .milliseconds(30)
+          $0.pongTimeout = .seconds(5)
+        })
+      let client = try scene.open()
+      let ping = try #require(try client.read())
+      try client.send(text: "alive")
+      while let frame = try client.read(), frame.text != "answer" {}
+      // Not before the next ping: the first one is settled then.
+      #expect(try client.read()?.opcode == 9)
+      try client.send(.init(opcode: 10, payload: ping.payload))
+      try client.send(text: "end")
+      while let frame = try client.read(), frame.text != "answer" {}
+      #expect(log.lines == ["alive", "end"])
+    }
+  }
+}
