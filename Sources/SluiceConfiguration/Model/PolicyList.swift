@@ -22,10 +22,13 @@ extension PolicyRegistry {
     Configuration.ConcurrencyLimit.self,
     Configuration.RateLimit.self,
     Configuration.Quota.self,
-    // transform
+    // transform; responses meet these the other way round, so what compresses is the first
+    Configuration.Compression.self,
     Configuration.Fault.self,
+    Configuration.JSONSchema.self,
     Configuration.Mock.self,
     Configuration.Redirect.self,
+    Configuration.Rewrite.self,
     Configuration.RequestTransform.self,
     Configuration.ResponseTransform.self,
     // cache
