@@ -45,7 +45,8 @@ private func checkEdits(_ path: JSONPath, _ json: [UInt8]) {
     case .replace, .add:
       guard case .found(let value) = after else { fatalError("what was set is not there") }
       check(Array(changed[value.range]) == Array("{}".utf8), "something else was set")
-      check((before == .missing) == (if case .add = kind { true } else { false }), "set in spite")
+      let isAdded = if case .add = kind { true } else { false }
+      check((before == .missing) == isAdded, "set in spite of what was there")
     case .append:
       guard case .found(let value) = after else { fatalError("what was appended is not there") }
       check(value.kind == .array, "appended to no array")

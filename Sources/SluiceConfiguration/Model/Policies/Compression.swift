@@ -12,7 +12,7 @@ extension Configuration {
     public var types = Self.textTypes
     /// Compresses streams of events, too.
     public var events = false
-    /// What compressors of one worker may take at a time.
+    /// What compressors may take at a time, on one worker and for one place that sets the policy.
     public var memory = ByteCount.mebibytes(64)
     public init() {}
 
@@ -53,7 +53,7 @@ extension Configuration.Compression {
         "Compresses `text/event-stream`, too; each piece is then flushed, so that no event waits."),
       Field(
         "memory", .byteCount(.mebibytes(4)...(.mebibytes(65_536))),
-        "What compressors may take at a time, on each worker: 0.3 MiB for gzip, 1.5 MiB for zstd, 2.6 MiB for br. Responses beyond it are left as they are."
+        "What compressors may take at a time, on each worker and for each place that sets the policy: 0.3 MiB for gzip, 1.5 MiB for zstd, 2.6 MiB for br. Responses beyond it are left as they are."
       ),
     ])
 

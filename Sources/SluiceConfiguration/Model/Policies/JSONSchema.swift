@@ -23,8 +23,9 @@ extension Configuration.JSONSchema {
         "The schema as JSON, in quotes or from a file: `${file:/etc/sluice/order.schema.json}`.",
         isRequired: true),
       Field(
-        "maxBodySize", .byteCount(ByteCount(1)...(.mebibytes(64))),
-        "A larger body is refused with 413."),
+        "maxBodySize", .byteCount(ByteCount(1)...(.mebibytes(16))),
+        "A larger body is refused with 413; while one is checked, it takes up to 30 times its size."
+      ),
       Field(
         "requireBody", .boolean,
         "Refuses POST, PUT and PATCH without a body; other requests may always be without."),

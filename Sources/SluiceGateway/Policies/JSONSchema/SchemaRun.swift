@@ -154,12 +154,18 @@ struct SchemaRun {
     return true
   }
 
-  /// A pattern that gives up did not match.
+  /// A pattern that gives up ends the run: whether the text matches is not known, and neither answer would
+  /// be safe below `not`.
   private mutating func matches(_ pattern: Int, _ text: Span<UInt8>) -> Bool {
-    // A run may take as long as hundreds of other steps.
-    steps += 16 + text.count / 256
+    steps += 16 + text.count / 8
     guard steps <= Self.maxSteps else { return false }
-    return schema.regexes.test(pattern, text) == .match
+    switch schema.regexes.test(pattern, text) {
+    case .match: return true
+    case .noMatch: return false
+    case .limit:
+      steps = Self.maxSteps + 1
+      return false
+    }
   }
 
   private mutating func applyArray(
