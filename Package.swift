@@ -31,6 +31,15 @@ let package = Package(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    // What the tests read responses with.
+    .systemLibrary(
+      name: "CBrotliDecoder", path: "Tests/CBrotliDecoder", pkgConfig: "libbrotlidec",
+      providers: [.apt(["libbrotli-dev"])]),
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
@@ -43,7 +52,10 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
-      dependencies: ["SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2", "COpenSSL"],
+      dependencies: [
+        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2", "COpenSSL", "CZlib",
+        "CBrotli", "CZstd",
+      ],
       swiftSettings: settings),
     .target(
       name: "SluiceControl",
@@ -88,8 +100,8 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
-        "SluiceConfiguration",
+        "CBrotliDecoder", "COpenSSL", "CZlib", "CZstd", "SluiceControl", "SluiceGateway",
+        "SluiceReactor", "SluiceWire", "SluiceConfiguration",
       ],
       swiftSettings: settings),
   ],

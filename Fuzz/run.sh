@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache proxy frames messages handshake json config expression template jwt"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -61,7 +61,7 @@ configuration() {
 models=Tests/SluiceWireTests
 
 case $target in
-  request | response | chunked | path | cache | proxy | handshake) wire Fuzz/Targets/Support.swift ;;
+  request | response | chunked | path | cache | encoding | proxy | handshake) wire Fuzz/Targets/Support.swift ;;
   frames | messages)
     wire Fuzz/Targets/Support.swift Fuzz/Targets/WebSocketSetting.swift \
       "$models/WebSocketModel.swift" "$models/WebSocketFeeding.swift"

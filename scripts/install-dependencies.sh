@@ -16,6 +16,9 @@ needs() {
       echo "header stdio.h libc6-dev"
       echo "header pcre2.h libpcre2-dev"
       echo "header openssl/ssl.h libssl-dev"
+      echo "header zlib.h zlib1g-dev"
+      echo "header brotli/encode.h libbrotli-dev"
+      echo "header zstd.h libzstd-dev"
       echo "libstdcxx - g++"
       ;;
     test)

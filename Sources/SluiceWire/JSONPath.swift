@@ -46,15 +46,15 @@ public struct JSONPath: Equatable, Sendable {
   /// Bounds the bits in which a look-up remembers what it saw.
   public static let maxSegments = 32
 
-  fileprivate struct Segment: Equatable, Sendable {
+  struct Segment: Equatable, Sendable {
     /// Of the element; nil for a member.
     var index: Int?
     /// Where the member's name is in `names`.
     var name: Range<Int>
   }
 
-  private var segments: [Segment] = []
-  private var names: [UInt8] = []
+  private(set) var segments: [Segment] = []
+  private(set) var names: [UInt8] = []
   /// As it was written.
   public let text: String
 
@@ -123,7 +123,7 @@ public struct JSONPath: Equatable, Sendable {
     }
   }
 
-  private func wants(_ key: JSONToken, of level: Int, _ bytes: Span<UInt8>) -> Bool {
+  func wants(_ key: JSONToken, of level: Int, _ bytes: Span<UInt8>) -> Bool {
     let segment = segments[level]
     if segment.index != nil { return false }
     let content = bytes.extracting(key.content)

@@ -23,10 +23,13 @@ extension PolicyRegistry {
     Configuration.RateLimit.self,
     Configuration.Quota.self,
     Configuration.BandwidthLimit.self,
-    // transform
+    // transform; responses meet these the other way round, so what compresses is the first
+    Configuration.Compression.self,
     Configuration.Fault.self,
+    Configuration.JSONSchema.self,
     Configuration.Mock.self,
     Configuration.Redirect.self,
+    Configuration.Rewrite.self,
     Configuration.RequestTransform.self,
     Configuration.ResponseTransform.self,
     Configuration.Split.self,

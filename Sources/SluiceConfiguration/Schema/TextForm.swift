@@ -230,6 +230,9 @@ extension TextForm {
       }
     })
 
+  public static let memberName = TextForm(
+    "a name", examples: ["userName"], reason: "it is empty", accepts: { !$0.isEmpty })
+
   static let originPattern = TextForm(
     "an origin", examples: ["https://app.example.com", "https://*.example.com", "*"],
     check: { text in

@@ -46,6 +46,7 @@ extension Exchange {
       downstream.sendBody(bytes)
       return true
     }
+    if let held { return passHeld(bytes, isLast: isLast, held, responseFilter, downstream) }
     var sent: UInt64 = 0
     let error = responseFilter.pass(bytes, isLast: isLast) {
       sent &+= UInt64($0.count)
@@ -73,8 +74,9 @@ extension Exchange {
     if state == .responding { cutShort(error) } else { fail(error) }
   }
 
-  /// The response has begun and can't be completed.
+  /// The response has begun and can't be completed. One that was held back becomes the error.
   func cutShort(_ error: GatewayError) {
+    if let held { return replace(held, by: error) }
     record.error = error
     record.isCutShort = true
     leaveUpstream()
@@ -102,7 +104,11 @@ extension Exchange {
   /// Reads the body before the policy whose turn it is goes on; true when the next one's turn has
   /// come already.
   func collect(upTo limit: Int) -> Bool {
-    if isBodyCollected || request.framing.isEmpty { return bodyCollected() }
+    if isBodyCollected || request.framing.isEmpty {
+      if collectedBody.count <= limit { return bodyCollected() }
+      fail(.bodyTooLarge)
+      return false
+    }
     if case .length(let count) = request.framing, count > UInt64(limit) {
       fail(.bodyTooLarge)
       return false

@@ -166,6 +166,9 @@ final class StoredBodyReader: UpstreamStream {
   private var isPaused = false
 
   private static let piece = 64 * 1_024
+  /// So many in a row where filters look at them; then others get their turn, because what a filter
+  /// makes small enough never fills the connection.
+  private static let piecesPerTurn = 4
 
   init(_ body: StoredBody, _ exchange: Exchange) {
     self.body = body
@@ -178,7 +181,12 @@ final class StoredBodyReader: UpstreamStream {
   }
 
   private func send() {
+    var pieces = 0
     while let exchange, !isPaused, offset < body.count {
+      if pieces == Self.piecesPerTurn && exchange.readsResponseBody {
+        return sendLater(exchange)
+      }
+      pieces += 1
       let end = min(body.count, offset + Self.piece)
       let range = offset..<end
       offset = end
@@ -187,6 +195,14 @@ final class StoredBodyReader: UpstreamStream {
     guard offset == body.count, let exchange else { return }
     self.exchange = nil
     exchange.upstreamEnd(TrailerSection())
+  }
+
+  private func sendLater(_ exchange: Exchange) {
+    let (token, use) = (exchange.token, exchange.use)
+    exchange.loop.mailbox.post { loop in
+      guard let exchange = loop.handler(token) as? Exchange, exchange.use == use else { return }
+      (exchange.upstream as? StoredBodyReader)?.send()
+    }
   }
 
   func pauseResponse() { isPaused = offset < body.count }

@@ -126,14 +126,7 @@ extension Exchange {
   }
 
   private func giveUp(_ failure: UpstreamFailure) {
-    if state == .responding {
-      record.error = failure.error
-      record.isCutShort = true
-      downstream?.abortResponse()
-      finish()
-    } else {
-      failUpstream(failure.error)
-    }
+    if state == .responding { cutShort(failure.error) } else { failUpstream(failure.error) }
   }
 
   // MARK: The response
@@ -155,8 +148,15 @@ extension Exchange {
       worker.healthChanged(change, service, attempt.target)
     }
     if !responseMeetsPolicies(head) { return }
-    // Nothing may be made of no body: its end is that of the head.
-    if head.framing == .none { responseFilter = nil }
+    if responseFilter != nil {
+      if head.framing == .none {
+        // Nothing may be made of no body: its end is that of the head.
+        responseFilter = nil
+        held = nil
+      } else if let held {
+        return hold(head, in: held)
+      }
+    }
     downstream?.sendHead(head, of: self)
   }
 

@@ -71,6 +71,8 @@ public final class Exchange: EventHandler {
   /// How the target gets the request's body.
   var requestFraming = BodyFraming.none
   var isResponseLengthUnknown = false
+  /// There while the response waits for its end.
+  var held: HeldResponse?
   var collectedBody = ByteBuffer()
   var collectLimit = 0
   var isBodyCollected = false
@@ -480,6 +482,7 @@ public final class Exchange: EventHandler {
     responseEdits.clear()
     requestFilter = nil
     responseFilter = nil
+    held = nil
     isResponseLengthUnknown = false
     collectedBody.release()
     isBodyCollected = false
@@ -505,10 +508,6 @@ public final class Exchange: EventHandler {
     }
     if state == .waiting || state == .forwarding { return failUpstream(.exchangeTimeout) }
     if state == .deciding || state == .collecting { return fail(.exchangeTimeout) }
-    record.error = .exchangeTimeout
-    record.isCutShort = true
-    leaveUpstream()
-    downstream?.abortResponse()
-    finish()
+    cutShort(.exchangeTimeout)
   }
 }

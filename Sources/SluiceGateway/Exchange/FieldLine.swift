@@ -107,6 +107,12 @@ struct FieldEdits: ~Copyable {
     write(&lines)
   }
 
+  /// Puts these whole lines in the place of all that were added.
+  mutating func setLines(_ lines: [UInt8]) {
+    self.lines.clear()
+    self.lines.append(lines)
+  }
+
   func hasLine(named name: [UInt8]) -> Bool {
     FieldLines.firstRange(of: name, in: lines.span) != nil
   }

@@ -14,6 +14,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case methodNotAllowed
   case lengthRequired
   case bodyTooLarge
+  case bodyNotJSON
+  case bodyInvalid
   case uriTooLong
   case expectationFailed
   case upgradeRequired
@@ -35,6 +37,8 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case upstreamTLSFailed
   case upstreamReset
   case upstreamMalformed
+  case upstreamBodyTooLarge
+  case upstreamBodyUnusable
   case noTargetAvailable
   case targetNotResolved
   case queueFull
@@ -76,6 +80,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("length-required", 411, .downstream, "This needs a Content-Length.")
     case .bodyTooLarge:
       Row("body-too-large", 413, .downstream, "The request body is larger than allowed.")
+    case .bodyNotJSON:
+      Row("body-not-json", 400, .downstream, "The request body is not the JSON that this needs.")
+    case .bodyInvalid:
+      Row("body-invalid", 400, .downstream, "The request body is not what is asked for here.")
     case .uriTooLong: Row("uri-too-long", 414, .downstream, "The request target is too long.")
     case .expectationFailed:
       Row("expectation-failed", 417, .downstream, "This expectation is not supported.")
@@ -122,6 +130,14 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("upstream-reset", 502, .upstream, "The target closed the connection early.")
     case .upstreamMalformed:
       Row("upstream-malformed", 502, .upstream, "The target's response is not well-formed HTTP.")
+    case .upstreamBodyTooLarge:
+      Row(
+        "upstream-body-too-large", 502, .upstream,
+        "The target's response is larger than can be changed here.")
+    case .upstreamBodyUnusable:
+      Row(
+        "upstream-body-unusable", 502, .upstream,
+        "The target's response can't be changed as it has to be.")
     case .noTargetAvailable:
       Row("no-target-available", 503, .upstream, "No healthy target is available.", retryAfter: 5)
     case .targetNotResolved:

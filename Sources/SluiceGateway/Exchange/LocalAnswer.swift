@@ -16,8 +16,12 @@ public struct LocalAnswer: Sendable {
     self.body = body
   }
 
-  /// The answer for an error: RFC 9457 problem details with the stable code.
-  init(_ error: GatewayError, detail: StaticString?, requestID: RequestID?) {
+  /// The answer for an error: RFC 9457 problem details with the stable code. `more` may end the text before
+  /// it and begin another, as in `","name":"text`.
+  init(
+    _ error: GatewayError, detail: StaticString?, requestID: RequestID?,
+    more: (inout ByteBuffer) -> Void = { _ in }
+  ) {
     let row = error.row
     var text = ByteBuffer(capacity: 256)
     text.append("{\"type\":\"about:blank\",\"title\":\"")
@@ -30,6 +34,7 @@ public struct LocalAnswer: Sendable {
       text.append("\",\"detail\":\"")
       text.append(detail)
     }
+    more(&text)
     if let requestID {
       text.append("\",\"requestId\":\"")
       requestID.append(to: &text)

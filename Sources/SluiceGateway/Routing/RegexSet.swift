@@ -18,6 +18,8 @@ final class RegexSet {
   private let matchData: OpaquePointer
   private let context: OpaquePointer
   private let jitStack: OpaquePointer?
+  /// For the groups of a match; made when first asked for.
+  private var groupData: OpaquePointer?
   /// Runs that ended at a limit.
   private(set) var limitExceeded: UInt64 = 0
 
@@ -38,6 +40,7 @@ final class RegexSet {
   deinit {
     for code in codes { pcre2_code_free_8(code) }
     pcre2_match_data_free_8(matchData)
+    if let groupData { pcre2_match_data_free_8(groupData) }
     pcre2_match_context_free_8(context)
     if let jitStack { pcre2_jit_stack_free_8(jitStack) }
   }
@@ -48,11 +51,11 @@ final class RegexSet {
     var offset: Int
   }
 
-  /// Compiles a pattern and returns its number.
-  func add(_ pattern: String) throws(PatternError) -> Int {
-    let options =
-      UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) | UInt32(PCRE2_NEVER_UTF)
-      | UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_DOLLAR_ENDONLY)
+  /// Compiles a pattern and returns its number. Unless it is anchored it may match anywhere.
+  func add(_ pattern: String, isAnchored: Bool = true) throws(PatternError) -> Int {
+    var options =
+      UInt32(PCRE2_NEVER_UTF) | UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_DOLLAR_ENDONLY)
+    if isAnchored { options |= UInt32(PCRE2_ANCHORED) | UInt32(PCRE2_ENDANCHORED) }
     var code: Int32 = 0
     var offset = 0
     let compiled = Array(pattern.utf8).withUnsafeBufferPointer { bytes in
@@ -88,6 +91,47 @@ final class RegexSet {
     }
     if result >= 0 { return .match }
     return result == PCRE2_ERROR_NOMATCH ? .noMatch : .limit
+  }
+
+  /// The most groups that `captures` tells of, besides the whole.
+  static let mostGroups = 9
+
+  /// Runs a pattern over all of `path`. After a match `groups` are what its groups matched, the whole
+  /// as the first; nil for one that took no part.
+  func captures(_ index: Int, _ path: Span<UInt8>, into groups: inout [Range<Int>?]) -> Outcome {
+    groups.removeAll(keepingCapacity: true)
+    // SAFETY: created here, freed in deinit, never handed out.
+    guard let data = groupData ?? pcre2_match_data_create_8(UInt32(Self.mostGroups + 1), nil) else {
+      return .limit
+    }
+    groupData = data
+    let code = codes[index]
+    // SAFETY: PCRE2 reads `count` bytes and keeps no pointer that is used after the call.
+    let result = unsafe path.withUnsafeBufferPointer { bytes in
+      pcre2_match_8(
+        code, bytes.baseAddress ?? UnsafePointer(bitPattern: 1), bytes.count, 0, 0, data, context)
+    }
+    if result == PCRE2_ERROR_NOMATCH { return .noMatch }
+    guard result >= 0, let offsets = pcre2_get_ovector_pointer_8(data) else {
+      limitExceeded &+= 1
+      return .limit
+    }
+    // 0 says that there are more groups than were asked for.
+    let count = result == 0 ? Self.mostGroups + 1 : Int(result)
+    for group in 0..<count {
+      // SAFETY: PCRE2 has set so many pairs of offsets.
+      let (start, end) = (offsets[2 * group], offsets[2 * group + 1])
+      groups.append(start <= end && end <= path.count ? start..<end : nil)
+    }
+    return .match
+  }
+
+  /// How many groups a pattern has.
+  func groupCount(_ index: Int) -> Int {
+    var count: UInt32 = 0
+    // SAFETY: writes the one number that this question is answered with.
+    pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
+    return Int(count)
   }
 
   private static func message(_ code: Int32) -> String {

@@ -9,4 +9,10 @@ public enum RegexSyntax {
       return "\(error.message) at character \(error.offset + 1)"
     }
   }
+
+  /// How many groups a pattern has; 0 for one that routes don't take.
+  static func groups(in pattern: String) -> Int {
+    let set = RegexSet()
+    return (try? set.add(pattern)).map { set.groupCount($0) } ?? 0
+  }
 }

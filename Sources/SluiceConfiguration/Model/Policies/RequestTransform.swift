@@ -8,6 +8,8 @@ extension Configuration {
     public var replace = TransformValues()
     public var add = TransformValues()
     public var append = TransformValues()
+    /// Of bodies that are changed.
+    public var maxBodySize = ByteCount.mebibytes(1)
     public init() {}
   }
 
@@ -18,12 +20,15 @@ extension Configuration {
     public var replace = FieldValues()
     public var add = FieldValues()
     public var append = FieldValues()
+    /// Of bodies that are changed.
+    public var maxBodySize = ByteCount.mebibytes(1)
     public init() {}
   }
 
   public struct TransformNames: Codable, Equatable, Sendable {
     public var headers: [String] = []
     public var query: [String] = []
+    public var body: [String] = []
     public init() {}
   }
 
@@ -31,6 +36,7 @@ extension Configuration {
   public struct TransformRenames: Codable, Equatable, Sendable {
     public var headers: [String: String] = [:]
     public var query: [String: String] = [:]
+    public var body: [String: String] = [:]
     public init() {}
   }
 
@@ -38,21 +44,25 @@ extension Configuration {
   public struct TransformValues: Codable, Equatable, Sendable {
     public var headers: [String: String] = [:]
     public var query: [String: String] = [:]
+    public var body: [String: String] = [:]
     public init() {}
   }
 
   public struct FieldNames: Codable, Equatable, Sendable {
     public var headers: [String] = []
+    public var body: [String] = []
     public init() {}
   }
 
   public struct FieldRenames: Codable, Equatable, Sendable {
     public var headers: [String: String] = [:]
+    public var body: [String: String] = [:]
     public init() {}
   }
 
   public struct FieldValues: Codable, Equatable, Sendable {
     public var headers: [String: String] = [:]
+    public var body: [String: String] = [:]
     public init() {}
   }
 }
@@ -63,7 +73,7 @@ extension Configuration.RequestTransform {
 
   public static let schema = Schema(
     "RequestTransform", of: Self(),
-    "Changes what targets get. The order is that of Kong: remove, rename, replace, add, append. Values may hold `${request.header.NAME}`, `${request.query.NAME}`, `${request.path.NAME}` (a `{NAME}` of the route's path), `${request.method}`, `${request.path}`, `${request.query}`, `${request.host}`, `${request.id}`, `${client.address}`, `${consumer.name}`, `${consumer.groups}`, `${credential.id}` and `${claims.NAME}`; in quotes, as YAML wants it. A value that comes out empty is not set.",
+    "Changes what targets get. The order is that of Kong: remove, rename, replace, add, append. JSON bodies (`application/json`, `+json`) are read whole where they are changed, and refused with 400 when they are none. Values may hold `${request.header.NAME}`, `${request.query.NAME}`, `${request.path.NAME}` (a `{NAME}` of the route's path), `${request.method}`, `${request.path}`, `${request.query}`, `${request.host}`, `${request.id}`, `${client.address}`, `${consumer.name}`, `${consumer.groups}`, `${credential.id}` and `${claims.NAME}`; in quotes, as YAML wants it. A value that comes out empty is not set.",
     [
       Field("method", .text(.method), "The method that targets get; HEAD stays HEAD."),
       Field(
@@ -79,6 +89,7 @@ extension Configuration.RequestTransform {
       Field(
         "append", .object(Configuration.TransformValues.schema),
         "Values that come to those that are there."),
+      TransformCheck.maxBodySize("A larger JSON body that was to be changed is refused with 413."),
     ])
 
   public static let example = """
@@ -97,7 +108,10 @@ extension Configuration.RequestTransform {
             remove: {headers: [X-Debug]}
             rename: {query: {tz: zone}}
             replace: {headers: {User-Agent: sluice}}
-            add: {query: {zone: "${request.path.zone}"}, headers: {X-Tenant: "${consumer.name}"}}
+            add:
+              query: {zone: "${request.path.zone}"}
+              headers: {X-Tenant: "${consumer.name}"}
+              body: {"$.meta.address": "${client.address}", "$.version": "2"}
     """
 
   public func check(_ check: inout PolicyCheck) {
@@ -110,7 +124,11 @@ extension Configuration.RequestTransform {
     for (key, values) in [("replace", replace), ("add", add), ("append", append)] {
       TransformCheck.values(values.headers, &check, key, "headers")
       TransformCheck.values(values.query, &check, key, "query")
+      TransformCheck.values(values.body, &check, key, "body")
     }
+    TransformCheck.body(
+      remove: remove.body, rename: rename.body,
+      values: [("replace", replace.body), ("add", add.body), ("append", append.body)], &check)
   }
 }
 
@@ -120,7 +138,7 @@ extension Configuration.ResponseTransform {
 
   public static let schema = Schema(
     "ResponseTransform", of: Self(),
-    "Changes what callers get of a target's response. The order is that of Kong: remove, rename, replace, add, append. Values may hold the variables of request-transform.",
+    "Changes what callers get of a target's response. The order is that of Kong: remove, rename, replace, add, append. Values may hold the variables of request-transform. Where JSON bodies are changed, targets are asked for whole responses without encoding (no `Range`, `Accept-Encoding: identity`), and one that can't be changed becomes a 502; it is sent on when it is whole.",
     [
       Field("remove", .object(Configuration.FieldNames.schema), "What is left out."),
       Field("rename", .object(Configuration.FieldRenames.schema), "What gets another name."),
@@ -130,6 +148,8 @@ extension Configuration.ResponseTransform {
       Field(
         "append", .object(Configuration.FieldValues.schema),
         "Values that come to those that are there."),
+      TransformCheck.maxBodySize(
+        "A response whose larger JSON body was to be changed becomes a 502."),
     ])
 
   public static let example = """
@@ -144,7 +164,7 @@ extension Configuration.ResponseTransform {
         service: time
         policies:
           response-transform:
-            remove: {headers: [X-Powered-By]}
+            remove: {headers: [X-Powered-By], body: ["$.internal", "$.user.password"]}
             add: {headers: {X-Request-Id: "${request.id}"}}
     """
 
@@ -153,105 +173,10 @@ extension Configuration.ResponseTransform {
     TransformCheck.renames(rename.headers, &check)
     for (key, values) in [("replace", replace), ("add", add), ("append", append)] {
       TransformCheck.values(values.headers, &check, key, "headers")
+      TransformCheck.values(values.body, &check, key, "body")
     }
+    TransformCheck.body(
+      remove: remove.body, rename: rename.body,
+      values: [("replace", replace.body), ("add", add.body), ("append", append.body)], &check)
   }
-}
-
-private enum TransformCheck {
-  /// Framing, routing and identity are the gateway's to write.
-  static let own: Set<String> = [
-    "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
-    "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "expect",
-    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
-    "x-forwarded-proto", "x-forwarded-prefix", "x-real-ip", "x-consumer-id",
-    "x-consumer-custom-id", "x-consumer-username", "x-consumer-groups", "x-credential-identifier",
-    "x-anonymous-consumer", "x-authenticated-groups", "sluice-connection-id",
-    "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions",
-    "sec-websocket-accept", "sec-websocket-protocol",
-  ]
-
-  static func names(_ names: [String], _ check: inout PolicyCheck, _ key: String) {
-    for (index, name) in names.enumerated() where own.contains(name.lowercased()) {
-      check.error("\(name) is the gateway's own", at: key, "headers", "\(index)")
-    }
-  }
-
-  static func renames(_ names: [String: String], _ check: inout PolicyCheck) {
-    for (name, new) in names.sorted(by: { $0.key < $1.key })
-    where own.contains(name.lowercased()) || own.contains(new.lowercased()) {
-      check.error("one of the two names is the gateway's own", at: "rename", "headers", name)
-    }
-  }
-
-  static func values(
-    _ values: [String: String], _ check: inout PolicyCheck, _ key: String, _ part: String
-  ) {
-    for (name, value) in values.sorted(by: { $0.key < $1.key }) {
-      if part == "headers" && own.contains(name.lowercased()) {
-        check.error("\(name) is the gateway's own", at: key, part, name)
-      }
-      Template.check(value, in: &check, key, part, name)
-    }
-  }
-}
-
-extension Configuration.TransformNames {
-  static let schema = Schema(
-    "TransformNames", of: Self(), "What is left out.",
-    [
-      Field("headers", .list(of: .text(.fieldName)), "Names of fields."),
-      Field("query", .list(of: .text(.parameterName)), "Names of parameters, as they are written."),
-    ])
-}
-
-extension Configuration.TransformRenames {
-  static let schema = Schema(
-    "TransformRenames", of: Self(), "What gets another name.",
-    [
-      Field(
-        "headers", .map(keys: .fieldName, of: .text(.fieldName), atLeast: 0),
-        "The field's name and its new one."),
-      Field(
-        "query", .map(keys: .parameterName, of: .text(.parameterName), atLeast: 0),
-        "The parameter's name and its new one, as they are written."),
-    ])
-}
-
-extension Configuration.TransformValues {
-  static let schema = Schema(
-    "TransformValues", of: Self(), "What gets a value.",
-    [
-      Field(
-        "headers", .map(keys: .fieldName, of: .text(.template), atLeast: 0),
-        "The field's name and value."),
-      Field(
-        "query", .map(keys: .parameterName, of: .text(.template), atLeast: 0),
-        "The parameter's name and value."),
-    ])
-}
-
-extension Configuration.FieldNames {
-  static let schema = Schema(
-    "FieldNames", of: Self(), "What is left out.",
-    [Field("headers", .list(of: .text(.fieldName)), "Names of fields.")])
-}
-
-extension Configuration.FieldRenames {
-  static let schema = Schema(
-    "FieldRenames", of: Self(), "What gets another name.",
-    [
-      Field(
-        "headers", .map(keys: .fieldName, of: .text(.fieldName), atLeast: 0),
-        "The field's name and its new one.")
-    ])
-}
-
-extension Configuration.FieldValues {
-  static let schema = Schema(
-    "FieldValues", of: Self(), "What gets a value.",
-    [
-      Field(
-        "headers", .map(keys: .fieldName, of: .text(.template), atLeast: 0),
-        "The field's name and value.")
-    ])
 }

@@ -17,8 +17,13 @@ struct CompiledTemplate {
   enum Place {
     /// A field's value: as they are.
     case field
-    /// A part of a URL: percent-encoded, so that they stay one segment or one parameter.
+    /// A part of a URL: percent-encoded, so that they stay one segment or one parameter; only the
+    /// request's own path, query and host are as they are.
     case url
+    /// A query: the same, but only the request's own query is as it is.
+    case query
+    /// The value of one parameter.
+    case parameter
   }
 
   private let segments: [Segment]
@@ -49,6 +54,31 @@ struct CompiledTemplate {
     for segment in segments { append(segment, exchange, exchange.request, place, to: &output) }
   }
 
+  enum JSONLiterals { case asWritten, escaped }
+
+  /// As a part of a JSON text: what varies is the content of a string. Bytes that are no UTF-8 become
+  /// replacement characters.
+  func append(json exchange: Exchange, literals: JSONLiterals, to output: inout ByteBuffer) {
+    for segment in segments {
+      if case .literal(let bytes) = segment {
+        if literals == .asWritten {
+          output.append(bytes)
+        } else {
+          output.append(jsonContent: bytes.span)
+        }
+        continue
+      }
+      var text = ByteBuffer()
+      append(segment, exchange, exchange.request, .field, to: &text)
+      if UTF8Validator.isValid(text.span) {
+        output.append(jsonContent: text.span)
+      } else {
+        let repaired = Array(Exchange.text(text.span).utf8)
+        output.append(jsonContent: repaired.span)
+      }
+    }
+  }
+
   private func append(
     _ segment: Segment, _ exchange: Exchange, _ head: borrowing RequestHead, _ place: Place,
     to output: inout ByteBuffer
@@ -63,18 +93,34 @@ struct CompiledTemplate {
       let span = head.span(query)
       guard let range = QueryParameters.value(of: name, in: span) else { return }
       // A URL takes it as it was written; a field gets what it stands for.
-      if place == .url { return output.append(span.extracting(range)) }
+      if place != .field { return output.append(span.extracting(range)) }
       var decoded = ByteBuffer()
       if PercentEncoding.decode(span.extracting(range), into: &decoded) {
         output.append(decoded.span)
       }
-    case .segment(let name): exchange.appendPathSegment(named: name, to: &output)
+    case .segment(let name):
+      if place == .field || place == .url {
+        return exchange.appendPathSegment(named: name, to: &output)
+      }
+      // A path may hold what would end a parameter.
+      var text = ByteBuffer()
+      exchange.appendPathSegment(named: name, to: &text)
+      var decoded = ByteBuffer()
+      if PercentEncoding.decode(text.span, into: &decoded) {
+        append(decoded.span, place, to: &output)
+      } else {
+        append(text.span, place, to: &output)
+      }
     case .claim(let name):
       if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
     case .method: output.append(head.span(head.methodName))
-    case .path: exchange.withPath { output.append($0) }
-    case .query: if let query = head.query { output.append(head.span(query)) }
-    case .host: if let authority = head.authority { output.append(head.span(authority)) }
+    case .path: exchange.withPath { append($0, place == .url ? .field : place, to: &output) }
+    case .query:
+      guard let query = head.query else { return }
+      append(head.span(query), place == .parameter ? place : .field, to: &output)
+    case .host:
+      guard let authority = head.authority else { return }
+      append(head.span(authority), place == .url ? .field : place, to: &output)
     case .id: exchange.requestID.append(to: &output)
     case .client: output.append(hostOf: exchange.clientAddress)
     case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
@@ -95,7 +141,7 @@ struct CompiledTemplate {
   }
 
   private func append(_ value: Span<UInt8>, _ place: Place, to output: inout ByteBuffer) {
-    if place == .url { PercentEncoding.encode(value, to: &output) } else { output.append(value) }
+    if place == .field { output.append(value) } else { PercentEncoding.encode(value, to: &output) }
   }
 }
 

@@ -128,77 +128,6 @@ struct MessageFields: ~Copyable {
   }
 }
 
-/// Changes the request on its way to a target.
-final class CompiledRequestTransform: CompiledPolicy {
-  private let fields: FieldTransform
-  private let query: QueryTransform?
-  private let path: CompiledTemplate?
-  private let method: [UInt8]?
-  private let leaves = PolicyRefusal(
-    .malformedRequest, detail: "The request's values don't fit into the path they are for.")
-
-  init(_ settings: Configuration.RequestTransform) {
-    fields = FieldTransform(
-      remove: settings.remove.headers, rename: settings.rename.headers,
-      replace: settings.replace.headers, add: settings.add.headers,
-      append: settings.append.headers)
-    query = QueryTransform(settings)
-    path = settings.path.map { CompiledTemplate($0) }
-    method = settings.method.map { Array($0.utf8) }
-  }
-
-  override func request(_ exchange: Exchange) -> PolicyOutcome {
-    if !fields.isEmpty {
-      fields.apply(to: &exchange.requestEdits.fields, of: MessageFields(exchange.request), exchange)
-    }
-    if let query { exchange.editQuery { query.append($0, exchange, to: &$1) } }
-    if let method, exchange.request.method != .head, !exchange.wantsUpgrade {
-      exchange.requestEdits.setMethod(method)
-    }
-    guard let path else { return .next }
-    var text = ByteBuffer()
-    path.append(exchange, .url, to: &text)
-    // Dots that a caller sent must not lead out of where the operator wanted it to go.
-    guard Self.isNormal(text, exchange.listener.slashes) else { return .refuse(leaves) }
-    exchange.requestEdits.setPath(text)
-    return .next
-  }
-
-  private static func isNormal(
-    _ path: borrowing ByteBuffer, _ slashes: PathNormalizer.EncodedSlashes
-  ) -> Bool {
-    if PathNormalizer.isNormal(path.span) { return true }
-    var normal = ByteBuffer()
-    do throws(PathError) {
-      try PathNormalizer.normalize(path.span, slashes: slashes, into: &normal)
-    } catch {
-      return false
-    }
-    return normal.span.hasSameBytes(as: path.span)
-  }
-}
-
-/// Changes the response on its way to the caller.
-final class CompiledResponseTransform: CompiledPolicy {
-  private let fields: FieldTransform
-
-  init(_ settings: Configuration.ResponseTransform) {
-    fields = FieldTransform(
-      remove: settings.remove.headers, rename: settings.rename.headers,
-      replace: settings.replace.headers, add: settings.add.headers,
-      append: settings.append.headers)
-  }
-
-  override var phases: PolicyPhases { .response }
-
-  override func response(
-    _ head: borrowing ResponseHead, _ exchange: Exchange
-  ) -> PolicyOutcome {
-    fields.apply(to: &exchange.responseEdits, of: MessageFields(head), exchange)
-    return .next
-  }
-}
-
 /// What happens to the query.
 struct QueryTransform {
   private let remove: [[UInt8]]
@@ -256,7 +185,7 @@ struct QueryTransform {
     _ value: FieldTransform.Value, _ exchange: Exchange, to output: inout ByteBuffer
   ) {
     var text = ByteBuffer()
-    value.template.append(exchange, .url, to: &text)
+    value.template.append(exchange, .parameter, to: &text)
     if text.isEmpty { return }
     separate(&output)
     output.append(value.name)

@@ -1,0 +1,72 @@
+public import SluiceConfiguration
+import SluiceWire
+
+extension Configuration.JSONSchema: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledJSONSchema(self) }
+
+  public func problem() -> String? {
+    do throws(CompiledSchema.Problem) {
+      _ = try CompiledSchema.compile(schema)
+      return nil
+    } catch {
+      return "schema: \(error.text)"
+    }
+  }
+}
+
+/// Lets requests pass whose bodies are what a schema asks for.
+final class CompiledJSONSchema: CompiledPolicy {
+  /// Nil for one that can't be compiled, which `problem` has told of; then nothing passes.
+  private let schema: CompiledSchema?
+  private let limit: Int
+  private let requiresBody: Bool
+  private let missing = PolicyRefusal(.bodyNotJSON, detail: "This needs a body.")
+  private let otherType = PolicyRefusal(
+    .bodyNotJSON, detail: "Send JSON, with Content-Type: application/json.")
+  private let encoded = PolicyRefusal(
+    .bodyNotJSON, detail: "Send the JSON without Content-Encoding.")
+  private let invalid = PolicyRefusal(.bodyNotJSON)
+  private let ambiguous = PolicyRefusal(
+    .bodyNotJSON, detail: "The same name occurs twice in one object.")
+
+  init(_ settings: Configuration.JSONSchema) {
+    schema = try? CompiledSchema.compile(settings.schema)
+    limit = settings.maxBodySize.bytes
+    requiresBody = settings.requireBody
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    if exchange.wantsUpgrade { return .next }
+    if exchange.request.framing.isEmpty {
+      switch exchange.request.method {
+      case .post, .put, .patch: return requiresBody ? .refuse(missing) : .next
+      default: return .next
+      }
+    }
+    if !JSONBody.isJSON(exchange.request) { return .refuse(otherType) }
+    if JSONBody.isEncoded(exchange.request) { return .refuse(encoded) }
+    return .collect(upTo: limit)
+  }
+
+  override func requestBody(_ exchange: Exchange) -> PolicyOutcome {
+    exchange.withCollectedBody { judge($0, exchange) }
+  }
+
+  private func judge(_ body: Span<UInt8>, _ exchange: Exchange) -> PolicyOutcome {
+    guard let schema, UTF8Validator.isValid(body) else { return .refuse(invalid) }
+    do throws(JSONTape.Failure) {
+      var run = SchemaRun(schema, try JSONTape(body))
+      guard let failure = run.failure(body) else { return .next }
+      exchange.record.error = .bodyInvalid
+      return .answer(
+        LocalAnswer(.bodyInvalid, detail: nil, requestID: exchange.requestID) { text in
+          text.append("\",\"pointer\":\"")
+          text.append(jsonContent: failure.pointer.span)
+          text.append("\",\"keyword\":\"")
+          text.append(failure.keyword)
+        })
+    } catch {
+      return .refuse(error == .duplicateKey ? ambiguous : invalid)
+    }
+  }
+}
