@@ -63,7 +63,7 @@ struct AdminEndpoint: Sendable {
 
   /// Every operation, in the order of the page.
   static let all: [AdminEndpoint] =
-    health + configuration + drain + sessions + jobs + events + [openAPI]
+    health + configuration + drain + sessions + revocations + jobs + events + [openAPI]
 
   var isStream: Bool { answers.contains { $0.contentType == "text/event-stream" } }
 
@@ -77,6 +77,7 @@ struct AdminParameter: Sendable {
     case text
     case sessionID
     case jobID
+    case revocationID
     case integer(ClosedRange<Int>)
     case duration
     case addressRange

@@ -18,6 +18,8 @@ struct AdminProblem: Error {
     case noSuchSession = "no-such-session"
     case sessionClosing = "session-closing"
     case backlogFull = "backlog-full"
+    case noSuchRevocation = "no-such-revocation"
+    case tooManyRevocations = "too-many-revocations"
     case noSuchJob = "no-such-job"
     case tooManyJobs = "too-many-jobs"
     case tooManyStreams = "too-many-streams"
@@ -33,11 +35,11 @@ struct AdminProblem: Error {
       switch self {
       case .unauthorized: 401
       case .hostNotLocal: 403
-      case .noSuchResource, .noSuchSession, .noSuchJob: 404
+      case .noSuchResource, .noSuchSession, .noSuchRevocation, .noSuchJob: 404
       case .methodNotAllowed: 405
       case .sessionClosing, .reloadRefused, .noFile, .notDraining: 409
       case .invalidConfiguration: 422
-      case .backlogFull, .tooManyJobs, .tooManyStreams: 429
+      case .backlogFull, .tooManyRevocations, .tooManyJobs, .tooManyStreams: 429
       case .fileUnreadable, .resumeFailed: 500
       case .notRunning: 503
       case .unknownParameter, .invalidParameter, .missingParameter, .bodyMissing, .bodyNotText,
@@ -61,6 +63,8 @@ struct AdminProblem: Error {
       case .noSuchSession: "No open session has this id."
       case .sessionClosing: "The session is closing."
       case .backlogFull: "Too much waits for this client already."
+      case .noSuchRevocation: "There is no such revocation, or it is over."
+      case .tooManyRevocations: "Too many revocations are in force; take some back."
       case .noSuchJob: "There is no such job, or it ended long ago."
       case .tooManyJobs: "Too many jobs run already."
       case .tooManyStreams: "Too many event streams are open already."

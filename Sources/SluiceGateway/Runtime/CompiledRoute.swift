@@ -21,7 +21,15 @@ final class CompiledRoute {
   let policies: PolicyChain?
   /// For callers about whom something of their own is said; nil when there are none.
   let callerPolicies: CallerPolicies?
+  /// What new credentials for its sessions meet; nil when there can be none.
+  let refresh: PolicyChain?
+  /// Whether callers may show such.
+  let takesTokens: Bool
+  /// Nil for calls of the gateway's own.
+  let consumers: ConsumerDirectory?
   let counters: RouteCounters
+  /// Another snapshot is in force.
+  var isRetired = false
   /// Keeps what is stored for this route apart from all else, also from what was stored before the
   /// route led elsewhere.
   let cacheScope: [UInt8]
@@ -35,9 +43,23 @@ final class CompiledRoute {
   }
 
   /// For calls of the gateway's own.
-  init(calling service: UpstreamService, timeout: Timespan) {
-    name = ""
-    nameBytes = []
+  convenience init(calling service: UpstreamService, timeout: Timespan) {
+    self.init("", service, timeout, policies: nil, counters: RouteCounters())
+  }
+
+  /// For requests about sessions; `service` is never asked.
+  convenience init(tokens name: String, _ service: UpstreamService, counters: RouteCounters) {
+    self.init(
+      name, service, .seconds(60),
+      policies: PolicyChain(requests: [(SessionTokenLookUp(), "token")]), counters: counters)
+  }
+
+  private init(
+    _ name: String, _ service: UpstreamService, _ timeout: Timespan, policies: PolicyChain?,
+    counters: RouteCounters
+  ) {
+    self.name = name
+    nameBytes = Array(name.utf8)
     kind = .http
     self.service = service
     rewrite = .none
@@ -47,15 +69,19 @@ final class CompiledRoute {
     responseTimeout = timeout.nanoseconds
     idleTimeout = timeout.nanoseconds
     totalTimeout = timeout.nanoseconds
-    policies = nil
+    self.policies = policies
     callerPolicies = nil
-    counters = RouteCounters()
+    refresh = nil
+    takesTokens = false
+    consumers = nil
+    self.counters = counters
     cacheScope = []
     pathNames = []
   }
 
   init(
-    name: String, settings: Configuration.Route, policies: PolicyCompiler,
+    name: String, settings: Configuration.Route, messages: Configuration.MessageUses,
+    policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters
   ) {
     self.name = name
@@ -72,7 +98,7 @@ final class CompiledRoute {
     self.service = service
     self.counters = counters
     rewrite = Rewrite(settings.path)
-    session = kind == .websocket ? CompiledSession(settings) : nil
+    session = kind == .websocket ? CompiledSession(settings, messages) : nil
     maxBodySize = settings.maxBodySize.map { UInt64($0.bytes) }
     let timeouts = service.settings.timeouts
     if kind == .websocket {
@@ -86,7 +112,14 @@ final class CompiledRoute {
       idleTimeout = (settings.timeouts?.idle ?? timeouts.idle).nanoseconds
     }
     totalTimeout = (settings.timeouts?.total ?? timeouts.total)?.nanoseconds
-    self.policies = policies.chain(ofRoute: name)
+    consumers = policies.consumers
+    let chain = policies.chain(ofRoute: name)
+    self.policies = chain
+    takesTokens = settings.connection?.refresh != nil
+    let stage = chain?.identifyStage
+    refresh =
+      takesTokens || stage?.renews == true
+      ? stage.map { SessionToken.chain(identifying: $0) } : nil
     callerPolicies =
       policies.hasCallerPolicies ? CallerPolicies(route: name, compiler: policies) : nil
   }

@@ -24,13 +24,14 @@ final class CompiledSession {
   /// Whether sessions that open now look at whole messages.
   let isInspected: Bool
   let pipeline: MessagePipeline
+  let onDenial: Configuration.RefusalAction
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
   let maxOpensPerSecond: Int?
   let origins: CompiledOrigins
 
-  init(_ settings: Configuration.Route) {
+  init(_ settings: Configuration.Route, _ uses: Configuration.MessageUses) {
     let connection = settings.connection ?? Configuration.ConnectionSettings()
     let messages = settings.messages ?? Configuration.MessageSettings()
     idleTimeout = connection.idleTimeout.nanoseconds
@@ -52,8 +53,9 @@ final class CompiledSession {
     maxBacklog = connection.maxBacklog.bytes
     slowConsumer = connection.slowConsumer
     slowConsumerTimeout = connection.slowConsumerTimeout.nanoseconds
-    isInspected = settings.isInspected
-    pipeline = MessagePipeline(settings)
+    isInspected = uses.isInspected
+    pipeline = MessagePipeline(settings, uses)
+    onDenial = connection.onDenial
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer

@@ -77,13 +77,19 @@ extension Session {
     let pipeline = settings.pipeline
     var delayEnd = loop.now
     var drop: MessageDrop?
+    var answer: SessionMessage?
+    var isTaken = false
     for policy in side == .client ? pipeline.fromClient : pipeline.fromUpstream {
       switch policy.meet(message, payload, of: self, inspection) {
       case .pass: continue
       case .passThenWait(let end):
         delayEnd = max(delayEnd, end)
         continue
+      case .taken: isTaken = true
       case .drop(let reason): drop = reason
+      case .refuse(let reason, let message):
+        drop = reason
+        answer = message
       case .close(let ending):
         end(ending)
         return true
@@ -92,7 +98,9 @@ extension Session {
     }
     if let drop {
       dropped(drop, from: side, inspection)
-    } else {
+      // Who does not read its answers gets no more of them.
+      if let answer { _ = push(answer) }
+    } else if !isTaken {
       forward(message, payload, input, from: side, inspection)
     }
     if machine.isEnding { return true }

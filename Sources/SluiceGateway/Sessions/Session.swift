@@ -22,6 +22,8 @@ final class Session: EventHandler {
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?
+  /// Nil where one identity says all there is.
+  var trust: SessionTrust?
   let facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
@@ -66,12 +68,14 @@ final class Session: EventHandler {
     attempt = exchange.takeAttempt()
     admission = exchange.takeAdmission()
     identity = exchange.identity
+    trust = SessionTrust(exchange)
     self.facts = facts
     downstream = SessionSocket(loop: exchange.loop, side: .client)
     upstream = SessionSocket(loop: exchange.loop, side: .upstream)
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
+    inspection?.budgets = MessageBudget.all(of: exchange)
     opened = now
     lastActivity = now
     trustEnd =
@@ -118,6 +122,7 @@ final class Session: EventHandler {
     route.counters.sessions.opened()
     worker.sessionChanged(.opened(self))
     schedule()
+    catchUp()
     // A socket that could not be handed over is closed already.
     for side in [SessionSide.client, .upstream] where socket(side).isClosed {
       ended(side, isBroken: true)

@@ -58,10 +58,15 @@ final class SessionAdmission: Sendable {
   }
 }
 
-/// A session's place under the limits; given back once.
-struct SessionTicket: Sendable {
-  fileprivate let admission: SessionAdmission
-  fileprivate let keys: [SessionAdmission.Key]
+/// A session's place under the limits; given back once. A class, because most sessions have none.
+final class SessionTicket: Sendable {
+  private let admission: SessionAdmission
+  private let keys: [SessionAdmission.Key]
+
+  fileprivate init(admission: SessionAdmission, keys: [SessionAdmission.Key]) {
+    self.admission = admission
+    self.keys = keys
+  }
 
   func release() { admission.release(keys) }
 }

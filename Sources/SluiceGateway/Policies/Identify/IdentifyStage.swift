@@ -8,6 +8,7 @@ final class IdentifyStage: CompiledPolicy {
   private let anonymous: Identity?
   private let ownedFields: [[UInt8]]
   private let nobody: PolicyRefusal
+  private let revoked: PolicyRefusal
   private let different = PolicyRefusal(
     .unauthorized, detail: "The credentials are those of different consumers.")
 
@@ -17,15 +18,19 @@ final class IdentifyStage: CompiledPolicy {
     requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
     anonymous = policies.lazy.compactMap { ($0 as? CompiledAnonymous)?.identity }.first
     ownedFields = members.flatMap(\.ownedFields)
+    let challenges = members.flatMap(\.challenges)
     nobody = PolicyRefusal(
-      .unauthorized, detail: "The request has no credentials.",
-      fields: members.flatMap(\.challenges))
+      .unauthorized, detail: "The request has no credentials.", fields: challenges)
+    revoked = PolicyRefusal(.revoked, fields: challenges)
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     for name in ownedFields { exchange.dropRequestFields(named: name) }
     return goOn(exchange, from: 0)
   }
+
+  /// Whether a session of it may be renewed by the gateway itself.
+  var renews: Bool { members.contains { ($0 as? CompiledForwardAuth)?.renewBefore != nil } }
 
   /// Asks the members from this one on.
   private func goOn(_ exchange: Exchange, from start: Int) -> PolicyOutcome {
@@ -37,6 +42,7 @@ final class IdentifyStage: CompiledPolicy {
     }
     if requiresAll && exchange.identity != nil { return .next }
     guard let anonymous else { return members.isEmpty ? .next : .refuse(nobody) }
+    if isRevoked(anonymous, exchange) { return .refuse(revoked) }
     exchange.identity = anonymous
     return .next
   }
@@ -52,6 +58,8 @@ final class IdentifyStage: CompiledPolicy {
     case .wait: return .wait
     case .collect(let limit): return .collect(upTo: limit)
     case .known(let identity):
+      // Here and not in the policies, so that what they remember is no way around it.
+      if isRevoked(identity, exchange) { return .refuse(revoked) }
       guard requiresAll else {
         exchange.identity = identity
         return .next
@@ -64,8 +72,13 @@ final class IdentifyStage: CompiledPolicy {
       // Members before this one found nothing, and that is not all.
       if exchange.identity == nil && exchange.identifyPosition > 0 { return .refuse(nobody) }
       exchange.identity = exchange.identity?.joined(with: identity) ?? identity
+      exchange.joinedIdentities.append(identity)
       return nil
     }
+  }
+
+  private func isRevoked(_ identity: Identity, _ exchange: Exchange) -> Bool {
+    exchange.worker.hasRevocations && exchange.worker.revocations.revokes(identity)
   }
 
   override func requestBody(_ exchange: Exchange) -> PolicyOutcome {
