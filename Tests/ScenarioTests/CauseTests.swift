@@ -37,24 +37,6 @@ extension Scenarios {
       try waitUntil("the target's end") { scene.upstream.endedCount == 1 }
       #expect(scene.heardByTarget.lines == row.heardByTarget.map { ["\($0)"] } ?? [])
     }
-
-    /// What is not provoked above must not happen at all: whoever makes it happen adds the row.
-    @Test(arguments: [("Sources/SluiceGateway", ".revoked")])
-    func nothingEndsSessionsForOtherCauses(folder: String, sign: String) throws {
-      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-      let files = try #require(
-        FileManager.default.enumerator(
-          at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil))
-      var seen = 0
-      for case let file as URL in files
-      where file.pathExtension == "swift" && file.lastPathComponent != "SessionCause.swift" {
-        seen += 1
-        let text = try String(contentsOf: file, encoding: .utf8)
-        #expect(!text.contains(sign), "\(file.lastPathComponent): add a row to Provocation")
-      }
-      #expect(seen > 5)
-    }
   }
 }
 
@@ -76,7 +58,7 @@ private struct Provocation {
   var policy: String?
   var act: (CauseScene) throws -> Void = { _ in }
 
-  /// Nil for what nothing in the gateway does yet, see `nothingEndsSessionsForOtherCauses`.
+  /// Nil for what is provoked elsewhere.
   init?(of cause: SessionCause) {
     switch cause {
     case .client:
@@ -125,8 +107,13 @@ private struct Provocation {
         try waitUntil("the end") { scene.heardByTarget.lines == ["1001"] }
       }
       connection = "slowConsumer: close, slowConsumerTimeout: 50ms, closeTimeout: 2s"
-    // `Sessions.trustEndsWithTheToken` has a token that ends.
-    case .tokenExpired, .revoked: return nil
+    case .revoked:
+      self.init(4_403, 1_001, logged: 4_403) {
+        let id = try #require($0.upstream.requests.first?["Sluice-Connection-Id"])
+        try $0.child.ask("POST", "/revocations?session=\(id)")
+      }
+    // `TokenRefreshes` and `Grants` have trust that ends.
+    case .tokenExpired: return nil
     }
   }
 

@@ -45,6 +45,13 @@ import Testing
     ),
     ("quota: {}", "needs 'hour', 'day' or 'month'"),
     ("quota: {day: 5, month: 100, cost: 6}", "no request could pass: one costs 6 of 5"),
+    ("quota: {day: 5, messages: {cost: 6}}", "no message could pass: one costs 6 of 5"),
+    (
+      "rate-limit: {limit: 5, window: 1s, messages: {cost: 6}}",
+      "no message could pass: one costs 6"
+    ),
+    ("quota: {day: 5, messages: {cost: 0}}", "must be 1 to 1000000"),
+    ("quota: {day: 5, messages: {action: delay}}", "is not one of drop, close"),
     ("concurrency-limit: {limit: 0}", "must be 1 to 1000000"),
     ("concurrency-limit: {maxKeys: 0}", "must be 1 to 10000000"),
   ])
@@ -56,6 +63,8 @@ import Testing
   @Test(arguments: [
     "rate-limit: {limit: 100, window: 1m, by: consumer}",
     "rate-limit: {limit: 5, window: 1s, burst: 500, cost: 500}",
+    "rate-limit: {limit: 5, window: 1s, messages: {cost: 5, action: drop}}",
+    "quota: {day: 1000000, messages: {cost: 1000000}}",
     "rate-limit: {limit: 1, window: 24h, burst: 3660}",
     "rate-limit: {limit: 1000000000, window: 1s, by: 'claim:https://a.example/tenant'}",
     "rate-limit: {limit: 1000000, window: 1s, algorithm: sliding-window, by: 'header:X-Tenant'}",

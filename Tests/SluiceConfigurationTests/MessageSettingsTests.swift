@@ -36,6 +36,8 @@ import Testing
     "messages: {rateLimitFromUpstream: {bytes: 1B, action: delay}}",
     "messages: {rateLimitFromUpstream: {limit: 1, bytes: 1024GiB}}",
     "messages: {conflate: {key: \"$.data[0]['any name']\", maxKeys: 1}}",
+    "messages: {authorize: {key: $.action, allow: {buy: [traders], '': ['*']}, otherwise: ['*']}}",
+    "messages: {authorize: {key: $.action, action: close}}",
     "messages: {conflate: {key: $, maxKeys: 65536}}, connection: {slowConsumer: drop-oldest}",
   ])
   func right(settings: String) {
@@ -55,12 +57,31 @@ import Testing
     "messages: {rateLimit: {limit: 1, action: wait}}", "messages: {rateLimit: {bytes: 0}}",
     "messages: {conflate: {}}", "messages: {conflate: {key: $.a, maxKeys: 0}}",
     "messages: {conflate: {key: $.a, maxKeys: 65537}}", "messages: {conflate: {key: symbol}}",
-    "messages: {conflate: {key: \"$.*\"}}",
+    "messages: {conflate: {key: \"$.*\"}}", "messages: {authorize: {allow: {buy: [a]}}}",
+    "messages: {authorize: {key: action}}",
+    "messages: {authorize: {key: $.a, allow: {b: ['a b']}}}",
+    "messages: {authorize: {key: $.a, action: drop}}",
   ])
   func wrong(settings: String) {
     let found = diagnostics(route(settings))
     #expect(found.count == 1)
     #expect(found.allSatisfy { $0.contains("error") }, "\(found)")
+  }
+
+  /// What the gateway goes by: the route's own settings, and limits of whoever may call it.
+  @Test func limitsThatCountMessagesHaveThemInspected() throws {
+    func isInspected(_ rest: String, _ route: String = "") throws -> Bool {
+      let text = file(route: "kind: websocket, match: {path: /a}\(route)", rest: rest)
+      return try #require(read(text).configuration).inspectsMessages(ofRoute: "a")
+    }
+    let quota = "quota: {day: 5, messages: {}}"
+    #expect(try !isInspected("policies: {quota: {day: 5}}"))
+    #expect(try isInspected("policies: {\(quota)}"))
+    #expect(try !isInspected("policies: {\(quota)}", ", policies: {quota: false}"))
+    #expect(try isInspected("groups: {g: {policies: {\(quota)}}}"))
+    #expect(try isInspected("", ", groups: {g: {\(quota)}}"))
+    #expect(try isInspected("", ", messages: {authorize: {key: $.a}}"))
+    #expect(try isInspected("", ", connection: {onDenial: refuse}"))
   }
 
   @Test func rulesAcrossSettings() {
@@ -91,6 +112,13 @@ import Testing
     check(
       "connection: {slowConsumerTimeout: 1s}",
       "warning: routes.a.connection.slowConsumerTimeout has no effect without slowConsumer: close")
+    check(
+      "connection: {refresh: {}}",
+      "error: routes.a.connection.refresh needs a policy that says who calls, such as jwt")
+    check(
+      "connection: {refresh: {http: false}}, policies: {key-auth: {}}",
+      "error: routes.a.connection.refresh needs 'http' or 'message'")
+    check("connection: {refresh: {message: $.token, http: false}}, policies: {key-auth: {}}")
     check(
       "messages: {maxFragments: 9}",
       """

@@ -12,6 +12,7 @@ extension Configuration {
     public var maxFragments = 1_024
     public var rateLimit: MessageRateLimit?
     public var rateLimitFromUpstream: MessageRateLimit?
+    public var authorize: MessageAuthorization?
     public var conflate: Conflation?
     public init() {}
   }
@@ -47,9 +48,12 @@ extension Configuration.Route {
   public var isInspected: Bool {
     guard kind == .websocket else { return false }
     let drops = connection?.slowConsumer.drops ?? false
-    guard let messages else { return drops }
-    return drops || messages.inspect || messages.rateLimit != nil
+    let isAsked =
+      drops || connection?.refresh?.message != nil || connection?.onDenial == .refuse
+    guard let messages else { return isAsked }
+    return isAsked || messages.inspect || messages.rateLimit != nil
       || messages.rateLimitFromUpstream != nil || messages.conflate != nil
+      || messages.authorize != nil
   }
 }
 
@@ -71,7 +75,7 @@ extension Configuration.MessageSettings {
       ),
       Field(
         "inspect", .boolean,
-        "Whether messages are put together and checked as a whole even where no other setting needs it. `rateLimit`, `rateLimitFromUpstream`, `conflate` and a `slowConsumer` that drops need it. Inspected messages are not compressed."
+        "Whether messages are put together and checked as a whole even where no other setting needs it. `rateLimit`, `rateLimitFromUpstream`, `authorize`, `conflate`, a `slowConsumer` that drops and limits that count messages need it. Inspected messages are not compressed."
       ),
       Field(
         "maxFragments", .integer(1...65_535),
@@ -82,6 +86,9 @@ extension Configuration.MessageSettings {
       Field(
         "rateLimitFromUpstream", .object(Configuration.MessageRateLimit.schema),
         "How much the target may send in one session."),
+      Field(
+        "authorize", .object(Configuration.MessageAuthorization.schema),
+        "Which messages a caller may send, by its groups."),
       Field(
         "conflate", .object(Configuration.Conflation.schema),
         "While a caller is slow, only the newest message of each key waits for it."),

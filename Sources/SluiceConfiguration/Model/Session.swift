@@ -32,6 +32,10 @@ extension Configuration {
     public var flightRecorder: FlightRecorder?
     public var onUpstreamLoss = UpstreamLossAction.close
     public var reconnect = ReconnectSettings()
+    /// For sessions that a reload would not let in any more.
+    public var onDenial = RefusalAction.close
+    /// How a live session's trust can be extended; nil for not at all.
+    public var refresh: TokenRefresh?
     public init() {}
   }
 
@@ -90,6 +94,14 @@ extension Configuration.ConnectionSettings {
         "lifetimeJitter", .integer(0...100),
         "Percent: each session's lifetime is shorter by a random share up to this."),
       Field("closeTimeout", .duration, "For both sides to answer a close frame."),
+      Field(
+        "onDenial", .choice(Configuration.RefusalAction.self),
+        "What happens to a session that a reload would not let in any more: `close` ends it with 1008; `refuse` lets it stay open and passes none of its messages, either way, until a reload or new credentials let it in again. The caller is told as by `messages.authorize`. Messages are looked at as a whole then."
+      ),
+      Field(
+        "refresh", .object(Configuration.TokenRefresh.schema),
+        "How a caller shows new credentials while its session is open; without it a session ends when those of its handshake do."
+      ),
       Field(
         "maxOpen", .integer(1...100_000_000),
         "Sessions of this route at a time, in the whole process; no limit unless set."),

@@ -13,6 +13,23 @@ extension ConfigurationValidator {
       else { continue }
       checkRate(limit, entry, at: "routes.\(name).messages.\(key)")
     }
+    if let entry = node["connection"]?.entry("refresh"), let refresh = connection.refresh,
+      diagnostics.isSound(entry.value)
+    {
+      let identifies = configuration.policies(ofRoute: name).contains {
+        $0.stage == .identify && !($0.settings is Configuration.Anonymous)
+          && !($0.settings is Configuration.Identify)
+      }
+      if !identifies {
+        diagnostics.error(
+          "routes.\(name).connection.refresh needs a policy that says who calls, such as jwt",
+          at: entry.keyPosition)
+      }
+      if !refresh.http && refresh.message == nil {
+        diagnostics.error(
+          "routes.\(name).connection.refresh needs 'http' or 'message'", at: entry.keyPosition)
+      }
+    }
     if let entry = node["messages"]?.entry("conflate"), connection.slowConsumer == .dropNewest {
       diagnostics.error(
         "routes.\(name).messages.conflate keeps the newest message, and "
@@ -28,7 +45,8 @@ extension ConfigurationValidator {
         "routes.\(name).connection.slowConsumerTimeout has no effect without slowConsumer: close",
         at: entry.keyPosition)
     }
-    if let entry = node["messages"]?.entry("maxFragments"), !route.isInspected,
+    if let entry = node["messages"]?.entry("maxFragments"),
+      !configuration.inspectsMessages(ofRoute: name),
       route.messages?.maxFragments != Configuration.MessageSettings().maxFragments
     {
       diagnostics.warning(

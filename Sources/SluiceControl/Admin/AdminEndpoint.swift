@@ -63,7 +63,8 @@ struct AdminEndpoint: Sendable {
 
   /// Every operation, in the order of the page.
   static let all: [AdminEndpoint] =
-    health + configuration + cache + drain + sessions + frames + jobs + events + [openAPI]
+    health + configuration + cache + drain + sessions + frames + revocations + jobs + events
+    + [openAPI]
 
   var isStream: Bool { answers.contains { $0.contentType == "text/event-stream" } }
 
@@ -77,6 +78,7 @@ struct AdminParameter: Sendable {
     case text
     case sessionID
     case jobID
+    case revocationID
     case integer(ClosedRange<Int>)
     case duration
     case addressRange

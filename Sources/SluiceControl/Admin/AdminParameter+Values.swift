@@ -9,6 +9,7 @@ extension AdminParameter {
     case .text: "text"
     case .sessionID: "a session's id"
     case .jobID: "a job's id"
+    case .revocationID: "a revocation's id"
     case .integer(let bounds): "\(bounds.lowerBound) to \(bounds.upperBound)"
     case .duration: "a length of time as `30s` or `1h30m`"
     case .addressRange: "an address or a range as `10.0.0.0/8`"
@@ -25,7 +26,7 @@ extension AdminParameter {
     switch kind {
     case .text: !text.isEmpty
     // What is no id names nothing: that is a 404 and no mistake of form.
-    case .sessionID, .jobID: true
+    case .sessionID, .jobID, .revocationID: true
     case .integer(let bounds): Int(text).map { bounds.contains($0) && String($0) == text } ?? false
     case .duration: Timespan(text: text) != nil
     case .addressRange: CIDR(text) != nil
@@ -57,7 +58,8 @@ extension AdminParameter {
           SessionSortKey.allCases.flatMap { [.string($0.rawValue), .string("-\($0.rawValue)")] }),
       ]
     case .label: ["type": "string", "pattern": "^[^:]+:"]
-    case .text, .sessionID, .jobID, .duration, .addressRange, .cursor: ["type": "string"]
+    case .text, .sessionID, .jobID, .revocationID, .duration, .addressRange, .cursor:
+      ["type": "string"]
     }
   }
 }

@@ -21,6 +21,8 @@ struct AdminProblem: Error {
     case backlogFull = "backlog-full"
     case recorderOff = "recorder-off"
     case payloadsNotAllowed = "payloads-not-allowed"
+    case noSuchRevocation = "no-such-revocation"
+    case tooManyRevocations = "too-many-revocations"
     case noSuchJob = "no-such-job"
     case tooManyJobs = "too-many-jobs"
     case tooManyStreams = "too-many-streams"
@@ -36,11 +38,11 @@ struct AdminProblem: Error {
       switch self {
       case .unauthorized: 401
       case .hostNotLocal, .payloadsNotAllowed: 403
-      case .noSuchResource, .noSuchSession, .noSuchJob: 404
+      case .noSuchResource, .noSuchSession, .noSuchRevocation, .noSuchJob: 404
       case .methodNotAllowed: 405
       case .sessionClosing, .recorderOff, .reloadRefused, .noFile, .notDraining: 409
       case .invalidConfiguration: 422
-      case .backlogFull, .tooManyJobs, .tooManyStreams: 429
+      case .backlogFull, .tooManyRevocations, .tooManyJobs, .tooManyStreams: 429
       case .fileUnreadable, .resumeFailed: 500
       case .notRunning: 503
       case .unknownParameter, .invalidParameter, .missingParameter, .bodyMissing, .bodyNotText,
@@ -69,6 +71,8 @@ struct AdminProblem: Error {
         "The session's route keeps no frames; set connection.flightRecorder on it."
       case .payloadsNotAllowed:
         "Payloads are shown only if admin.tapPayloads says how much of them."
+      case .noSuchRevocation: "There is no such revocation, or it is over."
+      case .tooManyRevocations: "Too many revocations are in force; take some back."
       case .noSuchJob: "There is no such job, or it ended long ago."
       case .tooManyJobs: "Too many jobs run already."
       case .tooManyStreams: "Too many event streams are open already."

@@ -21,7 +21,7 @@ extension MetricFamily {
     "Payload bytes of messages on sessions, open ones included, by who sent them.")
   static let sessionDropped = MetricFamily(
     "sluice_session_messages_dropped_total", .counter, ["route", "reason"],
-    "Messages on sessions that did not reach the other end: over a rate limit, or left out or replaced (conflated) for a slow caller."
+    "Messages on sessions that did not reach the other end: over a limit, not allowed, or left out or replaced (conflated) for a slow caller."
   )
   static let sessionBacklog = MetricFamily(
     "sluice_session_backlog_bytes", .gauge, ["route"],

@@ -110,6 +110,11 @@ extension Exchange {
     return agreement
   }
 
+  /// The head as it came.
+  var headBytes: [UInt8] { Self.bytes(of: request) }
+
+  private static func bytes(of head: borrowing RequestHead) -> [UInt8] { head.bytes.copiedBytes() }
+
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where
   /// messages are inspected there are none, because what is compressed cannot be looked at; nor where
   /// sessions outlive their target, because another one does not know what was sent before; nor where the
@@ -141,6 +146,7 @@ extension Exchange {
         : request.authority.map {
           request.span($0).withUnsafeBufferPointer { bytes in Array(bytes) }
         })
+    if let grants { facts.addLabels(grants.labels) }
     for field in head.fields where field.known == .other {
       let name = head.span(field.name)
       guard name.hasPrefixIgnoringCase(SessionFacts.labelPrefix) else { continue }

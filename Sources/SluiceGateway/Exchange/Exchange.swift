@@ -55,6 +55,12 @@ public final class Exchange: EventHandler {
 
   /// Who calls; nil while nobody knows.
   public internal(set) var identity: Identity?
+  /// Where all policies have to find theirs: what each of them found.
+  var joinedIdentities: [Identity] = []
+  /// What a service says about the session that the exchange may become.
+  var grants: SessionGrants?
+  /// Nanoseconds before the end of a grant at which the service is asked again.
+  var renewBefore: Int64?
   /// The policies that this exchange meets; nil for none.
   var policies: PolicyChain?
   /// The place in `policies.request` of the policy whose turn it is.
@@ -184,7 +190,7 @@ public final class Exchange: EventHandler {
     forward()
   }
 
-  private func start(
+  func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
     self.downstream = downstream
@@ -463,7 +469,7 @@ public final class Exchange: EventHandler {
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
-      worker.admission.release(ticket)
+      ticket.release()
       self.ticket = nil
     }
     if allow != nil { allow = nil }
@@ -472,6 +478,11 @@ public final class Exchange: EventHandler {
 
   private func resetPolicies() {
     identity = nil
+    if grants != nil {
+      grants = nil
+      renewBefore = nil
+    }
+    if !joinedIdentities.isEmpty { joinedIdentities.removeAll(keepingCapacity: true) }
     policies = nil
     policyPosition = 0
     identifyPosition = 0

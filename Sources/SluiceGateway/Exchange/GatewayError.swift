@@ -9,8 +9,12 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case notCached
   case requestTimeout
   case unauthorized
+  case revoked
   case forbidden
   case noRoute
+  case noSuchSession
+  case sessionClosing
+  case otherCaller
   case methodNotAllowed
   case lengthRequired
   case bodyTooLarge
@@ -72,8 +76,17 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("request-timeout", 408, .downstream, "The request did not arrive in time.")
     case .unauthorized:
       Row("unauthorized", 401, .downstream, "This needs valid credentials.")
+    case .revoked:
+      Row("revoked", 401, .downstream, "These credentials, or their owner, are revoked.")
     case .forbidden: Row("forbidden", 403, .downstream, "This caller may not do this.")
     case .noRoute: Row("no-route", 404, .downstream, "No route matches this request.")
+    case .noSuchSession:
+      Row("no-such-session", 404, .downstream, "No open session that takes tokens has this id.")
+    case .sessionClosing: Row("session-closing", 409, .downstream, "The session is closing.")
+    case .otherCaller:
+      Row(
+        "other-caller", 409, .downstream, "These credentials are not those of the session's caller."
+      )
     case .methodNotAllowed:
       Row("method-not-allowed", 405, .downstream, "This path exists for other methods.")
     case .lengthRequired:

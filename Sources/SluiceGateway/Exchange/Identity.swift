@@ -17,6 +17,7 @@ public final class Identity {
   public let expiresAt: Int64?
   /// Whether nobody was asked to prove anything.
   public let isAnonymous: Bool
+  let proof: IdentityProof
   /// What targets are told, as header lines; those of claims come last.
   let upstreamFields: [UInt8]
   private let claimLines: [UInt8]
@@ -49,8 +50,9 @@ public final class Identity {
 
   /// `lines` are further header lines for targets.
   init(
-    consumer: [UInt8], groups: [[UInt8]], credential: [UInt8], claims: [Claim],
-    expiresAt: Int64?, isAnonymous: Bool = false, lines: [UInt8]
+    consumer: [UInt8], groups: [[UInt8]], credential: [UInt8], claims: [Claim] = [],
+    expiresAt: Int64? = nil, isAnonymous: Bool = false, lines: [UInt8],
+    proof: IdentityProof = IdentityProof()
   ) {
     self.consumer = consumer
     self.groups = groups
@@ -58,6 +60,7 @@ public final class Identity {
     self.claims = claims
     self.expiresAt = expiresAt
     self.isAnonymous = isAnonymous
+    self.proof = proof
     upstreamFields =
       IdentityFields.lines(
         consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)
@@ -69,7 +72,21 @@ public final class Identity {
   func with(groups: [[UInt8]]) -> Identity {
     Identity(
       consumer: consumer, groups: groups, credential: credential, claims: claims,
-      expiresAt: expiresAt, isAnonymous: isAnonymous, lines: claimLines)
+      expiresAt: expiresAt, isAnonymous: isAnonymous, lines: claimLines, proof: proof)
+  }
+
+  /// All of it, to be made anew on another worker.
+  var facts: IdentityFacts {
+    IdentityFacts(
+      consumer: consumer, groups: groups, credential: credential, claims: claims,
+      expiresAt: expiresAt, isAnonymous: isAnonymous, lines: claimLines, proof: proof)
+  }
+
+  convenience init(_ facts: IdentityFacts) {
+    self.init(
+      consumer: facts.consumer, groups: facts.groups, credential: facts.credential,
+      claims: facts.claims, expiresAt: facts.expiresAt, isAnonymous: facts.isAnonymous,
+      lines: facts.lines, proof: facts.proof)
   }
 
   public func claim(_ name: [UInt8]) -> Claim? { claims.first { $0.name == name } }
@@ -81,7 +98,8 @@ public final class Identity {
     return Identity(
       consumer: consumer, groups: groups + other.groups.filter { !groups.contains($0) },
       credential: credential, claims: claims + other.claims,
-      expiresAt: [expiresAt, other.expiresAt].compactMap(\.self).min(), lines: other.claimLines)
+      expiresAt: [expiresAt, other.expiresAt].compactMap(\.self).min(), lines: other.claimLines,
+      proof: proof)
   }
 
   /// When the trust ends on the clock that timers go by; nil for never.
@@ -99,6 +117,34 @@ public final class Identity {
       profile = consumers.profile(of: self)
     }
     return profile
+  }
+}
+
+/// An identity on its way from one worker to another.
+struct IdentityFacts: Sendable {
+  let consumer: [UInt8]
+  let groups: [[UInt8]]
+  let credential: [UInt8]
+  let claims: [Identity.Claim]
+  let expiresAt: Int64?
+  let isAnonymous: Bool
+  let lines: [UInt8]
+  let proof: IdentityProof
+}
+
+/// What proved an identity, as far as trust in it may be taken back later. Holds no secret.
+struct IdentityProof: Sendable {
+  /// Of the file's credential; nil when none of the file's proved it.
+  var fingerprint: SHA256Digest?
+  /// The token's `jti` and `sub`; empty without.
+  var tokenID: [UInt8] = []
+  var subject: [UInt8] = []
+}
+
+extension SHA256 {
+  /// Tells a credential of the file from every other one, and from the same one of somebody else.
+  func fingerprint(_ kind: String, of consumer: String, _ parts: [String]) -> SHA256Digest {
+    digest(of: Array(([kind, consumer] + parts).joined(separator: "\0").utf8).span)
   }
 }
 

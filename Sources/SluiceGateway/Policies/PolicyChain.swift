@@ -56,6 +56,22 @@ final class PolicyChain {
     failure = having(.failure).map(\.step).reversed()
   }
 
+  /// For what the gateway itself does with a request.
+  init(requests: [(policy: CompiledPolicy, name: String)]) {
+    request = requests.enumerated().map { Step(policy: $1.policy, name: $1.name, order: $0) }
+    response = []
+    answer = []
+    end = []
+    failure = []
+    entryCount = 0
+    identifyCount = 0
+  }
+
+  /// The step that finds out who calls.
+  var identifyStage: IdentifyStage? {
+    request.lazy.compactMap { $0.policy as? IdentifyStage }.first
+  }
+
   /// For an exchange that the gateway begins itself: one policy sees what comes back.
   init(only policy: CompiledPolicy, _ name: String) {
     let step = [Step(policy: policy, name: name, order: 0)]

@@ -147,7 +147,8 @@ public struct RouteExplanation: Equatable, Sendable {
       route = name
       let refusal = RouteEntry.refusal(
         of: head, maxBodySize: settings.maxBodySize.map { UInt64($0.bytes) },
-        session: settings.kind == .websocket ? CompiledSession(settings) : nil)
+        session: settings.kind == .websocket
+          ? CompiledSession(settings, configuration.messageUses(ofRoute: name)) : nil)
       if let refusal { return refuse(refusal) }
       var rewritten = ByteBuffer()
       if head.form == .asterisk {

@@ -21,7 +21,15 @@ final class CompiledRoute {
   let policies: PolicyChain?
   /// For callers about whom something of their own is said; nil when there are none.
   let callerPolicies: CallerPolicies?
+  /// What new credentials for its sessions meet; nil when there can be none.
+  let refresh: PolicyChain?
+  /// Whether callers may show such.
+  let takesTokens: Bool
+  /// Nil for calls of the gateway's own.
+  let consumers: ConsumerDirectory?
   let counters: RouteCounters
+  /// Another snapshot is in force.
+  var isRetired = false
   /// Keeps what is stored for this route apart from all else, also from what was stored before the
   /// route led elsewhere.
   let cacheScope: [UInt8]
@@ -37,9 +45,23 @@ final class CompiledRoute {
   }
 
   /// For calls of the gateway's own.
-  init(calling service: UpstreamService, timeout: Timespan) {
-    name = ""
-    nameBytes = []
+  convenience init(calling service: UpstreamService, timeout: Timespan) {
+    self.init("", service, timeout, policies: nil, counters: RouteCounters())
+  }
+
+  /// For requests about sessions; `service` is never asked.
+  convenience init(tokens name: String, _ service: UpstreamService, counters: RouteCounters) {
+    self.init(
+      name, service, .seconds(60),
+      policies: PolicyChain(requests: [(SessionTokenLookUp(), "token")]), counters: counters)
+  }
+
+  private init(
+    _ name: String, _ service: UpstreamService, _ timeout: Timespan, policies: PolicyChain?,
+    counters: RouteCounters
+  ) {
+    self.name = name
+    nameBytes = Array(name.utf8)
     kind = .http
     self.service = service
     rewrite = .none
@@ -49,24 +71,35 @@ final class CompiledRoute {
     responseTimeout = timeout.nanoseconds
     idleTimeout = timeout.nanoseconds
     totalTimeout = timeout.nanoseconds
-    policies = nil
+    self.policies = policies
     callerPolicies = nil
-    counters = RouteCounters()
+    refresh = nil
+    takesTokens = false
+    consumers = nil
+    self.counters = counters
     cacheScope = []
     pathNames = []
     settings = nil
   }
 
   convenience init(
-    name: String, settings: Configuration.Route, policies: PolicyCompiler,
+    name: String, settings: Configuration.Route, messages: Configuration.MessageUses,
+    policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters
   ) {
+    let chain = policies.chain(ofRoute: name)
+    let takesTokens = settings.connection?.refresh != nil
+    let stage = chain?.identifyStage
     self.init(
-      name: name, settings: settings, service: service, counters: counters,
-      policies: policies.chain(ofRoute: name),
-      callerPolicies: policies.hasCallerPolicies
-        ? CallerPolicies(route: name, compiler: policies) : nil,
-      session: settings.kind == .websocket ? CompiledSession(settings) : nil)
+      settings, name, service, counters,
+      Parts(
+        policies: chain,
+        callerPolicies: policies.hasCallerPolicies
+          ? CallerPolicies(route: name, compiler: policies) : nil,
+        session: settings.kind == .websocket ? CompiledSession(settings, messages) : nil,
+        refresh: takesTokens || stage?.renews == true
+          ? stage.map { SessionToken.chain(identifying: $0) } : nil,
+        takesTokens: takesTokens, consumers: policies.consumers))
   }
 
   /// The same route to another service. Counters, policies and limits of sessions are shared.
@@ -74,19 +107,34 @@ final class CompiledRoute {
     guard var settings = route.settings else { preconditionFailure("a call has no other way") }
     settings.service = service.name
     self.init(
-      name: route.name, settings: settings, service: service, counters: route.counters,
-      policies: route.policies, callerPolicies: route.callerPolicies, session: route.session)
+      settings, route.name, service, route.counters,
+      Parts(
+        policies: route.policies, callerPolicies: route.callerPolicies, session: route.session,
+        refresh: route.refresh, takesTokens: route.takesTokens, consumers: route.consumers))
+  }
+
+  /// What does not depend on the service.
+  private struct Parts {
+    let policies: PolicyChain?
+    let callerPolicies: CallerPolicies?
+    let session: CompiledSession?
+    let refresh: PolicyChain?
+    let takesTokens: Bool
+    let consumers: ConsumerDirectory?
   }
 
   private init(
-    name: String, settings: Configuration.Route, service: UpstreamService, counters: RouteCounters,
-    policies: PolicyChain?, callerPolicies: CallerPolicies?, session: CompiledSession?
+    _ settings: Configuration.Route, _ name: String, _ service: UpstreamService,
+    _ counters: RouteCounters, _ parts: Parts
   ) {
     self.name = name
     self.settings = settings
-    self.policies = policies
-    self.callerPolicies = callerPolicies
-    self.session = session
+    policies = parts.policies
+    callerPolicies = parts.callerPolicies
+    session = parts.session
+    refresh = parts.refresh
+    takesTokens = parts.takesTokens
+    consumers = parts.consumers
     nameBytes = Array(name.utf8)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {

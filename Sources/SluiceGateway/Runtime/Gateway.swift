@@ -32,6 +32,7 @@ public final class Gateway: Sendable {
 
   let workers: [WorkerHandle]
   private let control: ControlLoop
+  let revocations = RevocationList()
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
   private let stores = PolicyStores()
@@ -72,14 +73,16 @@ public final class Gateway: Sendable {
     do throws(SystemError) {
       let (control, logWriter, stores, admission) = (control, logWriter, stores, admission)
       let cache = cache
+      let peers = WorkerPeers()
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
             index: index, of: count, loop: loop, control: control, logWriter: logWriter,
-            stores: stores, cache: cache, admission: admission)
+            stores: stores, cache: cache, admission: admission, peers: peers)
         }
         workers.append(WorkerHandle(thread: thread))
       }
+      peers.set(workers.map(\.thread.mailbox))
     } catch {
       Self.stop(workers, control, logWriter)
       throw .system(error)
@@ -127,7 +130,8 @@ public final class Gateway: Sendable {
   public static func check(_ configuration: Configuration) throws(StartError) {
     do throws(RouterError) {
       _ = try Router(
-        routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
+        routes: configuration.routes.merging(configuration.tokenRoutes) { $1 },
+        listeners: configuration.listeners.keys.sorted())
     } catch {
       throw .routes("\(error)")
     }

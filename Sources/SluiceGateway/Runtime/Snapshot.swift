@@ -10,6 +10,8 @@ final class Snapshot {
   let router: Router
   /// By the router's index.
   let routes: [CompiledRoute]
+  /// The `websocket` routes by name.
+  let sessionRoutes: [String: CompiledRoute]
   let services: [String: UpstreamService]
   /// Nil when nothing is configured yet.
   let policies: PolicyCompiler?
@@ -18,6 +20,7 @@ final class Snapshot {
   init() {
     router = Router.empty
     routes = []
+    sessionRoutes = [:]
     services = [:]
     policies = nil
   }
@@ -27,8 +30,10 @@ final class Snapshot {
   init(
     _ configuration: Configuration, tls: TLSMaterial, worker: Worker, former: Snapshot?
   ) throws(RouterError) {
+    let tokenRoutes = configuration.tokenRoutes
     router = try Router(
-      routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
+      routes: configuration.routes.merging(tokenRoutes) { $1 },
+      listeners: configuration.listeners.keys.sorted())
     var services: [String: UpstreamService] = [:]
     for (name, settings) in configuration.allServices {
       let context = tls.services[name]
@@ -48,14 +53,23 @@ final class Snapshot {
     var routes: [CompiledRoute] = []
     routes.reserveCapacity(router.routeNames.count)
     for name in router.routeNames {
+      if let settings = tokenRoutes[name], let service = services[settings.service] {
+        routes.append(
+          CompiledRoute(tokens: name, service, counters: counters[name] ?? RouteCounters()))
+        continue
+      }
       guard let settings = configuration.routes[name], let service = services[settings.service]
       else { preconditionFailure("the configuration was not validated") }
       routes.append(
         CompiledRoute(
-          name: name, settings: settings, policies: policies, service: service,
+          name: name, settings: settings,
+          messages: configuration.messageUses(ofRoute: name), policies: policies,
+          service: service,
           counters: counters[name] ?? RouteCounters()))
     }
     self.routes = routes
+    sessionRoutes = Dictionary(
+      uniqueKeysWithValues: routes.lazy.filter { $0.kind == .websocket }.map { ($0.name, $0) })
   }
 
   private func countersByRoute() -> [String: RouteCounters] {

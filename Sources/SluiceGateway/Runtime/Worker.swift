@@ -34,6 +34,13 @@ final class Worker {
   let accessLog: AccessLog
   let sessions: SessionRegistry
   let watches = SessionWatches()
+  let revocations: WorkerRevocations
+  /// While this is false, nothing else is looked at.
+  var hasRevocations = false
+  /// All workers of the gateway, this one among them.
+  let peers: WorkerPeers
+  /// Of requests about sessions of other workers; see `SessionTokenLookUp`.
+  var lookUps = 0
   /// Shared by all workers.
   let admission: SessionAdmission
   /// A control frame's payload, within one call.
@@ -50,7 +57,7 @@ final class Worker {
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
     stores: PolicyStores = PolicyStores(), cache: CacheStore = CacheStore(),
-    admission: SessionAdmission = SessionAdmission()
+    admission: SessionAdmission = SessionAdmission(), peers: WorkerPeers = WorkerPeers()
   ) {
     self.index = index
     workerCount = count
@@ -60,7 +67,9 @@ final class Worker {
     self.cache = cache
     accessLog = AccessLog(loop: loop, writer: logWriter)
     sessions = SessionRegistry(loop: loop)
+    revocations = WorkerRevocations(loop: loop)
     self.admission = admission
+    self.peers = peers
     var generator = SystemRandomNumberGenerator()
     random = SplitMix64(seed: generator.next())
     noListener = CompiledListener(
@@ -180,9 +189,10 @@ final class Worker {
     // They refer to the listeners that they were used on.
     for exchange in spareExchanges { loop.unregister(exchange) }
     spareExchanges.removeAll()
+    for route in former.routes { route.isRetired = true }
     applyListeners(specifications)
     if let reconciliation {
-      reconcile(reconciliation, former: former, closeRate: configuration.shutdown.closeRate)
+      reconcile(reconciliation, closeRate: configuration.shutdown.closeRate)
     }
   }
 

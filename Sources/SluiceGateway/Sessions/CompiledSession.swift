@@ -28,13 +28,14 @@ final class CompiledSession {
   let pipeline: MessagePipeline
   /// Frames that the flight recorder keeps of each session; 0 when there is none.
   let recordedFrames: Int
+  let onDenial: Configuration.RefusalAction
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
   let maxOpensPerSecond: Int?
   let origins: CompiledOrigins
 
-  init(_ settings: Configuration.Route) {
+  init(_ settings: Configuration.Route, _ uses: Configuration.MessageUses) {
     let connection = settings.connection ?? Configuration.ConnectionSettings()
     let messages = settings.messages ?? Configuration.MessageSettings()
     idleTimeout = connection.idleTimeout.nanoseconds
@@ -57,9 +58,10 @@ final class CompiledSession {
     slowConsumer = connection.slowConsumer
     slowConsumerTimeout = connection.slowConsumerTimeout.nanoseconds
     reconnect = CompiledReconnect(connection)
-    isInspected = settings.isInspected
-    pipeline = MessagePipeline(settings)
+    isInspected = uses.isInspected
+    pipeline = MessagePipeline(settings, uses)
     recordedFrames = connection.flightRecorder?.frames ?? 0
+    onDenial = connection.onDenial
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer

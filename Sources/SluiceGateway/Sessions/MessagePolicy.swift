@@ -15,6 +15,10 @@ enum MessageOutcome {
   /// It passes, and then nothing is read from its sender until this moment.
   case passThenWait(until: MonotonicTime)
   case drop(MessageDrop)
+  /// It was meant for the gateway, and goes no further.
+  case taken
+  /// It is dropped, and its sender, a caller, is told by a message.
+  case refuse(MessageDrop, SessionMessage)
   case close(SessionEnding)
 }
 
@@ -24,12 +28,18 @@ public enum MessageDrop: UInt8, CaseIterable, Sendable {
   case slowConsumer
   /// A newer message of the same key took its place.
   case conflated
+  /// Nothing was left of what requests and messages spend together.
+  case budget
+  /// The caller may not send it.
+  case forbidden
 
   public var label: StaticString {
     switch self {
     case .rateLimit: "rate-limit"
     case .slowConsumer: "slow-consumer"
     case .conflated: "conflated"
+    case .budget: "budget"
+    case .forbidden: "forbidden"
     }
   }
 }
@@ -65,13 +75,19 @@ final class MessagePipeline {
   /// Messages wait for a slow caller as messages, not as bytes.
   let queues: Bool
 
-  init(_ settings: Configuration.Route) {
+  init(_ settings: Configuration.Route, _ uses: Configuration.MessageUses) {
     let messages = settings.messages ?? Configuration.MessageSettings()
     fromClient = Self.inOrder([
-      messages.rateLimit.map { MessageRatePolicy($0, from: .client) }
+      messages.rateLimit.map { MessageRatePolicy($0, from: .client) },
+      uses.hasGrantedRates ? GrantedRatePolicy(messages.rateLimit?.action ?? .delay) : nil,
+      uses.spends ? MessageSpendingPolicy() : nil,
+      settings.connection?.refresh?.message.flatMap(SessionTokenMessages.init),
+      settings.connection?.onDenial == .refuse ? DenialPolicy(from: .client) : nil,
+      messages.authorize.flatMap(MessageAuthorizationPolicy.init),
     ])
     fromUpstream = Self.inOrder([
-      messages.rateLimitFromUpstream.map { MessageRatePolicy($0, from: .upstream) }
+      messages.rateLimitFromUpstream.map { MessageRatePolicy($0, from: .upstream) },
+      settings.connection?.onDenial == .refuse ? DenialPolicy(from: .upstream) : nil,
     ])
     var cells = 0
     for policy in fromClient + fromUpstream {

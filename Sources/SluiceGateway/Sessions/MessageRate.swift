@@ -6,7 +6,7 @@ import SluiceWire
 ///
 /// All its state is a cell of eight bytes: the time up to which the allowance is used up. What was
 /// taken becomes free again evenly, nothing has to be swept, and the count is exact.
-struct MessageRate {
+struct MessageRate: Sendable {
   private let amount: Int64
   private let window: Int64
   /// How far the cell may be ahead of now, in nanoseconds.
@@ -75,7 +75,7 @@ final class MessageRatePolicy: MessagePolicy {
       let isAllowed =
         messages?.allows(1, used.messages, now: now) ?? true
         && bytes?.allows(size, used.bytes, now: now) ?? true
-      if !isAllowed { return action == .drop ? .drop(.rateLimit) : .close(ending) }
+      if !isAllowed { return action == .drop ? .drop(.rateLimit) : .close(Self.ending(of: side)) }
     }
     messages?.take(1, &used.messages, now: now)
     bytes?.take(size, &used.bytes, now: now)
@@ -87,7 +87,7 @@ final class MessageRatePolicy: MessagePolicy {
     return next > now ? .passThenWait(until: next) : .pass
   }
 
-  private var ending: SessionEnding {
+  static func ending(of side: SessionSide) -> SessionEnding {
     SessionEnding(
       .policy, side: side, code: WebSocketCloseCode.policyViolation.rawValue,
       reason: Array("More messages came than the limit allows.".utf8), policy: "rate-limit")

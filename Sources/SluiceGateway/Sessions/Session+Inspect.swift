@@ -81,13 +81,19 @@ extension Session {
     let pipeline = settings.pipeline
     var delayEnd = loop.now
     var drop: MessageDrop?
+    var answer: SessionMessage?
+    var isTaken = false
     for policy in side == .client ? pipeline.fromClient : pipeline.fromUpstream {
       switch policy.meet(message, payload, of: self, inspection) {
       case .pass: continue
       case .passThenWait(let end):
         delayEnd = max(delayEnd, end)
         continue
+      case .taken: isTaken = true
       case .drop(let reason): drop = reason
+      case .refuse(let reason, let message):
+        drop = reason
+        answer = message
       case .close(let ending):
         if isWatched { note(message, payload, .closed, from: side) }
         end(ending)
@@ -98,6 +104,10 @@ extension Session {
     var decision = FrameRecord.Decision.dropped
     if let drop {
       dropped(drop, from: side, inspection)
+      // Who does not read its answers gets no more of them.
+      if let answer { _ = push(answer) }
+    } else if isTaken {
+      decision = .absorbed
     } else {
       decision = forward(message, payload, input, from: side, inspection)
       if decision == .passed && delayEnd > loop.now { decision = .delayed }

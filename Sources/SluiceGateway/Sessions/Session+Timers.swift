@@ -7,8 +7,9 @@ extension Session {
   /// it only puts deadlines off, and whoever fires too early looks again.
   func schedule() {
     if machine.isEnding { return setDeadline(closingEnd) }
-    var next = min(lifetimeEnd, lastActivity.advanced(byNanoseconds: settings.idleTimeout))
+    var next = min(lifetimeEnd, lastActivity.advanced(byNanoseconds: idleTimeout))
     next = min(next, trustEnd)
+    if trust != nil { next = min(next, renewalTime) }
     next = min(next, pingTime(fromClient, interval: settings.ping))
     if reconnector == nil {
       next = min(next, pingTime(fromUpstream, interval: settings.upstreamPing))
@@ -30,10 +31,11 @@ extension Session {
     if now >= trustEnd {
       return end(SessionEnding(.tokenExpired, code: 4_401))
     }
-    if now >= lastActivity.advanced(byNanoseconds: settings.idleTimeout) {
+    if now >= lastActivity.advanced(byNanoseconds: idleTimeout) {
       return end(SessionEnding(.idleTimeout, code: 1_001))
     }
     if now >= slownessEnd { return endForSlowness() }
+    if trust != nil && now >= renewalTime { renew() }
     if let inspection { endDelays(inspection) }
     if settings.ping > 0 { pingWhenDue(.client, interval: settings.ping) }
     if settings.upstreamPing > 0 && !machine.isEnding && reconnector == nil {

@@ -22,6 +22,8 @@ final class Session: EventHandler {
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?
+  /// Nil where one identity says all there is.
+  var trust: SessionTrust?
   let facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
@@ -70,6 +72,7 @@ final class Session: EventHandler {
     attempt = exchange.takeAttempt()
     admission = exchange.takeAdmission()
     identity = exchange.identity
+    trust = SessionTrust(exchange)
     self.facts = facts
     downstream = SessionSocket(loop: exchange.loop, side: .client)
     upstream = SessionSocket(loop: exchange.loop, side: .upstream)
@@ -77,6 +80,7 @@ final class Session: EventHandler {
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
     extras = handshake.map { SessionExtras(handshake: $0) }
+    inspection?.budgets = MessageBudget.all(of: exchange)
     opened = now
     lastActivity = now
     trustEnd =
@@ -124,6 +128,7 @@ final class Session: EventHandler {
     route.counters.sessions.opened()
     worker.sessionChanged(.opened(self))
     schedule()
+    catchUp()
     // A socket that could not be handed over is closed already.
     for side in [SessionSide.client, .upstream] where socket(side).isClosed {
       ended(side, isBroken: true)
@@ -141,7 +146,7 @@ final class Session: EventHandler {
     route.counters.sessions.closed(ending.cause, life: loop.now.nanoseconds(since: opened))
     worker.sessionChanged(.closed(self, ending))
     endWatch(ending)
-    if let admission { worker.admission.release(admission) }
+    admission?.release()
     admission = nil
     breakRings()
     loop.unregister(self)

@@ -33,13 +33,13 @@ final class SessionAdmission: Sendable {
       for limit in limits { counts.open[limit.key, default: 0] += 1 }
       return true
     }
-    return isAdmitted ? SessionTicket(keys: limits.map(\.key)) : nil
+    return isAdmitted ? SessionTicket(admission: self, keys: limits.map(\.key)) : nil
   }
 
   /// Gives the places back; once for each ticket.
-  func release(_ ticket: SessionTicket) {
+  fileprivate func release(_ keys: [Key]) {
     counts.withLock { counts in
-      for key in ticket.keys {
+      for key in keys {
         let open = counts.open[key, default: 0] - 1
         counts.open[key] = open > 0 ? open : nil
       }
@@ -59,7 +59,15 @@ final class SessionAdmission: Sendable {
   }
 }
 
-/// A session's place under the limits of its worker's `SessionAdmission`.
-struct SessionTicket: Sendable {
-  fileprivate let keys: [SessionAdmission.Key]
+/// A session's place under the limits; given back once. A class, because most sessions have none.
+final class SessionTicket: Sendable {
+  private let admission: SessionAdmission
+  private let keys: [SessionAdmission.Key]
+
+  fileprivate init(admission: SessionAdmission, keys: [SessionAdmission.Key]) {
+    self.admission = admission
+    self.keys = keys
+  }
+
+  func release() { admission.release(keys) }
 }

@@ -1,7 +1,7 @@
 import SluiceWire
 
 /// A name and value that finds sessions, from the target's answer to the handshake.
-struct SessionLabel: Hashable {
+struct SessionLabel: Hashable, Sendable {
   let name: [UInt8]
   let value: [UInt8]
 }
@@ -43,6 +43,9 @@ struct SessionFacts {
   private func part(_ start: Int, _ end: Int) -> String {
     String(decoding: text[start..<end], as: UTF8.self)
   }
+
+  /// Those of a grant, which are bounded.
+  mutating func addLabels(_ granted: [SessionLabel]) { labels += granted }
 
   /// The target may not make this session a burden by its labels.
   mutating func addLabel(name: Span<UInt8>, value: Span<UInt8>) {

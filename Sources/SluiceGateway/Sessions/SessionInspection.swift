@@ -7,6 +7,10 @@ final class SessionInspection {
   private var fromUpstream: InspectedFlow
   /// What policies remember, see `MessagePolicy.firstCell`.
   var cells: [MonotonicTime]
+  /// It would not be let in any more, see `onDenial`.
+  var isBarred = false
+  /// Limits of requests that its messages spend, too.
+  var budgets: [MessageBudget] = []
   /// Messages towards a caller who does not take them.
   var queue = MessageQueue()
 

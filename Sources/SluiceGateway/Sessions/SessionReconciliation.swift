@@ -41,12 +41,9 @@ public struct SessionReconciliation: Sendable, Equatable {
 
 extension Worker {
   /// Brings the live sessions in line with the snapshot that was just put in force.
-  func reconcile(
-    _ reconciliation: SessionReconciliation, former: Snapshot, closeRate: Int
-  ) {
+  func reconcile(_ reconciliation: SessionReconciliation, closeRate: Int) {
     if sessions.count == 0 { return }
-    var routes: [String: CompiledRoute] = [:]
-    for route in snapshot.routes where route.kind == .websocket { routes[route.name] = route }
+    let routes = snapshot.sessionRoutes
     var closed: [HandlerToken] = []
     for session in sessions.all() {
       switch reconciliation.verdicts[session.route.name] {
@@ -54,7 +51,7 @@ extension Worker {
         if let route = routes[session.route.name] { session.adopt(route) }
       case .rechecked:
         if let route = routes[session.route.name] {
-          session.recheck(route, snapshot, former: former)
+          session.recheck(route)
         }
       case .closed, nil: closed.append(session.token)
       }
@@ -75,31 +72,68 @@ extension Session {
     if settings.isInspected && inspection == nil {
       inspection = SessionInspection(settings, allowsRSV1: fromClient.follower.allowsRSV1)
     }
+    updateBudgets()
+  }
+
+  /// Route or identity have changed.
+  func updateBudgets() {
+    guard let inspection else { return }
+    inspection.budgets = MessageBudget.all(of: self, former: inspection.budgets)
   }
 
   /// Would this session be let in now?
-  func recheck(_ route: CompiledRoute, _ snapshot: Snapshot, former: Snapshot) {
+  func recheck(_ route: CompiledRoute) {
+    let former = self.route.consumers
     adopt(route)
     if machine.isEnding { return }
+    let policy = objection(former)
+    updateBudgets()
+    if settings.onDenial == .refuse, let inspection {
+      inspection.isBarred = policy != nil
+    } else if let policy {
+      return end(SessionEnding(.policy, code: 1_008, policy: policy))
+    }
+    schedule()
+  }
+
+  /// What would not let the session in now.
+  private func objection(_ former: ConsumerDirectory?) -> String? {
     if let origin = facts.origin,
       !settings.origins.allow(Array(origin.utf8).span, authority: facts.authority.span)
     {
-      return end(SessionEnding(.policy, code: 1_008, policy: "origin"))
+      return "origin"
     }
-    if let consumer, let consumers = snapshot.policies?.consumers {
-      // Consumers that the file does not have come from tokens, and their trust ends by itself.
+    if let consumers = route.consumers, let policy = follow(consumers, former) { return policy }
+    return refusing()
+  }
+
+  /// The policy that would not let the session in now.
+  func refusing() -> String? {
+    let own = identity.flatMap { route.callerPolicies?.chain(for: $0) }
+    return ((own ?? route.policies)?.request ?? []).first {
+      !$0.policy.admits(identity, from: client)
+    }?.name
+  }
+
+  /// Takes over the consumer's groups as the file has them now. What the session can't live without
+  /// any more, if that is gone.
+  private func follow(_ consumers: ConsumerDirectory, _ former: ConsumerDirectory?) -> String? {
+    if let identity, let consumer {
+      let before = former?.groups(of: consumer)
       if let groups = consumers.groups(of: consumer) {
-        if let identity, identity.groups != groups { self.identity = identity.with(groups: groups) }
-      } else if former.policies?.consumers.groups(of: consumer) != nil {
-        return end(SessionEnding(.policy, code: 1_008, policy: "consumers"))
+        // What a token or a service gave on top stays.
+        let granted = identity.groups.filter {
+          !groups.contains($0) && !(before ?? []).contains($0)
+        }
+        if identity.groups != groups + granted {
+          self.identity = identity.with(groups: groups + granted)
+        }
+      } else if before != nil {
+        // Those that the file never had come from tokens, and their trust ends by itself.
+        return "consumers"
       }
     }
-    let own = identity.flatMap { route.callerPolicies?.chain(for: $0) }
-    for step in (own ?? route.policies)?.request ?? []
-    where !step.policy.admits(identity, from: client) {
-      return end(SessionEnding(.policy, code: 1_008, policy: step.name))
-    }
-    schedule()
+    return isProved(by: { !consumers.has($0) }) ? "credentials" : nil
   }
 }
 

@@ -101,7 +101,7 @@ import Testing
     messages.rateLimit?.limit = 1
     messages.rateLimitFromUpstream = messages.rateLimit
     route.messages = messages
-    let pipeline = MessagePipeline(route)
+    let pipeline = MessagePipeline(route, Configuration.MessageUses())
     #expect(pipeline.cellCount == 4)
     #expect((pipeline.fromClient + pipeline.fromUpstream).map(\.firstCell) == [0, 2])
     #expect(!pipeline.queues)
@@ -114,7 +114,9 @@ import Testing
       route.messages = Configuration.MessageSettings()
       route.connection = Configuration.ConnectionSettings()
       edit(&route)
-      return CompiledSession(route).isInspected
+      var configuration = Configuration()
+      configuration.routes["all"] = route
+      return CompiledSession(route, configuration.messageUses(ofRoute: "all")).isInspected
     }
     #expect(!isInspected { _ in })
     #expect(!isInspected { $0.messages = nil })

@@ -11,7 +11,17 @@ extension Configuration {
     public var consumerHeader = ""
     public var groupsHeader = ""
     public var timeout = Timespan.seconds(5)
+    /// What its answer may say about the session that a handshake becomes.
+    public var grants: [Grant] = []
+    /// How long before a granted expiry it is asked again.
+    public var renewBefore: Timespan?
     public init() {}
+
+    public enum Grant: String, Codable, CaseIterable, Sendable {
+      case labels, expiry, actions
+      case idleTimeout = "idle-timeout"
+      case messageRate = "message-rate"
+    }
   }
 }
 
@@ -44,6 +54,14 @@ extension Configuration.ForwardAuth {
         "The field of its answer with the caller's groups, with commas between them; none when empty. They come on top of those of the consumer."
       ),
       Field("timeout", .duration, "For its answer."),
+      Field(
+        "grants", .list(of: .choice(Configuration.ForwardAuth.Grant.self)),
+        "What fields of its answer may say about the session that a handshake becomes; what is not listed is not listened to. `labels`: `Sluice-Grant-Label-NAME: VALUE`, at most 16. `expiry`: `Sluice-Grant-Expiry: 15m`, when the trust ends. `idle-timeout`: `Sluice-Grant-Idle-Timeout: 5m`. `message-rate`: `Sluice-Grant-Message-Rate: 50/1s`, messages from the caller beside the route's own limits, with the `action` of the route's `rateLimit`. `actions`: `Sluice-Grant-Actions: look, buy`, all that `messages.authorize` lets this caller send, whatever its groups. A field that is malformed, unknown or given twice refuses the handshake with 503."
+      ),
+      Field(
+        "renewBefore", .duration,
+        "How long before the end of a granted `expiry` the service is asked again, with the head of the handshake, which is kept in memory for that; with 2xx and another expiry the session lives on. Not at all unless set."
+      ),
     ])
 
   public static let example = """
@@ -67,6 +85,11 @@ extension Configuration.ForwardAuth {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    if renewBefore != nil && !grants.contains(.expiry) {
+      check.error(
+        "only an expiry that is granted can be renewed", at: "renewBefore",
+        hint: "add expiry to 'grants'")
+    }
     check.requireService(service, at: "service")
   }
 }

@@ -68,6 +68,11 @@ enum LimitField {
     "cost", .integer(1...1_000_000),
     "What one request takes; matters where several places spend one `budget`.")
 
+  static let messages = Field(
+    "messages", .object(Configuration.MessageSpending.schema),
+    "Counts messages from callers on `websocket` routes together with requests; they are not counted unless set. `header:NAME` is the handshake's."
+  )
+
   static let maxKeys = Field(
     "maxKeys", .integer(1...10_000_000),
     "How many consumers, addresses and so on are counted at a time, in some 150 bytes each and 50 more per worker. Beyond that, room is made by forgetting who has used least, never by forgetting who is at the limit."

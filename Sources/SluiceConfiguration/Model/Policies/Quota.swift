@@ -9,6 +9,8 @@ extension Configuration {
     /// Places that name the same one spend it together.
     public var budget: String?
     public var hide = false
+    /// Nil: only requests count.
+    public var messages: MessageSpending?
     public var maxKeys = 100_000
     public init() {}
   }
@@ -33,7 +35,7 @@ extension Configuration.Quota {
         "budget", .text(.entityName),
         "Places that name the same budget spend it together, each with its own `cost` and limits."),
       Field("hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
-      LimitField.maxKeys,
+      LimitField.messages, LimitField.maxKeys,
     ])
 
   public static let example = """
@@ -51,6 +53,12 @@ extension Configuration.Quota {
         service: time
         policies:
           quota: {budget: calls, day: 1000, month: 20000, cost: 10}
+      prices:
+        kind: websocket
+        match: {path: /prices}
+        service: time
+        policies:
+          quota: {budget: calls, day: 1000, month: 20000, messages: {cost: 1, action: close}}
     policies:
       key-auth: {}
       quota: {budget: calls, day: 1000, month: 20000}
@@ -61,6 +69,9 @@ extension Configuration.Quota {
     if limits.isEmpty { check.error("needs 'hour', 'day' or 'month'") }
     if let least = limits.min(), cost > least {
       check.error("no request could pass: one costs \(cost) of \(least)", at: "cost")
+    }
+    if let least = limits.min(), let cost = messages?.cost, cost > least {
+      check.error("no message could pass: one costs \(cost) of \(least)", at: "messages", "cost")
     }
     guard let budget else { return }
     for other in check.configuration.everyPolicy {

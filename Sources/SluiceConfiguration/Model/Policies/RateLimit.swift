@@ -14,6 +14,8 @@ extension Configuration {
     public var budget: String?
     /// Leaves `RateLimit` and `RateLimit-Policy` out of responses.
     public var hide = false
+    /// Nil: only requests count.
+    public var messages: MessageSpending?
     public var maxKeys = 100_000
     public init() {}
 
@@ -78,7 +80,7 @@ extension Configuration.RateLimit {
         "budget", .text(.entityName), "Places that name the same budget count together."),
       Field(
         "hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
-      LimitField.maxKeys,
+      LimitField.messages, LimitField.maxKeys,
     ])
 
   public static let example = """
@@ -137,6 +139,9 @@ extension Configuration.RateLimit {
     }
     if algorithm == .slidingWindow && window.limit > Self.mostSliding {
       return "a sliding window counts to \(Self.mostSliding) at most"
+    }
+    if let cost = messages?.cost, cost > window.capacity {
+      return "no message could pass: one costs \(cost), and \(window.capacity) is the most at once"
     }
     if cost > window.capacity {
       return "no request could pass: one costs \(cost), and \(window.capacity) is the most at once"

@@ -50,6 +50,13 @@ final class ConsumerDirectory {
     profileIndices[profiles[0]] = 0
   }
 
+  /// Whether what proved the identity is in the file. What other places vouch for is not theirs to say.
+  func has(_ identity: Identity) -> Bool {
+    guard let fingerprint = identity.proof.fingerprint else { return true }
+    return keys.fingerprints.contains(fingerprint) || passwords.fingerprints.contains(fingerprint)
+      || tokens.fingerprints.contains(fingerprint) || secrets.fingerprints.contains(fingerprint)
+  }
+
   /// The groups of a consumer; nil when there is none of this name.
   func groups(of consumer: [UInt8]) -> [[UInt8]]? {
     groups[String(decoding: consumer, as: UTF8.self)]

@@ -8,6 +8,7 @@ import SluiceWire
 /// of the digest is compared in constant time.
 final class KeyDirectory {
   private var identities: [SHA256Digest: Identity] = [:]
+  private(set) var fingerprints: Set<SHA256Digest> = []
   private let hash = SHA256()
 
   init(_ consumers: [String: Configuration.Consumer]) {
@@ -18,8 +19,11 @@ final class KeyDirectory {
         guard let key = credential.keyAuth else { continue }
         count += 1
         let id = key.id ?? "\(name).key-auth.\(count)"
+        let fingerprint = hash.fingerprint("key-auth", of: name, [key.key.reveal()])
+        fingerprints.insert(fingerprint)
         identities[hash.digest(of: Array(key.key.reveal().utf8).span)] = Identity(
-          consumer: Array(name.utf8), groups: groups, credential: Array(id.utf8))
+          consumer: Array(name.utf8), groups: groups, credential: Array(id.utf8), lines: [],
+          proof: IdentityProof(fingerprint: fingerprint))
       }
     }
   }

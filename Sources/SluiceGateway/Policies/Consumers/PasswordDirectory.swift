@@ -15,6 +15,7 @@ final class PasswordDirectory {
   }
 
   private var entries: [[UInt8]: Entry] = [:]
+  private(set) var fingerprints: Set<SHA256Digest> = []
   /// What a name that is nobody's is checked against, so that it takes as long as any other.
   private(set) var decoy: PasswordDigest?
 
@@ -24,7 +25,13 @@ final class PasswordDirectory {
       let groups = consumer.groups.map { Array($0.utf8) }
       for credential in consumer.credentials.compactMap(\.basicAuth) {
         let username = Array(credential.username.utf8)
-        let identity = Identity(consumer: Array(name.utf8), groups: groups, credential: username)
+        let fingerprint = hash.fingerprint(
+          "basic-auth", of: name,
+          [credential.username, credential.digest?.reveal() ?? credential.password?.reveal() ?? ""])
+        fingerprints.insert(fingerprint)
+        let identity = Identity(
+          consumer: Array(name.utf8), groups: groups, credential: username, lines: [],
+          proof: IdentityProof(fingerprint: fingerprint))
         if let text = credential.digest?.reveal(), let digest = try? PasswordDigest(parsing: text) {
           entries[username] = Entry(identity: identity, proof: .slow(digest))
           decoy = digest

@@ -8,14 +8,21 @@ final class SecretDirectory {
   }
 
   private var entries: [[UInt8]: Entry] = [:]
+  private(set) var fingerprints: Set<SHA256Digest> = []
 
   init(_ consumers: [String: Configuration.Consumer]) {
+    let hash = SHA256()
     for (name, consumer) in consumers {
       let groups = consumer.groups.map { Array($0.utf8) }
       for credential in consumer.credentials.compactMap(\.hmacAuth) {
         let username = Array(credential.username.utf8)
+        let fingerprint = hash.fingerprint(
+          "hmac-auth", of: name, [credential.username, credential.secret.reveal()])
+        fingerprints.insert(fingerprint)
         entries[username] = Entry(
-          identity: Identity(consumer: Array(name.utf8), groups: groups, credential: username),
+          identity: Identity(
+            consumer: Array(name.utf8), groups: groups, credential: username, lines: [],
+            proof: IdentityProof(fingerprint: fingerprint)),
           secret: Array(credential.secret.reveal().utf8))
       }
     }

@@ -8,15 +8,26 @@ final class TokenDirectory {
   }
 
   private var entries: [[UInt8]: Entry] = [:]
+  private(set) var fingerprints: Set<SHA256Digest> = []
 
   init(_ consumers: [String: Configuration.Consumer]) {
+    let hash = SHA256()
     for (name, consumer) in consumers {
       let groups = consumer.groups.map { Array($0.utf8) }
       for credential in consumer.credentials.compactMap(\.jwt) {
         guard let key = try? VerificationKey(credential.signing) else { continue }
         let id = Array(credential.key.utf8)
+        let fingerprint = hash.fingerprint(
+          "jwt", of: name,
+          [
+            credential.key, credential.algorithm.rawValue, credential.secret?.reveal() ?? "",
+            credential.encoding.rawValue, credential.publicKey ?? "",
+          ])
+        fingerprints.insert(fingerprint)
         entries[id] = Entry(
-          identity: Identity(consumer: Array(name.utf8), groups: groups, credential: id), key: key)
+          identity: Identity(
+            consumer: Array(name.utf8), groups: groups, credential: id, lines: [],
+            proof: IdentityProof(fingerprint: fingerprint)), key: key)
       }
     }
   }

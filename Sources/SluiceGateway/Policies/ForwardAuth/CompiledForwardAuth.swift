@@ -1,3 +1,4 @@
+import Glibc
 public import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
@@ -18,6 +19,9 @@ final class CompiledForwardAuth: IdentifyPolicy {
   private let responseNames: [[UInt8]]
   private let consumerName: [UInt8]
   private let groupsName: [UInt8]
+  private let grants: [Configuration.ForwardAuth.Grant]
+  /// Nil for never.
+  let renewBefore: Timespan?
   private let consumers: ConsumerDirectory
   private let worker: Worker
   private let unavailable = PolicyRefusal(.checkUnavailable)
@@ -42,6 +46,8 @@ final class CompiledForwardAuth: IdentifyPolicy {
     responseNames = settings.responseHeaders.map { Array($0.utf8) }
     consumerName = Array(settings.consumerHeader.utf8)
     groupsName = Array(settings.groupsHeader.utf8)
+    grants = settings.grants
+    renewBefore = settings.renewBefore
     consumers = context.consumers
     worker = context.worker
   }
@@ -95,14 +101,22 @@ final class CompiledForwardAuth: IdentifyPolicy {
       return .refuse(unavailable)
     }
     guard (200..<300).contains(response.status) else { return .answer(refusal(response)) }
+    if !grants.isEmpty {
+      // What can't be understood could have been a limit.
+      guard let granted = SessionGrants(response.fields, grants) else {
+        return .refuse(unavailable)
+      }
+      exchange.grants = granted
+      if granted.lifetime != nil { exchange.renewBefore = renewBefore?.nanoseconds }
+    }
     for (name, value) in response.fields
     where responseNames.contains(where: { name.span.equalsIgnoringCase($0) }) {
       exchange.requestEdits.fields.add(name: name.span, value: value.span)
     }
-    return exchange.identified(.known(identity(response)))
+    return exchange.identified(.known(identity(response, exchange.grants)))
   }
 
-  private func identity(_ response: ClientResponse) -> Identity {
+  private func identity(_ response: ClientResponse, _ granted: SessionGrants?) -> Identity {
     let consumer = consumerName.isEmpty ? [] : response.value(consumerName) ?? []
     var groups = consumers.groups(of: consumer) ?? []
     if !groupsName.isEmpty, let value = response.value(groupsName) {
@@ -112,7 +126,8 @@ final class CompiledForwardAuth: IdentifyPolicy {
         if !group.isEmpty && !groups.contains(group) { groups.append(group) }
       }
     }
-    return Identity(consumer: consumer, groups: groups)
+    let expiresAt = granted?.lifetime.map { Int64(time(nil)) + $0 / 1_000_000_000 }
+    return Identity(consumer: consumer, groups: groups, expiresAt: expiresAt)
   }
 
   /// The service's answer as the caller gets it.

@@ -12,6 +12,7 @@ final class IdentifyStage: CompiledPolicy {
   private let nobody: PolicyRefusal
   private let late = PolicyRefusal(
     .unauthorized, detail: "No first message with credentials came in time.")
+  private let revoked: PolicyRefusal
   private let different = PolicyRefusal(
     .unauthorized, detail: "The credentials are those of different consumers.")
 
@@ -25,15 +26,19 @@ final class IdentifyStage: CompiledPolicy {
       anonymous != nil || limits.isEmpty
       ? nil : limits.dropFirst().reduce(limits[0]) { $0.joined(with: $1) }
     ownedFields = members.flatMap(\.ownedFields)
+    let challenges = members.flatMap(\.challenges)
     nobody = PolicyRefusal(
-      .unauthorized, detail: "The request has no credentials.",
-      fields: members.flatMap(\.challenges))
+      .unauthorized, detail: "The request has no credentials.", fields: challenges)
+    revoked = PolicyRefusal(.revoked, fields: challenges)
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     for name in ownedFields { exchange.dropRequestFields(named: name) }
     return goOn(exchange, from: 0)
   }
+
+  /// Whether a session of it may be renewed by the gateway itself.
+  var renews: Bool { members.contains { ($0 as? CompiledForwardAuth)?.renewBefore != nil } }
 
   /// Asks the members from this one on.
   private func goOn(_ exchange: Exchange, from start: Int) -> PolicyOutcome {
@@ -45,6 +50,7 @@ final class IdentifyStage: CompiledPolicy {
     }
     if requiresAll && exchange.identity != nil { return .next }
     guard let anonymous else { return members.isEmpty ? .next : nothingFound(exchange) }
+    if isRevoked(anonymous, exchange) { return .refuse(revoked) }
     exchange.identity = anonymous
     return .next
   }
@@ -60,6 +66,8 @@ final class IdentifyStage: CompiledPolicy {
     case .wait: return .wait
     case .collect(let limit): return .collect(upTo: limit)
     case .known(let identity):
+      // Here and not in the policies, so that what they remember is no way around it.
+      if isRevoked(identity, exchange) { return .refuse(revoked) }
       guard requiresAll else {
         exchange.identity = identity
         return .next
@@ -72,6 +80,7 @@ final class IdentifyStage: CompiledPolicy {
       // Members before this one found nothing, and that is not all.
       if exchange.identity == nil && exchange.identifyPosition > 0 { return .refuse(nobody) }
       exchange.identity = exchange.identity?.joined(with: identity) ?? identity
+      exchange.joinedIdentities.append(identity)
       return nil
     }
   }
@@ -86,6 +95,10 @@ final class IdentifyStage: CompiledPolicy {
       exchange.identity = nil
       return goOn(exchange, from: 0)
     }
+  }
+
+  private func isRevoked(_ identity: Identity, _ exchange: Exchange) -> Bool {
+    exchange.worker.hasRevocations && exchange.worker.revocations.revokes(identity)
   }
 
   override func requestBody(_ exchange: Exchange) -> PolicyOutcome {

@@ -10,20 +10,38 @@ class CompiledLimit: CompiledPolicy {
   /// Nil: callers are told nothing.
   private let fields: RateLimitFields?
   private let refusal: PolicyRefusal
+  /// What messages take; nil when they don't count.
+  let messages: Configuration.MessageSpending?
+  let by: Configuration.LimitKey
 
   init(
-    _ limiter: RateLimiter, by: Configuration.LimitKey, cost: Int, fields: RateLimitFields?,
-    error: GatewayError
+    _ limiter: RateLimiter, by: Configuration.LimitKey, cost: Int,
+    messages: Configuration.MessageSpending?, fields: RateLimitFields?, error: GatewayError
   ) {
     self.limiter = limiter
+    self.by = by
+    self.messages = messages
     reader = LimitKeyReader(by)
     self.cost = UInt64(cost)
     self.fields = fields
     refusal = PolicyRefusal(error)
   }
 
+  /// For whatever spends it.
+  func take(_ key: LimitKey, cost: UInt64, now: MonotonicTime) -> RateDecision {
+    limiter.take(key, cost: cost, now: now)
+  }
+
+  /// Whom the messages of a session are counted for that the exchange becomes.
+  func key(of exchange: Exchange) -> LimitKey { reader.key(of: exchange) }
+
+  /// The same of a session; nil where only the handshake says.
+  func key(of session: Session) -> LimitKey? { reader.key(of: session) }
+
+  var errorCode: StaticString { refusal.error.code }
+
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    let decision = limiter.take(reader.key(of: exchange), cost: cost, now: exchange.loop.now)
+    let decision = take(reader.key(of: exchange), cost: cost, now: exchange.loop.now)
     if let fields {
       exchange.responseEdits.add(fields.policy)
       exchange.responseEdits.add { fields.append(decision, to: &$0) }

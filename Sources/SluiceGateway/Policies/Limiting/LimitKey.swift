@@ -76,8 +76,22 @@ struct LimitKeyReader {
   }
 
   func key(of exchange: Exchange) -> LimitKey {
+    if case .header(let name) = source, let key = Self.key(ofField: name, exchange.request) {
+      return key
+    }
+    return key(
+      of: exchange.identity, route: exchange.route?.nameBytes, address: exchange.clientAddress)
+  }
+
+  /// Nil where a field of the handshake says, which is gone.
+  func key(of session: Session) -> LimitKey? {
+    if case .header = source { return nil }
+    return key(of: session.identity, route: session.route.nameBytes, address: session.client)
+  }
+
+  private func key(of caller: Identity?, route: [UInt8]?, address: SocketAddress) -> LimitKey {
     // Who proved nothing must not use up what others like it have.
-    let identity = exchange.identity.flatMap { $0.isAnonymous ? nil : $0 }
+    let identity = caller.flatMap { $0.isAnonymous ? nil : $0 }
     switch source {
     case .consumer:
       if let name = identity?.consumer, !name.isEmpty {
@@ -91,13 +105,10 @@ struct LimitKeyReader {
       if let value = identity?.claim(name)?.value, !value.isEmpty {
         return LimitKey(kind: Kind.claim, value.span)
       }
-    case .header(let name):
-      if let key = Self.key(ofField: name, exchange.request) { return key }
-    case .route:
-      if let name = exchange.route?.nameBytes { return LimitKey(kind: Kind.route, name.span) }
-    case .address: break
+    case .route: if let route { return LimitKey(kind: Kind.route, route.span) }
+    case .header, .address: break
     }
-    guard let address = HTTPListener.caller(exchange.clientAddress) else {
+    guard let address = HTTPListener.caller(address) else {
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.local, nothing.span)
     }

@@ -28,7 +28,10 @@ struct ClaimReader {
       owner?.credential ?? claims["jti"]?.text ?? claims["sub"]?.text ?? []
     return Identity(
       consumer: name, groups: all, credential: credential, claims: kept(claims),
-      expiresAt: expiresAt, lines: lines(claims))
+      expiresAt: expiresAt, lines: lines(claims),
+      proof: IdentityProof(
+        fingerprint: owner?.proof.fingerprint, tokenID: claims["jti"]?.text ?? [],
+        subject: claims["sub"]?.text ?? []))
   }
 
   private func kept(_ claims: JSONTree) -> [Identity.Claim] {

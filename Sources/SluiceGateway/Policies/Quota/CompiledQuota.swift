@@ -42,15 +42,15 @@ final class CompiledQuota: CompiledLimit {
     }
     super.init(
       RateLimiter(rules, table: table), by: settings.by, cost: settings.cost,
-      fields: settings.hide ? nil : RateLimitFields(items), error: .quotaExceeded)
+      messages: settings.messages, fields: settings.hide ? nil : RateLimitFields(items),
+      error: .quotaExceeded)
   }
 
-  override func request(_ exchange: Exchange) -> PolicyOutcome {
-    let now = exchange.loop.now
+  override func take(_ key: LimitKey, cost: UInt64, now: MonotonicTime) -> RateDecision {
     if now >= calendarEnd {
       setCalendar(now: now, unixTime: WallClock(now: now).milliseconds(now))
     }
-    return super.request(exchange)
+    return super.take(key, cost: cost, now: now)
   }
 
   /// Unix time in milliseconds.

@@ -1,0 +1,63 @@
+import SluiceReactor
+
+/// What only some sessions have to remember of the trust that they rest on.
+final class SessionTrust {
+  /// What each of several policies found that all had to find something; empty otherwise.
+  private(set) var joined: [Identity]
+  private(set) var grants: SessionGrants?
+  /// New credentials of a message are being judged.
+  var isAsking = false
+  /// Nil when only its caller can extend it.
+  var renewal: SessionRenewal?
+
+  /// Nil when there is nothing to remember.
+  init?(_ exchange: Exchange) {
+    let isJoined = exchange.joinedIdentities.count > 1
+    if !isJoined && exchange.grants == nil { return nil }
+    joined = isJoined ? exchange.joinedIdentities : []
+    grants = exchange.grants
+    if let before = exchange.renewBefore, let lifetime = exchange.grants?.lifetime {
+      let now = exchange.loop.now
+      renewal = SessionRenewal(
+        before: before, head: exchange.headBytes,
+        pause: SessionRenewal.pause(
+          now: now, trustEnd: now.advanced(byNanoseconds: lifetime)))
+    }
+  }
+
+  init() {
+    joined = []
+    grants = nil
+  }
+
+  /// New credentials have been judged. A grant that was not renewed stays.
+  func renew(_ identities: [Identity], _ grants: SessionGrants?) {
+    joined = identities.count > 1 ? identities : []
+    self.grants = grants ?? self.grants
+  }
+}
+
+extension Session {
+  /// Nanoseconds.
+  var idleTimeout: Int64 { trust?.grants?.idleTimeout ?? settings.idleTimeout }
+
+  /// Whether any of those who vouch for it is such a one.
+  func isProved(by isMeant: (Identity) -> Bool) -> Bool {
+    if let trust, !trust.joined.isEmpty { return trust.joined.contains(where: isMeant) }
+    return identity.map(isMeant) ?? false
+  }
+
+  /// Whether it rests on what the file says no more.
+  func catchUp() {
+    if route.isRetired {
+      // The handshake began before a reload that asked only the sessions that were there.
+      guard let current = worker.snapshot.sessionRoutes[route.name] else {
+        return end(SessionEnding(.routeRemoved, code: 1_012))
+      }
+      recheck(current)
+    }
+    if worker.hasRevocations, !machine.isEnding, worker.revocations.revokes(self) {
+      end(.revoked)
+    }
+  }
+}

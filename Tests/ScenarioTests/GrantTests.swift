@@ -1,0 +1,183 @@
+import Foundation
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+extension Scenarios {
+  /// What the service that is asked about a handshake says of the session.
+  @Suite struct Grants {
+    /// The gateway with the service that it asks.
+    private final class Granted {
+      let fixture: Fixture
+      private let service: ScriptedUpstream
+      var gateway: Gateway { fixture.gateway }
+
+      init(_ fixture: Fixture, _ service: ScriptedUpstream) {
+        self.fixture = fixture
+        self.service = service
+      }
+
+      func client() throws -> TestClient { try fixture.client() }
+    }
+
+    /// `answer`: further fields of the service's 200.
+    private func fixture(
+      _ answer: String...,
+      grants: [Configuration.ForwardAuth.Grant] = Configuration.ForwardAuth
+        .Grant.allCases, _ edit: (inout Configuration) -> Void = { _ in }
+    ) throws -> Granted {
+      let fields = answer.map { $0 + "\r\n" }.joined()
+      let service = try ScriptedUpstream.answering { _ in
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-User: alice\r\n\(fields)\r\n"
+      }
+      let upstream = try ScriptedUpstream { try $0.accept("Sluice-Label-Tenant: acme").echo() }
+      let fixture = try Fixture(to: upstream) {
+        var login = Configuration.Service()
+        login.targets = [Configuration.Target(url: service.url)]
+        $0.services["login"] = login
+        var settings = Configuration.ForwardAuth()
+        settings.service = "login"
+        settings.consumerHeader = "X-User"
+        settings.grants = grants
+        $0.all.policies[Configuration.ForwardAuth.self] = settings
+        $0.all.kind = .websocket
+        var connection = Configuration.ConnectionSettings()
+        connection.closeTimeout = .milliseconds(200)
+        $0.all.connection = connection
+        edit(&$0)
+      }
+      return Granted(fixture, service)
+    }
+
+    @Test func labelsFindTheSession() async throws {
+      let fixture = try fixture("Sluice-Grant-Label-Plan: gold", "sluice-grant-label-team: 7")
+      let socket = try fixture.client().open()
+      var filter = SessionFilter()
+      filter.labels = ["plan": "gold", "team": "7", "tenant": "acme"]
+      #expect(await fixture.gateway.count(filter) == 1)
+      try socket.send(text: "a")
+      #expect(try socket.text() == "a")
+    }
+
+    @Test func trustEndsWhenTheServiceSaysSo() async throws {
+      let fixture = try fixture("Sluice-Grant-Expiry: 1s")
+      let socket = try fixture.client().open()
+      #expect(try socket.read()?.closeCode == 4_401)
+      try socket.sendClose(4_401)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.tokenExpired: 1] }
+    }
+
+    @Test func idlenessIsWhatTheServiceAllows() async throws {
+      let fixture = try fixture("Sluice-Grant-Idle-Timeout: 1s")
+      let socket = try fixture.client().open()
+      #expect(try socket.read()?.closeCode == 1_001)
+      try socket.sendClose(1_001)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.idleTimeout: 1] }
+    }
+
+    @Test func messagesAreLimitedAsGranted() async throws {
+      let fixture = try fixture("Sluice-Grant-Message-Rate: 3/1h") {
+        var messages = Configuration.MessageSettings()
+        var limit = Configuration.MessageRateLimit()
+        limit.limit = 100
+        limit.window = .seconds(3_600)
+        limit.action = .drop
+        messages.rateLimit = limit
+        $0.all.messages = messages
+      }
+      let socket = try fixture.client().open()
+      for index in 0..<6 { try socket.send(text: "\(index)") }
+      for index in 0..<3 { #expect(try socket.text() == "\(index)") }
+      let gateway = fixture.gateway
+      try await eventually {
+        let report = await gateway.reports().flatMap(\.routes).first { $0.name == "all" }
+        return report?.sessions?.dropped(.rateLimit) == 3
+      }
+    }
+
+    @Test func actionsAreWhatIsGrantedAndNoMore() throws {
+      let fixture = try fixture("Sluice-Grant-Actions: look, sell") {
+        var settings = Configuration.MessageAuthorization()
+        settings.key = "$.action"
+        settings.allow = ["buy": ["*"], "look": ["nobody"]]
+        settings.otherwise = ["*"]
+        var messages = Configuration.MessageSettings()
+        messages.authorize = settings
+        $0.all.messages = messages
+      }
+      let socket = try fixture.client().open()
+      for (text, isAllowed) in [
+        (#"{"action":"look"}"#, true), (#"{"action":"sell"}"#, true),
+        (#"{"action":"buy"}"#, false), ("{}", false), ("[", false),
+      ] {
+        try socket.send(text: text)
+        #expect(try (socket.text() == text) == isAllowed, "\(text)")
+      }
+    }
+
+    @Test(arguments: [
+      "Sluice-Grant-Expiry: soon", "Sluice-Grant-Expiry: 0s", "Sluice-Grant-Expiry: 9000h",
+      "Sluice-Grant-Expiry: 5m\r\nSluice-Grant-Expiry: 9m", "Sluice-Grant-Idle-Timeout: 10ms",
+      "Sluice-Grant-Message-Rate: 50", "Sluice-Grant-Message-Rate: 0/1s",
+      "Sluice-Grant-Message-Rate: 5/1s/2", "Sluice-Grant-Actions: a,,b",
+      "Sluice-Grant-Actions: \(Array(repeating: "a", count: 65).joined(separator: ","))",
+      "Sluice-Grant-Label-: x", "Sluice-Grant-Label-A: 1\r\nSluice-Grant-Label-a: 2",
+      "Sluice-Grant-Label-A: \(String(repeating: "x", count: 129))", "Sluice-Grant-Expires: 5m",
+      (0..<17).map { "Sluice-Grant-Label-\($0): x" }.joined(separator: "\r\n"),
+    ])
+    func whatMeansNothingRefusesTheHandshake(fields: String) throws {
+      let fixture = try fixture(fields)
+      let answer = try fixture.client().exchange(WebSocketPeer.handshake())
+      #expect(answer.status == 503)
+      #expect(answer.code == "check-unavailable")
+    }
+
+    /// As long as the service says yes; with the fields of the handshake, each time.
+    @Test func theServiceIsAskedAgainBeforeItsGrantEnds() async throws {
+      let service = try ScriptedUpstream { peer in
+        var asked = 0
+        while try peer.readRequest() != nil {
+          asked += 1
+          let answer =
+            asked <= 3
+            ? "200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 1s" : "403 Forbidden"
+          try peer.send("HTTP/1.1 \(answer)\r\nContent-Length: 0\r\n\r\n")
+        }
+      }
+      let upstream = try ScriptedUpstream { try $0.accept().echo() }
+      let fixture = try Fixture(to: upstream) {
+        var login = Configuration.Service()
+        login.targets = [Configuration.Target(url: service.url)]
+        $0.services["login"] = login
+        var settings = Configuration.ForwardAuth()
+        settings.service = "login"
+        settings.consumerHeader = "X-User"
+        settings.grants = [.expiry]
+        settings.renewBefore = .milliseconds(900)
+        $0.all.policies[Configuration.ForwardAuth.self] = settings
+        $0.all.kind = .websocket
+      }
+      let socket = try fixture.client().open("Cookie: session=7")
+      try waitUntil { service.requests.count >= 3 }
+      try socket.send(text: "still")
+      #expect(try socket.text() == "still")
+      #expect(try socket.read()?.closeCode == 4_401)
+      try socket.sendClose(4_401)
+      #expect(service.requests.count == 4)
+      #expect(service.requests.allSatisfy { $0["Cookie"] == "session=7" })
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.tokenExpired: 1] }
+    }
+
+    @Test func whatIsNotListedIsNotListenedTo() async throws {
+      let fixture = try fixture(
+        "Sluice-Grant-Expiry: soon", "Sluice-Grant-Label-Plan: gold", grants: [.labels])
+      let socket = try fixture.client().open()
+      let info = try #require(await fixture.gateway.page(SessionQuery()).sessions.first)
+      #expect(info.labels["plan"] == "gold" && info.expiresAt == nil)
+      withExtendedLifetime(socket) {}
+    }
+  }
+}
