@@ -30,6 +30,8 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
+      name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(
       name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
 
     // The house, bottom up; imports point down only (docs/internals/README.md).
@@ -43,7 +45,9 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "SluiceGateway",
-      dependencies: ["SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2", "COpenSSL"],
+      dependencies: [
+        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CNGHTTP2", "CPCRE2", "COpenSSL",
+      ],
       swiftSettings: settings),
     .target(
       name: "SluiceControl",
@@ -76,7 +80,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "SluiceGatewayTests",
-      dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      dependencies: [
+        "CNGHTTP2", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "SluiceControlTests",
@@ -88,7 +94,7 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
+        "CNGHTTP2", "COpenSSL", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
         "SluiceConfiguration",
       ],
       swiftSettings: settings),
