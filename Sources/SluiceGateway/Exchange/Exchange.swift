@@ -120,11 +120,19 @@ public final class Exchange: EventHandler {
     _ error: HeadError, _ downstream: any DownstreamStream, listener: CompiledListener,
     peer: SocketAddress
   ) {
+    refuse(GatewayError(error), detail: error.text, downstream, listener: listener, peer: peer)
+  }
+
+  /// The same with whatever was wrong with it.
+  func refuse(
+    _ error: GatewayError, detail: StaticString, _ downstream: any DownstreamStream,
+    listener: CompiledListener, peer: SocketAddress
+  ) {
     // The head that failed means nothing, not even to the log.
     request.reset()
     start(downstream, listener: listener, peer: peer)
     worker.counters.malformedRequests &+= 1
-    fail(GatewayError(error), detail: error.text)
+    fail(error, detail: detail)
   }
 
   /// Plain HTTP where TLS was to begin.

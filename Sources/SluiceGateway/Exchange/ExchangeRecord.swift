@@ -16,6 +16,8 @@ struct ExchangeRecord {
   /// The Allow field of a 405.
   var allow: [UInt8]?
   var routed = false
+  /// How the caller's request came.
+  var isHTTP2 = false
   var isReusedConnection = false
   /// The response was begun and not completed.
   var isCutShort = false
