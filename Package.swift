@@ -30,6 +30,8 @@ let package = Package(
     .systemLibrary(
       name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
+      name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(
       name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
@@ -53,8 +55,8 @@ let package = Package(
     .target(
       name: "SluiceGateway",
       dependencies: [
-        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CPCRE2", "COpenSSL", "CZlib",
-        "CBrotli", "CZstd",
+        "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CNGHTTP2", "CPCRE2", "COpenSSL",
+        "CZlib", "CBrotli", "CZstd",
       ],
       swiftSettings: settings),
     .target(
@@ -88,7 +90,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "SluiceGatewayTests",
-      dependencies: ["SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration"],
+      dependencies: [
+        "CNGHTTP2", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "SluiceControlTests",
@@ -100,8 +104,8 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "CBrotliDecoder", "COpenSSL", "CZlib", "CZstd", "SluiceControl", "SluiceGateway",
-        "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        "CBrotliDecoder", "CNGHTTP2", "COpenSSL", "CZlib", "CZstd", "SluiceControl",
+        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
       ],
       swiftSettings: settings),
   ],

@@ -14,6 +14,7 @@ needs() {
       echo "command git git"
       echo "command pkg-config pkg-config"
       echo "header stdio.h libc6-dev"
+      echo "header nghttp2/nghttp2.h libnghttp2-dev"
       echo "header pcre2.h libpcre2-dev"
       echo "header openssl/ssl.h libssl-dev"
       echo "header zlib.h zlib1g-dev"

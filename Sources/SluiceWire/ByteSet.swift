@@ -87,7 +87,7 @@ extension Span<UInt8> {
   }
 
   /// Whether the bytes are `text`.
-  func equals(_ text: StaticString) -> Bool {
+  public func equals(_ text: StaticString) -> Bool {
     if count != text.utf8CodeUnitCount { return false }
     for index in 0..<count {
       // SAFETY: index is below the text's length.

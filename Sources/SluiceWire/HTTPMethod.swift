@@ -62,7 +62,10 @@ public enum HTTPMethod: UInt8, Sendable, CaseIterable {
   }
 }
 
-/// The versions of HTTP/1 that are spoken; every other one is refused.
+/// The versions of HTTP that are spoken; every other one is refused.
 public enum HTTPVersion: UInt8, Sendable {
   case http10, http11
+  /// Never parsed: who carries it puts the head into HTTP/1.1's words and says so afterwards, see
+  /// `RequestHead.arrivedByHTTP2`.
+  case http2
 }

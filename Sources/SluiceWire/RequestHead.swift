@@ -113,6 +113,9 @@ public struct RequestHead: ~Copyable {
     }
   }
 
+  /// What was parsed are the words of HTTP/1.1 for a head of HTTP/2.
+  public mutating func arrivedByHTTP2() { version = .http2 }
+
   private mutating func parseLines(
     _ head: Span<UInt8>, limits: HeadLimits
   ) throws(HeadError) -> Int {

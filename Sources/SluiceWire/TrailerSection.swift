@@ -26,6 +26,13 @@ public struct TrailerSection: Sendable {
     fields.removeAll { isUnwanted(bytes.span.extracting($0.name.range)) }
   }
 
+  /// Parses a whole section, which ends in an empty line.
+  public init(parsing section: Span<UInt8>) throws(BodyError) {
+    if section.count > TrailerSection.maxBytes { throw .trailersTooLarge }
+    bytes = section.withUnsafeBufferPointer { Array($0) }
+    try finish()
+  }
+
   /// Adds a byte of the raw section.
   mutating func append(_ byte: UInt8) throws(BodyError) {
     if bytes.count >= TrailerSection.maxBytes { throw .trailersTooLarge }

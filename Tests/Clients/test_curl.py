@@ -1,7 +1,11 @@
-"""curl through the gateway, with its `ws://` where it has it."""
+"""curl through the gateway, with its `ws://` where it has it, and by HTTP/2."""
 
 import asyncio
+import contextlib
+import os
+import re
 import subprocess
+import tempfile
 import unittest
 
 from websockets.asyncio.server import serve
@@ -54,3 +58,52 @@ class Curl(unittest.IsolatedAsyncioTestCase):
 
         output = await self.curl(quote, "ws://ADDRESS/")
         self.assertEqual(output, b"firstsecond")
+
+
+class HTTP2(unittest.IsolatedAsyncioTestCase):
+    """By prior knowledge; with TLS it is in examples/tls."""
+
+    async def curl(self, address: str, *arguments) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            "curl", "--silent", "--show-error", "--http2-prior-knowledge", "--max-time",
+            str(PATIENCE), *(argument.replace("ADDRESS", address) for argument in arguments),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        self.assertEqual(process.returncode, 0)
+        return output
+
+    async def test_requests_pass(self):
+        async def answer(reader, writer):
+            """Returns the body of a request that has a length."""
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    length = re.search(rb"(?i)content-length: (\d+)", head)
+                    body = await reader.readexactly(int(length[1])) if length else b"hello"
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+                    writer.write(body)
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, Gateway(
+            f'  echo: {{targets: ["http://127.0.0.1:{port}"]}}',
+            "  all: {kind: http, service: echo}",
+        ) as running:
+            address = running.address
+            self.assertEqual(
+                await self.curl(address, "-w", " %{http_version} %{http_code}", "http://ADDRESS/"),
+                b"hello 2 200",
+            )
+            # Several at a time on one connection.
+            urls = [f"http://ADDRESS/{number}" for number in range(20)]
+            self.assertEqual(await self.curl(address, "--parallel", *urls), b"hello" * 20)
+            with tempfile.NamedTemporaryFile() as file:
+                body = os.urandom(2_000_000)
+                file.write(body)
+                file.flush()
+                self.assertEqual(
+                    await self.curl(address, "--data-binary", f"@{file.name}", "http://ADDRESS/"),
+                    body,
+                )

@@ -17,7 +17,11 @@ extension Scenarios {
 
     @Test func everyMalformedRequestIsRefusedAndNothingReachesTheTarget() throws {
       let upstream = try ScriptedUpstream.echoing()
-      let fixture = try Fixture(to: upstream) { $0.web.timeouts.head = .milliseconds(300) }
+      let fixture = try Fixture(to: upstream) {
+        $0.web.timeouts.head = .milliseconds(300)
+        // Its preface is among them.
+        $0.web.http2.enabled = false
+      }
       for entry in Self.refused {
         let client = try fixture.client()
         // Behind the attack waits what it would smuggle.
@@ -34,7 +38,7 @@ extension Scenarios {
 
     @Test func theSameOneByteAtATime() throws {
       let upstream = try ScriptedUpstream.echoing()
-      let fixture = try Fixture(to: upstream)
+      let fixture = try Fixture(to: upstream) { $0.web.http2.enabled = false }
       for entry in Self.refused where entry.bytes.count < 200 {
         let client = try fixture.client()
         // The refusal may come before the last byte.

@@ -75,7 +75,8 @@ extension Scenarios {
     }
 
     @Test(arguments: [
-      (["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), ([], ""), (["h2"], nil),
+      (["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"),
+      ([], ""), (["h2"], "h2"), (["spdy/3"], nil),
     ])
     func protocolsAreAgreedOn(offered: [String], agreed: String?) throws {
       let fixture = try fixture(to: .echoing())
@@ -87,6 +88,18 @@ extension Scenarios {
         #expect(throws: ScenarioError.tls("tlsv1 alert no application protocol")) {
           try client.socket.handshake()
         }
+      }
+    }
+
+    @Test(arguments: [(["h2", "http/1.1"], "http/1.1"), (["h2"], nil)])
+    func withoutHTTP2ItIsNotAgreedOn(offered: [String], agreed: String?) throws {
+      let fixture = try fixture(to: .echoing()) { $0.web.http2.enabled = false }
+      let client = try fixture.client(TestTLSSettings(trusting: authority, protocols: offered))
+      if let agreed {
+        try client.socket.handshake()
+        #expect(client.socket.tls?.negotiated == agreed)
+      } else {
+        #expect(throws: ScenarioError.self) { try client.socket.handshake() }
       }
     }
 

@@ -20,6 +20,7 @@ import Testing
     try add(Configuration.Admin.schema, Configuration.Admin())
     try add(Configuration.Shutdown.schema, Configuration.Shutdown())
     try add(Configuration.Listener.schema, Configuration.Listener())
+    try add(Configuration.HTTP2.schema, Configuration.HTTP2())
     try add(Configuration.Forwarded.schema, Configuration.Forwarded())
     try add(Configuration.ListenerTimeouts.schema, Configuration.ListenerTimeouts())
     try add(Configuration.Limits.schema, Configuration.Limits())

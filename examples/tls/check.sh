@@ -126,7 +126,11 @@ expect "SNI: an unknown name" "localhost" shown unknown.test
 expect "an ECDSA key" "ECDSA" key
 expect "an RSA key for who can't ECDSA" "RSA-PSS" key -sigalgs rsa_pss_rsae_sha256
 expect "a resumed session" "Reused" resumed
-expect "ALPN" "1.1" ask --http2 -o /dev/null -w '%{http_version}' "$base/files/hello"
+expect "HTTP/2 by ALPN" "2" ask --http2 -o /dev/null -w '%{http_version}' "$base/files/hello"
+expect "HTTP/1.1 for who wants it" "1.1" ask --http1.1 -o /dev/null -w '%{http_version}' "$base/files/hello"
+expect "a large body by HTTP/2" "" cmp www/large <(ask --http2 "$base/files/large")
+expect "HTTP/2 in clear text" "2 308" \
+  curl -sS --http2-prior-knowledge -o /dev/null -w '%{http_version} %{http_code}' "http://localhost:$plain/"
 expect "TLS to the target" "hello" ask "$base/secure/files/hello"
 expect "wss" "hello" socket
 expect "the redirect" "308 https://localhost:$web/files/hello?a=b" \
@@ -135,9 +139,9 @@ expect "plain HTTP on the TLS port" "400" \
   curl -sS -o /dev/null -w '%{http_code}' "http://localhost:$web/files/hello"
 expect "a client certificate" "hello" \
   ask --cert certificates/alice.pem --key certificates/alice.key "https://localhost:$members/files/hello"
-expect "no client certificate" "exit 56" ask "https://localhost:$members/files/hello"
+expect "no client certificate" "exit 56" ask --http1.1 "https://localhost:$members/files/hello"
 expect "a revoked client certificate" "exit 56" \
-  ask --cert certificates/mallory.pem --key certificates/mallory.key "https://localhost:$members/files/hello"
+  ask --http1.1 --cert certificates/mallory.pem --key certificates/mallory.key "https://localhost:$members/files/hello"
 
 if grep -q "PRIVATE KEY" gateway.log; then
   echo "FAIL  the log shows a key"

@@ -14,8 +14,18 @@ extension Configuration {
     /// Plain HTTP without.
     public var tls: ListenerTLS?
     public var redirectToHTTPS: RedirectToHTTPS?
+    /// HTTP/2 beside HTTP/1.
+    public var http2 = HTTP2()
     /// Connections begin with a PROXY header; for trusted proxies only.
     public var proxyProtocol = false
+    public init() {}
+  }
+
+  public struct HTTP2: Codable, Equatable, Sendable {
+    /// Spoken with callers who ask for it: by ALPN over TLS, by its preface in clear text.
+    public var enabled = true
+    /// Requests under way at the same time on one connection.
+    public var streams = 100
     public init() {}
   }
 
@@ -88,9 +98,25 @@ extension Configuration.Listener {
         "redirectToHTTPS", .object(Configuration.RedirectToHTTPS.schema),
         "Sends every caller to https; for a listener without `tls`."),
       Field(
+        "http2", .object(Configuration.HTTP2.schema), "HTTP/2 beside HTTP/1; on by default."),
+      Field(
         "proxyProtocol", .boolean,
         "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
           + "`trustedProxies` may connect."),
+    ])
+}
+
+extension Configuration.HTTP2 {
+  static let schema = Schema(
+    "HTTP2", of: Self(), "HTTP/2 beside HTTP/1.",
+    [
+      Field(
+        "enabled", .boolean,
+        "Speaks HTTP/2 with callers who ask for it: by ALPN with `tls`, by prior knowledge (its "
+          + "preface) in clear text."),
+      Field(
+        "streams", .integer(1...10_000),
+        "Requests that may be under way at the same time on one connection."),
     ])
 }
 

@@ -61,6 +61,13 @@ extension MetricFamily {
   static let handshakes = MetricFamily(
     "sluice_tls_handshakes_total", .counter, ["result"],
     "TLS handshakes with callers: `full`, `resumed`, or `failed`.")
+  static let http2Connections = MetricFamily(
+    "sluice_http2_connections_total", .counter, "Connections of callers that spoke HTTP/2.")
+  static let http2Requests = MetricFamily(
+    "sluice_http2_requests_total", .counter, "Requests that came by HTTP/2.")
+  static let http2Floods = MetricFamily(
+    "sluice_http2_floods_total", .counter, ["limit"],
+    "HTTP/2 connections ended with ENHANCE_YOUR_CALM, by the limit that they went beyond.")
   static let exhaustions = MetricFamily(
     "sluice_descriptor_exhaustions_total", .counter, ["listener"],
     "Times that accepting paused because the process was out of descriptors or memory.")
@@ -141,7 +148,13 @@ extension MetricFamily {
         sessionLifetime,
       ]
     ),
-    ("Listeners", [openConnections, accepted, refused, handshakes, exhaustions]),
+    (
+      "Listeners",
+      [
+        openConnections, accepted, refused, handshakes, http2Connections, http2Requests,
+        http2Floods, exhaustions,
+      ]
+    ),
     (
       "Targets",
       [

@@ -86,6 +86,14 @@ struct MetricsPage: Sendable {
     output.sample("full", value: sum(\.handshakes) - sum(\.resumedHandshakes))
     output.sample("resumed", value: sum(\.resumedHandshakes))
     output.sample("failed", value: sum(\.failedHandshakes))
+    output.begin(.http2Connections)
+    output.sample(value: sum(\.http2Connections))
+    output.begin(.http2Requests)
+    output.sample(value: sum(\.http2Requests))
+    output.begin(.http2Floods)
+    for (index, limit) in WorkerReport.http2Limits.enumerated() {
+      output.sample(limit, value: reports.reduce(0) { $0 + $1.http2Floods[index] })
+    }
     output.begin(.exhaustions)
     for (name, count) in exhaustions.sorted(by: { $0.key < $1.key }) {
       output.sample(name, value: count)

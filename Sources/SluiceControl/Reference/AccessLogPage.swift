@@ -6,6 +6,7 @@ enum AccessLogPage {
     ("id", false, "The request's id, also in error answers and in `X-Request-Id`."),
     ("client", false, "The caller's address; behind trusted proxies, the one they report."),
     ("listener", false, "The listener's name."),
+    ("protocol", false, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`: what the caller spoke."),
     ("method", false, "As sent; empty when the request is not well-formed."),
     ("host", false, "The Host the caller asked for, with its port."),
     ("path", false, "The normalised path, without the query, which may hold secrets."),

@@ -21,6 +21,18 @@ extension Exchange {
     return nil
   }
 
+  /// Hands the place at the target over to the session.
+  func takeAttempt() -> TargetAttempt? {
+    defer { attempt = nil }
+    return attempt
+  }
+
+  /// Hands the place under the limits over to the session.
+  func takeAdmission() -> SessionTicket? {
+    defer { ticket = nil }
+    return ticket
+  }
+
   /// The target's 101. False when it is no answer to what the caller asked for; nothing has happened
   /// then.
   func upstreamUpgraded(_ head: borrowing ResponseHead) -> Bool {

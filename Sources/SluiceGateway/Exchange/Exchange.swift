@@ -98,7 +98,7 @@ public final class Exchange: EventHandler {
 
   var record = ExchangeRecord()
   /// The Allow field of a 405.
-  private var allow: [UInt8]?
+  private(set) var allow: [UInt8]?
   private var storedRequestID: RequestID?
   private var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
@@ -134,11 +134,19 @@ public final class Exchange: EventHandler {
     _ error: HeadError, _ downstream: any DownstreamStream, listener: CompiledListener,
     peer: SocketAddress
   ) {
+    refuse(GatewayError(error), detail: error.text, downstream, listener: listener, peer: peer)
+  }
+
+  /// The same with whatever was wrong with it.
+  func refuse(
+    _ error: GatewayError, detail: StaticString, _ downstream: any DownstreamStream,
+    listener: CompiledListener, peer: SocketAddress
+  ) {
     // The head that failed means nothing, not even to the log.
     request.reset()
     start(downstream, listener: listener, peer: peer)
     worker.counters.malformedRequests &+= 1
-    fail(GatewayError(error), detail: error.text)
+    fail(error, detail: detail)
   }
 
   /// Plain HTTP where TLS was to begin.
@@ -343,18 +351,6 @@ public final class Exchange: EventHandler {
     return id
   }
 
-  /// Hands the place at the target over to the session.
-  func takeAttempt() -> TargetAttempt? {
-    defer { attempt = nil }
-    return attempt
-  }
-
-  /// Hands the place under the limits over to the session.
-  func takeAdmission() -> SessionTicket? {
-    defer { ticket = nil }
-    return ticket
-  }
-
   /// Believes a trusted proxy's id in this field.
   func acceptRequestID(_ name: [UInt8]) {
     if storedRequestID == nil { storedRequestID = acceptedRequestID(request, name) }
@@ -396,33 +392,6 @@ public final class Exchange: EventHandler {
   }
 
   // MARK: The end
-
-  /// Answers in the target's stead. `detail` must not contain anything internal.
-  func fail(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
-    record.error = error
-    var answer = LocalAnswer(error, detail: detail, requestID: requestID)
-    if let allow { answer.fields.append(FieldLine("Allow", allow)) }
-    if error == .upgradeRequired {
-      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
-    } else if error == .websocketVersion {
-      // RFC 6455 4.2.2
-      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
-      answer.fields.append(FieldLine("Sec-WebSocket-Version", RouteEntry.version))
-    }
-    answer.fields += fields
-    self.answer(answer)
-  }
-
-  func answer(_ answer: LocalAnswer) {
-    leaveUpstream()
-    var answer = answer
-    answerMeetsPolicies(&answer)
-    record.status = answer.status
-    record.sent = request.method == .head ? 0 : UInt64(answer.body.count)
-    let downstream = self.downstream
-    downstream?.sendAnswer(answer, of: self)
-    finish()
-  }
 
   /// The exchange is over on both sides.
   func finish() {

@@ -14,6 +14,8 @@ struct ExchangeRecord {
   /// Why the gateway answered, or why the response was cut short.
   var error: GatewayError?
   var routed = false
+  /// How the caller's request came.
+  var isHTTP2 = false
   var isReusedConnection = false
   /// The response was begun and not completed.
   var isCutShort = false

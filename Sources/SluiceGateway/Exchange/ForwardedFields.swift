@@ -61,7 +61,11 @@ final class ForwardedFields {
     if !via.isEmpty {
       output.append("Via: ")
       appendValues(of: .via, head, to: &output)
-      output.append(head.version == .http10 ? "1.0 " : "1.1 ")
+      switch head.version {
+      case .http10: output.append("1.0 ")
+      case .http11: output.append("1.1 ")
+      case .http2: output.append("2.0 ")
+      }
       output.append(via)
       output.append("\r\n")
     }

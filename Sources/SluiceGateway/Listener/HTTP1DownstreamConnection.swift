@@ -6,11 +6,7 @@ import SluiceWire
 /// One exchange at a time; a pipelined request waits, unread where possible, until the one before it
 /// is answered. Between requests the connection owns this object and nothing else. Its deadline is
 /// the head, body, idle or write timeout, whichever applies.
-final class HTTP1DownstreamConnection: StreamConnection {
-  let worker: Worker
-  let peer: SocketAddress
-  /// The acceptor, whose settings a reload replaces.
-  let acceptor: HTTPListener
+final class HTTP1DownstreamConnection: DownstreamConnection {
   var machine = HTTP1DownstreamStateMachine()
   var exchange: Exchange?
   /// How the response under way is framed.
@@ -32,15 +28,6 @@ final class HTTP1DownstreamConnection: StreamConnection {
   /// From a caller's FIN to the question whether it still reads.
   private static let callerCheckNanoseconds: Int64 = 1_000_000_000
 
-  var listener: CompiledListener { acceptor.compiled }
-
-  init(acceptor: HTTPListener, peer: SocketAddress) {
-    self.acceptor = acceptor
-    self.peer = peer
-    worker = acceptor.worker
-    super.init(loop: acceptor.loop)
-  }
-
   func start(_ descriptor: Int32) throws(SystemError) {
     if let tls = listener.tls {
       try adopt(descriptor, securedBy: tls)
@@ -56,6 +43,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   override func streamSecured() {
     worker.counters.handshakes &+= 1
     if isSessionResumed { worker.counters.resumedHandshakes &+= 1 }
+    if hasNegotiated("h2") { return becomeHTTP2(Span()) }
     setDeadline(afterNanoseconds: listener.headTimeout)
   }
 
@@ -184,7 +172,11 @@ final class HTTP1DownstreamConnection: StreamConnection {
     } catch {
       worker.giveBack(exchange)
       scanned = 0
-      refuse(error)
+      if error == .unsupportedVersion && beginsHTTP2(rest) {
+        becomeHTTP2(rest)
+      } else {
+        refuse(error)
+      }
       return input.count
     }
     worker.giveBack(exchange)
@@ -197,6 +189,26 @@ final class HTTP1DownstreamConnection: StreamConnection {
   }
 
   private var isHeadDeadlineSet = false
+
+  /// Prior knowledge (RFC 9113 3.3): the first lines of the preface look like a head, and no other
+  /// head looks like them. Over TLS it is ALPN that decides.
+  private func beginsHTTP2(_ input: Span<UInt8>) -> Bool {
+    let head = input.extracting(..<min(input.count, HTTP2FrameFollower.headLikeBytes))
+    return machine.requests == 0 && !isEncrypted && listener.http2 != nil
+      && head.equals("PRI * HTTP/2.0\r\n\r\n")
+  }
+
+  /// The caller speaks HTTP/2; `early` are the bytes that it sent.
+  private func becomeHTTP2(_ early: Span<UInt8>) {
+    let successor = HTTP2DownstreamConnection(acceptor: acceptor, peer: peer, early: early)
+    pending.release()
+    machine.upgraded()
+    clearDeadline()
+    acceptor.replace(self, by: successor)
+    // One that fails is closed, which the successor finds when it begins.
+    try? handOver(to: successor as StreamConnection)
+    successor.begin()
+  }
 
   private func begin(_ exchange: Exchange) {
     isHeadDeadlineSet = false
@@ -423,7 +435,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   // MARK: Reload and shutdown
 
   /// Ends at once, whatever is under way.
-  func shutDown() { gone() }
+  override func shutDown() { gone() }
 
   /// The response is cut short where the caller could not tell it from a whole one.
   func abortConnection() {
@@ -436,7 +448,7 @@ final class HTTP1DownstreamConnection: StreamConnection {
   func shutAfterFlush() { if !isClosed { linger() } }
 
   /// Closes an idle connection now and any other after its exchange.
-  func drain() {
+  override func drain() {
     if !machine.isAwaitingRequest || !pending.isEmpty { return machine.stopKeepingAlive() }
     if backlog > 0 { linger() } else { shut() }
   }

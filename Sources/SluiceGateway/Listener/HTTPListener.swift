@@ -15,7 +15,7 @@ final class HTTPListener: StreamListener {
     }
   }
   private(set) var isDraining = false
-  private var connections: [ObjectIdentifier: HTTP1DownstreamConnection] = [:]
+  private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
   /// Connections whose PROXY header has not come.
   private var preambles: [ObjectIdentifier: ProxyPreamble] = [:]
   /// Callers whose first message will say who they are.
@@ -93,7 +93,13 @@ final class HTTPListener: StreamListener {
     }
   }
 
-  func connectionClosed(_ connection: HTTP1DownstreamConnection) {
+  /// The same caller goes on by another protocol.
+  func replace(_ connection: DownstreamConnection, by successor: DownstreamConnection) {
+    connections[ObjectIdentifier(connection)] = nil
+    connections[ObjectIdentifier(successor)] = successor
+  }
+
+  func connectionClosed(_ connection: DownstreamConnection) {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     placeFreed(connection.peer)
   }
@@ -106,7 +112,7 @@ final class HTTPListener: StreamListener {
   }
 
   /// The connection's place becomes a session's.
-  func becameSession(_ connection: HTTP1DownstreamConnection) {
+  func becameSession(_ connection: DownstreamConnection) {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     sessionCount += 1
   }

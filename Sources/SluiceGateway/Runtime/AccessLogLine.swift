@@ -23,6 +23,8 @@ enum AccessLogLine {
     if !client.isUnix { output.append(hostOf: client) }
     output.append("\",\"listener\":\"")
     appendEscaped(exchange.listener.nameBytes, to: &output)
+    output.append("\",\"protocol\":\"")
+    output.append(record.isHTTP2 ? "HTTP/2" : head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
     output.append("\",\"method\":\"")
     appendEscaped(head.span(head.methodName), to: &output)
     output.append("\",\"host\":\"")

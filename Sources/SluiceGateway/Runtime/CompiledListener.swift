@@ -27,6 +27,8 @@ final class CompiledListener {
   let forwarded: ForwardedFields
   /// Nil for plain HTTP.
   let tls: TLSServerContext?
+  /// Nil where only HTTP/1 is spoken.
+  let http2: HTTP2Limits?
   let takesProxyHeader: Bool
   /// Where every request is sent instead of being routed.
   let redirect: HTTPSRedirect?
@@ -54,6 +56,7 @@ final class CompiledListener {
     isTrustingUnix = settings.address.hasPrefix("unix:")
     forwarded = ForwardedFields(settings.forwarded, port: port, isEncrypted: tls != nil)
     self.tls = tls
+    http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
     takesProxyHeader = settings.proxyProtocol
     redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)

@@ -17,7 +17,9 @@ struct TLSMaterial: Sendable {
     for (name, listener) in configuration.listeners {
       guard let tls = listener.tls else { continue }
       do throws(TLSError) {
-        listeners[name] = try TLSServerContext(TLSServerSettings(tls, listener: name), keys: keys)
+        var settings = TLSServerSettings(tls, listener: name)
+        if listener.http2.enabled { settings.protocols = ["h2", "http/1.1"] }
+        listeners[name] = try TLSServerContext(settings, keys: keys)
       } catch {
         throw .tls(owner: "listener \(name)", error: error)
       }

@@ -43,6 +43,8 @@ final class Worker {
   var lookUps = 0
   /// Shared by all workers.
   let admission: SessionAdmission
+  /// A response's fields on their way to HPACK, within one call.
+  var http2Fields = HTTP2FieldList()
   /// A control frame's payload, within one call.
   var scratch = ByteBuffer(capacity: 128)
   private var spareExchanges: [Exchange] = []

@@ -7,6 +7,11 @@ struct WorkerCounters {
   var resumedHandshakes: UInt64 = 0
   var failedHandshakes: UInt64 = 0
   var requests: UInt64 = 0
+  /// Of `acceptedConnections` and `requests`, those by HTTP/2.
+  var http2Connections: UInt64 = 0
+  var http2Requests: UInt64 = 0
+  /// HTTP/2 connections that were ended for what they cost, by `HTTP2Flood`.
+  var http2Floods = [UInt64](repeating: 0, count: HTTP2Flood.allCases.count)
   var malformedRequests: UInt64 = 0
   var exchangesInProgress = 0
   var upstreamConnections: UInt64 = 0

@@ -34,6 +34,9 @@ public struct WorkerReport: Sendable {
     public let descriptorExhaustions: UInt64
   }
 
+  /// The names of what an HTTP/2 connection may be ended for.
+  public static var http2Limits: [String] { HTTP2Flood.allCases.map { "\($0.name)" } }
+
   /// The bounds of `Route.buckets` in nanoseconds; each status class has one more bucket than these.
   public static var latencyBounds: [Int64] { RouteCounters.bounds }
 
@@ -50,6 +53,11 @@ public struct WorkerReport: Sendable {
   public let failedHandshakes: UInt64
   public let requests: UInt64
   public let malformedRequests: UInt64
+  /// Of these and of the connections, those by HTTP/2.
+  public let http2Requests: UInt64
+  public let http2Connections: UInt64
+  /// HTTP/2 connections that were ended for what they cost, in the order of `http2Limits`.
+  public let http2Floods: [UInt64]
   public let exchangesInProgress: Int
   public let upstreamConnections: UInt64
   public let ejections: UInt64
@@ -89,6 +97,8 @@ extension Worker {
       resumedHandshakes: counters.resumedHandshakes, failedHandshakes: counters.failedHandshakes,
       requests: counters.requests,
       malformedRequests: counters.malformedRequests,
+      http2Requests: counters.http2Requests, http2Connections: counters.http2Connections,
+      http2Floods: counters.http2Floods,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
       splicedBytes: counters.splicedBytes, mirrored: counters.mirrored,

@@ -147,7 +147,9 @@ extension Session {
       guard admitsControlFrames(1, from: side, opcode) else { return }
       let passes = machine.passes(from: side)
       let isHeld = side == .client && reconnector != nil
-      if isWatched { noteControl(opcode, passes ? isHeld ? .absorbed : .passed : .dropped, from: side) }
+      if isWatched {
+        noteControl(opcode, !passes ? .dropped : isHeld ? .absorbed : .passed, from: side)
+      }
       if !passes { return }
       if isHeld { return controlWithoutTarget(opcode) }
       let worker = self.worker

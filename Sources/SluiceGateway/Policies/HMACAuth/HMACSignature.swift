@@ -68,7 +68,11 @@ struct HMACSignature {
         output.append(head.span(head.methodName))
         output.append(0x20)
         output.append(head.span(head.target))
-        output.append(head.version == .http11 ? " HTTP/1.1" : " HTTP/1.0")
+        switch head.version {
+        case .http10: output.append(" HTTP/1.0")
+        case .http11: output.append(" HTTP/1.1")
+        case .http2: output.append(" HTTP/2.0")
+        }
         continue
       }
       guard let value = Self.onlyValue(of: name, head) else { return nil }

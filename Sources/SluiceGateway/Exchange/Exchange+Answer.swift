@@ -1,0 +1,31 @@
+import SluiceWire
+
+/// Answers that the gateway makes itself.
+extension Exchange {
+  /// Answers in the target's stead. `detail` must not contain anything internal.
+  func fail(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
+    record.error = error
+    var answer = LocalAnswer(error, detail: detail, requestID: requestID)
+    if let allow { answer.fields.append(FieldLine("Allow", allow)) }
+    if error == .upgradeRequired {
+      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
+    } else if error == .websocketVersion {
+      // RFC 6455 4.2.2
+      answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
+      answer.fields.append(FieldLine("Sec-WebSocket-Version", RouteEntry.version))
+    }
+    answer.fields += fields
+    self.answer(answer)
+  }
+
+  func answer(_ answer: LocalAnswer) {
+    leaveUpstream()
+    var answer = answer
+    answerMeetsPolicies(&answer)
+    record.status = answer.status
+    record.sent = request.method == .head ? 0 : UInt64(answer.body.count)
+    let downstream = self.downstream
+    downstream?.sendAnswer(answer, of: self)
+    finish()
+  }
+}

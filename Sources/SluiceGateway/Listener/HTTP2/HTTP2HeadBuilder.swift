@@ -1,0 +1,210 @@
+import SluiceWire
+
+/// Puts the fields of a request, one by one as HPACK brings them, into the words of HTTP/1.1, so that
+/// one strict parser decides about all requests (RFC 9113 8.2, 8.3).
+///
+/// Smuggling lives where one protocol is put into another's words: nothing gets in here that could
+/// mean more there than a name or a value, and what is not understood is refused. One builder serves
+/// a connection, because heads do not overlap.
+struct HTTP2HeadBuilder: ~Copyable {
+  private let limits: HTTP2Limits
+  private var method = ByteBuffer()
+  private var scheme = ByteBuffer()
+  private var authority = ByteBuffer()
+  private var path = ByteBuffer()
+  private var host = ByteBuffer()
+  private var hasHost = false
+  private var lines = ByteBuffer()
+  private var cookies = ByteBuffer()
+  private var hasContentLength = false
+  private var hasRegularField = false
+  private var isTrailer = false
+  private var count = 0
+  /// In HTTP/1.1's words.
+  private var bytes = 0
+  /// As HPACK counts (RFC 7541 4.1), beyond every limit.
+  private var expanded = 0
+  /// What was wrong first.
+  private(set) var fault: HTTP2HeadFault?
+
+  private static let keptBytes = 4 * 1_024
+
+  init(_ limits: HTTP2Limits) { self.limits = limits }
+
+  /// A head, or trailers, follows.
+  mutating func begin(isTrailer: Bool) {
+    release()
+    self.isTrailer = isTrailer
+    hasHost = false
+    hasContentLength = false
+    hasRegularField = false
+    count = 0
+    bytes = 0
+    expanded = 0
+    fault = nil
+  }
+
+  private mutating func release() {
+    method.clear()
+    scheme.clear()
+    authority.clear()
+    path.clear()
+    host.clear()
+    if lines.allocatedBytes > Self.keptBytes { lines.release() } else { lines.clear() }
+    if cookies.allocatedBytes > Self.keptBytes { cookies.release() } else { cookies.clear() }
+  }
+
+  /// False when HPACK made so much of it that the connection has to end.
+  mutating func append(name: Span<UInt8>, value: Span<UInt8>) -> Bool {
+    expanded += name.count + value.count + 32
+    if expanded > HTTP2Limits.headExpansion * limits.headBytes { return false }
+    if fault != nil { return true }
+    do throws(HTTP2HeadFault) {
+      try add(name, value)
+    } catch {
+      fault = error
+    }
+    return true
+  }
+
+  private mutating func add(_ name: Span<UInt8>, _ value: Span<UInt8>) throws(HTTP2HeadFault) {
+    bytes += name.count + value.count + 4
+    if bytes > limits.headBytes { throw .tooLarge }
+    if !name.isEmpty && name[0] == 0x3A { return try addPseudo(name, value) }
+    hasRegularField = true
+    guard Self.isName(name) else { throw .invalidFieldName }
+    guard FieldSyntax.isValue(value) else { throw .invalidFieldValue }
+    switch FieldName(name) {
+    case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade:
+      throw .connectionField
+    case .te:
+      guard value.equalsIgnoringCase("trailers") else { throw .invalidTE }
+      return
+    case .host where !isTrailer:
+      if hasHost { throw .repeatedHost }
+      hasHost = true
+      host.append(value)
+      return
+    case .cookie where !isTrailer:
+      // RFC 9113 8.2.3: crumbs are one field to everybody else.
+      if cookies.isEmpty {
+        try countField()
+      } else {
+        cookies.append("; ")
+      }
+      cookies.append(value)
+      return
+    case .contentLength: hasContentLength = true
+    default: break
+    }
+    try countField()
+    lines.appendField(name: name, value: value)
+  }
+
+  private mutating func countField() throws(HTTP2HeadFault) {
+    count += 1
+    if count > limits.fields { throw .tooManyFields }
+  }
+
+  private mutating func addPseudo(
+    _ name: Span<UInt8>, _ value: Span<UInt8>
+  ) throws(HTTP2HeadFault) {
+    if isTrailer || hasRegularField { throw .misplacedPseudoField }
+    // Neither a space nor a line's end may get into a request line.
+    guard Self.isVisible(value) else { throw .invalidPseudoField }
+    if name.equals(":method") {
+      try Self.set(&method, value)
+    } else if name.equals(":scheme") {
+      try Self.set(&scheme, value)
+    } else if name.equals(":authority") {
+      try Self.set(&authority, value)
+    } else if name.equals(":path") {
+      if value.count > limits.target { throw .head(.targetTooLong) }
+      try Self.set(&path, value)
+    } else {
+      throw .invalidPseudoField
+    }
+  }
+
+  private static func set(
+    _ field: inout ByteBuffer, _ value: Span<UInt8>
+  ) throws(HTTP2HeadFault) {
+    if !field.isEmpty { throw .repeatedPseudoField }
+    field.append(value)
+  }
+
+  /// RFC 9113 8.2.1: a token without capitals.
+  private static func isName(_ name: Span<UInt8>) -> Bool {
+    for index in name.indices where name[index] &- 0x41 < 26 { return false }
+    return FieldSyntax.isToken(name)
+  }
+
+  private static func isVisible(_ value: Span<UInt8>) -> Bool {
+    for index in value.indices where value[index] <= 0x20 || value[index] == 0x7F { return false }
+    return !value.isEmpty
+  }
+
+  // MARK: The whole
+
+  /// Appends the head. `isComplete`: no body follows.
+  borrowing func write(
+    isComplete: Bool, to output: inout ByteBuffer
+  ) throws(HTTP2HeadFault) {
+    if let fault { throw fault }
+    try writeRequestLine(to: &output)
+    try writeHost(to: &output)
+    output.append(lines.span)
+    if !cookies.isEmpty { output.appendField("cookie", cookies.span) }
+    // Frames delimit the body, so chunks are what comes nearest where nothing says its length.
+    if !isComplete && !hasContentLength { output.append("transfer-encoding: chunked\r\n") }
+    output.append("\r\n")
+  }
+
+  private borrowing func writeRequestLine(to output: inout ByteBuffer) throws(HTTP2HeadFault) {
+    if method.isEmpty { throw .missingPseudoField }
+    output.append(method.span)
+    output.append(0x20)
+    if method.span.equals("CONNECT") {
+      // RFC 9113 8.5.
+      if authority.isEmpty || !scheme.isEmpty || !path.isEmpty { throw .missingPseudoField }
+      output.append(authority.span)
+    } else {
+      if scheme.isEmpty || path.isEmpty { throw .missingPseudoField }
+      guard scheme.span.equalsIgnoringCase("https") || scheme.span.equalsIgnoringCase("http") else {
+        throw .unsupportedScheme
+      }
+      // An absolute URL here would be a second authority.
+      guard path.span[0] == 0x2F || path.span.equals("*") && method.span.equals("OPTIONS") else {
+        throw .invalidPath
+      }
+      output.append(path.span)
+    }
+    output.append(" HTTP/1.1\r\n")
+  }
+
+  private borrowing func writeHost(to output: inout ByteBuffer) throws(HTTP2HeadFault) {
+    if authority.isEmpty {
+      if hasHost { output.appendField("host", host.span) }
+      return
+    }
+    if hasHost && !authority.span.equalsIgnoringCase(host.span) { throw .hostMismatch }
+    output.appendField("host", authority.span)
+  }
+
+  /// The trailers, without those that must not be any.
+  borrowing func trailers() throws(HTTP2HeadFault) -> TrailerSection {
+    if let fault { throw fault }
+    if lines.isEmpty { return TrailerSection() }
+    var section = ByteBuffer(capacity: lines.count + 2)
+    section.append(lines.span)
+    section.append("\r\n")
+    do throws(BodyError) {
+      return try TrailerSection(parsing: section.span)
+    } catch {
+      switch error {
+      case .trailersTooLarge, .tooManyTrailers: throw .tooLarge
+      default: throw .invalidFieldValue
+      }
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+extension Scenarios {
+  /// Callers by HTTP/2 who are slow, greedy or hostile.
+  @Suite struct HTTP2Limits {
+    // MARK: Time
+
+    @Test func idleConnectionsSayGoodbye() throws {
+      let fixture = try Fixture(to: .echoing()) { $0.web.timeouts.idle = .milliseconds(50) }
+      let client = try fixture.http2()
+      #expect(try client.get("/").status == 200)
+      try client.readToEnd()
+      #expect(client.received.goAways.map(\.code) == [0])
+      let silent = try fixture.http2()
+      try silent.readToEnd()
+      #expect(silent.received.goAways.map(\.code) == [0])
+    }
+
+    @Test func aHeadThatDoesNotEndEndsTheConnection() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) { $0.web.timeouts.head = .milliseconds(50) }
+      let client = try fixture.http2()
+      try client.send(.headers(1, HTTP2Frame.request(), isWhole: false))
+      try client.readToEnd()
+      #expect(client.received.goAways.count == 1)
+      #expect(upstream.requests.isEmpty)
+    }
+
+    @Test func aSlowBodyTimesOutAndTheTargetSeesNoWholeRequest() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) { $0.web.timeouts.body = .milliseconds(50) }
+      let client = try fixture.http2()
+      let id = try client.begin("POST", "/", [("content-length", "10")], end: false)
+      try client.send(.data(id, Array("abc".utf8)))
+      try client.read { $0[id].resetCode != nil }
+      #expect(client.received[id].status == 408)
+      #expect(client.received[id].resetCode == 0)
+      #expect(try client.get("/next").status == 200)
+      try waitUntil { upstream.requests.contains { $0.isTruncated } }
+    }
+
+    @Test func whoDoesNotOpenItsWindowIsCutOff() throws {
+      let upstream = try ScriptedUpstream.answering { _ in ok(String(repeating: "a", count: 10_000))
+      }
+      let fixture = try Fixture(to: upstream) { $0.web.timeouts.write = .milliseconds(50) }
+      let client = try fixture.http2(window: 10)
+      let response = try client.get("/")
+      #expect(response.text.count == 10)
+      #expect(response.resetCode == 8)
+      // The connection goes on for those that read.
+      let second = try client.begin()
+      try client.send(.windowUpdate(second, 100_000))
+      #expect(try client.response(second).body.count == 10_000)
+    }
+
+    // MARK: Pressure
+
+    /// A thousand responses that nobody reads: targets wait, and little is held.
+    @Test func slowReadersHoldTheirTargetsBack() throws {
+      let sent = Counter()
+      let piece = [UInt8](repeating: 7, count: 64 * 1_024)
+      let upstream = try ScriptedUpstream { peer in
+        _ = try peer.readRequest()
+        try peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(256 << 20)\r\n\r\n")
+        for _ in 0..<4_096 {
+          try peer.socket.send(piece)
+          sent.add(piece.count)
+        }
+      }
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.http2(window: 0)
+      for _ in 0..<20 { try client.begin() }
+      try waitUntil { upstream.requests.count == 20 }
+      var last = -1
+      try waitUntil("a stall") {
+        let before = last
+        last = sent.value
+        if last > 0 && last == before { return true }
+        usleep(100_000)
+        return false
+      }
+      // Twenty pairs of kernel buffers, and little beside them.
+      #expect(last < 20 * (12 << 20))
+      // Requests beyond what waits are refused, in a way that lets callers try again elsewhere.
+      try client.send(.ping())
+      try client.step()
+      client.socket.reset()
+      try waitUntil { upstream.endedCount == 20 }
+    }
+
+    @Test func anUploadWaitsForItsTarget() throws {
+      let gate = Gate()
+      let total = 400_000
+      let upstream = try ScriptedUpstream { peer in
+        gate.wait()
+        while let request = try peer.readRequest() { try peer.send(ok("\(request.body.count)")) }
+      }
+      let fixture = try Fixture(to: upstream) { $0.service.connections.maxPerTarget = 1 }
+      let client = try fixture.http2()
+      // The target's only connection is taken, so the second body has nowhere to go.
+      let first = try client.begin("POST", "/first", end: false)
+      try waitUntil { upstream.connectionCount == 1 }
+      let second = try client.begin("POST", "/second", end: false)
+      for _ in 0..<3 { try client.send(.data(second, [UInt8](repeating: 1, count: 16_384))) }
+      try client.send(.ping())
+      try client.read { !$0.frames.filter { $0.kind == HTTP2Frame.Kind.ping }.isEmpty }
+      #expect(client.received[second].window == 0)
+      gate.open()
+      try client.send(.data(first, [], end: true))
+      #expect(try client.response(first).text == "0")
+      try client.read { $0[second].window == 3 * 16_384 }
+      var left = total - 3 * 16_384
+      while left > 0 {
+        let count = min(16_384, left)
+        while client.received[second].window + 65_535 < total - left + count { try client.step() }
+        try client.send(.data(second, [UInt8](repeating: 1, count: count), end: left == count))
+        left -= count
+      }
+      #expect(try client.response(second).text == "\(total)")
+    }
+
+    @Test func floodsEndTheConnectionAndAreCounted() async throws {
+      let fixture = try Fixture(to: .echoing())
+      let client = try fixture.http2()
+      client.answers = false
+      // The gateway may be gone before all of it is sent.
+      try? client.socket.send((0..<5_000).flatMap { _ in HTTP2Frame.ping().bytes })
+      try client.readToEnd()
+      #expect(client.received.goAways.map(\.code) == [11])
+      let floods = await fixture.gateway.reports().map(\.http2Floods)
+      #expect(floods == [[0, 1, 0, 0]])
+      let requests = await fixture.gateway.reports().map(\.http2Requests)
+      #expect(requests == [0])
+    }
+  }
+}

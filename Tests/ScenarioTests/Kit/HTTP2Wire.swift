@@ -1,0 +1,1 @@
+../../SluiceGatewayTests/HTTP2/HTTP2Wire.swift
