@@ -22,8 +22,6 @@ final class Session: EventHandler {
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?
-  /// Nil where one identity says all there is.
-  var trust: SessionTrust?
   let facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
@@ -72,14 +70,15 @@ final class Session: EventHandler {
     attempt = exchange.takeAttempt()
     admission = exchange.takeAdmission()
     identity = exchange.identity
-    trust = SessionTrust(exchange)
     self.facts = facts
     downstream = SessionSocket(loop: exchange.loop, side: .client)
     upstream = SessionSocket(loop: exchange.loop, side: .upstream)
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
-    extras = handshake.map { SessionExtras(handshake: $0) }
+    let trust = SessionTrust(exchange)
+    extras =
+      handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
     inspection?.budgets = MessageBudget.all(of: exchange)
     opened = now
     lastActivity = now

@@ -13,13 +13,30 @@ final class SessionExtras {
   /// Messages of the gateway's own for the caller, which wait for the end of one of the target's.
   var pushed = MessageQueue()
 
-  init(handshake: KeptHandshake?) { self.handshake = handshake }
+  /// Nil where one identity says all there is.
+  var trust: SessionTrust?
 
-  var isEmpty: Bool { handshake == nil && pushed.isEmpty }
+  init(handshake: KeptHandshake? = nil, trust: SessionTrust? = nil) {
+    self.handshake = handshake
+    self.trust = trust
+  }
+
+  var isEmpty: Bool { handshake == nil && trust == nil && pushed.isEmpty }
 
   /// Whether what this end sends has to be looked at frame by frame.
   func stopsAtFrames(_ side: SessionSide) -> Bool {
     side == .client ? skipsMessage : !pushed.isEmpty
+  }
+}
+
+extension Session {
+  /// Nil where one identity says all there is.
+  var trust: SessionTrust? {
+    get { extras?.trust }
+    set {
+      if extras == nil { extras = SessionExtras() }
+      extras?.trust = newValue
+    }
   }
 }
 
