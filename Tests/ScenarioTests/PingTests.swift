@@ -23,7 +23,12 @@ extension Scenarios {
         }, messages: { $0.inspect = isInspected })
       let client = try scene.open()
       var pings: [[UInt8]] = []
-      while pings.count < 3 { pings.append(try #require(try client.read()).payload) }
+      while pings.count < 3 {
+        pings.append(try #require(try client.read()).payload)
+        // Who shows no life gets no further ping.
+        try client.send(text: "alive")
+        while let frame = try client.read(), frame.text != "answer" {}
+      }
       #expect(Set(pings).count == 3)
       for ping in pings { try client.send(.init(opcode: 10, payload: ping)) }
       // Once answered, a ping is not the gateway's any more: this is nobody's, as any pong unasked for.
@@ -31,7 +36,28 @@ extension Scenarios {
       try client.send(text: "end")
       while let frame = try client.read(), frame.text != "answer" {}
       #expect(log.lines.last == "end")
-      #expect(log.lines.count == (isInspected ? 1 : 2))
+      #expect(log.lines.count == pings.count + (isInspected ? 1 : 2))
+    }
+
+    /// However often pings go out: the wait for the first answer is not begun anew.
+    @Test func silenceIsFoundWhenPingsAreMoreFrequentThanTheirTimeout() async throws {
+      let scene = try SessionFixture(
+        { peer in
+          let socket = try peer.accept()
+          while try socket.read() != nil {}
+        },
+        connection: {
+          $0.ping = .milliseconds(10)
+          $0.pongTimeout = .milliseconds(200)
+        })
+      let client = try scene.open()
+      let ping = try #require(try client.read())
+      #expect(ping.opcode == 9)
+      try client.send(.init(opcode: 10, payload: ping.payload))
+      // The next one is not answered, and there is none after it.
+      #expect(try client.read()?.opcode == 9)
+      let last = try client.read()
+      #expect(last == nil || last?.opcode == 8)
     }
 
     /// That the caller lives was seen by its message, and the ping not waited for any more.

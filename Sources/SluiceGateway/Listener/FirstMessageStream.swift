@@ -206,8 +206,7 @@ extension FirstMessageStream: DownstreamStream {
     exchange = nil
     clearDeadline()
     acceptor.becameSession(self)
-    // One that fails is closed, which the session finds when it begins.
-    try? handOver(to: session.downstream as StreamConnection)
+    handOver(to: session.downstream as StreamConnection)
   }
 
   func deliverEarly(to session: Session) {

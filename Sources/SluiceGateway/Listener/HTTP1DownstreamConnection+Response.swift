@@ -211,8 +211,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     self.exchange = nil
     machine.upgraded()
     clearDeadline()
-    // One that fails is closed, and its exchange ends with it.
-    do throws(SystemError) { try handOver(to: stream as StreamConnection) } catch {}
+    handOver(to: stream as StreamConnection)
     acceptor.becameStranger(self, stream)
     return stream
   }

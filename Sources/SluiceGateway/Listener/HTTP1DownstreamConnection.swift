@@ -205,8 +205,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
     machine.upgraded()
     clearDeadline()
     acceptor.replace(self, by: successor)
-    // One that fails is closed, which the successor finds when it begins.
-    try? handOver(to: successor as StreamConnection)
+    handOver(to: successor as StreamConnection)
     successor.begin()
   }
 

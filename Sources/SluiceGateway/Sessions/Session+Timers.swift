@@ -51,7 +51,10 @@ extension Session {
     let last = max(flow.pinged, opened)
     let due = last.advanced(byNanoseconds: interval)
     if !flow.pings.isAwaited { return due }
-    return min(due, last.advanced(byNanoseconds: settings.pongTimeout))
+    let silence = last.advanced(byNanoseconds: settings.pongTimeout)
+    // Nothing is sent while an answer is waited for, so only the end of the wait is left.
+    if due <= loop.now && flow.lastSeen <= flow.pinged { return silence }
+    return min(due, silence)
   }
 
   private func pingWhenDue(_ side: SessionSide, interval: Int64) {
@@ -64,6 +67,9 @@ extension Session {
         setFlow(side) { $0.pings.isAwaited = false }
       } else if now >= last.advanced(byNanoseconds: settings.pongTimeout) {
         return fellSilent(side)
+      } else {
+        // Another ping would begin the wait anew.
+        return
       }
     }
     if now < last.advanced(byNanoseconds: interval) { return }
