@@ -42,6 +42,8 @@ public struct JSONTape: Sendable {
   }
 
   private var isAmbiguous = false
+  /// Room for so many names is kept for the next object of the same depth.
+  private static let keptNames = 32
 
   /// False when a name occurs twice.
   private mutating func read(_ text: Span<UInt8>, _ maxDepth: Int) throws(JSONError) -> Bool {
@@ -64,7 +66,12 @@ public struct JSONTape: Sendable {
         let index = open.removeLast()
         nodes[index].end = Int32(token.range.upperBound)
         nodes[index].next = Int32(nodes.count)
-        names[open.count].removeAll(keepingCapacity: true)
+        // Emptying costs what there is room for, which the largest object so far has made.
+        if names[open.count].count > Self.keptNames {
+          names[open.count] = []
+        } else if !names[open.count].isEmpty {
+          names[open.count].removeAll(keepingCapacity: true)
+        }
       default:
         if let parent = open.last { nodes[parent].count += 1 }
         let content = key?.content ?? 0..<0

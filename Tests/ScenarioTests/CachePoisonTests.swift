@@ -22,6 +22,23 @@ extension Scenarios {
       response["Cache-Status"]?.contains("; hit") == true
     }
 
+    // MARK: What policies make of a request
+
+    @Test func aPathThatAPolicyWroteIsPartOfTheKey() throws {
+      let upstream = try ScriptedUpstream.answering { ok($0.target) }
+      let fixture = try Fixture(to: upstream) { configuration in
+        var cache = Configuration.Cache()
+        cache.ttl = .seconds(60)
+        configuration.all.policies[Configuration.Cache.self] = cache
+        var rewrite = Configuration.Rewrite()
+        rewrite.path = "/${request.header.x-tenant}/items"
+        configuration.all.policies[Configuration.Rewrite.self] = rewrite
+      }
+      #expect(try fixture.get("/items", "X-Tenant: evil").text == "/evil/items")
+      #expect(try fixture.get("/items", "X-Tenant: good").text == "/good/items")
+      #expect(isHit(try fixture.get("/items", "X-Tenant: good")))
+    }
+
     // MARK: Vary
 
     /// However many fields and spaces it is spelled with.

@@ -29,6 +29,33 @@ extension Scenarios {
       #expect(upstream.requests.isEmpty)
     }
 
+    @Test func aHeadOfWhichOnlyTheHeaderComesEndsTheConnection() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.web.timeouts.head = .milliseconds(50)
+        $0.web.timeouts.idle = .milliseconds(100)
+      }
+      let client = try fixture.http2()
+      try client.socket.send(Array(HTTP2Frame.headers(1, HTTP2Frame.request()).bytes[..<9]))
+      try client.readToEnd()
+      #expect(client.received.goAways.count == 1)
+      #expect(upstream.requests.isEmpty)
+    }
+
+    /// The end comes while the target is still being connected to.
+    @Test func anEmptyBodyEndsAfterItsHead() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.http2()
+      for path in ["/a", "/b"] {
+        let id = try client.begin("POST", path, [], end: false)
+        try client.send(.data(id, [], end: true))
+        #expect(try client.response(id).status == 200)
+      }
+      #expect(upstream.requests.count == 2)
+      #expect(upstream.requests.allSatisfy { !$0.isTruncated })
+    }
+
     @Test func aSlowBodyTimesOutAndTheTargetSeesNoWholeRequest() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) { $0.web.timeouts.body = .milliseconds(50) }

@@ -430,6 +430,7 @@ public final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
+    requestFraming = .none
     if policies != nil || isBodyCollected { resetPolicies() }
     if let local {
       self.local = nil

@@ -93,13 +93,12 @@ public final class Identity {
 
   /// Both of them at once: who was found by the first and what the second says.
   func joined(with other: Identity) -> Identity {
-    if other.claims.isEmpty && (other.consumer.isEmpty || !consumer.isEmpty) { return self }
-    if consumer.isEmpty || other.consumer == consumer { return other }
+    if consumer.isEmpty && !other.consumer.isEmpty { return other.joined(with: self) }
     return Identity(
       consumer: consumer, groups: groups + other.groups.filter { !groups.contains($0) },
       credential: credential, claims: claims + other.claims,
-      expiresAt: [expiresAt, other.expiresAt].compactMap(\.self).min(), lines: other.claimLines,
-      proof: proof)
+      expiresAt: [expiresAt, other.expiresAt].compactMap(\.self).min(), isAnonymous: isAnonymous,
+      lines: claimLines + other.claimLines, proof: proof)
   }
 
   /// When the trust ends on the clock that timers go by; nil for never.

@@ -183,7 +183,10 @@ extension FirstMessageStream: DownstreamStream {
   /// The target's 101 follows the gateway's own and is not said again; any other response is none
   /// that a WebSocket could carry.
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
-    if head.status != 101 { sayClose(Self.closeCode(forStatus: head.status), []) }
+    if head.status == 101 { return }
+    sayClose(Self.closeCode(forStatus: head.status), [])
+    // Nobody is there for its body.
+    exchange.downstreamGone()
   }
 
   func sendEnd(_ trailers: borrowing TrailerSection) { exchange = nil }

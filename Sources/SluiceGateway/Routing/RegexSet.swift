@@ -71,6 +71,15 @@ final class RegexSet {
     return codes.count - 1
   }
 
+  /// Whether a pattern can only match from the first byte on. Others are tried at every byte, and PCRE2's
+  /// limits hold for each of these tries.
+  func isAnchored(_ index: Int) -> Bool {
+    var options: UInt32 = 0
+    // SAFETY: the code is alive, and this kind of information is a UInt32.
+    let result = pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_ALLOPTIONS), &options)
+    return result == 0 && options & UInt32(PCRE2_ANCHORED) != 0
+  }
+
   enum Outcome { case match, noMatch, limit }
 
   /// Whether a pattern matches all of `path`; a run that reaches a limit is counted.

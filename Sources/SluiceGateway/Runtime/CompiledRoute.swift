@@ -28,8 +28,6 @@ final class CompiledRoute {
   /// Nil for calls of the gateway's own.
   let consumers: ConsumerDirectory?
   let counters: RouteCounters
-  /// Another snapshot is in force.
-  var isRetired = false
   /// Keeps what is stored for this route apart from all else, also from what was stored before the
   /// route led elsewhere.
   let cacheScope: [UInt8]

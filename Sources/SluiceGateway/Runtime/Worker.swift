@@ -191,7 +191,6 @@ final class Worker {
     // They refer to the listeners that they were used on.
     for exchange in spareExchanges { loop.unregister(exchange) }
     spareExchanges.removeAll()
-    for route in former.routes { route.isRetired = true }
     applyListeners(specifications)
     if let reconciliation {
       reconcile(reconciliation, closeRate: configuration.shutdown.closeRate)

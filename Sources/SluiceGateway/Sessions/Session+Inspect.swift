@@ -112,7 +112,10 @@ extension Session {
       decision = forward(message, payload, input, from: side, inspection)
       if decision == .passed && delayEnd > loop.now { decision = .delayed }
     }
-    if isWatched { note(message, payload, decision, from: side) }
+    if isWatched {
+      // What was for the gateway alone may be a token.
+      note(message, isTaken ? payload.extracting(0..<0) : payload, decision, from: side)
+    }
     if machine.isEnding { return true }
     if delayEnd > loop.now {
       inspection.setDelayEnd(side, delayEnd)

@@ -49,11 +49,11 @@ extension Session {
 
   /// Whether it rests on what the file says no more.
   func catchUp() {
-    if route.isRetired {
+    let current = worker.snapshot.sessionRoutes[route.name]
+    // The ways of a route that is split share what it says of sessions.
+    if current?.session !== route.session {
       // The handshake began before a reload that asked only the sessions that were there.
-      guard let current = worker.snapshot.sessionRoutes[route.name] else {
-        return end(SessionEnding(.routeRemoved, code: 1_012))
-      }
+      guard let current else { return end(SessionEnding(.routeRemoved, code: 1_012)) }
       recheck(current)
     }
     if worker.hasRevocations, !machine.isEnding, worker.revocations.revokes(self) {

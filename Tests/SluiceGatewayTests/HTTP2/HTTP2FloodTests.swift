@@ -65,6 +65,18 @@ import Testing
     #expect(sent == HTTP2Limits.continuations + 1)
   }
 
+  /// The frame says that it is the last one, and its payload does not come.
+  @Test func aHeadIsWholeWhenItsBytesAreHere() {
+    let memory = HTTP2Memory()
+    let bytes = HTTP2Frame.headers(1, HTTP2Frame.request()).bytes
+    memory.send(bytes: Array(bytes[..<9]))
+    #expect(memory.session.isInHead)
+    memory.send(bytes: Array(bytes[9..<bytes.count - 1]))
+    #expect(memory.session.isInHead)
+    memory.send(bytes: [bytes[bytes.count - 1]])
+    #expect(!memory.session.isInHead && memory.stream(1)?.head != nil)
+  }
+
   @Test func aHeadInSomePiecesIsWhole() {
     let memory = HTTP2Memory()
     memory.send(.headers(1, HTTP2Frame.request(), isWhole: false))

@@ -201,6 +201,18 @@ import Testing
     #expect(memory.received[1].window == 3 * 16_384)
   }
 
+  /// Also the end waits for somebody who takes the body, of which there is nothing.
+  @Test func anEmptyBodyEndsWhenSomebodyTakesIt() throws {
+    let memory = HTTP2Memory()
+    memory.session.takesBodies = false
+    memory.send(.headers(1, HTTP2Frame.request("POST"), end: false), .data(1, [], end: true))
+    let stream = try #require(memory.stream(1))
+    #expect(stream.trailers == nil && stream.isEndWaiting)
+    stream.takes = true
+    stream.takeInput()
+    #expect(stream.trailers?.isEmpty == true && !stream.isEndWaiting)
+  }
+
   @Test func whoIgnoresItsWindowIsAFlowControlError() {
     let memory = HTTP2Memory()
     memory.session.takesBodies = false

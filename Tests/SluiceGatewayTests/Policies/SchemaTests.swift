@@ -186,6 +186,15 @@ import Testing
     #expect(try judge(forbidden, "{\"\(text)\":1}") == " cost")
   }
 
+  /// PCRE2's limits hold for each byte that a pattern may begin at.
+  @Test func patternsWithoutAnchorAreForShortTexts() throws {
+    let long = String(repeating: "a", count: 100_000)
+    #expect(try judge(#"{"pattern":"[a-z]+[0-9]"}"#, "\"\(long)\"") == " cost")
+    #expect(try judge(#"{"pattern":"^[a-z]+$"}"#, "\"\(long)\"") == "")
+    let short = String(repeating: "a", count: 2_000)
+    #expect(try judge(#"{"pattern":"[a-z]+[0-9]"}"#, "\"\(short)0\"") == "")
+  }
+
   @Test func longPointersAreCut() throws {
     let name = String(repeating: "n", count: 10_000)
     let failure = try judge(#"{"additionalProperties":{"type":"string"}}"#, "{\"\(name)\":1}")

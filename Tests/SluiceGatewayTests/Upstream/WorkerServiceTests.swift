@@ -69,6 +69,17 @@ import Testing
     return (exchange, caller)
   }
 
+  /// Exchanges of the gateway's own do not set it.
+  @Test func anExchangeForgetsTheFramingOfItsRequest() throws {
+    let worker = try worker()
+    worker.apply(configuration(), listeners: [])
+    let (exchange, _) = try begin(
+      worker, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    #expect(exchange.requestFraming == .chunked)
+    exchange.fail(.noTargetAvailable)
+    #expect(exchange.state == .unused && exchange.requestFraming == .none)
+  }
+
   @Test func theQueueOfAnEjectedTargetMovesToTheOthers() throws {
     let worker = try worker()
     worker.apply(configuration(), listeners: [])

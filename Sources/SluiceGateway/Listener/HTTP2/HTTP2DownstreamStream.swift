@@ -54,7 +54,10 @@ final class HTTP2DownstreamStream: HTTP2Stream {
       fault.error, detail: fault.text, self, listener: connection.listener, peer: connection.peer)
   }
 
-  override var takesBody: Bool { exchange?.takesRequestBody ?? true }
+  /// Also the end of a body is for somebody who takes it: nobody could keep it until then.
+  override var takesBody: Bool {
+    exchange.map { $0.takesRequestBody || $0.request.framing.isEmpty } ?? true
+  }
 
   override func bodyArrived(_ bytes: Span<UInt8>) {
     guard let exchange else { return }

@@ -33,6 +33,8 @@ struct HTTP2FrameFollower {
   private var continuations = 0
   /// A head has begun and is not whole, or the caller has not begun as RFC 9113 3.4 wants it.
   private(set) var isInHead = true
+  /// The frame under way is the last one of a head.
+  private var endsHead = false
   private var resets = HTTP2Limits.resets
   private var idleFrames = HTTP2Limits.idleFrames
 
@@ -44,6 +46,7 @@ struct HTTP2FrameFollower {
         let count = min(skipped, bytes.count - at)
         skipped -= count
         at += count
+        if skipped == 0 { payloadEnded() }
         continue
       }
       // Length, type and flags; the stream's number is not looked at.
@@ -58,9 +61,16 @@ struct HTTP2FrameFollower {
         skipped = Int(header >> 16)
         header = 0
         headerCount = 0
+        if skipped == 0 { payloadEnded() }
       }
     }
     return nil
+  }
+
+  private mutating func payloadEnded() {
+    if !endsHead { return }
+    endsHead = false
+    isInHead = false
   }
 
   private mutating func frame(
@@ -71,11 +81,12 @@ struct HTTP2FrameFollower {
       if length >= HTTP2Limits.earningBytes || flags & Self.endStream != 0 { earn() }
     case FrameType.data where flags & Self.endStream != 0: break
     case FrameType.headers:
-      isInHead = flags & Self.endHeaders == 0
+      isInHead = true
+      endsHead = flags & Self.endHeaders != 0
       continuations = 0
       earn()
     case FrameType.continuation:
-      isInHead = isInHead && flags & Self.endHeaders == 0
+      endsHead = isInHead && flags & Self.endHeaders != 0
       continuations += 1
       if continuations > HTTP2Limits.continuations { return .continuations }
     case FrameType.resetStream: return countReset(now: now)

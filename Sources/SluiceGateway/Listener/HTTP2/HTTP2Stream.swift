@@ -84,7 +84,7 @@ class HTTP2Stream {
       bodyArrived(taken.span)
       session?.consumed(taken.count, of: self)
     }
-    if input.isEmpty && isRequestComplete && !isEndDelivered {
+    if input.isEmpty && isRequestComplete && !isEndDelivered && takesBody {
       isEndDelivered = true
       requestEnded(trailers)
     }

@@ -56,7 +56,12 @@ final class CompiledCache: CompiledPolicy {
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     let method = exchange.request.method
-    if exchange.wantsUpgrade || method != .get && method != .head { return .next }
+    // What a policy has sent as something else is no GET to the target.
+    if exchange.wantsUpgrade || method != .get && method != .head
+      || exchange.requestEdits.method != nil
+    {
+      return .next
+    }
     filterQuery(exchange)
     let waitEnds = exchange.loop.now.advanced(byNanoseconds: settings.collapse.nanoseconds)
     return lookUp(exchange, waitEnds: waitEnds)
@@ -430,6 +435,12 @@ final class CompiledCache: CompiledPolicy {
       key.append(query)
     }
     key.endURL()
+    if exchange.requestEdits.hasPath {
+      // A policy wrote it, maybe from what is no part of the URL.
+      scratch.clear()
+      exchange.appendSentPath(to: &scratch)
+      key.appendCounted(scratch.span)
+    }
     key.append(exchange.route?.cacheScope ?? [])
     key.append(scope)
     key.append(exchange.listener.nameBytes)

@@ -85,15 +85,14 @@ final class IdentifyStage: CompiledPolicy {
     }
   }
 
-  /// The first message may still have it; then all are asked again.
+  /// The first message may still have it. Where all must pass, those before are not asked again.
   private func nothingFound(_ exchange: Exchange) -> PolicyOutcome {
     guard let firstMessage, exchange.wantsUpgrade, exchange.firstMessage == nil else {
       return .refuse(nobody)
     }
     return exchange.awaitFirstMessage(firstMessage) { [self] exchange, isHere in
       if !isHere { return .refuse(late) }
-      exchange.identity = nil
-      return goOn(exchange, from: 0)
+      return goOn(exchange, from: requiresAll ? exchange.identifyPosition : 0)
     }
   }
 
