@@ -76,7 +76,7 @@ final class Session: EventHandler {
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
-    let trust = SessionTrust(exchange)
+    let trust = SessionTrust(exchange, handshake)
     extras =
       handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
     inspection?.budgets = MessageBudget.all(of: exchange)
