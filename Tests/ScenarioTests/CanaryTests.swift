@@ -144,5 +144,57 @@ extension Scenarios {
       #expect(route?.buckets.reduce(0, +) == 1)
       #expect(old.requests.isEmpty)
     }
+
+    /// Whatever a reload changes of their route, as long as their service is there.
+    @Test func sessionsThatLoseTheirTargetStayAtTheirService() async throws {
+      func named(_ name: String) throws -> ScriptedUpstream {
+        try ScriptedUpstream { peer in
+          let socket = try peer.accept()
+          while let frame = try socket.read(), frame.text != "die" {
+            try socket.send(text: "\(name) \(frame.text)")
+          }
+        }
+      }
+      let (old, new) = (try named("service"), try named("next"))
+      let fixture = try fixture(old, new) {
+        $0.services = ["next": 1]
+      } rest: {
+        $0.all.kind = .websocket
+        var connection = Configuration.ConnectionSettings()
+        connection.onUpstreamLoss = .reconnect
+        connection.reconnect.backoff = .milliseconds(1)
+        connection.reconnect.maxBackoff = .milliseconds(5)
+        $0.all.connection = connection
+      }
+      let socket = try fixture.client().open()
+      var reconnections: UInt32 = 0
+      func goesOn(at service: String) async throws {
+        try socket.send(text: "die")
+        reconnections += 1
+        let gateway = fixture.gateway
+        let expected = reconnections
+        try await eventually("another connection") {
+          await gateway.page(SessionQuery()).sessions.first?.reconnects == expected
+        }
+        try socket.send(text: "x")
+        #expect(try socket.message() == "\(service) x")
+        #expect(await gateway.page(SessionQuery()).sessions.first?.service == service)
+      }
+      try await goesOn(at: "next")
+      // Its route is as before.
+      var next = fixture.gateway.configuration
+      next.routes["other"] = next.all
+      next.routes["other"]?.match.path = "/other"
+      try fixture.gateway.reload(next)
+      try await goesOn(at: "next")
+      next.all.policies[Configuration.Split.self]?.services = ["service": 1]
+      try fixture.gateway.reload(next)
+      try await goesOn(at: "next")
+      next.routes["other"] = nil
+      next.all.policies[Configuration.Split.self] = nil
+      next.services["next"] = nil
+      try fixture.gateway.reload(next)
+      try await goesOn(at: "service")
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SluiceConfiguration
 import SluiceGateway
 import Testing
 
@@ -36,6 +37,38 @@ extension Scenarios {
       #expect(line["policy"] as? String == row.policy)
       try waitUntil("the target's end") { scene.upstream.endedCount == 1 }
       #expect(scene.heardByTarget.lines == row.heardByTarget.map { ["\($0)"] } ?? [])
+    }
+
+    /// It opened when the others had already been told, and nobody tells it any more.
+    @Test func isSaidOfWhatADrainCutsOff() async throws {
+      let gates = [Gate(), Gate()]
+      let upstream = try ScriptedUpstream { peer in
+        let request = try peer.readRequest()
+        gates[peer.index].wait()
+        try peer.send(WebSocketPeer.accept(request?["Sec-WebSocket-Key"]))
+        while try peer.reader.fill() {}
+      }
+      let fixture = try Fixture(to: upstream) {
+        $0.all.kind = .websocket
+        $0.shutdown.timeout = .seconds(3)
+      }
+      let clients = try (1...2).map { count in
+        let client = try fixture.client()
+        try client.send(WebSocketPeer.handshake())
+        try waitUntil("the handshake at the target") { upstream.requests.count == count }
+        return client
+      }
+      let gateway = fixture.gateway
+      gateway.beginDrain()
+      gates[0].open()
+      #expect(try clients[0].reader.readHead()?.status == 101)
+      let told = WebSocketPeer(clients[0].socket, clients[0].reader, masks: true)
+      #expect(try told.read()?.closeCode == 1_012)
+      gates[1].open()
+      #expect(try clients[1].reader.readHead()?.status == 101)
+      let late = WebSocketPeer(clients[1].socket, clients[1].reader, masks: true)
+      #expect(try late.read() == nil)
+      try await eventually { await gateway.sessions() == (0, [.shutdown: 2]) }
     }
   }
 }

@@ -9,7 +9,7 @@ extension Scenarios {
     /// The gateway with the service that it asks.
     private final class Granted {
       let fixture: Fixture
-      private let service: ScriptedUpstream
+      let service: ScriptedUpstream
       var gateway: Gateway { fixture.gateway }
 
       init(_ fixture: Fixture, _ service: ScriptedUpstream) {
@@ -178,6 +178,25 @@ extension Scenarios {
       let info = try #require(await fixture.gateway.page(SessionQuery()).sessions.first)
       #expect(info.labels["plan"] == "gold" && info.expiresAt == nil)
       withExtendedLifetime(socket) {}
+    }
+
+    /// Its head would stay in memory with its session.
+    @Test(arguments: [false, true])
+    func aLargeHandshakeIsNotKeptForTheServiceToBeAskedAgain(reconnects: Bool) throws {
+      for isLarge in [false, true] {
+        let fixture = try fixture("Sluice-Grant-Expiry: 1s") {
+          $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(900)
+          $0.all.connection?.onUpstreamLoss = reconnects ? .reconnect : .close
+        }
+        let socket = try fixture.client().open(
+          "X-Filling: \(String(repeating: "x", count: isLarge ? 8_192 : 7_000))")
+        if isLarge {
+          #expect(try socket.read()?.closeCode == 4_401)
+          #expect(fixture.service.requests.count == 1)
+        } else {
+          try waitUntil { fixture.service.requests.count == 2 }
+        }
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SluiceConfiguration
 import SluiceGateway
 import Testing
@@ -85,6 +86,29 @@ extension Scenarios {
       try client.send(text: "end")
       while let frame = try client.read(), frame.text != "answer" {}
       #expect(log.lines == ["alive", "end"])
+    }
+
+    /// The kernel takes all of it at once, so nothing shows that it arrives, nor that it does not.
+    @Test func aFrameThatTakesLongIsNoSilenceOfItsReader() async throws {
+      let scene = try SessionFixture(
+        { peer in
+          let socket = try peer.accept()
+          let frame = socket.bytes(.init(opcode: 2, payload: [UInt8](repeating: 7, count: 100)))
+          try socket.socket.send(frame.prefix(50))
+          Thread.sleep(forTimeInterval: 1)
+          try socket.socket.send(frame.dropFirst(50))
+          try socket.echo()
+        },
+        connection: {
+          $0.ping = .milliseconds(50)
+          $0.pongTimeout = .milliseconds(300)
+        })
+      let client = try scene.open()
+      #expect(try client.read()?.payload.count == 100)
+      try client.send(text: "here")
+      #expect(try client.message() == "here")
+      // And pings go on.
+      try await scene.cause(is: .network)
     }
   }
 }

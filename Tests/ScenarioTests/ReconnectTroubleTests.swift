@@ -266,6 +266,51 @@ extension Scenarios {
         return targets.map(\.open) == [0] && targets.map(\.inFlight) == [0]
       }
     }
+
+    /// No target is asked in the name of a caller that is denied.
+    @Test(arguments: [false, true])
+    func aMuteSessionEndsWithItsTarget(isLostFirst: Bool) async throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream { peer in
+        if peer.index > 0 { gate.wait() }
+        let socket = try peer.accept()
+        if !isLostFirst { gate.wait() } else { _ = try socket.read() }
+      }
+      let fixture = try Fixture(to: upstream) {
+        $0.consumers["alice"] = .init(keys: ["alice-1"], groups: ["staff"])
+        $0.all.kind = .websocket
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        $0.all.policies[Configuration.ACL.self] = Configuration.ACL(allow: ["staff"])
+        var connection = Configuration.ConnectionSettings()
+        connection.closeTimeout = .milliseconds(200)
+        connection.onDenial = .refuse
+        connection.onUpstreamLoss = .reconnect
+        connection.reconnect.backoff = .milliseconds(1)
+        $0.all.connection = connection
+      }
+      let client = try fixture.client().open("apikey: alice-1")
+      let gateway = fixture.gateway
+      if isLostFirst {
+        try client.send(text: "die")
+        try await eventually("the loss") {
+          await gateway.page(SessionQuery()).sessions.first?.state == "reconnecting"
+        }
+        try waitUntil("the try") { upstream.connectionCount == 2 }
+      }
+      var next = gateway.configuration
+      next.consumers["alice"]?.groups = []
+      try gateway.reload(next)
+      if !isLostFirst {
+        try client.send(text: "still")
+        #expect(try client.text()?.contains("message-forbidden") == true)
+        gate.open()
+      }
+      #expect(try client.read()?.closeCode == (isLostFirst ? 1_013 : 1_011))
+      try client.sendClose(1_000)
+      try await eventually { await gateway.sessions() == (0, [.upstream: 1]) }
+      #expect(upstream.connectionCount == (isLostFirst ? 2 : 1))
+      gate.open()
+    }
   }
 }
 

@@ -217,5 +217,45 @@ extension Scenarios {
       #expect(try next.text() == "here")
       withExtendedLifetime(server) {}
     }
+
+    /// They were good when the service was asked about them.
+    @Test func whatAReloadTookMeanwhileIsNotTaken() async throws {
+      let gate = Gate()
+      let asked = Counter()
+      let server = try ScriptedUpstream { peer in
+        while try peer.readRequest() != nil {
+          asked.add(1)
+          if asked.value > 1 { gate.wait() }
+          try peer.send(ok("{\"active\":true,\"sub\":\"alice\"}"))
+        }
+      }
+      let fixture = try fixture {
+        var settings = Configuration.Introspection()
+        settings.url = "\(server.url)/introspect"
+        settings.clientID = "gateway"
+        settings.clientSecret = Secret("secret")
+        settings.claims.consumer = "sub"
+        $0.consumers["alice"] = .init(keys: ["alice-1", "alice-2"])
+        $0.all.policies = Configuration.Policies()
+        $0.all.policies[Configuration.Introspection.self] = settings
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        $0.all.policies[Configuration.Identify.self] = Configuration.Identify(require: .all)
+      }
+      let socket = try fixture.client().open("Authorization: Bearer one", "apikey: alice-1")
+      let id = try await session(fixture).id.description
+      let client = try fixture.client()
+      try client.send(
+        "POST /.sluice/connections/\(id)/token HTTP/1.1\r\nHost: gateway.test\r\n"
+          + "Content-Length: 0\r\nAuthorization: Bearer two\r\napikey: alice-2\r\n\r\n")
+      try waitUntil { asked.value == 2 }
+      var next = fixture.gateway.configuration
+      next.consumers["alice"] = .init(keys: ["alice-1"])
+      try fixture.gateway.reload(next)
+      gate.open()
+      #expect(try client.reader.readResponse(to: "POST").status == 401)
+      try socket.send(text: "still")
+      #expect(try socket.text() == "still")
+      withExtendedLifetime(server) {}
+    }
   }
 }

@@ -122,11 +122,6 @@ extension Exchange {
     return agreement
   }
 
-  /// The head as it came.
-  var headBytes: [UInt8] { Self.bytes(of: request) }
-
-  private static func bytes(of head: borrowing RequestHead) -> [UInt8] { head.bytes.copiedBytes() }
-
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where
   /// messages are inspected there are none, because what is compressed cannot be looked at; nor where
   /// sessions outlive their target, because another one does not know what was sent before; nor where the

@@ -189,7 +189,7 @@ public final class Exchange: EventHandler {
     isTrusted = handshake.isTrusted
     // It was normalised before, so it can't fail.
     _ = normalisePath(request)
-    route = session.route
+    route = session.wayBack
     wantsUpgrade = true
     identity = session.identity
     storedSessionID = session.id

@@ -102,6 +102,11 @@ public final class LocalStream: Sendable {
     state.withLock { $0.wake = wake }
   }
 
+  private static let maxTaken = 64
+
+  /// Pieces that wait, and the places of those that were taken.
+  var placeCount: Int { state.withLock { $0.pieces.count } }
+
   func next() -> Next {
     state.withLock { state in
       if state.taken == state.pieces.count {
@@ -114,6 +119,11 @@ public final class LocalStream: Sendable {
         state.pieces[state.taken] = []
         state.taken += 1
         state.bytes -= piece.count
+        // Who is always one behind would keep the places of all that it ever took.
+        if state.taken >= Self.maxTaken && state.taken * 2 >= state.pieces.count {
+          state.pieces.removeFirst(state.taken)
+          state.taken = 0
+        }
         return .piece(piece)
       }
       if state.isFinished { return .finished }

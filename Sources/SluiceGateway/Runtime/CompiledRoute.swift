@@ -28,6 +28,8 @@ final class CompiledRoute {
   /// Nil for calls of the gateway's own.
   let consumers: ConsumerDirectory?
   let counters: RouteCounters
+  /// A policy leads here: the route itself has another service, or may have.
+  let isAside: Bool
   /// Keeps what is stored for this route apart from all else, also from what was stored before the
   /// route led elsewhere.
   let cacheScope: [UInt8]
@@ -77,6 +79,7 @@ final class CompiledRoute {
     self.counters = counters
     cacheScope = []
     pathNames = []
+    isAside = false
     settings = nil
   }
 
@@ -97,7 +100,7 @@ final class CompiledRoute {
         session: settings.kind == .websocket ? CompiledSession(settings, messages) : nil,
         refresh: takesTokens || stage?.renews == true
           ? stage.map { SessionToken.chain(identifying: $0) } : nil,
-        takesTokens: takesTokens, consumers: policies.consumers))
+        takesTokens: takesTokens, consumers: policies.consumers, isAside: false))
   }
 
   /// The same route to another service. Counters, policies and limits of sessions are shared.
@@ -108,7 +111,8 @@ final class CompiledRoute {
       settings, route.name, service, route.counters,
       Parts(
         policies: route.policies, callerPolicies: route.callerPolicies, session: route.session,
-        refresh: route.refresh, takesTokens: route.takesTokens, consumers: route.consumers))
+        refresh: route.refresh, takesTokens: route.takesTokens, consumers: route.consumers,
+        isAside: true))
   }
 
   /// What does not depend on the service.
@@ -119,6 +123,7 @@ final class CompiledRoute {
     let refresh: PolicyChain?
     let takesTokens: Bool
     let consumers: ConsumerDirectory?
+    let isAside: Bool
   }
 
   private init(
@@ -133,6 +138,7 @@ final class CompiledRoute {
     refresh = parts.refresh
     takesTokens = parts.takesTokens
     consumers = parts.consumers
+    isAside = parts.isAside
     nameBytes = Array(name.utf8)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {

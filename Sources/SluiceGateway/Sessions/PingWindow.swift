@@ -38,10 +38,10 @@ struct PingWindow {
     return number
   }
 
-  /// Data on its way counts as a ping.
-  mutating func skip() {
+  /// Data on its way counts as a ping; or it puts the ping off, when nothing would show that it arrives.
+  mutating func skip(isAwaited: Bool) {
     bits |= Self.untimed
-    isAwaited = true
+    self.isAwaited = isAwaited
   }
 
   /// Whether a pong with this number answers a ping that is remembered.

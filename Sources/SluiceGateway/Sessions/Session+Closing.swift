@@ -70,11 +70,14 @@ extension Session {
   /// The closing handshake took too long, or nobody waits for it: both ends are cut off.
   func cutOff() {
     if ending == nil { ending = SessionEnding(.shutdown, code: 1_006) }
-    for side in [SessionSide.client, .upstream] where !socket(side).isClosed {
+    // It may not be ending yet. Nobody is left to be told.
+    for side in [SessionSide.client, .upstream] {
+      _ = machine.ended(side)
       socket(side).abort()
       noteBacklog(side)
-      perform(machine.disconnected(side))
     }
+    perform(machine.disconnected(.client))
+    perform(machine.disconnected(.upstream))
   }
 
   private func perform(_ actions: SessionStateMachine.Actions) {

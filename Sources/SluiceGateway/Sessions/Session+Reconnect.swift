@@ -12,12 +12,16 @@ extension Session {
   /// There while no target has this session.
   var reconnector: SessionReconnector? { extras?.reconnector }
 
+  /// Another target would be told of a caller that would not be let in.
+  private var isBarred: Bool { inspection?.isBarred == true }
+
   /// The target is lost. False when the session ends by that. With a code its close frame gets its
   /// answer.
   func survivesLoss(isSilent: Bool = false, answering code: WebSocketCloseCode? = nil) -> Bool {
     guard !machine.isEnding, let extras, extras.reconnector == nil,
       let handshake = extras.handshake,
-      settings.reconnect != nil, !downstream.isClosed, fromUpstream.follower.isAtMessageBoundary
+      settings.reconnect != nil, !isBarred, !downstream.isClosed,
+      fromUpstream.follower.isAtMessageBoundary
     else { return false }
     leaveUpstream(isSilent: isSilent, answering: code)
     machine.upstreamLost()
@@ -34,6 +38,15 @@ extension Session {
     schedule()
     reconnector.begin()
     return true
+  }
+
+  /// Its route as it leads to another target: to the service that policies have chosen, if it is still
+  /// there.
+  var wayBack: CompiledRoute {
+    guard isAside, route.service.name != service.name,
+      let service = worker.snapshot.services[service.name]
+    else { return route }
+    return CompiledRoute(route, to: service)
   }
 
   /// Closes the connection to the target without waiting for anything, and gives its place back.
@@ -106,6 +119,13 @@ extension Session {
     guard opcode == .ping, downstream.backlog <= StreamConnection.highWater else { return }
     let worker = self.worker
     downstream.stage { Self.append(.pong, worker.scratch, nil, to: &$0) }
+  }
+
+  /// Nobody is asked in the name of a caller that is denied.
+  func barredWithoutTarget() {
+    if isBarred && reconnector != nil {
+      giveUpTarget("The target was lost, and its caller would not be let in any more.")
+    }
   }
 
   func giveUpTarget(_ reason: StaticString) {

@@ -76,8 +76,9 @@ extension Session {
     if isAtBorder(towards: side) {
       sendPing(side)
     } else {
-      // Data is on its way, and whether it gets there shows as well.
-      setFlow(side) { $0.pings.skip() }
+      // Data is on its way, and whether it gets there shows as well, if some of it waits for its reader.
+      let shows = socket(side).backlog > 0
+      setFlow(side) { $0.pings.skip(isAwaited: shows) }
     }
     setFlow(side) { $0.pinged = now }
   }

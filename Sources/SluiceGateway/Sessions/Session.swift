@@ -46,6 +46,8 @@ final class Session: EventHandler {
   var untold: SessionStateMachine.Actions = []
   /// Somebody looks on, see `SessionWatch`. Kept here, where a byte is free.
   var isWatched = false
+  /// A policy has sent it to its service, where it stays when a reload brings its route anew.
+  let isAside: Bool
   var closingEnd = MonotonicTime.distantFuture
   /// Since when too much waits for the caller; see `slowConsumer: close`.
   var slowSince = MonotonicTime.distantFuture
@@ -67,6 +69,7 @@ final class Session: EventHandler {
     self.route = route
     self.target = target
     service = route.service
+    isAside = route.isAside
     attempt = exchange.takeAttempt()
     admission = exchange.takeAdmission()
     identity = exchange.identity
@@ -76,7 +79,7 @@ final class Session: EventHandler {
     fromClient = SessionFlow(from: .client, isCompressed: isCompressed, now: now)
     fromUpstream = SessionFlow(from: .server, isCompressed: isCompressed, now: now)
     inspection = settings.isInspected ? SessionInspection(settings) : nil
-    let trust = SessionTrust(exchange)
+    let trust = SessionTrust(exchange, handshake)
     extras =
       handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
     inspection?.budgets = MessageBudget.all(of: exchange)

@@ -43,7 +43,7 @@ extension Session {
 /// A session's handshake as the caller sent it, and what policies made of it: enough to ask another
 /// target the same. Holds the caller's credentials as the target gets them; shown nowhere.
 final class KeptHandshake {
-  private let head: [UInt8]
+  let head: [UInt8]
   private var edits = RequestEdits()
   /// The other end of the caller's connection, with its port.
   let peer: SocketAddress
@@ -53,13 +53,12 @@ final class KeptHandshake {
   private let subprotocol: [UInt8]?
   var schedule = ReconnectStateMachine()
 
-  /// Of larger ones nothing is kept: such a session ends with its target.
+  /// Of larger ones nothing is kept: such a session ends with its target, and its grant is not renewed.
   static let maxBytes = 8 * 1_024
 
   /// Nil for a handshake that is too large.
   init?(_ exchange: Exchange, subprotocol: [UInt8]?) {
-    let head = Self.bytes(of: exchange.request)
-    if head.count > Self.maxBytes { return nil }
+    guard let head = Self.head(of: exchange) else { return nil }
     self.head = head
     peer = exchange.peer
     isTrusted = exchange.isTrusted
@@ -73,7 +72,12 @@ final class KeptHandshake {
     }
   }
 
-  private static func bytes(of head: borrowing RequestHead) -> [UInt8] { head.bytes.copiedBytes() }
+  /// The bytes to keep; nil when they are too many.
+  static func head(of exchange: Exchange) -> [UInt8]? { bytes(of: exchange.request) }
+
+  private static func bytes(of head: borrowing RequestHead) -> [UInt8]? {
+    head.bytes.count > maxBytes ? nil : head.bytes.copiedBytes()
+  }
 
   private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
     own.copy(edits)

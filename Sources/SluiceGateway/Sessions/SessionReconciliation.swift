@@ -90,6 +90,8 @@ extension Session {
     updateBudgets()
     if settings.onDenial == .refuse, let inspection {
       inspection.isBarred = policy != nil
+      barredWithoutTarget()
+      if machine.isEnding { return }
     } else if let policy {
       return end(SessionEnding(.policy, code: 1_008, policy: policy))
     }

@@ -5,7 +5,8 @@ import SluiceWire
 struct SessionRenewal {
   /// Nanoseconds before the end of trust.
   let before: Int64
-  /// Of the handshake: what the service is asked with. As large as the listener lets heads be.
+  /// Of the handshake: what the service is asked with. The same bytes as in `KeptHandshake`, if there is
+  /// one, and bounded as there.
   let head: [UInt8]
   /// Not before this moment; never again after the service said no.
   var pause: MonotonicTime

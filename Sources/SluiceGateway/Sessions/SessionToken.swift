@@ -175,6 +175,12 @@ extension Session {
     {
       return .revoked
     }
+    // Another worker may have judged them by a file that is no longer in force here.
+    if let consumers = route.consumers,
+      !consumers.has(next) || !parts.allSatisfy(consumers.has)
+    {
+      return .unauthorized
+    }
     let end =
       next.deadline(now: loop.now, unixTime: worker.wallClock(now: loop.now).seconds)
       ?? .distantFuture

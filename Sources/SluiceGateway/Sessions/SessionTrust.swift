@@ -11,15 +11,17 @@ final class SessionTrust {
   var renewal: SessionRenewal?
 
   /// Nil when there is nothing to remember.
-  init?(_ exchange: Exchange) {
+  init?(_ exchange: Exchange, _ handshake: KeptHandshake?) {
     let isJoined = exchange.joinedIdentities.count > 1
     if !isJoined && exchange.grants == nil { return nil }
     joined = isJoined ? exchange.joinedIdentities : []
     grants = exchange.grants
-    if let before = exchange.renewBefore, let lifetime = exchange.grants?.lifetime {
+    if let before = exchange.renewBefore, let lifetime = exchange.grants?.lifetime,
+      let head = handshake?.head ?? KeptHandshake.head(of: exchange)
+    {
       let now = exchange.loop.now
       renewal = SessionRenewal(
-        before: before, head: exchange.headBytes,
+        before: before, head: head,
         pause: SessionRenewal.pause(
           now: now, trustEnd: now.advanced(byNanoseconds: lifetime)))
     }

@@ -90,4 +90,16 @@ import Testing
     #expect(stream.isOver)
     #expect(!send("x", to: stream))
   }
+
+  /// Who never catches up quite.
+  @Test func aReaderThatIsAlwaysOneBehindCostsNoMore() {
+    let stream = Self.stream(maxBytes: 100)
+    _ = send("0", to: stream)
+    for number in 1...1_000 {
+      _ = send("\(number)", to: stream)
+      #expect(text(stream.next()) == "\(number - 1)")
+      #expect(stream.placeCount <= 130)
+    }
+    #expect((0..<2).map { _ in text(stream.next()) } == ["1000", "nothing"])
+  }
 }

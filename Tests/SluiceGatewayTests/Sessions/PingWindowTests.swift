@@ -38,10 +38,19 @@ import Testing
   @Test func dataInThePlaceOfAPingHasNoRoundTrip() {
     var pings = PingWindow()
     let number = pings.send()
-    pings.skip()
+    pings.skip(isAwaited: true)
     #expect(pings.isAwaited)
     #expect(pings.take(number) == .latest(isTimed: false))
     #expect(pings.take(pings.send()) == .latest(isTimed: true))
+  }
+
+  @Test func aPingThatIsPutOffIsNotWaitedFor() {
+    var pings = PingWindow()
+    let number = pings.send()
+    pings.isAwaited = false
+    pings.skip(isAwaited: false)
+    #expect(!pings.isAwaited)
+    #expect(pings.take(number) == .latest(isTimed: false))
   }
 
   /// Numbers go round; what is remembered stays bounded, and nothing else is taken for it.

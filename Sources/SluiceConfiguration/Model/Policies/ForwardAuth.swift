@@ -60,7 +60,7 @@ extension Configuration.ForwardAuth {
       ),
       Field(
         "renewBefore", .duration,
-        "How long before the end of a granted `expiry` the service is asked again, with the head of the handshake, which is kept in memory for that; with 2xx and another expiry the session lives on. Not at all unless set."
+        "How long before the end of a granted `expiry` the service is asked again, with the head of the handshake, which is kept in memory for that; with 2xx and another expiry the session lives on. Not at all unless set, and not for handshakes over 8 KiB."
       ),
     ])
 
