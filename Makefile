@@ -19,7 +19,7 @@ SESSIONS ?= 9000
 
 TEST_FLAGS := $(if $(SANITIZE),--sanitize=$(SANITIZE) --scratch-path .build/$(SANITIZE))
 # The leak detector does not follow Swift's tagged pointers and reports what is in use.
-TEST_ENVIRONMENT := $(if $(filter address,$(SANITIZE)),ASAN_OPTIONS=detect_leaks=0)
+TEST_ENVIRONMENT := $(if $(filter address,$(SANITIZE)),ASAN_OPTIONS=detect_leaks=0:suppressions=$(CURDIR)/Tests/address-sanitizer.txt)
 TEST_FILTER := $(if $(FILTER),--filter '$(FILTER)')
 
 .DEFAULT_GOAL := help
