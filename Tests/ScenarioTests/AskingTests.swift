@@ -173,6 +173,29 @@ extension Scenarios {
       #expect(upstream.requests.count == 1)
     }
 
+    /// What would look to the service like the gateway's own word, also behind CGI, WSGI and the like.
+    @Test func callersForgeNothingForTheServiceThatIsAsked() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let door = try door()
+      let fixture = try fixture(upstream, door)
+      let forged = [
+        "X_Forwarded_Uri": "/public", "X-Forwarded_Method": "GET", "X-Forwarded-Uri": "/public",
+        "X-Consumer-Username": "root", "X-Consumer-Groups": "admins",
+        "Sluice-Connection-Id": "AbCdEfGhIjKlMnOpQrStUv", "Sluice-Reconnect": "1",
+      ]
+      let response = try fixture.client().exchange(
+        "GET /private HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: let-me-in\r\nX-Own: 1\r\n"
+          + forged.map { "\($0): \($1)\r\n" }.joined() + "\r\n")
+      #expect(response.status == 200)
+      let asked = try #require(door.requests.first)
+      #expect(asked["X-Forwarded-Uri"] == "/private" && asked["X-Own"] == "1")
+      for name in forged.keys where name != "X-Forwarded-Uri" {
+        #expect(asked[name] == nil, "\(name)")
+      }
+      let request = try #require(upstream.requests.first)
+      #expect(request["Sluice-Connection-Id"] == nil && request["X_Forwarded_Uri"] == nil)
+    }
+
     @Test func withoutAnAnswerNobodyPasses() throws {
       let upstream = try ScriptedUpstream.echoing()
       let door = try door()

@@ -171,6 +171,102 @@ extension Scenarios {
       try await eventually { await gateway.sessions().closed == [.tokenExpired: 1] }
     }
 
+    /// A service with an answer of its own for every question.
+    private func asking(
+      _ service: ScriptedUpstream, _ edit: (inout Configuration) -> Void
+    ) throws -> Fixture {
+      let upstream = try ScriptedUpstream { try $0.accept().echo() }
+      return try Fixture(to: upstream) {
+        var login = Configuration.Service()
+        login.targets = [Configuration.Target(url: service.url)]
+        $0.services["login"] = login
+        var settings = Configuration.ForwardAuth()
+        settings.service = "login"
+        settings.consumerHeader = "X-User"
+        settings.grants = [.expiry, .actions]
+        $0.all.policies[Configuration.ForwardAuth.self] = settings
+        $0.all.kind = .websocket
+        var messages = Configuration.MessageSettings()
+        messages.authorize = Configuration.MessageAuthorization()
+        messages.authorize?.key = "$.action"
+        $0.all.messages = messages
+        edit(&$0)
+      }
+    }
+
+    private func mayDo(_ action: String, _ socket: WebSocketPeer) throws -> Bool {
+      let text = "{\"action\":\"\(action)\"}"
+      try socket.send(text: text)
+      return try socket.text() == text
+    }
+
+    /// It is asked about the path that was let in, and what it grants the second time takes the place of
+    /// the first.
+    @Test func aRenewalIsAboutThePathOfTheHandshake() throws {
+      let service = try ScriptedUpstream { peer in
+        var actions = "look"
+        while try peer.readRequest() != nil {
+          try peer.send(
+            "HTTP/1.1 200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 2s\r\n"
+              + "Sluice-Grant-Actions: \(actions)\r\nContent-Length: 0\r\n\r\n")
+          actions = "sell"
+        }
+      }
+      let fixture = try asking(service) {
+        $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(1_900)
+      }
+      let socket = try fixture.client().open(path: "/public/%2e%2e/private?a=%2e")
+      #expect(try mayDo("look", socket))
+      #expect(try !mayDo("sell", socket))
+      try waitUntil { service.requests.count >= 2 }
+      try waitUntil { (try? mayDo("sell", socket)) == true }
+      #expect(try !mayDo("look", socket))
+      #expect(service.requests.allSatisfy { $0["X-Forwarded-Uri"] == "/private?a=%2e" })
+    }
+
+    /// It may live longer, but what it may do is for the path of the handshake.
+    @Test(arguments: [true, false])
+    func newCredentialsBringNoOtherGrants(byMessage: Bool) async throws {
+      let service = try ScriptedUpstream.answering { request in
+        var fields = "X-User: alice\r\n"
+        if request["X-Forwarded-Uri"] == "/socket" {
+          fields += "Sluice-Grant-Expiry: 20m\r\nSluice-Grant-Actions: look\r\n"
+        } else {
+          fields += "Sluice-Grant-Actions: look, sell\r\n"
+          if request["Authorization"] == "Bearer long" { fields += "Sluice-Grant-Expiry: 60m\r\n" }
+        }
+        return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\(fields)\r\n"
+      }
+      let fixture = try asking(service) {
+        var connection = Configuration.ConnectionSettings()
+        connection.refresh = Configuration.TokenRefresh()
+        connection.refresh?.message = "$.token"
+        $0.all.connection = connection
+      }
+      let gateway = fixture.gateway
+      let socket = try fixture.client().open()
+      let before = try #require(await gateway.page(SessionQuery()).sessions.first)
+      func refresh(_ token: String) throws {
+        if byMessage {
+          try socket.send(text: "{\"token\":\"\(token)\"}")
+          #expect(try socket.text() == #"{"type":"token-accepted"}"#)
+        } else {
+          let answer = try fixture.client().exchange(
+            "POST /.sluice/connections/\(before.id)/token HTTP/1.1\r\nHost: gateway.test\r\n"
+              + "Content-Length: 0\r\nAuthorization: Bearer \(token)\r\n\r\n")
+          #expect(answer.status == 204)
+        }
+      }
+      for (token, minutes) in [("short", Int64(0)), ("long", 40)] {
+        try refresh(token)
+        let after = try #require(await gateway.page(SessionQuery()).sessions.first)
+        let added = try #require(after.expiresAt) - #require(before.expiresAt)
+        #expect(abs(added - minutes * 60_000) < 30_000, "\(token)")
+        #expect(try mayDo("look", socket))
+        #expect(try !mayDo("sell", socket))
+      }
+    }
+
     @Test func whatIsNotListedIsNotListenedTo() async throws {
       let fixture = try fixture(
         "Sluice-Grant-Expiry: soon", "Sluice-Grant-Label-Plan: gold", grants: [.labels])

@@ -99,6 +99,21 @@ extension Scenarios {
       #expect(try socket.text() == "still")
     }
 
+    /// What a handshake would have to have, a new token has to have, too.
+    @Test func aTokenWithoutADemandedClaimIsRefused() async throws {
+      let fixture = try fixture {
+        var claims = Configuration.Claims()
+        claims.require = ["claims.plan == 'gold'", "path startsWith '/socket'"]
+        $0.all.policies[Configuration.Claims.self] = claims
+      }
+      let socket = try fixture.client().open(TestToken.bearer(claims: ["plan": "gold"]))
+      let id = try await session(fixture).id.description
+      #expect(try post(fixture, id, TestToken.bearer()).status == 403)
+      #expect(try post(fixture, id, TestToken.bearer(claims: ["plan": "tin"])).status == 403)
+      #expect(try post(fixture, id, TestToken.bearer(claims: ["plan": "gold"])).status == 204)
+      withExtendedLifetime(socket) {}
+    }
+
     /// Without the setting the path is the target's, as any other.
     @Test func withoutTheSettingThereIsNoSuchPath() async throws {
       let fixture = try fixture {

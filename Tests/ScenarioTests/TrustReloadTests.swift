@@ -97,6 +97,61 @@ extension Scenarios {
       #expect(try bob.read()?.closeCode == 1_008)
     }
 
+    @Test func anAddressThatIsDeniedEndsItsSessions() throws {
+      let fixture = try fixture()
+      let socket = try fixture.client().open("apikey: alice-1")
+      var next = fixture.gateway.configuration
+      var restriction = Configuration.IPRestriction()
+      restriction.deny = ["10.0.0.0/8"]
+      next.all.policies[Configuration.IPRestriction.self] = restriction
+      try fixture.gateway.reload(next)
+      #expect(try staysOpen(socket))
+      restriction.deny = ["127.0.0.0/8"]
+      next.all.policies[Configuration.IPRestriction.self] = restriction
+      try fixture.gateway.reload(next)
+      #expect(try socket.read()?.closeCode == 1_008)
+    }
+
+    @Test func aDemandForAClaimEndsWhoDoesNotHaveIt() throws {
+      let fixture = try fixture {
+        $0.all.policies = Configuration.Policies()
+        $0.all.policies[Configuration.JWT.self] = TestToken.policy
+      }
+      let gold = try fixture.client().open(TestToken.bearer(claims: ["plan": "gold"]))
+      let tin = try fixture.client().open(TestToken.bearer(claims: ["plan": "tin"]))
+      var next = fixture.gateway.configuration
+      var claims = Configuration.Claims()
+      claims.require = ["claims.plan == 'gold' and method == 'GET'"]
+      next.all.policies[Configuration.Claims.self] = claims
+      try fixture.gateway.reload(next)
+      #expect(try tin.read()?.closeCode == 1_008)
+      #expect(try staysOpen(gold))
+    }
+
+    /// They came when nobody was asked who they are; where nameless callers may pass, they may stay.
+    @Test(arguments: [true, false])
+    func aRouteThatAsksForCredentialsEndsThoseWithout(mayBeAnonymous: Bool) throws {
+      let fixture = try fixture { $0.all.policies = Configuration.Policies() }
+      let socket = try fixture.client().open()
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+      if mayBeAnonymous {
+        next.all.policies[Configuration.Anonymous.self] = Configuration.Anonymous()
+        try fixture.gateway.reload(next)
+        #expect(try staysOpen(socket))
+        // And who came as one of them may not, when there are none any more.
+        let anonymous = try fixture.client().open()
+        let alice = try fixture.client().open("apikey: alice-1")
+        next.all.policies[Configuration.Anonymous.self] = nil
+        try fixture.gateway.reload(next)
+        #expect(try anonymous.read()?.closeCode == 1_008)
+        #expect(try staysOpen(alice))
+      } else {
+        try fixture.gateway.reload(next)
+      }
+      #expect(try socket.read()?.closeCode == 1_008)
+    }
+
     /// Where the route says so, a block is mute and no end.
     @Test func aSessionThatIsDeniedMayStayAndBeMute() throws {
       let fixture = try fixture {

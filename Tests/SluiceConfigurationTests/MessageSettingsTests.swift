@@ -127,6 +127,25 @@ import Testing
       """)
   }
 
+  /// Wherever the policy is set; routes of other kinds have no messages.
+  @Test func grantedActionsNeedToBeFoundInMessages() {
+    let grants = "policies: {forward-auth: {service: api, grants: [expiry, actions]}}"
+    let error = """
+      error: routes.a: forward-auth grants actions, and no messages.authorize says what an action is
+        hint: add messages: {authorize: {key: $.action}}, or take actions out of 'grants'
+      """
+    let onEverything = file(route: "kind: websocket, match: {path: /a}", rest: grants)
+    for text in [route(grants), onEverything] {
+      let found = diagnostics(text)
+      #expect(found.count == 1 && found[0].hasSuffix(error), "\(found)")
+    }
+    #expect(diagnostics(route("\(grants), messages: {authorize: {key: $.a}}")) == [])
+    #expect(diagnostics(route(grants.replacing(", actions", with: ""))) == [])
+    #expect(diagnostics(file(route: "match: {path: /a}, \(grants)")) == [])
+    let off = "kind: websocket, match: {path: /a}, policies: {forward-auth: false}"
+    #expect(diagnostics(file(route: off, rest: grants)) == [])
+  }
+
   // MARK: onUpstreamLoss
 
   @Test func aLostTargetEndsTheSessionUnlessSaidOtherwise() throws {

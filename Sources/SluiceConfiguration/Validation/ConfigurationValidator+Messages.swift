@@ -30,6 +30,7 @@ extension ConfigurationValidator {
           "routes.\(name).connection.refresh needs 'http' or 'message'", at: entry.keyPosition)
       }
     }
+    checkGrantedActions(route, node, name: name)
     if let entry = node["messages"]?.entry("conflate"), connection.slowConsumer == .dropNewest {
       diagnostics.error(
         "routes.\(name).messages.conflate keeps the newest message, and "
@@ -53,6 +54,23 @@ extension ConfigurationValidator {
         "routes.\(name).messages.maxFragments has no effect on messages that are not inspected",
         at: entry.keyPosition, hint: "set inspect: true")
     }
+  }
+
+  /// A limit that nobody would keep must not look like one.
+  private mutating func checkGrantedActions(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    let grants = configuration.policies(ofRoute: name).contains {
+      ($0.settings as? Configuration.ForwardAuth)?.grants.contains(.actions) == true
+    }
+    guard grants, route.messages?.authorize == nil,
+      diagnostics.isSound(node["messages"]?["authorize"])
+    else { return }
+    diagnostics.error(
+      "routes.\(name): forward-auth grants actions, and no messages.authorize says what an action is",
+      at: (node["policies"]?.entry("forward-auth") ?? root["routes"]?.entry(name))?.keyPosition
+        ?? node.position,
+      hint: "add messages: {authorize: {key: $.action}}, or take actions out of 'grants'")
   }
 
   /// What `connection.reconnect` says together with the rest.

@@ -268,7 +268,7 @@ public final class Exchange: EventHandler {
     return RouteEntry.refusal(of: request, by: route)
   }
 
-  private func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
+  func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
     if head.form == .asterisk || PathNormalizer.isNormal(head.span(head.path)) { return nil }
     hasOwnPath = true
     do {

@@ -75,6 +75,14 @@ public final class Identity {
       expiresAt: expiresAt, isAnonymous: isAnonymous, lines: claimLines, proof: proof)
   }
 
+  /// The same caller, not trusted for longer than until `end`.
+  func ending(by end: Int64?) -> Identity {
+    guard let end, expiresAt.map({ $0 > end }) ?? true else { return self }
+    return Identity(
+      consumer: consumer, groups: groups, credential: credential, claims: claims,
+      expiresAt: end, isAnonymous: isAnonymous, lines: claimLines, proof: proof)
+  }
+
   /// All of it, to be made anew on another worker.
   var facts: IdentityFacts {
     IdentityFacts(

@@ -67,7 +67,8 @@ open class CompiledPolicy {
   open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
 
   /// Whether a session whose handshake passed, now or under a former configuration, may live on.
-  /// Asked at a reload that changes something for its route or consumer; decides by who it is alone.
+  /// Asked at a reload that changes something for its route or consumer, and of new credentials that a
+  /// session is shown; decides by who it is alone. What only the request could tell counts as held.
   open func admits(_ identity: Identity?, from client: SocketAddress) -> Bool { true }
 
   /// Another configuration is in force; exchanges that began before may still come. Whatever this

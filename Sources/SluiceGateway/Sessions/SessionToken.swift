@@ -181,6 +181,13 @@ extension Session {
     {
       return .unauthorized
     }
+    // Its service was asked about another path than that of the handshake, and so what it grants is not
+    // for this session, except that it trusts the caller for so long.
+    let renewed = isRenewal ? grants : nil
+    var next = next
+    if renewed == nil, grants?.lifetime == nil, trust?.grants?.lifetime != nil {
+      next = next.ending(by: former.expiresAt)
+    }
     let end =
       next.deadline(now: loop.now, unixTime: worker.wallClock(now: loop.now).seconds)
       ?? .distantFuture
@@ -190,9 +197,9 @@ extension Session {
       identity = former
       return .forbidden
     }
-    if parts.count > 1 || grants != nil || trust != nil {
+    if parts.count > 1 || renewed != nil || trust != nil {
       if trust == nil { trust = SessionTrust() }
-      trust?.renew(parts, grants)
+      trust?.renew(parts, renewed)
     }
     trustEnd = end
     inspection?.isBarred = false

@@ -81,13 +81,15 @@ extension Session {
 }
 
 extension Exchange {
-  /// `request` holds credentials that a session's caller has shown by a message.
+  /// `request` holds credentials that a session's caller has shown, by a message or at its handshake.
   fileprivate func judge(
     by chain: PolicyChain, for target: SessionTokenTarget, _ call: SessionTokenCall,
     listener: CompiledListener, peer: SocketAddress
   ) {
     start(call, listener: listener, peer: peer)
     record.isBackground = true
+    // The same path as at the handshake is what others are asked about.
+    if let error = normalisePath(request) { return fail(error) }
     judge(by: chain, for: target)
     policyPosition = SessionToken.judging
     meetPolicies()

@@ -32,7 +32,7 @@ final class SessionTrust {
     grants = nil
   }
 
-  /// New credentials have been judged. A grant that was not renewed stays.
+  /// New credentials have been judged. Without new grants those so far stay.
   func renew(_ identities: [Identity], _ grants: SessionGrants?) {
     joined = identities.count > 1 ? identities : []
     self.grants = grants ?? self.grants

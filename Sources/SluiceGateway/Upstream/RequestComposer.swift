@@ -7,7 +7,6 @@ import SluiceWire
 enum RequestComposer {
   private static let never: UInt128 =
     FieldName.host.bit | FieldName.contentLength.bit | FieldName.transferEncoding.bit
-    | FieldName.sluiceConnectionID.bit
 
   static func append(
     _ exchange: Exchange, target: UpstreamTarget, to output: inout ByteBuffer
@@ -37,11 +36,7 @@ enum RequestComposer {
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
-      // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP, so it could forge what is set below.
-      if field.known == .other {
-        let name = head.span(field.name)
-        if name.containsUnderscore || IdentityFields.contains(name) { continue }
-      }
+      if mayForge(field, of: head) { continue }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
         exchange.requestEdits.append(field, of: head, to: &output)
@@ -62,6 +57,15 @@ enum RequestComposer {
     case .chunked: output.append("Transfer-Encoding: chunked\r\n")
     }
     output.append("\r\n")
+  }
+
+  /// Whether a caller's field could pass for one that the gateway sets: for targets, and for services
+  /// that are asked about callers.
+  static func mayForge(_ field: HeaderField, of head: borrowing RequestHead) -> Bool {
+    if field.known != .other { return field.known == .sluiceConnectionID }
+    let name = head.span(field.name)
+    // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP.
+    return name.containsUnderscore || IdentityFields.contains(name)
   }
 
   private static func appendHandshake(

@@ -1,4 +1,5 @@
 import SluiceConfiguration
+import SluiceReactor
 import Testing
 
 @testable import SluiceGateway
@@ -32,6 +33,39 @@ import Testing
       .all([.test(.consumer, .equals("b")), .test(.method, .equals("c"))]),
     ])
     #expect(try CallerExpression(parsing: text) == expected)
+  }
+
+  /// Method and path are gone with the handshake; what they decide counts as held.
+  @Test(arguments: [
+    ("consumer == 'alice'", true), ("consumer == 'bob'", false), ("groups contains 'staff'", true),
+    ("claims.plan == 'gold'", true), ("claims.team exists", false), ("method == 'POST'", true),
+    ("not (path startsWith '/a')", true), ("consumer == 'bob' and path == '/a'", false),
+    ("not (consumer == 'alice' or path == '/a')", false),
+    ("consumer == 'bob' or path == '/a'", true), ("consumer == 'alice' and method == 'PUT'", true),
+  ])
+  func aSessionIsJudgedByItsCaller(text: String, expected: Bool) {
+    var settings = Configuration.Claims()
+    settings.require = [text]
+    let policy = CompiledClaims(settings)
+    let plan = Identity.Claim(name: Array("plan".utf8), value: Array("gold".utf8), words: [])
+    let alice = Identity(
+      consumer: Array("alice".utf8), groups: [Array("staff".utf8)], claims: [plan])
+    #expect(policy.admits(alice, from: .unnamedUnix) == expected)
+    #expect(!policy.admits(nil, from: .unnamedUnix))
+  }
+
+  /// As at a handshake: whom nobody names is in no group, and that is no reason to let them in.
+  @Test func aListOfThoseDeniedIsForCallersWithNames() {
+    var settings = Configuration.ACL()
+    settings.deny = ["banned"]
+    let policy = CompiledACL(settings)
+    for (caller, expected) in [
+      (nil, false), (Identity(consumer: []), false), (Identity(consumer: [0x61]), true),
+      (Identity(consumer: [], groups: [[0x62]]), true),
+      (Identity(consumer: [0x61], groups: [Array("banned".utf8)]), false),
+    ] {
+      #expect(policy.admits(caller, from: .unnamedUnix) == expected)
+    }
   }
 
   @Test func claimsAreWordsOrLists() throws {

@@ -20,14 +20,19 @@ final class CompiledACL: CompiledPolicy {
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    guard let identity = exchange.identity, !identity.consumer.isEmpty || !identity.groups.isEmpty
-    else { return .refuse(nobody) }
+    guard let identity = exchange.identity, Self.isSomebody(identity) else {
+      return .refuse(nobody)
+    }
     return lets(identity) ? .next : .refuse(wrong)
   }
 
   override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
-    guard let identity else { return false }
+    guard let identity, Self.isSomebody(identity) else { return false }
     return lets(identity)
+  }
+
+  private static func isSomebody(_ identity: Identity) -> Bool {
+    !identity.consumer.isEmpty || !identity.groups.isEmpty
   }
 
   private func lets(_ identity: Identity) -> Bool {

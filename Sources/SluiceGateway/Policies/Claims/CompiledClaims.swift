@@ -1,4 +1,5 @@
 public import SluiceConfiguration
+import SluiceReactor
 import SluiceWire
 
 extension Configuration.Claims: Policy {
@@ -22,6 +23,11 @@ final class CompiledClaims: CompiledPolicy {
     guard let identity = exchange.identity else { return .refuse(nobody) }
     if conditions.allSatisfy({ $0.holds(identity, exchange) }) { return .next }
     return .refuse(identity.isAnonymous ? nobody : wrong)
+  }
+
+  override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
+    guard let identity else { return false }
+    return conditions.allSatisfy { $0.holds(identity) != false }
   }
 }
 
@@ -72,6 +78,32 @@ indirect enum CallerCondition {
         return test.holds(claim)
       }
     }
+  }
+
+  /// The same of a session, whose request is gone; nil when that decides.
+  func holds(_ identity: Identity) -> Bool? {
+    switch self {
+    case .all(let parts): return Self.joined(parts, identity, decisive: false)
+    case .any(let parts): return Self.joined(parts, identity, decisive: true)
+    case .not(let part): return part.holds(identity).map { !$0 }
+    case .test(let subject, let test):
+      switch subject {
+      case .consumer: return test.holds(text: identity.consumer)
+      case .credential: return test.holds(text: identity.credential)
+      case .groups: return test.holds(ofAny: identity.groups)
+      case .method, .path: return nil
+      case .claim(let name): return identity.claim(name).map { test.holds($0) } ?? false
+      }
+    }
+  }
+
+  /// One part that is `decisive` decides, whatever the others are.
+  private static func joined(
+    _ parts: [CallerCondition], _ identity: Identity, decisive: Bool
+  ) -> Bool? {
+    let results = parts.map { $0.holds(identity) }
+    if results.contains(decisive) { return decisive }
+    return results.contains(nil) ? nil : !decisive
   }
 
   private static func method(_ head: borrowing RequestHead, _ test: Test) -> Bool {

@@ -73,6 +73,7 @@ final class CompiledForwardAuth: IdentifyPolicy {
     let dropped = Self.never | forwarded.dropped(isTrusted: exchange.isTrusted)
     for field in head.fields {
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
+      if RequestComposer.mayForge(field, of: head) { continue }
       let name = head.span(field.name)
       if !requestNames.isEmpty && !requestNames.contains(where: { name.equalsIgnoringCase($0) }) {
         continue

@@ -22,6 +22,10 @@ final class CompiledIPRestriction: CompiledPolicy {
     allows(exchange.clientAddress) ? .next : .refuse(refusal)
   }
 
+  override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
+    allows(client)
+  }
+
   /// Who comes over a Unix socket has no address: let in by the file's permissions, and by no range.
   func allows(_ address: SocketAddress) -> Bool {
     guard let ip = address.ip else { return allowed == nil }

@@ -1,3 +1,5 @@
+import SluiceReactor
+
 /// All policies of the stage `identify` of a chain, as one step.
 ///
 /// Of several the first that finds its credential decides, or all must find theirs. Nobody is asked
@@ -35,6 +37,12 @@ final class IdentifyStage: CompiledPolicy {
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     for name in ownedFields { exchange.dropRequestFields(named: name) }
     return goOn(exchange, from: 0)
+  }
+
+  /// What its credential is worth others say; here, that there is one where one is asked for.
+  override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
+    if members.isEmpty || anonymous != nil { return true }
+    return identity.map { !$0.isAnonymous } ?? false
   }
 
   /// Whether a session of it may be renewed by the gateway itself.
