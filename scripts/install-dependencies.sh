@@ -37,6 +37,7 @@ needs() {
       echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
+      echo "command h2load nghttp2-client"
       echo "command strace strace"
       echo "command taskset util-linux"
       ;;

@@ -24,6 +24,8 @@ class Case:
     large_answer: int = 0
     # HTTPS, with an ECDSA P-256 certificate.
     tls: bool = False
+    # Requests under way on each connection by HTTP/2; HTTP/1.1 when zero.
+    streams: int = 0
     # Every connection takes up the session of the one before it.
     resume: bool = False
     # Cases of one series are compared with each other, so they take turns within each round.
@@ -82,6 +84,27 @@ CASES = [
             quick=size == "25",
         )
         for size in ("25", "64k", "1m")
+    ),
+    *(
+        Case(
+            f"h2-get-25-{connections}x{streams}",
+            f"h2 GET 25 B, {connections} × {streams} streams",
+            path="/body/25",
+            connections=connections,
+            streams=streams,
+            tls=True,
+            quick=connections == 32,
+        )
+        for connections, streams in ((1, 100), (32, 32))
+    ),
+    Case(
+        "h2-get-64k-32x32",
+        "h2 GET 64 KB, 32 × 32 streams",
+        path="/body/64k",
+        connections=32,
+        streams=32,
+        large_answer=BODIES["64k"],
+        tls=True,
     ),
     Case(
         "tls-handshake",

@@ -33,6 +33,14 @@ def tool(name: str) -> list[str]:
     return _from_debian(name)
 
 
+def h2load() -> list[str]:
+    """The command that starts h2load, which its Debian package calls otherwise than itself."""
+    found = shutil.which("h2load", path=_SYSTEM_PATH)
+    if found is None:
+        raise MissingTool("h2load: install the Debian package nghttp2-client")
+    return [found]
+
+
 def _from_wheel(name: str) -> Path:
     binary = _VENV / "bin" / name
     if not binary.exists():

@@ -62,7 +62,7 @@ class Sample:
 @contextlib.contextmanager
 def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | None = None,
             environment: dict[str, str] | None = None,
-            encrypted: bool = False, work: str = "") -> Iterator[Server]:  # fmt: skip
+            encrypted: bool = False, work: str = "", http2: bool = False) -> Iterator[Server]:  # fmt: skip
     """A proxy that answers; its process is started below `prefix` when there is one.
 
     `work` is what it does with requests, see `Case.policies`.
@@ -77,6 +77,7 @@ def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | No
             paths,
             certificate=certificate,
             policies=work,
+            http2=http2,
         )
         command = [*(prefix or []), *proxy.command(setup)]
         all_environment = {**proxy.environment, **(environment or {})}
@@ -94,7 +95,7 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
     chosen = PROXIES[proxy.partition(":")[0]]
     counts_whole_load = bool(case.large_answer) or case.is_answered_by_proxy
     with running(
-        chosen, case.routes, backend.port, encrypted=case.tls, work=case.policies
+        chosen, case.routes, backend.port, encrypted=case.tls, work=case.policies, http2=case.streams > 0
     ) as server:
         processes = server.processes()
         before = _Reading.take(processes, backend)

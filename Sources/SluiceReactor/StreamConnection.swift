@@ -33,8 +33,7 @@ open class StreamConnection: EventHandler {
   /// Bytes that the kernel did not take yet; ciphertext where there is TLS.
   var outbound = ByteBuffer()
   var pipe: SplicePipe?
-  /// TLS below; nil on a plain connection.
-  final var tls: TLSLayer?
+  final var layer = StreamLayer.none
   // These two lie behind the pointers, where they cost a subclass with flags of its own no space.
   private var isAborting = false
   /// Some of what the loop has staged is this connection's.
@@ -46,6 +45,12 @@ open class StreamConnection: EventHandler {
     /// The peer's FIN: no more bytes.
     case end
     case failed(Int32)
+  }
+
+  /// TLS below; nil on a plain connection.
+  final var tls: TLSLayer? {
+    get { if case .tls(let layer) = layer { layer } else { nil } }
+    set { layer = newValue.map { .tls($0) } ?? .none }
   }
 
   public var isClosed: Bool { descriptor < 0 }
@@ -92,6 +97,13 @@ open class StreamConnection: EventHandler {
     }
   }
 
+  /// For `carry`.
+  final func beginCarried() {
+    descriptor = Self.carriedDescriptor
+    loop.register(self)
+    isWritable = true
+  }
+
   /// Opens a socket and starts connecting; `streamConnected` or `streamFailed` follows.
   public final func connect(to address: SocketAddress) throws(SystemError) {
     let family = address.family
@@ -120,7 +132,10 @@ open class StreamConnection: EventHandler {
   public final func sendFirst(_ compose: (inout ByteBuffer) -> Void) { compose(&outbound) }
 
   /// The address that the peer has connected to, or that this connection was made from.
-  public final var localAddress: SocketAddress? { Sockets.localAddress(of: descriptor) }
+  public final var localAddress: SocketAddress? {
+    if let carrier { return carrier.base?.localAddress }
+    return Sockets.localAddress(of: descriptor)
+  }
 
   /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
   public final func close() {
@@ -132,7 +147,11 @@ open class StreamConnection: EventHandler {
       tls = nil
     }
     loop.unregister(self)
-    Glibc.close(descriptor)
+    if let carrier {
+      leaveCarrier(carrier, isOrderly: outbound.isEmpty && !isBroken && !isAborting)
+    } else {
+      Glibc.close(descriptor)
+    }
     descriptor = -1
     isReadable = false
     isWritable = false
@@ -158,7 +177,8 @@ open class StreamConnection: EventHandler {
     successor.isWritable = isWritable
     successor.shutsDownWhenDrained = shutsDownWhenDrained
     successor.hasFinishedWriting = hasFinishedWriting
-    swap(&successor.tls, &tls)
+    giveCarrier(to: successor)
+    swap(&successor.layer, &layer)
     swap(&successor.outbound, &outbound)
     swap(&successor.pipe, &pipe)
     swap(&successor.piped, &piped)
@@ -172,8 +192,10 @@ open class StreamConnection: EventHandler {
   /// Makes the peer see a reset instead of an orderly end: a message was cut short.
   public final func abort() {
     if descriptor < 0 { return }
-    var option = linger(l_onoff: 1, l_linger: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    if !isCarried {
+      var option = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
     isAborting = true
     close()
   }
@@ -192,6 +214,7 @@ open class StreamConnection: EventHandler {
 
   private func sendFinish() {
     hasFinishedWriting = true
+    if let carrier { return carrier.finish() }
     shutdown(descriptor, Int32(SHUT_WR))
   }
 
@@ -214,6 +237,7 @@ open class StreamConnection: EventHandler {
 
   /// Reads once from the socket.
   final func receive(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+    if let carrier { return readCarried(carrier, into: buffer) }
     while true {
       let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
@@ -238,6 +262,7 @@ open class StreamConnection: EventHandler {
   /// One system call.
   public final func isQuiet() -> Bool {
     if let tls { return isQuiet(tls) }
+    if let carrier { return !carrier.isReadable }
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     isReadable = count >= 0 || errno != EAGAIN
@@ -247,6 +272,7 @@ open class StreamConnection: EventHandler {
   /// Whether nothing but the peer's end is left to read. One system call.
   public final func isAtEnd() -> Bool {
     if let tls { return peekDecrypted(tls) == true }
+    if let carrier { return carrier.isAtEnd }
     var byte: UInt8 = 0
     return clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
@@ -325,6 +351,7 @@ open class StreamConnection: EventHandler {
 
   /// Returns how many bytes the kernel took.
   private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
+    if let carrier { return transmitCarried(carrier, bytes) }
     while true {
       let count = clinux_send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       if count >= 0 {
@@ -337,6 +364,10 @@ open class StreamConnection: EventHandler {
   }
 
   private func transmit(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
+    if let carrier {
+      let count = transmitCarried(carrier, first)
+      return count < first.count ? count : count &+ transmitCarried(carrier, second)
+    }
     let total = first.count &+ second.count
     return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
       // SAFETY: sendmsg only reads; the casts drop const because iovec has none.
@@ -456,6 +487,7 @@ open class StreamConnection: EventHandler {
 
   public final override func resumed() {
     if let tls, !tls.isEstablished { return continueHandshake(tls, isResumed: true) }
+    if let carrier { carrier.deliver([]) }
     if !isClosed && !isReadingPaused { streamResumed() }
   }
 }

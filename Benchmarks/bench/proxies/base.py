@@ -21,6 +21,8 @@ class Setup:
     websocket: bool = False
     # A PEM file with a certificate and its key: the proxy speaks TLS to its callers. None: it does not.
     certificate: Path | None = None
+    # HTTP/2 beside HTTP/1.1.
+    http2: bool = False
     # See `Case.policies`.
     policies: str = ""
 

@@ -86,7 +86,7 @@ class Nginx(Proxy):
                 port=setup.port,
                 backend_port=setup.backend_port,
                 locations="\n".join(locations),
-                ssl=" ssl" if setup.certificate else "",
+                ssl=(" ssl" if setup.certificate else "") + (" http2" if setup.http2 else ""),
                 tls=_tls(setup),
                 cache=_CACHE.format(folder=setup.folder) if setup.policies == "cache" else "",
             )

@@ -16,8 +16,18 @@ extension Configuration {
     public var redirectToHTTPS: RedirectToHTTPS?
     /// HTTP/2 beside HTTP/1.
     public var http2 = HTTP2()
+    /// TLS connections that go on to a service undecrypted, by the server's name.
+    public var passthrough: Passthrough?
     /// Connections begin with a PROXY header; for trusted proxies only.
     public var proxyProtocol = false
+    public init() {}
+  }
+
+  public struct Passthrough: Codable, Equatable, Sendable {
+    /// A service for each name or `*.name`.
+    public var names: [String: String] = [:]
+    /// Without a byte in either direction.
+    public var idleTimeout = Timespan.seconds(3_600)
     public init() {}
   }
 
@@ -26,6 +36,8 @@ extension Configuration {
     public var enabled = true
     /// Requests under way at the same time on one connection.
     public var streams = 100
+    /// WebSockets may be streams of a connection (RFC 8441); otherwise callers open one for each.
+    public var websockets = true
     public init() {}
   }
 
@@ -100,9 +112,28 @@ extension Configuration.Listener {
       Field(
         "http2", .object(Configuration.HTTP2.schema), "HTTP/2 beside HTTP/1; on by default."),
       Field(
+        "passthrough", .object(Configuration.Passthrough.schema),
+        "TLS connections that go on to a service as they are, by the name that the caller asks for. "
+          + "Others are for `tls`; without it they are refused."),
+      Field(
         "proxyProtocol", .boolean,
         "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
           + "`trustedProxies` may connect."),
+    ])
+}
+
+extension Configuration.Passthrough {
+  static let schema = Schema(
+    "Passthrough", of: Self(),
+    "TLS connections that are not ended here: the caller's first message says for whom it is, and all bytes go on to a target of that service, which speaks TLS itself. Nothing of HTTP applies to them: no routes, policies or limits but the listener's.",
+    [
+      Field(
+        "names", .map(keys: .hostPattern, of: .text(.entityReference), atLeast: 1),
+        "The service for each server name; `*.example.com` stands for every name below it.",
+        isRequired: true),
+      Field(
+        "idleTimeout", .duration, "How long a connection may be without a byte in either direction."
+      ),
     ])
 }
 
@@ -117,6 +148,10 @@ extension Configuration.HTTP2 {
       Field(
         "streams", .integer(1...10_000),
         "Requests that may be under way at the same time on one connection."),
+      Field(
+        "websockets", .boolean,
+        "WebSockets may be streams of a connection (RFC 8441), which browsers then do; otherwise each "
+          + "has a connection of its own by HTTP/1.1."),
     ])
 }
 

@@ -6,6 +6,7 @@ extension PolicyRegistry {
     Configuration.CORS.self,
     // identify
     Configuration.Identify.self,
+    Configuration.MTLSAuth.self,
     Configuration.KeyAuth.self,
     Configuration.BasicAuth.self,
     Configuration.HMACAuth.self,

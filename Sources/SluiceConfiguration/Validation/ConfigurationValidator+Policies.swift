@@ -40,6 +40,9 @@ extension ConfigurationValidator {
       diagnostics.error(
         "\(path) needs either 'password' or 'digest'", at: kind.keyPosition)
     }
+    if let problem = credential.mtlsAuth?.problem {
+      diagnostics.error("\(path) \(problem)", at: kind.keyPosition)
+    }
     if let problem = credential.jwt?.signing.problem {
       diagnostics.error("\(path): \(problem)", at: kind.keyPosition)
     }
@@ -56,6 +59,7 @@ extension Configuration.Credential {
     }
     if let hmacAuth { values.append(("username", hmacAuth.username)) }
     if let jwt { values.append(("key", jwt.key)) }
+    if let mtlsAuth { values += mtlsAuth.uniqueValues }
     if let basicAuth { values.append(("username", basicAuth.username)) }
     return values
   }

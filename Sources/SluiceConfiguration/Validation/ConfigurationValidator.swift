@@ -38,6 +38,7 @@ extension ConfigurationValidator {
       checkLimits(listener, entry.value["limits"], name: entry.key)
       checkTLS(listener, entry.value, name: entry.key)
       checkProxyProtocol(listener, entry.value, name: entry.key)
+      checkPassthrough(listener, entry.value, name: entry.key)
       guard let node = entry.value["address"] else { continue }
       checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
     }

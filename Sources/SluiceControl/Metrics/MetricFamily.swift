@@ -68,6 +68,10 @@ extension MetricFamily {
   static let http2Floods = MetricFamily(
     "sluice_http2_floods_total", .counter, ["limit"],
     "HTTP/2 connections ended with ENHANCE_YOUR_CALM, by the limit that they went beyond.")
+  static let passthroughEnds = MetricFamily(
+    "sluice_passthrough_ends_total", .counter, ["cause"],
+    "Connections of listeners with `passthrough` that were passed on and are over, or were not passed on, by their cause."
+  )
   static let exhaustions = MetricFamily(
     "sluice_descriptor_exhaustions_total", .counter, ["listener"],
     "Times that accepting paused because the process was out of descriptors or memory.")
@@ -152,7 +156,7 @@ extension MetricFamily {
       "Listeners",
       [
         openConnections, accepted, refused, handshakes, http2Connections, http2Requests,
-        http2Floods, exhaustions,
+        http2Floods, passthroughEnds, exhaustions,
       ]
     ),
     (

@@ -94,6 +94,10 @@ struct MetricsPage: Sendable {
     for (index, limit) in WorkerReport.http2Limits.enumerated() {
       output.sample(limit, value: reports.reduce(0) { $0 + $1.http2Floods[index] })
     }
+    output.begin(.passthroughEnds)
+    for (index, cause) in WorkerReport.passthroughCauses.enumerated() {
+      output.sample(cause, value: reports.reduce(0) { $0 + $1.passthroughEnds[index] })
+    }
     output.begin(.exhaustions)
     for (name, count) in exhaustions.sorted(by: { $0.key < $1.key }) {
       output.sample(name, value: count)

@@ -3,6 +3,15 @@ import SluiceWire
 
 /// A handshake (RFC 6455 4): an exchange like any other until its 101.
 extension Exchange {
+  /// Why the route refuses this head, whatever policies say; see `RouteEntry`.
+  func refusal(
+    of head: borrowing RequestHead, by route: CompiledRoute
+  ) -> GatewayError? {
+    // What is no handshake to the target would be a request that nobody has made.
+    if record.wantsTunnel && route.session == nil { return .protocolNotOffered }
+    return RouteEntry.refusal(of: head, by: route)
+  }
+
   /// A place under the limits of the route's sessions; the error when there is none.
   func admitSession(on route: CompiledRoute) -> GatewayError? {
     guard let session = route.session else { return nil }

@@ -259,13 +259,13 @@ public final class Exchange: EventHandler {
       // Policies of the stage `entry` come first.
       if policies.entryCount > 0 { return nil }
     }
-    return RouteEntry.refusal(of: head, by: route)
+    return refusal(of: head, by: route)
   }
 
   /// Why the route refuses the request, whoever sends it.
   var entryRefusal: GatewayError? {
     guard let route else { return nil }
-    return RouteEntry.refusal(of: request, by: route)
+    return refusal(of: request, by: route)
   }
 
   func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {

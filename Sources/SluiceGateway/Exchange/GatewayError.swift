@@ -31,6 +31,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case quotaExceeded
   case concurrencyLimited
   case connectRefused
+  case protocolNotOffered
   case headTooLarge
   case versionNotSupported
   case transferCodingNotSupported
@@ -122,6 +123,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
         retryAfter: 1)
     case .connectRefused:
       Row("connect-refused", 405, .downstream, "CONNECT is not offered here.")
+    case .protocolNotOffered:
+      Row(
+        "protocol-not-offered", 501, .downstream,
+        "CONNECT asks for a protocol that is not spoken here.")
     case .headTooLarge:
       Row("head-too-large", 431, .downstream, "The request head is larger than allowed.")
     case .versionNotSupported:

@@ -67,6 +67,7 @@ extension TLSClientSettings {
     self.init()
     verifies = tls.verify
     authorities = tls.ca
+    revocations = tls.crl
     certificate = tls.clientCertificate?.certificate
     key = tls.clientCertificate?.key
   }

@@ -33,7 +33,13 @@ struct TargetTerms: Equatable {
 
   /// Appends the PROXY header for the exchange that a connection is opened for.
   func append(_ exchange: Exchange, to output: inout ByteBuffer) {
-    let header = Self.header(of: exchange)
+    append(
+      caller: exchange.clientAddress, local: exchange.downstream?.localAddress, to: &output)
+  }
+
+  /// The same for a caller of whom no more is known.
+  func append(caller: SocketAddress, local: SocketAddress?, to output: inout ByteBuffer) {
+    let header = Self.header(caller, local)
     switch proxyProtocol {
     case .v1: header.appendVersion1(to: &output)
     case .v2: header.appendVersion2(to: &output)
@@ -41,10 +47,8 @@ struct TargetTerms: Equatable {
     }
   }
 
-  private static func header(of exchange: Exchange) -> ProxyHeader {
-    let client = exchange.clientAddress
-    guard let source = client.ip, let local = exchange.downstream?.localAddress,
-      let destination = local.ip
+  private static func header(_ client: SocketAddress, _ local: SocketAddress?) -> ProxyHeader {
+    guard let source = client.ip, let local, let destination = local.ip
     else { return ProxyHeader() }
     return ProxyHeader(
       source: ProxyHeader.End(ip: source, port: client.port),

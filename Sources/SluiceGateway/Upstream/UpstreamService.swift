@@ -83,6 +83,13 @@ final class UpstreamService {
     }
   }
 
+  /// The same for a caller of whom nothing but its address is known.
+  func hash(ofCaller caller: SocketAddress) -> UInt64 {
+    guard settings.balance == .consistentHash, case .address? = settings.hash, let ip = caller.ip
+    else { return 0 }
+    return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
+  }
+
   /// Nil without this field.
   static func hash(ofField name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
     guard let index = head.firstIndex(named: name.span) else { return nil }

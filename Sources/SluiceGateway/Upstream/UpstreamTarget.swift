@@ -78,6 +78,13 @@ final class UpstreamTarget: EventHandler {
     settle()
   }
 
+  /// The next of its addresses, for a connection that is none of the pool's; nil while there is none.
+  func takeAddress() -> SocketAddress? {
+    if addresses.isEmpty { return nil }
+    nextAddress = (nextAddress + 1) % addresses.count
+    return addresses[nextAddress]
+  }
+
   // MARK: Leases
 
   /// Gets the exchange a connection: now, after connecting, or after waiting in the queue.

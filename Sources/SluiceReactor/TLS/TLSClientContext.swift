@@ -6,6 +6,8 @@ public struct TLSClientSettings: Hashable, Sendable {
   public var verifies = true
   /// Who vouches for targets; the system's authorities without.
   public var authorities: String?
+  /// Lists of what these have revoked; only with `authorities`.
+  public var revocations: String?
   /// What the gateway shows to a target that asks.
   public var certificate: String?
   public var key: String?
@@ -64,6 +66,10 @@ public final class TLSClientContext: @unchecked Sendable {
         X509_free(authority)
       }
       try digest.add(file: path, "ca")
+      if let path = settings.revocations {
+        try TLSRevocations.add(path, "crl", to: store)
+        try digest.add(file: path, "crl")
+      }
     } else if settings.verifies {
       SSL_CTX_set_default_verify_paths(context)
     }

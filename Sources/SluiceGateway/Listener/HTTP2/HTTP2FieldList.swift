@@ -47,21 +47,22 @@ struct HTTP2FieldList: ~Copyable {
   }
 
   /// Fields as HTTP/1.1 writes them, each `Name: value CRLF`; those of a connection are left out.
-  mutating func appendLines(_ lines: Span<UInt8>) {
+  mutating func appendLines(_ lines: Span<UInt8>, without dropped: FieldName? = nil) {
     var start = 0
     while start < lines.count {
       var end = start
       while end < lines.count, lines[end] != 0x0D { end += 1 }
-      appendLine(lines.extracting(start..<end))
+      appendLine(lines.extracting(start..<end), without: dropped)
       start = end + 2
     }
   }
 
-  private mutating func appendLine(_ line: Span<UInt8>) {
+  private mutating func appendLine(_ line: Span<UInt8>, without dropped: FieldName?) {
     var colon = 0
     while colon < line.count, line[colon] != 0x3A { colon += 1 }
     let name = line.extracting(..<colon)
-    if colon == line.count || FieldName(name).isHopByHop { return }
+    // A status line has none.
+    if colon == line.count || FieldName(name).isHopByHop || FieldName(name) == dropped { return }
     var start = colon + 1
     while start < line.count, line[start] == 0x20 { start += 1 }
     append(name: name, value: line.extracting(start...))

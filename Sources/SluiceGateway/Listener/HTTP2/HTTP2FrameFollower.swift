@@ -33,6 +33,8 @@ struct HTTP2FrameFollower {
   private var continuations = 0
   /// A head has begun and is not whole, or the caller has not begun as RFC 9113 3.4 wants it.
   private(set) var isInHead = true
+  /// Heads begun, so that the deadline of one is not taken for the next one's.
+  private(set) var heads = 0
   /// The frame under way is the last one of a head.
   private var endsHead = false
   private var resets = HTTP2Limits.resets
@@ -82,6 +84,7 @@ struct HTTP2FrameFollower {
     case FrameType.data where flags & Self.endStream != 0: break
     case FrameType.headers:
       isInHead = true
+      heads &+= 1
       endsHead = flags & Self.endHeaders != 0
       continuations = 0
       earn()

@@ -13,6 +13,7 @@ struct HTTP2HeadBuilder: ~Copyable {
   private var authority = ByteBuffer()
   private var path = ByteBuffer()
   private var host = ByteBuffer()
+  private var tunnel = ByteBuffer()
   private var hasHost = false
   private var lines = ByteBuffer()
   private var cookies = ByteBuffer()
@@ -50,6 +51,7 @@ struct HTTP2HeadBuilder: ~Copyable {
     authority.clear()
     path.clear()
     host.clear()
+    tunnel.clear()
     if lines.allocatedBytes > Self.keptBytes { lines.release() } else { lines.clear() }
     if cookies.allocatedBytes > Self.keptBytes { cookies.release() } else { cookies.clear() }
   }
@@ -94,6 +96,9 @@ struct HTTP2HeadBuilder: ~Copyable {
       }
       cookies.append(value)
       return
+    case .secWebSocketKey where opensTunnel:
+      // RFC 8441 5: it is not used.
+      return
     case .contentLength: hasContentLength = true
     default: break
     }
@@ -118,6 +123,8 @@ struct HTTP2HeadBuilder: ~Copyable {
       try Self.set(&scheme, value)
     } else if name.equals(":authority") {
       try Self.set(&authority, value)
+    } else if name.equals(":protocol") {
+      try Self.set(&tunnel, value)
     } else if name.equals(":path") {
       if value.count > limits.target { throw .head(.targetTooLong) }
       try Self.set(&path, value)
@@ -146,17 +153,43 @@ struct HTTP2HeadBuilder: ~Copyable {
 
   // MARK: The whole
 
-  /// Appends the head. `isComplete`: no body follows.
+  /// The request is an extended CONNECT (RFC 8441 4). Known once the pseudo-header fields are over.
+  var opensTunnel: Bool { !tunnel.isEmpty }
+
+  /// Appends the head. `isComplete`: no body follows. `nonce`: of a WebSocket's handshake.
   borrowing func write(
-    isComplete: Bool, to output: inout ByteBuffer
+    isComplete: Bool, nonce: (UInt64, UInt64), to output: inout ByteBuffer
   ) throws(HTTP2HeadFault) {
     if let fault { throw fault }
+    if opensTunnel { return try writeHandshake(isComplete: isComplete, nonce, to: &output) }
     try writeRequestLine(to: &output)
     try writeHost(to: &output)
     output.append(lines.span)
     if !cookies.isEmpty { output.appendField("cookie", cookies.span) }
     // Frames delimit the body, so chunks are what comes nearest where nothing says its length.
     if !isComplete && !hasContentLength { output.append("transfer-encoding: chunked\r\n") }
+    output.append("\r\n")
+  }
+
+  /// What asks for a WebSocket here is a GET with an Upgrade there (RFC 8441 5).
+  private borrowing func writeHandshake(
+    isComplete: Bool, _ nonce: (UInt64, UInt64), to output: inout ByteBuffer
+  ) throws(HTTP2HeadFault) {
+    guard method.span.equals("CONNECT"), !authority.isEmpty else { throw .missingPseudoField }
+    // A tunnel has no length, and one whose caller has ended it already is none.
+    if hasContentLength || isComplete { throw .invalidTunnel }
+    guard tunnel.span.equalsIgnoringCase("websocket") else { throw .protocolNotOffered }
+    output.append("GET ")
+    try writePath(to: &output)
+    try writeHost(to: &output)
+    output.append("connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ")
+    let bytes = [nonce.0, nonce.1].flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+    }
+    output.append(base64: bytes.span, .standard)
+    output.append("\r\n")
+    output.append(lines.span)
+    if !cookies.isEmpty { output.appendField("cookie", cookies.span) }
     output.append("\r\n")
   }
 
@@ -168,17 +201,22 @@ struct HTTP2HeadBuilder: ~Copyable {
       // RFC 9113 8.5.
       if authority.isEmpty || !scheme.isEmpty || !path.isEmpty { throw .missingPseudoField }
       output.append(authority.span)
+      output.append(" HTTP/1.1\r\n")
     } else {
-      if scheme.isEmpty || path.isEmpty { throw .missingPseudoField }
-      guard scheme.span.equalsIgnoringCase("https") || scheme.span.equalsIgnoringCase("http") else {
-        throw .unsupportedScheme
-      }
-      // An absolute URL here would be a second authority.
-      guard path.span[0] == 0x2F || path.span.equals("*") && method.span.equals("OPTIONS") else {
-        throw .invalidPath
-      }
-      output.append(path.span)
+      try writePath(to: &output)
     }
+  }
+
+  private borrowing func writePath(to output: inout ByteBuffer) throws(HTTP2HeadFault) {
+    if scheme.isEmpty || path.isEmpty { throw .missingPseudoField }
+    guard scheme.span.equalsIgnoringCase("https") || scheme.span.equalsIgnoringCase("http") else {
+      throw .unsupportedScheme
+    }
+    // An absolute URL here would be a second authority.
+    guard path.span[0] == 0x2F || path.span.equals("*") && method.span.equals("OPTIONS") else {
+      throw .invalidPath
+    }
+    output.append(path.span)
     output.append(" HTTP/1.1\r\n")
   }
 

@@ -12,6 +12,7 @@ enum HTTP2HeadFault: Error, Equatable {
   case connectionField, invalidTE
   case repeatedHost, hostMismatch
   case contentLengthMismatch
+  case invalidTunnel, protocolNotOffered
   /// Of the words of HTTP/1.1.
   case head(HeadError)
 
@@ -19,6 +20,7 @@ enum HTTP2HeadFault: Error, Equatable {
     switch self {
     case .tooLarge, .tooManyFields: .headTooLarge
     case .head(let error): GatewayError(error)
+    case .protocolNotOffered: .protocolNotOffered
     default: .malformedRequest
     }
   }
@@ -44,6 +46,8 @@ enum HTTP2HeadFault: Error, Equatable {
     case .repeatedHost: "There is more than one Host field."
     case .hostMismatch: "The Host field and :authority name different hosts."
     case .contentLengthMismatch: "Content-Length announces a body, and there is none."
+    case .invalidTunnel: "A CONNECT with :protocol has a length or an end."
+    case .protocolNotOffered: "The :protocol is not websocket."
     case .head(let error): error.text
     }
   }

@@ -20,12 +20,15 @@ enum HTTP2Library {
 
   /// Queues the settings that a connection begins with.
   static func announce(_ limits: HTTP2Limits, _ session: OpaquePointer) {
-    let entries = [
+    var entries = [
       entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams),
       entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headBytes),
       // RFC 9218 instead of the tree of priorities, which callers could grow.
       entry(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
+    if limits.takesWebSockets {
+      entries.append(entry(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1))
+    }
     nghttp2_submit_settings(session, 0, entries, entries.count)
     nghttp2_session_set_local_window_size(session, 0, 0, HTTP2Limits.connectionWindow)
   }

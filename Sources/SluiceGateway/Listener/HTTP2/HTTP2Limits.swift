@@ -1,4 +1,3 @@
-import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
@@ -13,15 +12,10 @@ struct HTTP2Limits: Equatable, Sendable {
   /// Of the request target.
   var target = 8 * 1_024
 
-  init() {}
+  /// WebSockets may begin here (RFC 8441).
+  var takesWebSockets = true
 
-  init(_ settings: Configuration.Listener) {
-    streams = settings.http2.streams
-    let head = CompiledListener.headLimits(of: settings)
-    headBytes = min(head.bytes, Self.largestHead)
-    fields = head.fields
-    target = head.target
-  }
+  init() {}
 
   /// Offsets in a head have 16 bits, and a little is added to what was sent.
   static let largestHead = 65_000

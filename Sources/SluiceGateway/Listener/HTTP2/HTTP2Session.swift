@@ -54,6 +54,9 @@ class HTTP2Session {
 
   deinit { nghttp2_session_del(library) }
 
+  /// The nonce of a handshake that came without one, because HTTP/2 has none (RFC 8441 5).
+  func makeNonce() -> (UInt64, UInt64) { (0, 0) }
+
   /// Makes the object for a new request's stream; for subclasses.
   func makeStream(_ id: Int32) -> HTTP2Stream { HTTP2Stream(id: id) }
 
@@ -61,6 +64,9 @@ class HTTP2Session {
 
   /// A head has begun and is not whole; it has a deadline.
   var isInHead: Bool { follower.isInHead }
+
+  /// Which head that is.
+  var headNumber: Int { follower.heads }
 
   /// Takes everything. Requests begin and go on within this call.
   func receive(_ bytes: Span<UInt8>, now: MonotonicTime) {
@@ -140,6 +146,12 @@ class HTTP2Session {
     stream.isResponseEnded = true
     stream.responseTrailers = trailers
     wake(stream)
+  }
+
+  /// Nobody listens to the caller after our END_STREAM any more.
+  func stopListening(to stream: HTTP2Stream) {
+    stream.staysOpen = false
+    if stream.isEndSent && stream.session != nil { endSent(stream.id) }
   }
 
   private func wake(_ stream: HTTP2Stream) {
@@ -241,9 +253,12 @@ extension HTTP2Session {
     stream.hasBegun = true
     stream.isRequestComplete = isEnd
     head.clear()
+    stream.isTunnel = builder.opensTunnel
     do throws(HTTP2HeadFault) {
-      try builder.write(isComplete: isEnd, to: &head)
+      try builder.write(
+        isComplete: isEnd, nonce: stream.isTunnel ? makeNonce() : (0, 0), to: &head)
     } catch {
+      stream.isTunnel = false
       return stream.requestRefused(error)
     }
     // The stream may come back here before it is done with the head.
@@ -254,6 +269,8 @@ extension HTTP2Session {
   }
 
   private func trailersEnded(_ stream: HTTP2Stream, isEnd: Bool) {
+    // RFC 9113 8.5: only DATA passes a tunnel.
+    if stream.isTunnel { return reset(stream, .protocolError) }
     do throws(HTTP2HeadFault) {
       let trailers = try builder.trailers()
       // The library lets no other HEADERS pass.
@@ -310,7 +327,9 @@ extension HTTP2Session {
 
   /// Our END_STREAM is out. Who still sends is told to stop.
   func endSent(_ id: Int32) {
-    guard let stream = streams[id], !stream.isRequestComplete else { return }
+    guard let stream = streams[id] else { return }
+    stream.isEndSent = true
+    if stream.isRequestComplete || stream.staysOpen { return }
     nghttp2_submit_rst_stream(library, 0, id, stream.codeAfterResponse.rawValue)
   }
 

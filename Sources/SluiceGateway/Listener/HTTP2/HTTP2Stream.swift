@@ -33,6 +33,11 @@ class HTTP2Stream {
   final var codeAfterResponse = HTTP2ErrorCode.noError
   /// Whoever fills `output` wants to know when it is empty.
   final var isWatched = false
+  /// The request asks for a tunnel (RFC 8441): there is no body, but bytes that somebody reads.
+  final var isTunnel = false
+  /// The caller is heard after our END_STREAM, too.
+  final var staysOpen = false
+  final var isEndSent = false
 
   private static let keptBytes = 16 * 1_024
 
@@ -49,6 +54,8 @@ class HTTP2Stream {
   /// Whether `bodyArrived` may be called.
   var takesBody: Bool { true }
   func bodyArrived(_ bytes: Span<UInt8>) {}
+  /// Of a tunnel: bytes or an end can be read.
+  func tunnelReadable() {}
   /// After the last byte of the body, unless the head was all.
   func requestEnded(_ trailers: TrailerSection) {}
   /// The caller's windows took some of `output`. Must not write.
@@ -67,12 +74,27 @@ class HTTP2Stream {
       session?.consumed(bytes.count, of: self)
     } else {
       input.append(bytes)
+      if isTunnel { tunnelReadable() }
     }
+  }
+
+  /// Takes bytes of a tunnel; how many there were.
+  final func readInput(into room: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(room.count, input.count)
+    if count == 0 { return 0 }
+    input.withUnsafeBytes { bytes in
+      room.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+    input.consume(count)
+    if input.isEmpty { input.release() }
+    session?.consumed(count, of: self)
+    return count
   }
 
   final func endRequest(_ trailers: TrailerSection) {
     isRequestComplete = true
     self.trailers = trailers
+    if isTunnel { tunnelReadable() }
     takeInput()
   }
 
@@ -116,7 +138,8 @@ class HTTP2Stream {
   }
 
   final func end(_ code: HTTP2ErrorCode) {
-    dropInput()
+    // What came through a tunnel is read before its end.
+    if !isTunnel { dropInput() } else if hasInput { session?.consumed(input.count, of: self) }
     session = nil
     output.release()
     closed(code)

@@ -21,6 +21,7 @@ final class ConsumerDirectory {
   let passwords: PasswordDirectory
   let tokens: TokenDirectory
   let secrets: SecretDirectory
+  let certificates: CertificateDirectory
   private let namesWithPolicies: (consumers: Set<String>, groups: Set<String>)
   private(set) var profiles: [Profile] = [Profile(consumer: nil, groups: [])]
   private var profileIndices: [Profile: Int] = [:]
@@ -41,11 +42,13 @@ final class ConsumerDirectory {
       passwords = former.passwords
       tokens = former.tokens
       secrets = former.secrets
+      certificates = former.certificates
     } else {
       keys = KeyDirectory(configuration.consumers)
       passwords = PasswordDirectory(configuration.consumers)
       tokens = TokenDirectory(configuration.consumers)
       secrets = SecretDirectory(configuration.consumers)
+      certificates = CertificateDirectory(configuration.consumers)
     }
     profileIndices[profiles[0]] = 0
   }
@@ -55,6 +58,7 @@ final class ConsumerDirectory {
     guard let fingerprint = identity.proof.fingerprint else { return true }
     return keys.fingerprints.contains(fingerprint) || passwords.fingerprints.contains(fingerprint)
       || tokens.fingerprints.contains(fingerprint) || secrets.fingerprints.contains(fingerprint)
+      || certificates.fingerprints.contains(fingerprint)
   }
 
   /// The groups of a consumer; nil when there is none of this name.
