@@ -295,12 +295,14 @@ open class StreamConnection: EventHandler {
   }
 
   /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
-  final func sendBytes(_ bytes: Span<UInt8>) {
+  /// `hasMore`: what comes next belongs into the same packet.
+  final func sendBytes(_ bytes: Span<UInt8>, hasMore: Bool = false) {
     if !outbound.isEmpty || !isWritable {
       outbound.append(bytes)
       return
     }
-    let sent = bytes.withUnsafeBufferPointer { transmit(UnsafeRawBufferPointer($0)) }
+    let flags = hasMore ? Int32(MSG_MORE) : 0
+    let sent = bytes.withUnsafeBufferPointer { transmit(UnsafeRawBufferPointer($0), flags) }
     if sent < bytes.count { outbound.append(bytes.extracting(sent...)) }
   }
 
@@ -324,9 +326,10 @@ open class StreamConnection: EventHandler {
   }
 
   /// Returns how many bytes the kernel took.
-  private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
+  private func transmit(_ bytes: UnsafeRawBufferPointer, _ flags: Int32 = 0) -> Int {
     while true {
-      let count = clinux_send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      let count = clinux_send(
+        descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | flags)
       if count >= 0 {
         if count < bytes.count { isWritable = false }
         return count

@@ -97,7 +97,7 @@ extension Exchange {
       let accept = head.onlyIndex(of: .secWebSocketAccept)
     else { return nil }
     let expected = WebSocketAccept.value(forKey: request.span(request.fields[key].value))
-    guard head.span(head.fields[accept].value).hasSameBytes(as: expected.span) else { return nil }
+    guard head.span(head.fields[accept].value).equals(expected.span) else { return nil }
     var agreement = HandshakeAgreement()
     do throws(WebSocketHandshakeError) {
       if head.firstIndex(of: .secWebSocketProtocol) != nil {

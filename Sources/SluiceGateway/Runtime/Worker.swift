@@ -47,6 +47,8 @@ final class Worker {
   var http2Fields = HTTP2FieldList()
   /// A control frame's payload, within one call.
   var scratch = ByteBuffer(capacity: 128)
+  /// A part of a stored body that somebody wants to see; empty unless that has happened.
+  var storedPart = ByteBuffer()
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
   private var lastClock: WallClock?

@@ -77,6 +77,6 @@ enum SentPath {
     } catch {
       return false
     }
-    return normal.span.hasSameBytes(as: path)
+    return normal.span.equals(path)
   }
 }
