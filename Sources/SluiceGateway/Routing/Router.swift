@@ -72,7 +72,8 @@ final class Router {
         builder.add(route: Int32(rule.index), host: host, path: rule.path)
       }
     }
-    let tables = builder.build()
+    let entries = conditions.entries
+    let tables = builder.build { entries[Int($0)].isEmpty }
     guard builder.steps <= Self.maximumSteps else {
       throw .tooManyOverlaps(steps: builder.steps)
     }
@@ -140,8 +141,13 @@ final class Router {
     let level = tables.levels[index]
     if !path.isEmpty, path[0] == UInt8(ascii: "/") {
       if level.hasLiteralPaths {
-        let list = tables.paths.value(owner: Int32(index), hash: hash(of: path), key: path)
-        if list >= 0, take(tables.pathLists[Int(list)], head, path, query, &search) {
+        let found = tables.paths.value(owner: Int32(index), hash: hash(of: path), key: path)
+        if found < -1 {
+          search.route = RouteTables.loneRoute(found)
+          search.matchedLength = path.count
+          return
+        }
+        if found >= 0, take(tables.pathLists[Int(found)], head, path, query, &search) {
           search.matchedLength = path.count
           return
         }
