@@ -18,7 +18,7 @@ struct SourceNode: Sendable {
   enum Content: Sendable {
     case scalar(Scalar)
     case sequence([SourceNode])
-    case mapping([Entry])
+    case mapping(Mapping)
   }
 
   struct Scalar: Sendable {
@@ -34,11 +34,32 @@ struct SourceNode: Sendable {
     var keyPosition: Position
     var value: SourceNode
   }
+
+  /// Entries in the order of the file.
+  struct Mapping: Sendable {
+    let entries: [Entry]
+    /// By key, of what is too long to be looked through for each of a hundred thousand consumers.
+    private let places: [String: Int]
+
+    private static let indexedFrom = 16
+
+    init(_ entries: [Entry]) {
+      self.entries = entries
+      places =
+        entries.count < Self.indexedFrom
+        ? [:] : Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.key, $0) })
+    }
+
+    func entry(_ key: String) -> Entry? {
+      if entries.count < Self.indexedFrom { return entries.first { $0.key == key } }
+      return places[key].map { entries[$0] }
+    }
+  }
 }
 
 extension SourceNode {
   var entries: [Entry] {
-    if case .mapping(let entries) = content { entries } else { [] }
+    if case .mapping(let mapping) = content { mapping.entries } else { [] }
   }
 
   var elements: [SourceNode] {
@@ -46,7 +67,7 @@ extension SourceNode {
   }
 
   func entry(_ key: String) -> Entry? {
-    entries.first { $0.key == key }
+    if case .mapping(let mapping) = content { mapping.entry(key) } else { nil }
   }
 
   subscript(key: String) -> SourceNode? {
