@@ -27,8 +27,11 @@ public struct TopTerminal {
     return text
   }
 
-  /// Whether somebody sits in front of it.
-  public static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+  /// Whether somebody sits in front of it who can see what is drawn.
+  public static var isInteractive: Bool {
+    let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? false
+    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !isDumb
+  }
 
   /// Until a key or a signal ends it. Throws when the gateway can't be reached at the beginning; what
   /// fails later is shown and asked again.
@@ -54,14 +57,18 @@ public struct TopTerminal {
       "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J")
   }
 
-  /// Waits for a key, or for the next sample's time; false to end.
+  /// Waits for keys, another size of the terminal, or the next sample's time; false to end.
   private mutating func listen() -> Bool {
     var wait = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    if poll(&wait, 1, intervalMilliseconds) > 0 {
-      var byte: UInt8 = 0
-      guard read(STDIN_FILENO, &byte, 1) == 1 else { return false }
+    let ready = poll(&wait, 1, intervalMilliseconds)
+    // A signal: another size, or the end.
+    if ready < 0 { return errno == EINTR }
+    if ready > 0 {
       let order = screen.sessionOrder
-      guard screen.key(byte) else { return false }
+      var bytes = [UInt8](repeating: 0, count: 64)
+      let count = read(STDIN_FILENO, &bytes, bytes.count)
+      if count < 0 { return errno == EINTR }
+      if count == 0 || !screen.keys(bytes[..<count]) { return false }
       if screen.sessionOrder == order { return true }
     }
     do throws(AdminClient.Failure) {
@@ -90,6 +97,8 @@ private struct RawTerminal {
     for number in [SIGTERM, SIGHUP] {
       signal(number) { _ in RawTerminal.signalled.store(true, ordering: .relaxed) }
     }
+    // It only has to interrupt the wait.
+    signal(SIGWINCH) { _ in }
     Self.write("\u{1B}[?1049h\u{1B}[?25l")
   }
 
