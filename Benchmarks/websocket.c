@@ -14,6 +14,8 @@
 //                                                    many as are answered. Latencies count from when a
 //                                                    request was due.
 //   websocket open PORT CONCURRENCY SECONDS          handshakes; each connection is closed at its 101
+//   websocket upgrade PORT CONNECTIONS               so many handshakes, 32 at a time; they stay open until
+//                                                    its input ends
 //
 // A load prints "ready", waits for a line, and prints its result as JSON.
 #define _GNU_SOURCE
@@ -454,17 +456,19 @@ static void chat(int count, double rate) {
   }
 }
 
+static void begin_handshakes(int count, uint64_t at_once) {
+  for (int begun = 0; begun < count; begun++) {
+    begin_handshake();
+    while ((uint64_t)begun + 1 - open_count >= at_once) wait_events(-1, 0);
+  }
+  while (open_count < (uint64_t)count) wait_events(-1, 0);
+}
+
 static void run_load(const char *kind, int count, int size, double number) {
   int is_echo = strcmp(kind, "echo") == 0, closes = strcmp(kind, "open") == 0;
   echo_size = size;
-  if (!closes) {
-    for (int begun = 0; begun < count; begun++) {
-      begin_handshake();
-      // Not more at a time than any backlog holds.
-      while ((uint64_t)begun + 1 - open_count > 64) wait_events(-1, 0);
-    }
-    while (open_count < (uint64_t)count) wait_events(-1, 0);
-  }
+  // Not more at a time than any backlog holds.
+  if (!closes && strcmp(kind, "upgrade") != 0) begin_handshakes(count, 64);
   puts("ready");
   fflush(stdout);
   if (!wait_for_line(closes)) return;
@@ -474,6 +478,12 @@ static void run_load(const char *kind, int count, int size, double number) {
     for (int begun = 0; begun < count; begun++) begin_handshake();
   } else if (is_echo) {
     for (int at = next_open(-1); at >= 0; at = next_open(at)) send_message(&connections[at]);
+  } else if (strcmp(kind, "upgrade") == 0) {
+    begin_handshakes(count, 32);
+    print_result(start);
+    fflush(stdout);
+    while (wait_for_line(0)) {}
+    return;
   } else {
     if (strcmp(kind, "chat") == 0) {
       chat(count, number);

@@ -80,7 +80,8 @@ CASES = [
         for size in (64, 1_024, 16_384)
         for count in (100, 5_000)
     ),
-    Case("open", "handshake, 32 at a time", "CPU µs", 32),
+    Case("upgrade", "handshake, 32 at a time, the session stays open", "CPU µs", 4_000),
+    Case("open", "handshake, 32 at a time, and the caller vanishes", "CPU µs", 32),
     Case("memory", "idle session, 2,000 to 9,000", "KB", 9_000, digits=2),
     Case("pings", "idle session and second, pinged every 25 s", "CPU µs", 9_000, digits=2),
     Case("push", "message pushed through the admin API", "CPU µs", 1),
@@ -103,6 +104,7 @@ _BUDGETS = [
         for size in (64, 1_024, 16_384)
         for count in (100, 5_000)
     ),
+    ("upgrade", "sluice", 1.0),
     ("open", "sluice", 1.0),
 ]
 _ABSOLUTE = [
@@ -132,6 +134,12 @@ class Load:
         assert self._process.stdin
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
+
+    def line(self) -> dict[str, Any]:
+        """What it says while it goes on."""
+        assert self._process.stdout
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
 
     def result(self) -> dict[str, Any]:
         output, _ = self._process.communicate(timeout=120)
@@ -182,6 +190,8 @@ def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> flo
     with _running(proxy, backend_port) as server:
         if case.name == "push":
             return _push(server)
+        if case.name == "upgrade":
+            return _upgrade(server, case)
         if case.name == "beside-sessions":
             return _beside_sessions(server, case, seconds)
         if case.name == "beside-burst":
@@ -205,6 +215,18 @@ def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> flo
         if result["errors"]:
             raise ServerFailed(f"{proxy.name}: {result['errors']} connections were lost")
         return cpu.total / max(result["count"], 1) * 1e6
+
+
+def _upgrade(server: Server, case: Case) -> float:
+    load = Load("upgrade", server.port, case.connections)
+    try:
+        processes = server.processes()
+        before = machine.cpu_time(processes)
+        load.start()
+        load.line()
+        return (machine.cpu_time(processes) - before).total / case.connections * 1e6
+    finally:
+        load.stop()
 
 
 def _memory(server: Server) -> float:
