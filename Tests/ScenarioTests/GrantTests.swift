@@ -50,10 +50,12 @@ extension Scenarios {
     }
 
     @Test func labelsFindTheSession() async throws {
-      let fixture = try fixture("Sluice-Grant-Label-Plan: gold", "sluice-grant-label-team: 7")
+      let fixture = try fixture("Sluice-Grant-Label-Plan: gold", "sluice-grant-label-team: 7") {
+        $0.all.connection?.labels = ["desk": "7", "team": "7"]
+      }
       let socket = try fixture.client().open()
       var filter = SessionFilter()
-      filter.labels = ["plan": "gold", "team": "7", "tenant": "acme"]
+      filter.labels = ["plan": "gold", "team": "7", "tenant": "acme", "desk": "7"]
       #expect(await fixture.gateway.count(filter) == 1)
       try socket.send(text: "a")
       #expect(try socket.text() == "a")

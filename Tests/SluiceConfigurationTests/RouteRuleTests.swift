@@ -147,6 +147,23 @@ import Testing
     #expect(diagnostics(file(route: route)) == [expected])
   }
 
+  @Test func labelsHaveAFormAndAreFew() {
+    func problems(_ labels: String) -> [String] {
+      diagnostics(file(route: "kind: websocket, connection: {labels: {\(labels)}}"))
+    }
+    let (longest, tooLong) = (
+      String(repeating: "x", count: 128), String(repeating: "x", count: 129)
+    )
+    #expect(problems("team: trading, a.b-c_1: '\(longest)'") == [])
+    #expect(problems("Team: a").first?.contains("1 to 64 lower-case letters") == true)
+    #expect(problems("team: '\(tooLong)'").first?.contains("1 to 128 bytes") == true)
+    #expect(problems("team: ''").first?.contains("1 to 128 bytes") == true)
+    func some(_ count: Int) -> String { (1...count).map { "l\($0): x" }.joined(separator: ", ") }
+    #expect(problems(some(16)) == [])
+    #expect(
+      problems(some(17)).first?.contains("has 17 labels, and a session has room for 16") == true)
+  }
+
   @Test func serviceMustExist() {
     #expect(
       diagnostics(file().replacing("service: api", with: "service: apo")) == [

@@ -80,7 +80,8 @@ class Nginx(Proxy):
         configuration.write_text(
             _CONFIGURATION.format(
                 user="user root;" if os.geteuid() == 0 else "",
-                connections=19_000 if setup.websocket else 8192,
+                # It gives up connections when fewer than a sixteenth of these are left.
+                connections=32_768 if setup.websocket else 8192,
                 connection="upgrade" if setup.websocket else "",
                 upgrade=_UPGRADE if setup.websocket else "",
                 folder=setup.folder,

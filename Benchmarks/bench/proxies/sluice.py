@@ -74,10 +74,14 @@ class Sluice(Proxy):
                 log=f"{{output: {setup.folder}/access.log}}"
                 if setup.policies == "chain"
                 else '{format: "off"}',
-                rest=_policies(setup),
+                rest=_policies(setup) + self.more(setup),
             )
         )
         return [_binary(), "run", str(configuration)]
+
+    def more(self, setup: Setup) -> str:
+        """Further lines of the configuration."""
+        return ""
 
     def version_command(self) -> list[str]:
         return [_binary(), "--version"]

@@ -58,6 +58,19 @@ extension TextForm {
         && text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
     })
 
+  public static let labelName = TextForm(
+    "a label's name", pattern: "^[a-z0-9][a-z0-9._-]*$",
+    reason: "it has 1 to 64 lower-case letters, digits, '.', '_' and '-'",
+    accepts: { text in
+      entityName.check(text) == nil && !text.utf8.contains { 65...90 ~= $0 }
+    })
+
+  public static let labelValue = TextForm(
+    "a label's value", reason: "it has 1 to 128 bytes of printable text",
+    accepts: { text in
+      (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    })
+
   public static let optionalReference = TextForm("a name", accepts: { _ in true })
 
   /// Kept secret, because who has it can try passwords on it.

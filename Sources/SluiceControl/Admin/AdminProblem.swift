@@ -143,7 +143,7 @@ struct DiagnosticContent: Codable {
 
 extension LocalAnswer {
   static func json(_ value: some Encodable, status: Int = 200) -> LocalAnswer {
-    admin(status, "application/json", AdminJSON(encoding: value).text() + "\n")
+    admin(status, "application/json", Array(AdminJSON.bytes(encoding: value)) + [0x0A])
   }
 
   static func text(_ text: String, status: Int = 200) -> LocalAnswer {

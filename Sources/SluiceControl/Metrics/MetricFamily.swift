@@ -143,7 +143,8 @@ extension MetricFamily {
     (
       "Sessions",
       [
-        openSessions, sessionsOpened, sessionsReconnected, sessionsClosed, handshakeDuration,
+        openSessions, sessionsOpened, sessionsReconnected, sessionsClosed, sessionCloseCodes,
+        handshakeDuration,
         sessionMessages, sessionBytes, sessionDropped, sessionBacklog, sessionRoundTrip,
         sessionLifetime,
       ]

@@ -153,6 +153,7 @@ extension Exchange {
         : request.authority.map {
           request.span($0).withUnsafeBufferPointer { bytes in Array(bytes) }
         })
+    if let session = route?.session { facts.addLabels(session.labels) }
     if let grants { facts.addLabels(grants.labels) }
     for field in head.fields where field.known == .other {
       let name = head.span(field.name)

@@ -158,8 +158,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     return isWhole
   }
 
-  /// The caller's time runs from when it stops taking what there is.
-  private func timeWriting() {
+  /// The caller's time runs from when it stops taking what there is. What is staged leaves, or does not,
+  /// when the turn ends: see `streamStalled`.
+  func timeWriting() {
     if backlog > 0 && deadline == .distantFuture {
       setDeadline(afterNanoseconds: listener.writeTimeout)
     }
