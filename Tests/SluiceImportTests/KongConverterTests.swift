@@ -337,7 +337,7 @@ import Testing
     #expect(configuration.routes["time-api-route"]?.match.startsWith == "/time")
     #expect(
       result.messages.filter { $0.contains("Kong") }.map { $0.prefix { $0 != " " } }.sorted()
-        == ["k:12:5:", "k:15:5:", "k:1:1:", "k:6:11:", "k:7:11:", "k:8:5:"].sorted(),
+        == ["k:13:5:", "k:16:5:", "k:1:1:", "k:6:13:", "k:7:13:", "k:8:5:"].sorted(),
       "\(result.messages.joined(separator: "\n"))")
   }
 
