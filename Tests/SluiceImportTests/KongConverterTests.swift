@@ -41,6 +41,10 @@ import Testing
     ),
     ("consumers: [{}]", "4:13: error: a consumer needs a username or a custom_id"),
     ("consumers: [7]", "4:13: error: a consumer: it must be a map"),
+    (
+      "consumers: [{username: a}, {username: a}]",
+      "4:39: error: consumer a: another one has this username"
+    ),
     ("plugins: [{}]", "4:11: error: a plugin needs a name"),
     (
       "plugins: [{name: key-auth, config: {key_nams: [a]}}]",
