@@ -144,7 +144,7 @@ extension KongConversion {
       guard let limit = config.integer(unit, in: 1...1_000_000_000) else { continue }
       if seconds > 86_400 {
         report.warning(
-          "\(config.title): a \(unit) is \(seconds / 86_400) days here, counted from 1970",
+          "\(config.title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",
           at: config.origin(of: unit))
       }
       windows.append(
