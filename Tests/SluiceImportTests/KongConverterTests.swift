@@ -45,6 +45,10 @@ import Testing
       "consumers: [{username: a}, {username: a}]",
       "4:39: error: consumer a: another one has this username"
     ),
+    (
+      "plugins: [{name: aclx}]",
+      "4:11: error: there is no plugin aclx\n  hint: did you mean 'acl'?"
+    ),
     ("plugins: [{}]", "4:11: error: a plugin needs a name"),
     (
       "plugins: [{name: key-auth, config: {key_nams: [a]}}]",

@@ -43,6 +43,12 @@ extension KongConversion {
     return []
   }
 
+  private static let carried: Set<String> = [
+    "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
+    "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
+    "request-transformer", "response-transformer", "prometheus",
+  ]
+
   /// Bundled plugins that close something, limit something or change what is answered.
   private static let deciding: Set<String> = [
     "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
@@ -65,6 +71,10 @@ extension KongConversion {
         "plugin \(plugin.name) is not carried over, and requests would be answered otherwise "
           + "without it", at: plugin.origin,
         hint: Self.hints[plugin.name] ?? "take it out to go on without it")
+    } else if let hint = Suggestion.hint(for: plugin.name, among: Self.carried.union(Self.deciding)) {
+      // Whoever mistyped acl did not mean to open the door.
+      report.error(
+        "there is no plugin \(KongText.shown(plugin.name))", at: plugin.origin, hint: hint)
     } else {
       report.warning(
         "plugin \(KongText.shown(plugin.name)) is not known and not carried over: what it does is not "
