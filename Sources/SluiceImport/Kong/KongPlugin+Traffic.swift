@@ -71,7 +71,9 @@ extension KongConversion {
         "plugin \(plugin.name) is not carried over, and requests would be answered otherwise "
           + "without it", at: plugin.origin,
         hint: Self.hints[plugin.name] ?? "take it out to go on without it")
-    } else if let hint = Suggestion.hint(for: plugin.name, among: Self.carried.union(Self.deciding)) {
+    } else if let hint = Suggestion.hint(
+      for: plugin.name, among: Self.carried.union(Self.deciding).sorted())
+    {
       // Whoever mistyped acl did not mean to open the door.
       report.error(
         "there is no plugin \(KongText.shown(plugin.name))", at: plugin.origin, hint: hint)
