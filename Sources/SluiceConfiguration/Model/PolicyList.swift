@@ -4,6 +4,8 @@ extension PolicyRegistry {
     // entry
     Configuration.RequestID.self,
     Configuration.CORS.self,
+    Configuration.CallerHeaders.self,
+    Configuration.ErrorAnswers.self,
     // identify
     Configuration.Identify.self,
     Configuration.KeyAuth.self,
@@ -31,6 +33,7 @@ extension PolicyRegistry {
     Configuration.Redirect.self,
     Configuration.Rewrite.self,
     Configuration.RequestTransform.self,
+    Configuration.TargetHeaders.self,
     Configuration.ResponseTransform.self,
     Configuration.Split.self,
     // when all is said that targets get

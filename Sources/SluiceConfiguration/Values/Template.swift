@@ -6,6 +6,13 @@ public struct Template: Equatable, Sendable {
     /// A `{name}` segment of the route's path.
     case segment(String)
     case claim(String)
+    case cookie(String)
+    /// `http` or `https`; the host without its port, in lower case; the target as it was sent; `?` where
+    /// there is a query.
+    case scheme, httpVersion, hostname, target, questionMark
+    /// What a proxy in front said of the caller, and the caller itself.
+    case forwardedFor
+    case clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
   }
 
@@ -42,10 +49,13 @@ public struct Template: Equatable, Sendable {
   private static let plain: [String: Variable] = [
     "request.method": .method, "request.path": .path, "request.query": .query,
     "request.host": .host, "request.id": .id, "client.address": .client,
-    "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
+    "request.scheme": .scheme, "request.protocol": .httpVersion, "request.hostname": .hostname,
+    "request.target": .target, "request.questionMark": .questionMark,
+    "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
+    "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
-  static let roots = ["request.", "client.", "consumer.", "credential.", "claims."]
+  static let roots = ["request.", "listener.", "client.", "consumer.", "credential.", "claims."]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
     if let variable = plain[name] { return variable }
@@ -57,6 +67,10 @@ public struct Template: Equatable, Sendable {
       guard isToken(field) else { throw TextProblem("'\(field)' is no field name") }
       return .header(field.lowercased())
     }
+    if let cookie = rest("request.cookie.") {
+      guard isToken(cookie) else { throw TextProblem("'\(cookie)' is no name of a cookie") }
+      return .cookie(cookie)
+    }
     if let parameter = rest("request.query.") { return .parameter(parameter) }
     if let segment = rest("request.path.") { return .segment(segment) }
     if let claim = rest("claims.") { return .claim(claim) }
@@ -64,7 +78,7 @@ public struct Template: Equatable, Sendable {
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
-          "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
+          "request.cookie.NAME", "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
         ]).joined(separator: ", "))
   }
 
@@ -95,6 +109,11 @@ extension TextForm {
       }
       _ = try Template(parsing: text)
     })
+
+  /// A text of any characters with variables.
+  public static let bodyTemplate = TextForm(
+    "a text with ${…}", examples: ["Hello ${client.address}"],
+    parse: { (text) throws(TextProblem) in _ = try Template(parsing: text) })
 
   /// A path with variables; the values of variables can't add segments.
   public static let pathTemplate = TextForm(
