@@ -5,7 +5,7 @@ struct NginxDirective: Equatable, Sendable {
   /// Nil for a directive that ends with a `;`.
   var block: [NginxDirective]?
 
-  var position: NginxPosition { name.position }
+  var position: Origin { name.position }
   var words: [String] { arguments.map(\.text) }
 }
 
@@ -19,22 +19,13 @@ struct NginxParser {
   /// Files that one configuration may include, all in all.
   static let mostFiles = 1_000
 
-  /// A file that an `include` leads to.
-  struct IncludedFile: Equatable, Sendable {
-    var path: String
-    var text: String
-  }
-
-  /// The files for an argument of `include`, sorted; nil when it is no pattern and there is no such file.
-  typealias Include = (_ pattern: String) -> [IncludedFile]?
-
-  private let include: Include
+  private let include: IncludeReader
   private var files = 0
 
-  private init(_ include: @escaping Include) { self.include = include }
+  private init(_ include: @escaping IncludeReader) { self.include = include }
 
   static func parse(
-    _ text: String, file: String, include: Include
+    _ text: String, file: String, include: IncludeReader
   ) throws(NginxSyntaxError) -> [NginxDirective] {
     var result: Result<[NginxDirective], NginxSyntaxError> = .success([])
     withoutActuallyEscaping(include) { include in
@@ -57,7 +48,7 @@ struct NginxParser {
 
   /// Up to the `}` of the block that `opened` began, or the end of the file.
   private mutating func directives(
-    _ lexer: inout NginxLexer, opened: NginxPosition?, depth: Int
+    _ lexer: inout NginxLexer, opened: Origin?, depth: Int
   ) throws(NginxSyntaxError) -> [NginxDirective] {
     var result: [NginxDirective] = []
     while true {
@@ -122,9 +113,12 @@ struct NginxParser {
     let word = directive.arguments[0]
     // What nginx ships beside it changes nothing here: types are of static files.
     if word.text.hasSuffix("mime.types") { return [] }
-    guard let files = include(word.text) else {
+    let files: [IncludedFile]
+    switch include(word.text) {
+    case .success(let found): files = found
+    case .failure(let problem):
       throw NginxSyntaxError(
-        message: "the file '\(word.text)' can't be read", position: word.position)
+        message: "'\(word.text)' can't be included: \(problem.reason)", position: word.position)
     }
     guard depth < Self.deepest else {
       throw NginxSyntaxError(
@@ -137,7 +131,7 @@ struct NginxParser {
         throw NginxSyntaxError(
           message: "more than \(Self.mostFiles) files are included", position: word.position)
       }
-      result += try self.file(file.text, file.path, depth: depth + 1)
+      result += try self.file(file.text, file.name, depth: depth + 1)
     }
     return result
   }

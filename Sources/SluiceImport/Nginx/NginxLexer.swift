@@ -1,23 +1,13 @@
-/// A place in a file of nginx.
-struct NginxPosition: Equatable, Sendable {
-  /// The name that diagnostics begin with.
-  var file: String
-  /// Counted from 1.
-  var line: Int
-  /// Counted from 1, in Unicode scalars.
-  var column: Int
-}
-
 /// What is wrong with the text of a file.
 struct NginxSyntaxError: Error, Equatable {
   var message: String
-  var position: NginxPosition
+  var position: Origin
 }
 
 /// One argument of a directive, or its name: quotes and escapes are resolved.
 struct NginxWord: Equatable, Sendable {
   var text: String
-  var position: NginxPosition
+  var position: Origin
   /// Written in quotes, so that an empty text and a brace are meant.
   var isQuoted = false
 }
@@ -33,10 +23,10 @@ struct NginxWord: Equatable, Sendable {
 struct NginxLexer {
   enum Token: Equatable {
     case word(NginxWord)
-    case semicolon(NginxPosition)
-    case open(NginxPosition)
-    case close(NginxPosition)
-    case end(NginxPosition)
+    case semicolon(Origin)
+    case open(Origin)
+    case close(Origin)
+    case end(Origin)
   }
 
   /// nginx's own buffer for a parameter.
@@ -44,7 +34,7 @@ struct NginxLexer {
 
   private let bytes: [UInt8]
   private var index = 0
-  private var here: NginxPosition
+  private var here: Origin
   /// A quoted word ended just now.
   private var needsSpace = false
 
@@ -52,7 +42,7 @@ struct NginxLexer {
     var bytes = Array(text.utf8)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
     self.bytes = bytes
-    here = NginxPosition(file: file, line: 1, column: 1)
+    here = Origin(file: file, line: 1, column: 1)
   }
 
   mutating func next() throws(NginxSyntaxError) -> Token {
@@ -113,7 +103,7 @@ struct NginxLexer {
 
   /// One byte, or one escape.
   private mutating func take(
-    into text: inout [UInt8], _ start: NginxPosition
+    into text: inout [UInt8], _ start: Origin
   ) throws(NginxSyntaxError) {
     let byte = bytes[index]
     if text.count >= Self.longestWord {
@@ -137,7 +127,7 @@ struct NginxLexer {
   }
 
   private func finished(
-    _ text: [UInt8], _ start: NginxPosition, isQuoted: Bool
+    _ text: [UInt8], _ start: Origin, isQuoted: Bool
   ) throws(NginxSyntaxError) -> NginxWord {
     guard let decoded = String(validating: text, as: UTF8.self) else {
       throw NginxSyntaxError(message: "the text is no UTF-8", position: start)
@@ -145,7 +135,7 @@ struct NginxLexer {
     return NginxWord(text: decoded, position: start, isQuoted: isQuoted)
   }
 
-  private mutating func stepped() -> NginxPosition {
+  private mutating func stepped() -> Origin {
     let place = here
     step()
     return place
