@@ -6,7 +6,8 @@
 public struct Configuration: Codable, Equatable, Sendable {
   public var version = 1
   public var workers = WorkerCount.automatic
-  /// Static addresses for host names; looked up before DNS.
+  /// Static addresses for host names, or `name:port`; looked up before DNS. Addresses may have a port
+  /// of their own.
   public var hosts: [String: [String]] = [:]
   public var resolver = Resolver()
   public var listeners: [String: Listener] = [:]
@@ -83,8 +84,9 @@ extension Configuration {
       Field("version", .integer(1...1), "The version of this format.", isRequired: true),
       Field("workers", .text(.workers), "Event-loop threads; `auto` is one per CPU."),
       Field(
-        "hosts", .map(keys: .hostName, of: .list(of: .text(.ipAddress), atLeast: 1), atLeast: 0),
-        "Addresses of host names, looked up before DNS."),
+        "hosts", .map(keys: .hostKey, of: .list(of: .text(.hostAddress), atLeast: 1), atLeast: 0),
+        "Addresses of host names, looked up before DNS. `name:port` is for targets with this port "
+          + "only, and wins; an address with a port is connected to on that port."),
       Field("resolver", .object(Resolver.schema), "How names of targets are looked up."),
       Field(
         "listeners", .entities(Listener.schema, atLeast: 1), "The addresses to accept on, by name.",

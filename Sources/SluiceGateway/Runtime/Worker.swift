@@ -24,6 +24,8 @@ final class Worker {
   private(set) var listeners: [Int: HTTPListener] = [:]
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
+  /// The static table of the configuration in force; decides what a target looks up.
+  private(set) var hosts: [String: [String]] = [:]
   let noListener: CompiledListener
   /// Of the gateway's own calls, which say nothing about forwarding but what they are made of.
   let ownCalls: CompiledListener
@@ -179,6 +181,7 @@ final class Worker {
     sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
+    hosts = configuration.hosts
     do throws(RouterError) {
       snapshot = try Snapshot(configuration, tls: tls, worker: self, former: former)
     } catch {

@@ -52,22 +52,20 @@ final class UpstreamTarget: EventHandler {
     switch url.host {
     case .unix(let path):
       if let address = SocketAddress(unixPath: Array(path.utf8)) { addresses = [address] }
-    case .network(let name):
-      if let known = worker.addresses[name] { addressesChanged(known) }
+    case .network:
+      if let known = lookupName.flatMap({ worker.addresses[$0] }) { addressesChanged(known) }
     }
   }
 
   /// The name or IP address that is looked up; nil for a Unix socket.
-  var lookupName: String? {
-    if case .network(let name) = url.host { name } else { nil }
-  }
+  var lookupName: String? { url.lookupName(hosts: worker.hosts) }
 
   // MARK: Addresses
 
   func addressesChanged(_ resolution: NameAddresses) {
     guard case .network = url.host else { return }
     switch resolution {
-    case .found(let found): addresses = found.map { $0.withPort(url.port) }
+    case .found(let found): addresses = found.map { $0.port == 0 ? $0.withPort(url.port) : $0 }
     case .failed: break
     }
     lookupFailed = addresses.isEmpty
