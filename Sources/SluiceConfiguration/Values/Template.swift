@@ -3,7 +3,7 @@ public struct Template: Equatable, Sendable {
   public enum Variable: Hashable, Sendable {
     case header(String)
     case parameter(String)
-    /// A `{name}` segment of the route's path.
+    /// A `{name}` segment of the route's path, or what a group of its regex matched, by name or number.
     case segment(String)
     case claim(String)
     case cookie(String)
@@ -82,14 +82,22 @@ public struct Template: Equatable, Sendable {
         ]).joined(separator: ", "))
   }
 
+  /// Whether a regular expression may have a group of this name or number; how many it has only its
+  /// compiler knows, and a group too many stays empty.
+  private static func hasGroup(_ name: String, _ regex: String) -> Bool {
+    if let number = Int(name) { return (1...9).contains(number) && regex.contains("(") }
+    return regex.contains("<\(name)>") || regex.contains("'\(name)'")
+  }
+
   /// Reports segments of a path that the route does not name.
   static func check(_ text: String, in check: inout PolicyCheck, _ first: String, _ keys: String...)
   {
     guard let template = Template(text), case .route(let name) = check.origin else { return }
     let match = check.configuration.routes[name]?.match
     let path = match?.path ?? match?.prefix ?? ""
+    let regex = match?.regex
     for case .variable(.segment(let segment)) in template.segments
-    where !path.contains("{\(segment)}") {
+    where !path.contains("{\(segment)}") && !(regex.map { hasGroup(segment, $0) } ?? false) {
       switch keys.count {
       case 0: check.error("the route's path has no {\(segment)}", at: first)
       case 1: check.error("the route's path has no {\(segment)}", at: first, keys[0])

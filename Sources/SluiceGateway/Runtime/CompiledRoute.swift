@@ -35,6 +35,8 @@ final class CompiledRoute {
   let cacheScope: [UInt8]
   /// The `{name}` segments of its path, by their places.
   let pathNames: [(index: Int, name: [UInt8])]
+  /// The route's regex, if it has groups that templates may name.
+  let captures: RouteCaptures?
   /// Nil of the gateway's own calls.
   private let settings: Configuration.Route?
 
@@ -79,6 +81,7 @@ final class CompiledRoute {
     self.counters = counters
     cacheScope = []
     pathNames = []
+    captures = nil
     isAside = false
     settings = nil
   }
@@ -144,6 +147,7 @@ final class CompiledRoute {
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
     }
+    captures = settings.match.regex.flatMap { RouteCaptures($0) }
     let destination = service.settings
     cacheScope = Array(
       "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"

@@ -76,7 +76,7 @@ extension NginxBuilder {
     return nil
   }
 
-  private static let modifiers: [(String, (String) -> NginxLocation.Pattern)] = [
+  private static let modifiers: [(String, @Sendable (String) -> NginxLocation.Pattern)] = [
     ("=", { .exact($0) }),
     ("^~", { .prefix($0, skipsRegexes: true) }),
     ("~*", { .regex($0, ignoresCase: true) }),

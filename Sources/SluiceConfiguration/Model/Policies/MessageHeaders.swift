@@ -14,6 +14,7 @@ extension Configuration {
   public struct CallerHeaders: PolicySettings {
     public var hide: [String] = []
     public var add: [AddedHeader] = []
+    public var locations: [LocationChange] = []
     public init() {}
   }
 
@@ -24,6 +25,14 @@ extension Configuration {
     public var value = ""
     /// The statuses it is added to; empty is every one.
     public var statuses: [Int] = []
+    public init() {}
+  }
+
+  /// Another beginning of `Location` and `Refresh`.
+  public struct LocationChange: Codable, Equatable, Sendable {
+    public var from = ""
+    /// A template.
+    public var to = ""
     public init() {}
   }
 
@@ -110,6 +119,10 @@ extension Configuration.CallerHeaders {
     [
       Field("hide", .list(of: .text(.fieldName)), "Names of fields of targets."),
       Field("add", .list(of: .object(Configuration.AddedHeader.schema)), "What is added."),
+      Field(
+        "locations", .list(of: .object(Configuration.LocationChange.schema)),
+        "How `Location` and the URL in `Refresh` of targets' responses change; the first that fits."
+      ),
     ])
 
   public static let example = """
@@ -140,6 +153,9 @@ extension Configuration.CallerHeaders {
       }
       Template.check(field.value, in: &check, "add", "\(index)", "value")
     }
+    for (index, change) in locations.enumerated() {
+      Template.check(change.to, in: &check, "locations", "\(index)", "to")
+    }
   }
 
   private static let framing: Set<String> = [
@@ -156,6 +172,15 @@ extension Configuration.AddedHeader {
       Field("value", .text(.template), "Its value; an empty one is not set.", isRequired: true),
       Field(
         "statuses", .list(of: .integer(200...599)), "The statuses it is added to; all when empty."),
+    ])
+}
+
+extension Configuration.LocationChange {
+  static let schema = Schema(
+    "LocationChange", of: Self(), "Another beginning of a URL.",
+    [
+      Field("from", .text(.fieldValue), "What it begins with.", isRequired: true),
+      Field("to", .text(.template), "What stands there instead.", isRequired: true),
     ])
 }
 

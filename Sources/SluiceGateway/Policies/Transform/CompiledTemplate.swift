@@ -186,6 +186,11 @@ struct CompiledTemplate {
 extension Exchange {
   /// Appends the segment of the path that the route's pattern names; nothing when it names none.
   func appendPathSegment(named name: [UInt8], to output: inout ByteBuffer) {
+    if let captures = route?.captures {
+      return withPath { path in
+        captures.withGroup(name, of: path) { output.append($0) }
+      }
+    }
     guard let wanted = route?.pathNames.first(where: { $0.name == name })?.index else { return }
     withPath { path in
       var index = -1
