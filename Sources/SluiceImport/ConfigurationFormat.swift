@@ -1,4 +1,4 @@
-public import SluiceConfiguration
+import SluiceConfiguration
 
 /// Whose configuration a file is.
 public enum ConfigurationFormat: String, CaseIterable, Sendable {

@@ -1,5 +1,3 @@
-public import SluiceConfiguration
-
 /// A place in the foreign file (or in one that it includes).
 public struct Origin: Hashable, Sendable {
   public var file: String

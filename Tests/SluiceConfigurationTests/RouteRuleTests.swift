@@ -49,7 +49,7 @@ import Testing
       "match: {path: /a, regex: b}",
       """
       4:46: error: routes.a.match has both 'path' and 'regex'
-        hint: a route has one of path, prefix and regex
+        hint: a route has one of path, prefix, startsWith and regex
       """
     ),
     (

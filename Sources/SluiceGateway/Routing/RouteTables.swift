@@ -11,6 +11,7 @@ struct RouteTables: ~Copyable, Sendable {
     /// The next less specific level that covers the same hosts; -1 ends the chain.
     var fallback: Int32 = -1
     var hasLiteralPaths = false
+    var starts: ListRange = .empty
     var regexes: ListRange = .empty
     var anyPath: ListRange = .empty
   }

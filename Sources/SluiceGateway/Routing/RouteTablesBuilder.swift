@@ -14,6 +14,7 @@ struct RouteTablesBuilder {
   private struct Level {
     var root: Int
     var literalPaths: [[UInt8]: [Int32]] = [:]
+    var starts: [Int32] = []
     var regexes: [Int32] = []
     var anyPath: [Int32] = []
   }
@@ -42,6 +43,7 @@ struct RouteTablesBuilder {
       } else {
         nodes[node].prefix.append(route)
       }
+    case .start: levels[level].starts.append(route)
     case .regex: levels[level].regexes.append(route)
     case .any: levels[level].anyPath.append(route)
     }
@@ -150,6 +152,7 @@ struct RouteTablesBuilder {
     for (index, level) in levels.enumerated() {
       var laid = RouteTables.Level(root: Int32(level.root))
       laid.hasLiteralPaths = !level.literalPaths.isEmpty
+      laid.starts = list(level.starts)
       laid.regexes = list(level.regexes)
       laid.anyPath = list(level.anyPath)
       for (bytes, routes) in level.literalPaths {
