@@ -64,7 +64,8 @@ enum NginxDirectiveTable {
       output_buffers postpone_output read_ahead reset_timedout_connection lingering_close
       lingering_time lingering_timeout connection_pool_size request_pool_size
       client_header_buffer_size client_body_buffer_size client_body_in_file_only
-      client_body_in_single_buffer client_body_temp_path open_file_cache open_file_cache_errors
+      client_body_in_single_buffer client_body_temp_path fastcgi_temp_path uwsgi_temp_path
+      scgi_temp_path open_file_cache open_file_cache_errors
       open_file_cache_min_uses open_file_cache_valid disable_symlinks subrequest_output_buffer_size
       max_ranges if_modified_since etag types types_hash_max_size types_hash_bucket_size
       server_names_hash_max_size server_names_hash_bucket_size variables_hash_max_size
@@ -126,7 +127,6 @@ enum NginxDirectiveTable {
     ("ignore_invalid_headers", "malformed fields are always refused"),
     ("chunked_transfer_encoding msie_padding msie_refresh recursive_error_pages",
       "it makes no difference here"),
-    ("satisfy_any", "it is nothing"),
   ]
 
   private static let refused: [(String, String)] = [
@@ -163,7 +163,7 @@ enum NginxDirectiveTable {
     ("sticky sticky_cookie_insert slow_start queue ntlm", "this way to pick a target is not carried over"),
     ("limit_rate limit_rate_after limit_req_dry_run limit_conn_dry_run",
       "there is no such limit; see the policy bandwidth-limit"),
-    ("geoip_country geoip_city geoip_org geo_proxy", "places of addresses are not known here"),
+    ("geoip_country geoip_city geoip_org", "places of addresses are not known here"),
     ("ssl_reject_handshake ssl_password_file ssl ssl_ocsp",
       "there is no setting for it"),
     ("post_action", "there is no setting for it"),

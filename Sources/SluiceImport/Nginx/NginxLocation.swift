@@ -23,6 +23,7 @@ struct NginxMatch: Equatable {
     case any
     case path(String)
     case prefix(String)
+    case startsWith(String)
     case regex(String)
   }
 
@@ -87,8 +88,8 @@ extension NginxBuilder {
   /// (`ngx_http_core_find_location`): exact paths; prefixes with `^~`, the longest first; regular
   /// expressions in the order of the file; the longest prefix.
   ///
-  /// Without regular expressions the gateway's own order is that one. With them, prefixes are written as
-  /// regular expressions, too, which are tried in the order of the file.
+  /// Without regular expressions the gateway's own order is that one. With them, the prefixes that come
+  /// after are written as regular expressions, too, which are tried in the order of the file.
   func matches(_ locations: [NginxLocation]) -> [NginxMatch] {
     var exact: [NginxMatch] = []
     var prefixes: [(text: String, skips: Bool, index: Int)] = []
@@ -124,15 +125,29 @@ extension NginxBuilder {
       }
     }
     prefixes.sort { ($0.text.utf8.count, $1.text) > ($1.text.utf8.count, $0.text) }
-    guard !regexes.isEmpty else {
+    let arePlain = prefixes.allSatisfy { NginxPath.isPlain($0.text) }
+    guard !regexes.isEmpty || !arePlain else {
+      // At a slash this gateway's prefixes are nginx's, too.
+      let endInSlashes = prefixes.allSatisfy { $0.text.hasSuffix("/") }
       return exact
-        + prefixes.map { NginxMatch(path: NginxPath.prefix($0.text), location: $0.index) }
+        + prefixes.map { prefix in
+          let path: NginxMatch.Path =
+            prefix.text == "/"
+            ? .any : endInSlashes ? .prefix(prefix.text) : .startsWith(prefix.text)
+          return NginxMatch(path: path, location: prefix.index)
+        }
     }
     let nested = regexes.filter { locations[$0.location].parent != nil }
     let outer = regexes.filter { locations[$0.location].parent == nil }
-    let first = prefixes.filter(\.skips).map { prefix in
+    let hasDeeper = prefixes.contains { prefix in
+      !prefix.skips && prefixes.contains { $0.skips && prefix.text.hasPrefix($0.text) }
+    }
+    let first = prefixes.filter(\.skips).map { prefix -> NginxMatch in
       // A longer prefix without ^~ is the one that is remembered, and regular expressions are tried.
       let deeper = prefixes.filter { !$0.skips && $0.text.hasPrefix(prefix.text) && $0.text != prefix.text }
+      if deeper.isEmpty, !hasDeeper, arePlain {
+        return NginxMatch(path: .startsWith(prefix.text), location: prefix.index)
+      }
       let except = deeper.isEmpty
         ? "" : "(?!\(deeper.map { NginxPath.literal($0.text) }.joined(separator: "|")))"
       return NginxMatch(
@@ -203,12 +218,5 @@ enum NginxPath {
       }
     }
     return result
-  }
-
-  /// Begins with this text, at whatever byte it ends.
-  static func prefix(_ path: String) -> NginxMatch.Path {
-    if path == "/" { return .any }
-    if !isPlain(path) { return .regex("\(literal(path)).*") }
-    return .prefix(path)
   }
 }

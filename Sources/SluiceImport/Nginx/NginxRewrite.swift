@@ -176,8 +176,9 @@ extension NginxBuilder {
     }
     words[0].removeFirst()
     words[words.count - 1].removeLast()
-    words.removeAll { $0.isEmpty && words.count > 3 }
+    // The parentheses may stand apart.
     if words.first == "" { words.removeFirst() }
+    if words.count > 3, words.last == "" { words.removeLast() }
     guard let first = words.first, first.hasPrefix("$") else {
       error("this condition can't be carried over", at: directive.position, hint: hint)
       return nil

@@ -211,6 +211,8 @@ extension NginxBuilder {
     case .any: break
     case .path(let path): match.append(.init("path", .text(path), origin: route.origin))
     case .prefix(let path): match.append(.init("prefix", .text(path), origin: route.origin))
+    case .startsWith(let path):
+      match.append(.init("startsWith", .text(path), origin: route.origin))
     case .regex(let regex): match.append(.init("regex", .text(regex), origin: route.origin))
     }
     if !route.place.hosts.isEmpty { match.append(.init("hosts", .texts(route.place.hosts))) }
