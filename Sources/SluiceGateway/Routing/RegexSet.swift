@@ -1,4 +1,5 @@
 internal import CPCRE2
+internal import SluiceWire
 
 /// The compiled regexes of a worker and the memory they match in.
 ///

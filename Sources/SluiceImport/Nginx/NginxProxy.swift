@@ -7,6 +7,8 @@ struct NginxPass {
   var authority: String
   /// Nil without a URI part. A template of this gateway.
   var uri: String?
+  /// nginx takes a URI with variables as it is: it replaces all of the path.
+  var replacesPath = false
   var origin: Origin
 
   /// What nginx calls `$proxy_host`.
@@ -52,7 +54,7 @@ extension NginxBuilder {
       if pass.uri != nil {
         error("proxy_pass with a URI and a rewrite can't be carried over", at: pass.origin)
       }
-    } else if let uri = pass.uri, !leavesPath(uri, route) {
+    } else if let uri = pass.uri, pass.replacesPath || !leavesPath(uri, route) {
       guard let entry = mapping(uri, pass, route) else { return }
       policies.append(entry)
     }
@@ -89,10 +91,8 @@ extension NginxBuilder {
   // MARK: The URL
 
   private func pass(_ word: NginxWord, _ route: NginxRoute) -> NginxPass? {
-    var context = route.variables
-    // What `set` and captures put into the address can't be known; into the path it can.
+    let context = route.variables
     guard let text = text(word, context) else { return nil }
-    context.constants = [:]
     let isEncrypted: Bool
     var rest: Substring
     if text.hasPrefix("http://") {
@@ -127,7 +127,8 @@ extension NginxBuilder {
     let asItCame = ["${request.target}", "${request.path}${request.questionMark}${request.query}"]
     if let text = uri, asItCame.contains(text) { uri = nil }
     return NginxPass(
-      isEncrypted: isEncrypted, authority: String(authority), uri: uri, origin: word.position)
+      isEncrypted: isEncrypted, authority: String(authority), uri: uri,
+      replacesPath: word.text.contains("$"), origin: word.position)
   }
 
   /// The URI part is what it replaces.
@@ -140,12 +141,12 @@ extension NginxBuilder {
 
   /// What the URI part of proxy_pass makes of the path.
   private func mapping(_ uri: String, _ pass: NginxPass, _ route: NginxRoute) -> DocumentNode.Entry? {
-    if uri.contains("?") && !uri.contains("${") {
+    if uri.contains("?") && !pass.replacesPath {
       error("a query in proxy_pass can't be carried over", at: pass.origin)
       return nil
     }
-    if uri.contains("${") {
-      // nginx takes a URI with variables as it is, query included.
+    if pass.replacesPath {
+      // Query included.
       let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
       var path = String(parts[0])
       var query = parts.count == 2 ? String(parts[1]) : ""

@@ -194,9 +194,10 @@ extension NginxBuilder {
       error("the text of an error page has no variables here", at: directive.position)
     }
     var entries: [DocumentNode.Entry] = [.init("statuses", list, origin: target.position)]
-    let own = isTargets || answer.location != nil || page.shown.hasPrefix("@")
-    entries.append(.init("status", .integer(status ?? (own ? answer.status : statuses[0]))))
-    if status == nil, !own { entries.removeLast() }
+    // Without a `=` the status stays what it was.
+    if let status = status ?? (isTargets ? answer.status : nil) {
+      entries.append(.init("status", .integer(status)))
+    }
     entries.append(.init("body", .text(answer.body ?? "")))
     entries.append(.init("mediaType", .text(answer.mediaType)))
     if let location = answer.location { entries.append(.init("location", .template(location))) }
