@@ -34,6 +34,7 @@ private func name(of variable: Template.Variable) -> String {
   case .parameter(let name): "request.query.\(name)"
   case .segment(let name): "request.path.\(name)"
   case .claim(let name): "claims.\(name)"
+  case .named(let name): "variables.\(name)"
   case .cookie(let name): "request.cookie.\(name)"
   case .scheme: "request.scheme"
   case .httpVersion: "request.protocol"

@@ -7,6 +7,8 @@ public struct Template: Equatable, Sendable {
     case segment(String)
     case claim(String)
     case cookie(String)
+    /// One of the file's `variables`.
+    case named(String)
     /// `http` or `https`; the host without its port, in lower case; the target as it was sent; `?` where
     /// there is a query.
     case scheme, httpVersion, hostname, target, questionMark
@@ -55,7 +57,7 @@ public struct Template: Equatable, Sendable {
     "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
-  static let roots = ["request.", "listener.", "client.", "consumer.", "credential.", "claims."]
+  static let roots = ["request.", "listener.", "variables.", "client.", "consumer.", "credential.", "claims."]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
     if let variable = plain[name] { return variable }
@@ -72,13 +74,14 @@ public struct Template: Equatable, Sendable {
       return .cookie(cookie)
     }
     if let parameter = rest("request.query.") { return .parameter(parameter) }
+    if let name = rest("variables.") { return .named(name) }
     if let segment = rest("request.path.") { return .segment(segment) }
     if let claim = rest("claims.") { return .claim(claim) }
     throw TextProblem(
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
-          "request.cookie.NAME", "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
+          "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
         ]).joined(separator: ", "))
   }
 
@@ -92,7 +95,14 @@ public struct Template: Equatable, Sendable {
   /// Reports segments of a path that the route does not name.
   static func check(_ text: String, in check: inout PolicyCheck, _ first: String, _ keys: String...)
   {
-    guard let template = Template(text), case .route(let name) = check.origin else { return }
+    guard let template = Template(text) else { return }
+    for case .variable(.named(let name)) in template.segments
+    where check.configuration.variables[name] == nil {
+      check.error(
+        "there is no variable '\(name)' in the file", at: first,
+        hint: check.suggestion(for: name, among: check.configuration.variables.keys.sorted()))
+    }
+    guard case .route(let name) = check.origin else { return }
     let match = check.configuration.routes[name]?.match
     let path = match?.path ?? match?.prefix ?? ""
     let regex = match?.regex

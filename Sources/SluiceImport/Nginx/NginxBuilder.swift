@@ -18,9 +18,14 @@ final class NginxBuilder {
   var services: [DocumentNode.Entry] = []
   var consumers: [DocumentNode.Entry] = []
   var routes: [DocumentNode.Entry] = []
-  var policies: [DocumentNode.Entry] = []
+  /// Variables of `map`, `geo` and `split_clients` that are used.
+  var variables: [DocumentNode.Entry] = []
   /// Which places in the routes' names are taken.
   private var names: [String: Set<String>] = [:]
+  /// Services by their settings as they are written.
+  private var serviceNames: [String: String] = [:]
+  /// A variable must not hold another one.
+  var isDefining = false
   /// Consumers by the file of passwords that they come from.
   var passwordFiles: Set<String> = []
 
@@ -62,8 +67,10 @@ final class NginxBuilder {
 
   /// The name of a service with these settings; the same settings are one service.
   func service(named text: String, _ settings: DocumentNode, comment: String?) -> String {
-    if let same = services.first(where: { $0.value == settings }) { return same.key }
+    let written = DocumentWriter.write(settings).text
+    if let same = serviceNames[written] { return same }
     let name = name("service", text)
+    serviceNames[written] = name
     services.append(
       DocumentNode.Entry(name, settings, origin: settings.origin, comment: comment))
     return name

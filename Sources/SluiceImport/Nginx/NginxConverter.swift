@@ -95,6 +95,7 @@ extension NginxBuilder {
     if !services.isEmpty { entries.append(.init("services", .map(services))) }
     if !consumers.isEmpty { entries.append(.init("consumers", .map(consumers))) }
     if !routes.isEmpty { entries.append(.init("routes", .map(routes))) }
+    if !variables.isEmpty { entries.append(.init("variables", .map(variables))) }
     if let log = accessLog() { entries.append(.init("accessLog", log)) }
     return DocumentNode(
       .mapping(entries), comment: "Made of \(file) by sluice convert.")

@@ -119,6 +119,7 @@ extension NginxBuilder {
         answers.append(
           .map([
             .init("statuses", .list([.integer(429)])), .init("status", .integer(status)),
+            .init("body", .text("\(status)\n")),
           ]))
       }
     }

@@ -121,6 +121,9 @@ extension NginxBuilder {
     var route = route
     let steps = former + rewriteSteps(of: location.scope, route)
     var rewrite: NginxRewrite?
+    // Behind the route that has conditions, because regular expressions are tried in this order.
+    var others: [(route: NginxRoute, answer: NginxAnswer)] = []
+    defer { for other in others { add(other.route, answering: other.answer) } }
     for step in steps {
       switch step {
       case .set(let name, let value): route.variables.constants[name] = value
@@ -131,9 +134,9 @@ extension NginxBuilder {
         add(variant, answering: answer)
       case .answer(nil, let answer): return add(route, answering: answer)
       case .only(let methods, let answer):
-        var others = route
-        others.name += "-others"
-        add(others, answering: answer)
+        var other = route
+        other.name += "-others"
+        others.append((other, answer))
         route.condition = .methods(methods)
       case .rewrite(let found):
         if rewrite == nil {
@@ -145,8 +148,10 @@ extension NginxBuilder {
         }
       }
     }
-    if let directive = location.scope.own("limit_except").first {
-      limitMethods(directive, &route)
+    if let directive = location.scope.own("limit_except").first,
+      let other = limitMethods(directive, &route)
+    {
+      others.append(other)
     }
     guard let pass = location.scope.own("proxy_pass").first else {
       warning(
@@ -158,20 +163,22 @@ extension NginxBuilder {
   }
 
   /// `limit_except GET { deny all; }`.
-  private func limitMethods(_ directive: NginxDirective, _ route: inout NginxRoute) {
+  private func limitMethods(
+    _ directive: NginxDirective, _ route: inout NginxRoute
+  ) -> (NginxRoute, NginxAnswer)? {
     let isDenied =
       directive.block?.count == 1 && directive.block?[0].name.text == "deny"
       && directive.block?[0].words == ["all"]
     guard isDenied, !directive.words.isEmpty else {
-      return error(
-        "limit_except is carried over with 'deny all;' only", at: directive.position)
+      error("limit_except is carried over with 'deny all;' only", at: directive.position)
+      return nil
     }
     var methods = directive.words.map { $0.uppercased() }
     if methods.contains("GET") { methods.append("HEAD") }
-    var others = route
-    others.name += "-others"
-    add(others, answering: NginxAnswer(status: 403, origin: directive.position))
+    var other = route
+    other.name += "-others"
     route.condition = .methods(methods)
+    return (other, NginxAnswer(status: 403, origin: directive.position))
   }
 
   // MARK: Writing

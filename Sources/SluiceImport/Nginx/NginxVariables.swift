@@ -63,16 +63,29 @@ extension NginxBuilder {
   private func value(of name: String, _ context: NginxVariableContext) -> String? {
     if let constant = context.constants[name] { return constant }
     if context.captures.contains(name) { return "${request.path.\(name)}" }
-    return NginxVariables.table[name] ?? NginxVariables.family(name)
+    return NginxVariables.table[name] ?? NginxVariables.family(name) ?? defined(name)
+  }
+
+  /// What a `map` and its kin sets, which then becomes one of the file's variables.
+  private func defined(_ name: String) -> String? {
+    guard let definition = definitions[name], !isDefining else { return nil }
+    let text = "${variables.\(name)}"
+    if variables.contains(where: { $0.key == name }) { return text }
+    isDefining = true
+    defer { isDefining = false }
+    guard let node = variable(definition) else { return nil }
+    variables.append(
+      .init(
+        name, node, origin: definition.position,
+        comment: "\(definition.name.text) (line \(definition.position.line))"))
+    return text
   }
 
   func unknown(_ name: String, at place: Origin) {
     if let definition = definitions[name] {
       error(
         "$\(name) comes from the \(definition.name.text) on line \(definition.position.line), which can't be carried over to here",
-        at: place,
-        hint: definition.name.text == "map"
-          ? "write a location or a server for each value" : nil)
+        at: place)
     } else {
       error("the variable $\(name) is not known here", at: place)
     }

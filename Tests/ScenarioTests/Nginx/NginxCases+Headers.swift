@@ -42,7 +42,7 @@ extension NginxCases {
     NginxCase(
       "variables",
       fields(
-        "proxy_set_header X-A \"$request_method $request_uri $args\"; proxy_set_header X-B $arg_x; proxy_set_header X-C $cookie_session; proxy_set_header X-D $http_user_agent; proxy_set_header X-E ${scheme}_$server_protocol; proxy_set_header X-F $uri$is_args$args; proxy_set_header X-G $content_type; proxy_set_header X-H $server_name;"),
+        "proxy_set_header X-A \"$request_method [$args] $request_uri\"; proxy_set_header X-B $arg_x; proxy_set_header X-C $cookie_session; proxy_set_header X-D $http_user_agent; proxy_set_header X-E ${scheme}_$server_protocol; proxy_set_header X-F $uri$is_args$args; proxy_set_header X-G $content_type; proxy_set_header X-H $server_name;"),
       [
         NginxRequest("/a/b?x=1&y=2", "Cookie: session=abc; other=d", "User-Agent: me"), "/a/b",
         NginxRequest("/a", method: "POST", "Content-Type: text/x", body: "b"),

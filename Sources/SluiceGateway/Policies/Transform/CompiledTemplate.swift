@@ -11,6 +11,7 @@ struct CompiledTemplate {
     case segment([UInt8])
     case claim([UInt8])
     case cookie([UInt8])
+    case named(String)
     case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
   }
@@ -40,6 +41,7 @@ struct CompiledTemplate {
       case .variable(.segment(let name)): .segment(Array(name.utf8))
       case .variable(.claim(let name)): .claim(Array(name.utf8))
       case .variable(.cookie(let name)): .cookie(Array(name.utf8))
+      case .variable(.named(let name)): .named(name)
       case .variable(.scheme): .scheme
       case .variable(.httpVersion): .httpVersion
       case .variable(.hostname): .hostname
@@ -130,6 +132,8 @@ struct CompiledTemplate {
         guard let range = Cookies.value(of: name, in: span) else { continue }
         return append(span.extracting(range), place, to: &output)
       }
+    case .named(let name):
+      exchange.worker.snapshot.variables[name]?.append(exchange, place, to: &output)
     case .scheme: output.append(exchange.listener.forwarded.scheme)
     case .httpVersion:
       switch head.version {
