@@ -43,7 +43,7 @@ extension NginxBuilder {
     for listener in listeners { convertListener(listener, servers) }
     var taken: Set<String> = []
     for (index, server) in servers.enumerated() {
-      for place in places(of: server, index, listeners, &taken) {
+      for place in places(of: index, servers, listeners, &taken) {
         convert(server, at: place)
       }
     }
@@ -101,8 +101,10 @@ extension NginxBuilder {
 
   /// Where a server's routes stand: for the names it has, and for all others where it is the default.
   private func places(
-    of server: NginxServer, _ index: Int, _ listeners: [NginxListener], _ taken: inout Set<String>
+    of index: Int, _ servers: [NginxServer], _ listeners: [NginxListener],
+    _ taken: inout Set<String>
   ) -> [NginxServer.Place] {
+    let server = servers[index]
     let own = listeners.filter { $0.listens.contains { $0.server == index } }
     let kinds: [(isEncrypted: Bool, isDefault: Bool)] = [
       (false, true), (true, true), (false, false), (true, false),
@@ -135,12 +137,26 @@ extension NginxBuilder {
       }
       for listener in here { for host in server.hosts { taken.insert("\(listener.name) \(host)") } }
       let isEverywhere = here.count == listeners.count
-      places.append(
-        NginxServer.Place(
-          hosts: hosts, listeners: isEverywhere ? [] : here.map(\.name),
-          isEncrypted: kind.isEncrypted, port: here[0].listens[0].listen.port))
+      var place = NginxServer.Place(
+        hosts: hosts, listeners: isEverywhere ? [] : here.map(\.name),
+        isEncrypted: kind.isEncrypted, port: here[0].listens[0].listen.port)
+      places.append(place)
+      // A default server is asked for its names, too, where another one's wildcard covers them.
+      if kind.isDefault, isCovered(server.hosts, by: servers, here, except: index) {
+        place.hosts = server.hosts
+        places.append(place)
+      }
     }
-    // A default server is asked for its names, too, where another one's wildcard covers them.
     return places
+  }
+
+  /// Whether another server on these listeners has a wildcard for one of these names.
+  private func isCovered(
+    _ hosts: [String], by servers: [NginxServer], _ listeners: [NginxListener], except index: Int
+  ) -> Bool {
+    let others = Set(listeners.flatMap { $0.listens.map(\.server) }).subtracting([index])
+    let suffixes = others.flatMap { servers[$0].hosts }.filter { $0.hasPrefix("*.") }
+      .map { $0.dropFirst() }
+    return hosts.contains { host in suffixes.contains { host.hasSuffix($0) } }
   }
 }

@@ -23,6 +23,10 @@ extension NginxCases {
       http: server("; server_name _;", "default") + server("; server_name *.a.test;", "wild")
         + server("; server_name www.a.test;", "exact"), hosts),
     NginxCase(
+      "the default's own name below a wildcard",
+      http: server(" default_server; server_name www.a.test;", "default")
+        + server("; server_name *.a.test;", "wild"), hosts),
+    NginxCase(
       "a name and all below it",
       http: server(" default_server; server_name _;", "default") + server("; server_name .a.test;", "a"),
       hosts),
