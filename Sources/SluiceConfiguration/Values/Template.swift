@@ -54,10 +54,13 @@ public struct Template: Equatable, Sendable {
     "request.scheme": .scheme, "request.protocol": .httpVersion, "request.hostname": .hostname,
     "request.target": .target, "request.questionMark": .questionMark,
     "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
-    "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
+    "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups,
+    "credential.id": .credential,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
-  static let roots = ["request.", "listener.", "variables.", "client.", "consumer.", "credential.", "claims."]
+  static let roots = [
+    "request.", "listener.", "variables.", "client.", "consumer.", "credential.", "claims.",
+  ]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
     if let variable = plain[name] { return variable }
@@ -81,7 +84,8 @@ public struct Template: Equatable, Sendable {
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
-          "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
+          "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME",
+          "request.path.NAME", "claims.NAME",
         ]).joined(separator: ", "))
   }
 

@@ -24,7 +24,8 @@ struct RequestEdits: ~Copyable {
   private(set) var keepsForwarded = false
 
   var isEmpty: Bool {
-    fields.isEmpty && !hasHost && !keepsForwarded && !hasQuery && !hasPath && method == nil && droppedCookies.isEmpty
+    fields.isEmpty && !hasHost && !keepsForwarded && !hasQuery && !hasPath && method == nil
+      && droppedCookies.isEmpty
       && droppedSubprotocols.isEmpty
   }
 

@@ -115,7 +115,9 @@ extension NginxBuilder {
     guard case .success(let files) = readInclude(file.text), files.count == 1 else {
       return error("the file of passwords can't be read", at: file.position)
     }
-    for (index, line) in files[0].text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in files[0].text.split(separator: "\n", omittingEmptySubsequences: false)
+      .enumerated()
+    {
       if line.isEmpty || line.hasPrefix("#") { continue }
       let place = Origin(file: files[0].name, line: index + 1, column: 1)
       let parts = line.split(separator: ":", omittingEmptySubsequences: false)

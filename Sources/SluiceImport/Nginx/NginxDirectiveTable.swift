@@ -125,8 +125,10 @@ enum NginxDirectiveTable {
       "the cache follows RFC 9111"
     ),
     ("ignore_invalid_headers", "malformed fields are always refused"),
-    ("chunked_transfer_encoding msie_padding msie_refresh recursive_error_pages",
-      "it makes no difference here"),
+    (
+      "chunked_transfer_encoding msie_padding msie_refresh recursive_error_pages",
+      "it makes no difference here"
+    ),
   ]
 
   private static let refused: [(String, String)] = [
@@ -158,14 +160,23 @@ enum NginxDirectiveTable {
       proxy_cache_purge
       """, "there is no setting for it"
     ),
-    ("auth_request_set auth_jwt auth_delay secure_link secure_link_md5 secure_link_secret referer_hash_bucket_size valid_referers userid",
-      "this way to let callers in is not carried over"),
-    ("sticky sticky_cookie_insert slow_start queue ntlm", "this way to pick a target is not carried over"),
-    ("limit_rate limit_rate_after limit_req_dry_run limit_conn_dry_run",
-      "there is no such limit; see the policy bandwidth-limit"),
+    (
+      "auth_request_set auth_jwt auth_delay secure_link secure_link_md5 secure_link_secret referer_hash_bucket_size valid_referers userid",
+      "this way to let callers in is not carried over"
+    ),
+    (
+      "sticky sticky_cookie_insert slow_start queue ntlm",
+      "this way to pick a target is not carried over"
+    ),
+    (
+      "limit_rate limit_rate_after limit_req_dry_run limit_conn_dry_run",
+      "there is no such limit; see the policy bandwidth-limit"
+    ),
     ("geoip_country geoip_city geoip_org", "places of addresses are not known here"),
-    ("ssl_reject_handshake ssl_password_file ssl ssl_ocsp",
-      "there is no setting for it"),
+    (
+      "ssl_reject_handshake ssl_password_file ssl ssl_ocsp",
+      "there is no setting for it"
+    ),
     ("post_action", "there is no setting for it"),
   ]
 }

@@ -10,7 +10,9 @@ extension NginxBuilder {
   }
 
   /// What a zone counts by; nil, with a finding, for what can't be counted by here.
-  private func key(ofZone name: String, _ kind: String, at place: Origin) -> (key: String, zone: NginxDirective)? {
+  private func key(ofZone name: String, _ kind: String, at place: Origin) -> (
+    key: String, zone: NginxDirective
+  )? {
     guard let zone = zones["\(kind)_zone \(name)"], let first = zone.arguments.first else {
       error("there is no \(kind)_zone '\(name)'", at: place)
       return nil

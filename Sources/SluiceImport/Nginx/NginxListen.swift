@@ -74,7 +74,8 @@ struct NginxListen {
 
   /// Its port; nil for a Unix-domain socket.
   var port: Int? {
-    address.hasPrefix("unix:") ? nil : address.lastIndex(of: ":").flatMap { Int(address[$0...].dropFirst()) }
+    address.hasPrefix("unix:")
+      ? nil : address.lastIndex(of: ":").flatMap { Int(address[$0...].dropFirst()) }
   }
 }
 

@@ -144,11 +144,14 @@ extension NginxBuilder {
     }
     let first = prefixes.filter(\.skips).map { prefix -> NginxMatch in
       // A longer prefix without ^~ is the one that is remembered, and regular expressions are tried.
-      let deeper = prefixes.filter { !$0.skips && $0.text.hasPrefix(prefix.text) && $0.text != prefix.text }
+      let deeper = prefixes.filter {
+        !$0.skips && $0.text.hasPrefix(prefix.text) && $0.text != prefix.text
+      }
       if deeper.isEmpty, !hasDeeper, arePlain {
         return NginxMatch(path: .startsWith(prefix.text), location: prefix.index)
       }
-      let except = deeper.isEmpty
+      let except =
+        deeper.isEmpty
         ? "" : "(?!\(deeper.map { NginxPath.literal($0.text) }.joined(separator: "|")))"
       return NginxMatch(
         path: .regex("\(except)\(NginxPath.literal(prefix.text)).*"), location: prefix.index)
@@ -202,7 +205,9 @@ enum NginxPath {
   private static let eitherWay = Set("!$&'()*+,;=:@")
 
   /// Whether a caller can write it in one way only.
-  static func isPlain(_ path: String) -> Bool { !path.contains { eitherWay.contains($0) || $0 == "{" } }
+  static func isPlain(_ path: String) -> Bool {
+    !path.contains { eitherWay.contains($0) || $0 == "{" }
+  }
 
   /// A regular expression for this text, however a caller encodes it.
   static func literal(_ path: String) -> String {

@@ -28,7 +28,9 @@ extension NginxBuilder {
       guard entry.arguments.count == 1,
         let value = text(entry.arguments[0], NginxVariableContext())
       else {
-        if entry.arguments.count != 1 { error("a map's entry is a text and a value", at: entry.position) }
+        if entry.arguments.count != 1 {
+          error("a map's entry is a text and a value", at: entry.position)
+        }
         continue
       }
       let node = DocumentNode.template(value, origin: entry.arguments[0].position)

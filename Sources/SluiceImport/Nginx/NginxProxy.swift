@@ -113,7 +113,9 @@ extension NginxBuilder {
     } else {
       authority = rest.prefix { $0 != "/" && $0 != "?" }
       // `http://group$request_uri`: a variable may follow at once.
-      if let variable = authority.firstRange(of: "${") { authority = authority[..<variable.lowerBound] }
+      if let variable = authority.firstRange(of: "${") {
+        authority = authority[..<variable.lowerBound]
+      }
       rest = rest[authority.endIndex...]
     }
     guard !authority.isEmpty else {
@@ -140,7 +142,8 @@ extension NginxBuilder {
   }
 
   /// What the URI part of proxy_pass makes of the path.
-  private func mapping(_ uri: String, _ pass: NginxPass, _ route: NginxRoute) -> DocumentNode.Entry? {
+  private func mapping(_ uri: String, _ pass: NginxPass, _ route: NginxRoute) -> DocumentNode.Entry?
+  {
     if uri.contains("?") && !pass.replacesPath {
       error("a query in proxy_pass can't be carried over", at: pass.origin)
       return nil
@@ -284,7 +287,9 @@ extension NginxBuilder {
         "nginx sends Connection: upgrade with every request; here only a WebSocket handshake has it",
         at: directive.position)
     }
-    let known = ["upgrade", "close", "keep-alive", "", "$http_upgrade", "websocket", "$http_connection"]
+    let known = [
+      "upgrade", "close", "keep-alive", "", "$http_upgrade", "websocket", "$http_connection",
+    ]
     if known.contains(value) { return }
     let isMap = value.hasPrefix("$") && definitions[String(value.dropFirst())]?.name.text == "map"
     if !isMap {

@@ -20,8 +20,11 @@ extension NginxBuilder {
       for directive in scope.all("proxy_hide_header") { hidden += directive.words }
       let passed = scope.all("proxy_pass_header").flatMap(\.words).map { $0.lowercased() }
       hidden.removeAll { passed.contains($0.lowercased()) }
-      for name in passed where ["date", "server"].contains(name) == false && name.hasPrefix("x-accel") {
-        warning("\(name) has no meaning here", at: scope.last("proxy_pass_header")?.position ?? route.origin)
+      for name in passed
+      where ["date", "server"].contains(name) == false && name.hasPrefix("x-accel") {
+        warning(
+          "\(name) has no meaning here",
+          at: scope.last("proxy_pass_header")?.position ?? route.origin)
       }
       headers.append(.init("hide", .texts(hidden)))
     }
@@ -100,7 +103,8 @@ extension NginxBuilder {
   private static func redirect(from: String, to: String, _ place: Origin) -> DocumentNode {
     .map(
       [
-        .init("from", .text(from), origin: place), .init("to", .template(NginxBuilder.absolute(to))),
+        .init("from", .text(from), origin: place),
+        .init("to", .template(NginxBuilder.absolute(to))),
       ], origin: place)
   }
 
@@ -112,7 +116,9 @@ extension NginxBuilder {
     for directive in route.scope.all("error_page") {
       if let answer = errorAnswer(directive, route) { answers.append(answer) }
     }
-    if pass != nil, let limit = route.scope.all("limit_req").first ?? route.scope.all("limit_conn").first {
+    if pass != nil,
+      let limit = route.scope.all("limit_req").first ?? route.scope.all("limit_conn").first
+    {
       let kind = limit.name.text
       let status = route.scope.last("\(kind)_status")?.arguments.first.flatMap { number($0) } ?? 503
       if status != 429 {

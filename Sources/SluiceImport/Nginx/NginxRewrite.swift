@@ -197,13 +197,15 @@ extension NginxBuilder {
     case ("request_method", "="): return .answer(.methods([value]), answer)
     case ("request_method", "!="): return .only([value], answer)
     case ("request_method", "!~"), ("request_method", "!~*"):
-      let list = value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
+      let list =
+        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
       let methods = list.split(separator: "|").map(String.init)
       if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
         return .only(methods, answer)
       }
     case ("request_method", "~"), ("request_method", "~*"):
-      let list = value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
+      let list =
+        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
       let methods = list.split(separator: "|").map(String.init)
       if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
         return .answer(.methods(methods), answer)
@@ -295,7 +297,8 @@ extension NginxBuilder {
     if parts.count == 2 {
       // A question mark at the end: without the caller's query.
       let keeps = !text.hasSuffix("?")
-      let query = keeps ? String(parts[1]) : String(parts[1].dropLast(parts[1].hasSuffix("?") ? 1 : 0))
+      let query =
+        keeps ? String(parts[1]) : String(parts[1].dropLast(parts[1].hasSuffix("?") ? 1 : 0))
       rewrite.query = keeps ? "\(query)&${request.query}" : query
       if keeps {
         warning("the query ends in & where the caller sent none", at: arguments[1].position)

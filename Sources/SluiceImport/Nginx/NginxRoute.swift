@@ -22,7 +22,8 @@ extension NginxBuilder {
     var context = NginxVariableContext()
     context.constants["server_name"] = server.firstName
     context.constants["https"] = place.isEncrypted ? "on" : ""
-    let serverName = server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
+    let serverName =
+      server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
     let base = place.isEncrypted ? "\(serverName)-tls" : serverName
     // What the server itself rewrites comes before any location.
     var hosts = place
@@ -195,7 +196,9 @@ extension NginxBuilder {
             .init("status", .integer(answer.status)),
           ])))
     } else {
-      var mock: [DocumentNode.Entry] = [.init("status", .integer(answer.status), origin: answer.origin)]
+      var mock: [DocumentNode.Entry] = [
+        .init("status", .integer(answer.status), origin: answer.origin)
+      ]
       if let body = answer.body, !body.isEmpty {
         mock.append(.init("mediaType", .text(answer.mediaType)))
         mock.append(.init("body", .template(body)))

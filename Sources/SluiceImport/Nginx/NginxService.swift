@@ -68,7 +68,8 @@ extension NginxBuilder {
     var (fails, pause, most) = (1, "10s", 0)
     for option in directive.arguments.dropFirst() {
       let parts = option.text.split(separator: "=", maxSplits: 1)
-      let value = NginxWord(text: parts.count == 2 ? String(parts[1]) : "", position: option.position)
+      let value = NginxWord(
+        text: parts.count == 2 ? String(parts[1]) : "", position: option.position)
       switch parts.first {
       case "weight": weight = number(value) ?? 1
       case "max_fails": fails = number(value) ?? 1
@@ -126,7 +127,8 @@ extension NginxBuilder {
           continue
         }
         if !directive.words.contains("consistent") {
-          warning("the hash is a consistent one: callers come to other targets than with nginx",
+          warning(
+            "the hash is a consistent one: callers come to other targets than with nginx",
             at: directive.position)
         }
         return [entry("balance", "consistent-hash"), entry("hash", hash)]
@@ -224,7 +226,8 @@ extension NginxBuilder {
   private func tls(_ scope: NginxScope, _ pass: NginxPass) -> DocumentNode {
     var entries: [DocumentNode.Entry] = []
     let verifies = scope.isOn("proxy_ssl_verify")
-    entries.append(.init("verify", .boolean(verifies), origin: scope.last("proxy_ssl_verify")?.position))
+    entries.append(
+      .init("verify", .boolean(verifies), origin: scope.last("proxy_ssl_verify")?.position))
     if !verifies {
       warning(
         "the certificates of targets are not verified, as nginx does by default", at: pass.origin,

@@ -7,29 +7,43 @@ extension NginxCases {
   static let headers: [NginxCase] = [
     NginxCase("Host is the target's", fields(""), ["/a"]),
     NginxCase(
-      "Host of a group", http: """
+      "Host of a group",
+      http: """
         upstream group_one { server TARGET; }
         server { listen 127.0.0.1:PORT; location / { proxy_pass http://group_one; } }
         """, ["/a"]),
-    NginxCase("Host of the caller", fields("proxy_set_header Host $host;"),
+    NginxCase(
+      "Host of the caller", fields("proxy_set_header Host $host;"),
       [NginxRequest("/a", host: "Some.Test")]),
-    NginxCase("Host with its port", fields("proxy_set_header Host $http_host;"),
+    NginxCase(
+      "Host with its port", fields("proxy_set_header Host $http_host;"),
       [NginxRequest("/a", host: "Some.Test")]),
     NginxCase("Host as a text", fields("proxy_set_header Host inner.test;"), ["/a"]),
     NginxCase(
       "what is usual",
       fields(
-        "proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;"),
+        "proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;"
+      ),
       [
         "/a", NginxRequest("/a", "X-Forwarded-For: 192.0.2.1"),
-        NginxRequest("/a", "X-Forwarded-For: 192.0.2.1, 192.0.2.2", "X-Real-IP: 192.0.2.9", "X-Forwarded-Proto: https"),
+        NginxRequest(
+          "/a", "X-Forwarded-For: 192.0.2.1, 192.0.2.2", "X-Real-IP: 192.0.2.9",
+          "X-Forwarded-Proto: https"),
       ]),
     NginxCase(
       "what callers say of others passes", fields(""),
-      [NginxRequest("/a", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: x", "Forwarded: for=x", "X-Real-IP: 1.2.3.4")]),
+      [
+        NginxRequest(
+          "/a", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: x", "Forwarded: for=x",
+          "X-Real-IP: 1.2.3.4")
+      ]),
     NginxCase(
       "other fields pass", fields(""),
-      [NginxRequest("/a", "Accept: */*", "User-Agent: test", "Cookie: a=b; c=d", "X-Custom: 1", "X-Custom: 2", "Authorization: Basic eDp5")]),
+      [
+        NginxRequest(
+          "/a", "Accept: */*", "User-Agent: test", "Cookie: a=b; c=d", "X-Custom: 1", "X-Custom: 2",
+          "Authorization: Basic eDp5")
+      ]),
     NginxCase(
       "an empty value takes the field away",
       fields("proxy_set_header Accept-Encoding \"\"; proxy_set_header X-Secret '';"),
@@ -42,7 +56,8 @@ extension NginxCases {
     NginxCase(
       "variables",
       fields(
-        "proxy_set_header X-A \"$request_method [$args] $request_uri\"; proxy_set_header X-B $arg_x; proxy_set_header X-C $cookie_session; proxy_set_header X-D $http_user_agent; proxy_set_header X-E ${scheme}_$server_protocol; proxy_set_header X-F $uri$is_args$args; proxy_set_header X-G $content_type; proxy_set_header X-H $server_name;"),
+        "proxy_set_header X-A \"$request_method [$args] $request_uri\"; proxy_set_header X-B $arg_x; proxy_set_header X-C $cookie_session; proxy_set_header X-D $http_user_agent; proxy_set_header X-E ${scheme}_$server_protocol; proxy_set_header X-F $uri$is_args$args; proxy_set_header X-G $content_type; proxy_set_header X-H $server_name;"
+      ),
       [
         NginxRequest("/a/b?x=1&y=2", "Cookie: session=abc; other=d", "User-Agent: me"), "/a/b",
         NginxRequest("/a", method: "POST", "Content-Type: text/x", body: "b"),
@@ -52,7 +67,8 @@ extension NginxCases {
       "proxy_set_header X-Level server; location /own/ { proxy_set_header X-Own 1; proxy_pass http://TARGET; } location / { proxy_pass http://TARGET; }",
       [NginxRequest("/own/a", "X-Level: caller"), NginxRequest("/a", "X-Level: caller")]),
     NginxCase(
-      "inherited from http", http: """
+      "inherited from http",
+      http: """
         proxy_set_header X-Level http; proxy_set_header Host outer.test;
         server { listen 127.0.0.1:PORT;
           location /a { proxy_pass http://TARGET; } location /b { proxy_set_header X-B 1; proxy_pass http://TARGET; } }
@@ -79,7 +95,10 @@ extension NginxCases {
       [NginxRequest("/status-302", "X-Reply: Location: http://TARGET/x")]),
     NginxCase(
       "Location is replaced", fields("proxy_redirect http://old.test/ https://new.test/;"),
-      [NginxRequest("/status-302", "X-Reply: Location: http://old.test/a?b"), NginxRequest("/status-302", "X-Reply: Location: http://older.test/")]),
+      [
+        NginxRequest("/status-302", "X-Reply: Location: http://old.test/a?b"),
+        NginxRequest("/status-302", "X-Reply: Location: http://older.test/"),
+      ]),
     NginxCase(
       "Location of the target", fields(""),
       [NginxRequest("/status-302", "X-Reply: Location: http://TARGET/deep/x")]),

@@ -15,7 +15,8 @@ extension NginxCases {
       "nothing matches", location("/a/", "a"), ["/b", "/a/x", "/", "/A/x"]),
     NginxCase(
       "the longest prefix, whatever the order",
-      location("/a/", "a") + location("/a/b/c", "abc") + location("/a/b", "ab") + location("/", "root"),
+      location("/a/", "a") + location("/a/b/c", "abc") + location("/a/b", "ab")
+        + location("/", "root"),
       ["/a/", "/a/x", "/a/b", "/a/bx", "/a/b/", "/a/b/c", "/a/b/cd/e", "/b"]),
     NginxCase(
       "exact before all",
@@ -72,7 +73,8 @@ extension NginxCases {
       "no slash where a location has the name",
       location("/docs/", "docs") + location("= /docs", "exact"), ["/docs", "/docs/", "/docs/a"]),
     NginxCase(
-      "internal", "location /secret { internal; proxy_pass http://TARGET; }" + location("/", "root"),
+      "internal",
+      "location /secret { internal; proxy_pass http://TARGET; }" + location("/", "root"),
       ["/secret", "/secret/x", "/open"]),
   ]
 }

@@ -19,7 +19,8 @@ extension NginxCases {
       "no URI passes the path on", "location /api/ { proxy_pass http://TARGET; }",
       ["/api/", "/api/x?y=z", "/api/~user"]),
     NginxCase(
-      "captures of a location", "location ~ ^/users/([0-9]+)/(.*)$ { proxy_pass http://TARGET/u/$1/$2; }",
+      "captures of a location",
+      "location ~ ^/users/([0-9]+)/(.*)$ { proxy_pass http://TARGET/u/$1/$2; }",
       ["/users/12/a", "/users/12/a/b", "/users/x/a"]),
     NginxCase(
       "named captures",
@@ -32,17 +33,20 @@ extension NginxCases {
       "a URI with variables takes the query itself",
       "location /q { proxy_pass http://TARGET/fixed?who=$arg_who; }", ["/q?who=me&x=1"]),
     NginxCase(
-      "an upstream", http: """
+      "an upstream",
+      http: """
         upstream group { server TARGET; }
         server { listen 127.0.0.1:PORT; location / { proxy_pass http://group; } }
         """, ["/", "/a?b"]),
     NginxCase(
-      "an upstream with options", http: """
+      "an upstream with options",
+      http: """
         upstream group { least_conn; keepalive 8; server TARGET weight=2 max_fails=2 fail_timeout=5s; server DEAD down; }
         server { listen 127.0.0.1:PORT; location / { proxy_pass http://group/base/; } }
         """, ["/a", "/a", "/b/c"]),
     NginxCase(
-      "a target that is dead is left for another", http: """
+      "a target that is dead is left for another",
+      http: """
         upstream group { server DEAD; server TARGET; }
         server { listen 127.0.0.1:PORT; location / { proxy_pass http://group; } }
         """, ["/a", "/b", "/c"]),
@@ -57,7 +61,8 @@ extension NginxCases {
     NginxCase(
       "the method", "location / { proxy_method POST; proxy_pass http://TARGET; }", ["/a"]),
     NginxCase(
-      "a constant from set", "set $base /v3; location / { proxy_pass http://TARGET$base/x; }", ["/a"]),
+      "a constant from set", "set $base /v3; location / { proxy_pass http://TARGET$base/x; }",
+      ["/a"]),
     NginxCase(
       "methods and bodies", "location / { proxy_pass http://TARGET; }",
       [

@@ -84,7 +84,8 @@ final class NginxPair {
     if let range = request.target.range(of: "status-") {
       status = String(request.target[range.upperBound...].prefix(3))
     }
-    let body = ["204", "304"].contains(status) || request.method == "HEAD" ? "" : "up \(request.target)"
+    let body =
+      ["204", "304"].contains(status) || request.method == "HEAD" ? "" : "up \(request.target)"
     let fields = request.values("X-Reply").map { "\($0)\r\n" }.joined()
     let length = ["204", "304"].contains(status) ? "" : "Content-Length: \(body.utf8.count)\r\n"
     return
@@ -129,11 +130,13 @@ struct NginxExchange: Equatable, CustomStringConvertible {
     }
     lines.append("caller got \(response.status)")
     let isOwn =
-      response.text.contains("<center>nginx") || response["Content-Type"] == "application/problem+json"
+      response.text.contains("<center>nginx")
+      || response["Content-Type"] == "application/problem+json"
       || (response.status >= 300 && response.text == "\(response.status)\n")
       || (response.status >= 300 && response.body.isEmpty)
     lines += Self.fields(
-      response, without: isOwn ? unlike.union(["content-type", "allow", "www-authenticate"]) : unlike
+      response,
+      without: isOwn ? unlike.union(["content-type", "allow", "www-authenticate"]) : unlike
     ).map { "  \($0)" }
     if !isOwn { lines.append("  body \(response.text)") }
   }

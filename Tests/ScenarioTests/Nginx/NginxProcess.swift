@@ -11,7 +11,9 @@ final class NginxProcess {
 
   /// nginx belongs to what the tests need (`scripts/install-dependencies.sh test`); without it they fail.
   static func executable() throws -> String {
-    let paths = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx"]
+    let paths = [
+      "/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx",
+    ]
     guard let path = paths.first(where: { access($0, X_OK) == 0 }) else {
       throw Failure(
         description: "nginx is not installed; run scripts/install-dependencies.sh test")
@@ -29,13 +31,13 @@ final class NginxProcess {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map { "\($0)_temp_path \(folder.path)/\($0);" }.joined(separator: " ")
     try """
-      daemon off; master_process off; worker_processes 1;
-      pid \(folder.path)/nginx.pid; error_log \(errors.path) info;
-      events { worker_connections 256; }
-      http { access_log off; \(temporary)
-      \(http)
-      }
-      """.write(to: folder.appendingPathComponent("nginx.conf"), atomically: true, encoding: .utf8)
+    daemon off; master_process off; worker_processes 1;
+    pid \(folder.path)/nginx.pid; error_log \(errors.path) info;
+    events { worker_connections 256; }
+    http { access_log off; \(temporary)
+    \(http)
+    }
+    """.write(to: folder.appendingPathComponent("nginx.conf"), atomically: true, encoding: .utf8)
     process.executableURL = URL(fileURLWithPath: try Self.executable())
     process.arguments = [
       "-p", folder.path, "-c", folder.appendingPathComponent("nginx.conf").path, "-e", errors.path,

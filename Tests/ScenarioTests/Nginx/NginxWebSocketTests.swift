@@ -95,7 +95,9 @@ extension Scenarios {
         }
         try peer.send(WebSocketPeer.accept(request?["Sec-WebSocket-Key"]))
         let socket = WebSocketPeer(peer.socket, peer.reader, masks: false)
-        for line in [#"{"symbol": "AAPL", "price": 170.50}"#, #"{"symbol": "GOOG", "price": 95.20}"#] {
+        for line in [
+          #"{"symbol": "AAPL", "price": 170.50}"#, #"{"symbol": "GOOG", "price": 95.20}"#,
+        ] {
           try socket.send(text: line)
         }
         try socket.sendClose(1001)

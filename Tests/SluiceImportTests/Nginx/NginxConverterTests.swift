@@ -20,7 +20,9 @@ import Testing
     return try #require(result.configuration, "\(result.diagnostics)\n\(conversion.yaml().text)")
   }
 
-  private func server(_ text: String) -> String { "events {} http { server { listen 80;\n\(text)\n} }" }
+  private func server(_ text: String) -> String {
+    "events {} http { server { listen 80;\n\(text)\n} }"
+  }
 
   @Test func theFileOfTheExample() throws {
     let configuration = try read(
@@ -57,8 +59,11 @@ import Testing
     let headers = try #require(socket.policies[Configuration.TargetHeaders.self])
     #expect(headers.set == ["Host": "${request.hostname}", "X-Real-IP": "${client.address}"])
     // Plain requests go the same way, and all else is answered as nginx does without files.
-    #expect(configuration.routes.values.count { $0.match.startsWith == "/stocks" && $0.kind == .http } == 1)
-    #expect(configuration.routes.values.contains { $0.policies[Configuration.Mock.self]?.status == 404 })
+    #expect(
+      configuration.routes.values.count { $0.match.startsWith == "/stocks" && $0.kind == .http }
+        == 1)
+    #expect(
+      configuration.routes.values.contains { $0.policies[Configuration.Mock.self]?.status == 404 })
   }
 
   /// Errors: what would change an answer.
@@ -68,60 +73,92 @@ import Testing
     ("location / { proxy_pas http://a; }", 2, "no directive"),
     ("location / { proxy_pass http://$http_x; }", 2, "comes from the request"),
     ("location / { proxy_pass ftp://a; }", 2, "http:// or https://"),
-    ("location / { proxy_set_header X $nothing; proxy_pass http://a; }", 2, "$nothing is not known"),
-    ("location / { if ($http_user_agent ~* bot) { return 403; } proxy_pass http://a; }", 2, "condition"),
+    (
+      "location / { proxy_set_header X $nothing; proxy_pass http://a; }", 2, "$nothing is not known"
+    ),
+    (
+      "location / { if ($http_user_agent ~* bot) { return 403; } proxy_pass http://a; }", 2,
+      "condition"
+    ),
     ("location / { rewrite ^/a /b last; proxy_pass http://a; }", 2, "another location"),
     ("location ~ a { proxy_pass http://a/b; }", 2, "prefix or exact"),
     ("location a { return 200; }", 2, "location takes a path"),
     ("location =~ /a { return 200; }", 2, "no modifier"),
     ("location /a { return 200; } location /a { return 200; }", 2, "already"),
-    ("location / { allow 10.0.0.1; deny 10.0.0.0/8; proxy_pass http://a; }", 2, "deny behind an allow"),
+    (
+      "location / { allow 10.0.0.1; deny 10.0.0.0/8; proxy_pass http://a; }", 2,
+      "deny behind an allow"
+    ),
     ("location / { allow 10.0.0.300; deny all; proxy_pass http://a; }", 2, "no range of addresses"),
     ("location / { limit_req zone=none; proxy_pass http://a; }", 2, "no limit_req_zone"),
-    ("location / { auth_basic x; auth_basic_user_file nothing; proxy_pass http://a; }", 2, "can't be read"),
+    (
+      "location / { auth_basic x; auth_basic_user_file nothing; proxy_pass http://a; }", 2,
+      "can't be read"
+    ),
     ("location / { auth_request /auth; proxy_pass http://a; }", 2, "auth_request needs"),
     ("location / { proxy_read_timeout soon; proxy_pass http://a; }", 2, "no time"),
     ("location / { proxy_read_timeout 0; proxy_pass http://a; }", 2, "time of 0"),
     ("client_max_body_size 1x; location / { proxy_pass http://a; }", 2, "no size"),
     ("listen nowhere:x;", 2, "no address to listen on"), ("listen 81 quick;", 2, "no option"),
-    ("server_name ~^a;", 2, "regular expression in server_name"), ("server_name a.*;", 2, "ends in .*"),
-    ("listen 443 ssl;", 2, "no ssl_certificate"), ("return;", 2, "return takes"), ("return 42;", 2, "no status"),
+    ("server_name ~^a;", 2, "regular expression in server_name"),
+    ("server_name a.*;", 2, "ends in .*"),
+    ("listen 443 ssl;", 2, "no ssl_certificate"), ("return;", 2, "return takes"),
+    ("return 42;", 2, "no status"),
     ("merge_slashes off;", 2, "merge_slashes off"),
     ("location / { limit_except GET { allow all; } proxy_pass http://a; }", 2, "limit_except"),
-    ("location / { grpc_pass grpc://a; }", 2, "HTTP/1.1 only"), ("expires 1h;", 2, "not changed in this way"),
-    ("location / { auth_basic x; allow 10.0.0.0/8; deny all; satisfy any; auth_basic_user_file u; proxy_pass http://a; }", 2, "satisfy any"),
+    ("location / { grpc_pass grpc://a; }", 2, "HTTP/1.1 only"),
+    ("expires 1h;", 2, "not changed in this way"),
+    (
+      "location / { auth_basic x; allow 10.0.0.0/8; deny all; satisfy any; auth_basic_user_file u; proxy_pass http://a; }",
+      2, "satisfy any"
+    ),
   ])
   func whatCanNotBeCarriedOver(text: String, line: Int, message: String) {
     let conversion = convert(server(text))
     let errors = conversion.diagnostics.filter { $0.severity == .error }
-    #expect(errors.contains { $0.message.contains(message) && $0.line == line }, "\(conversion.diagnostics)")
+    #expect(
+      errors.contains { $0.message.contains(message) && $0.line == line },
+      "\(conversion.diagnostics)")
   }
 
   /// Warnings: what is another way here.
   @Test(arguments: [
     ("location / { proxy_buffering off; proxy_pass http://a; }", "bounded memory"),
     ("location / { proxy_pass https://a; }", "not verified"),
-    ("location / { proxy_set_header Connection upgrade; proxy_pass http://a; }", "only a WebSocket handshake"),
-    ("location / { return 444; }", "403"), ("location / { proxy_next_upstream http_502; proxy_pass http://a; }", "passed on"),
-    ("location / { root /srv; proxy_pass http://a; }", "no static files"), ("location / { }", "serves files"),
+    (
+      "location / { proxy_set_header Connection upgrade; proxy_pass http://a; }",
+      "only a WebSocket handshake"
+    ),
+    ("location / { return 444; }", "403"),
+    ("location / { proxy_next_upstream http_502; proxy_pass http://a; }", "passed on"),
+    ("location / { root /srv; proxy_pass http://a; }", "no static files"),
+    ("location / { }", "serves files"),
     ("error_page 502 /50x.html; location / { proxy_pass http://a; }", "static file"),
   ])
   func whatIsSaid(text: String, message: String) {
     let conversion = convert(server(text))
     #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
-    #expect(conversion.diagnostics.contains { $0.message.contains(message) && $0.line == 2 }, "\(conversion.diagnostics)")
+    #expect(
+      conversion.diagnostics.contains { $0.message.contains(message) && $0.line == 2 },
+      "\(conversion.diagnostics)")
   }
 
-  @Test(arguments: ["", "events {}", "http {}", "http;", "http { server; }", "stream { }", "http { upstream; server { } }"])
+  @Test(arguments: [
+    "", "events {}", "http {}", "http;", "http { server; }", "stream { }",
+    "http { upstream; server { } }",
+  ])
   func filesWithoutAServer(text: String) {
     let conversion = convert(text)
     #expect(conversion.hasErrors || conversion.document != nil)
-    for diagnostic in conversion.diagnostics { #expect(diagnostic.line >= 1 && diagnostic.column >= 1) }
+    for diagnostic in conversion.diagnostics {
+      #expect(diagnostic.line >= 1 && diagnostic.column >= 1)
+    }
   }
 
   @Test func passwordsBecomeConsumers() throws {
     let conversion = NginxConverter.convert(
-      server("location / { auth_basic \"who?\"; auth_basic_user_file users; proxy_pass http://a; }"),
+      server(
+        "location / { auth_basic \"who?\"; auth_basic_user_file users; proxy_pass http://a; }"),
       file: "f"
     ) { _ in
       .success([IncludedFile(name: "users", text: "# none\nalice:{PLAIN}secret\nbob:$apr1$x$y\n")])
@@ -135,7 +172,9 @@ import Testing
 
   @Test func servicesAreSharedWhereTheyAreTheSame() throws {
     let configuration = try read(
-      server("location /a { proxy_pass http://t:1; } location /b { proxy_pass http://t:1; } location /c { proxy_read_timeout 5s; proxy_pass http://t:1; }"))
+      server(
+        "location /a { proxy_pass http://t:1; } location /b { proxy_pass http://t:1; } location /c { proxy_read_timeout 5s; proxy_pass http://t:1; }"
+      ))
     #expect(configuration.services.values.count { $0.targets.map(\.url) == ["http://t:1"] } == 2)
   }
 
@@ -147,7 +186,8 @@ import Testing
       server { location / { proxy_pass http://g; proxy_next_upstream off; } }
       """)
     let service = try #require(configuration.services["g"])
-    #expect(service.targets == [.init(url: "http://a:1", weight: 3), .init(url: "http://b:1", weight: 0)])
+    #expect(
+      service.targets == [.init(url: "http://a:1", weight: 3), .init(url: "http://b:1", weight: 0)])
     #expect(service.balance == .consistentHash && service.hash == .address)
     #expect(service.health.failures == 2 && service.health.pause == .seconds(30))
     #expect(service.connections.maxIdle == 4 && service.connections.idleTimeout == .seconds(10))

@@ -75,7 +75,9 @@ extension Configuration.Mock {
     [
       Field("status", .integer(200...599), "The answer's status."),
       Field("contentType", .choice(MockType.self), "What the body is."),
-      Field("mediaType", .text(.fieldValue), "In the place of `contentType`: the `Content-Type` as it is."),
+      Field(
+        "mediaType", .text(.fieldValue),
+        "In the place of `contentType`: the `Content-Type` as it is."),
       Field(
         "body", .text(.bodyTemplate),
         "The answer's body; may hold the variables of request-transform."),

@@ -19,7 +19,9 @@ final class CompiledVariable {
   init(_ settings: Configuration.Variable) {
     from = CompiledTemplate(settings.from)
     values = Dictionary(
-      settings.values.map { (Array($0.key.utf8).map(\.asciiLowercased), CompiledTemplate($0.value)) },
+      settings.values.map {
+        (Array($0.key.utf8).map(\.asciiLowercased), CompiledTemplate($0.value))
+      },
       uniquingKeysWith: { first, _ in first })
     var patterns: [(regex: Int, value: CompiledTemplate)] = []
     for pattern in settings.patterns {
@@ -27,7 +29,8 @@ final class CompiledVariable {
       patterns.append((regex, CompiledTemplate(pattern.value)))
     }
     self.patterns = patterns
-    ranges = settings.ranges.sorted { Self.width($0.key) > Self.width($1.key) }.compactMap { entry in
+    ranges = settings.ranges.sorted { Self.width($0.key) > Self.width($1.key) }.compactMap {
+      entry in
       CIDRSet(texts: [entry.key]).map { ($0, CompiledTemplate(entry.value)) }
     }
     var sum: UInt64 = 0
