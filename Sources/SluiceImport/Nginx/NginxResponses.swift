@@ -125,12 +125,13 @@ extension NginxBuilder {
         answers.append(
           .map([
             .init("statuses", .list([.integer(429)])), .init("status", .integer(status)),
-            .init("body", .text("\(status)\n")),
           ]))
       }
     }
-    guard !answers.isEmpty else { return nil }
-    var entries: [DocumentNode.Entry] = [.init("answers", .list(answers))]
+    guard !answers.isEmpty || pass != nil else { return nil }
+    var entries: [DocumentNode.Entry] = []
+    if pass != nil { entries.append(.init("unreachable", .integer(502))) }
+    if !answers.isEmpty { entries.append(.init("answers", .list(answers))) }
     if let intercept = route.scope.last("proxy_intercept_errors"), intercept.words == ["on"] {
       entries.append(.init("intercept", .boolean(true), origin: intercept.position))
     }

@@ -87,9 +87,11 @@ extension NginxBuilder {
       default: error("'\(option.text)' can't be carried over", at: option.position)
       }
     }
-    facts.maxFails.insert(fails)
-    facts.failTimeout.insert(pause)
-    facts.maxConnections.insert(most)
+    if weight > 0 {
+      facts.maxFails.insert(fails)
+      facts.failTimeout.insert(pause)
+      facts.maxConnections.insert(most)
+    }
     if weight == 1 { return .text(url, origin: address.position) }
     return .map(
       [

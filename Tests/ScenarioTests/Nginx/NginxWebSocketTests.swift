@@ -76,7 +76,7 @@ extension Scenarios {
         http {
           map $http_upgrade $connection_upgrade { default upgrade; '' close; }
           server { listen 80; location / { proxy_pass http://websocket-service.internal:9000; proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; } }
+            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $host; } }
         }
         """
       let pair = try Pair(text) { try $0.accept().echo() }

@@ -39,6 +39,8 @@ extension Configuration {
   /// Puts other answers in the place of failures.
   public struct ErrorAnswers: PolicySettings {
     public var answers: [ErrorAnswer] = []
+    /// In the place of 503 where no target could be reached; before `answers` are looked at.
+    public var unreachable: Int?
     /// Targets' responses, too, and not only what the gateway answers itself.
     public var intercept = false
     public init() {}
@@ -193,8 +195,11 @@ extension Configuration.ErrorAnswers {
     "Puts another answer in the place of failures by their status: what the gateway itself answers, and with `intercept` what targets do. The first that names the status is taken. WebSocket handshakes that a target refuses keep its answer.",
     [
       Field(
-        "answers", .list(of: .object(Configuration.ErrorAnswer.schema), atLeast: 1),
-        "The answers.", isRequired: true),
+        "answers", .list(of: .object(Configuration.ErrorAnswer.schema), atLeast: 0), "The answers."),
+      Field(
+        "unreachable", .integer(500...599),
+        "The status where no target could be reached, or none has an address; 503 unless set. `answers` see this one."
+      ),
       Field("intercept", .boolean, "Whether responses of targets are replaced, too."),
     ])
 
@@ -216,6 +221,9 @@ extension Configuration.ErrorAnswers {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    if answers.isEmpty && unreachable == nil {
+      check.error("does nothing", at: "answers", hint: "set answers or unreachable")
+    }
     for (index, answer) in answers.enumerated() {
       if let location = answer.location {
         Template.check(location, in: &check, "answers", "\(index)", "location")

@@ -17,6 +17,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
 
   private let answers: [Answer]
   private let intercepts: Bool
+  private let unreachable: Int?
 
   init(_ settings: Configuration.ErrorAnswers) {
     answers = settings.answers.map {
@@ -26,6 +27,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
         location: $0.location.map { CompiledTemplate($0) })
     }
     intercepts = settings.intercept
+    unreachable = settings.unreachable
   }
 
   override var phases: PolicyPhases { intercepts ? [.response, .answer] : .answer }
@@ -40,12 +42,24 @@ final class CompiledErrorAnswers: CompiledPolicy {
     return .answer(LocalAnswer(status: head.status, contentType: "", body: answer.body ?? []))
   }
 
+  /// Problem details say the status, too.
+  private static func setStatus(_ status: Int, of answer: inout LocalAnswer) {
+    let (old, new) = (Array("\"status\":\(answer.status)".utf8), Array("\"status\":\(status)".utf8))
+    if let place = answer.body.firstRange(of: old) { answer.body.replaceSubrange(place, with: new) }
+    answer.status = status
+  }
+
   override func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {
+    if let unreachable, let error = exchange.record.error,
+      [.upstreamRefused, .noTargetAvailable, .targetNotResolved].contains(error)
+    {
+      Self.setStatus(unreachable, of: &answer)
+    }
     // A policy's own answers are meant; failures are what this is for.
     guard answer.status >= 300,
       let instead = answers.first(where: { $0.statuses.contains(answer.status) })
     else { return }
-    if let status = instead.status { answer.status = status }
+    if let status = instead.status { Self.setStatus(status, of: &answer) }
     if let body = instead.body {
       answer.body = body
       if !body.isEmpty, let type = instead.type {
