@@ -16,14 +16,16 @@ public struct Conversion: Sendable {
 
   /// Converts a file of any format but Sluice's own.
   ///
-  /// Pure but for `readInclude`, which gives the contents of files that the text includes.
+  /// Pure but for `readInclude`, which gives the contents of files that the text includes, and
+  /// `hasVariable`, which tells whether the environment has a variable.
   public static func convert(
     _ text: String, file: String, format: ConfigurationFormat,
+    hasVariable: (String) -> Bool = { _ in false },
     readInclude: IncludeReader = { _ in .failure(IncludeProblem("it is not read from here")) }
   ) -> Conversion? {
     switch format {
     case .sluice: nil
-    case .kong: KongConverter.convert(text, file: file)
+    case .kong: KongConverter.convert(text, file: file, hasVariable: hasVariable)
     case .nginx: NginxConverter.convert(text, file: file, readInclude: readInclude)
     }
   }

@@ -151,6 +151,9 @@ struct DocumentWriter {
     return text.replacing("$", with: "$$")
   }
 
+  /// The same for a piece of a template, whatever stands behind it.
+  static func escapingEvery(_ text: String) -> String { text.replacing("$", with: "$$") }
+
   /// Words that some YAML reader takes for no text.
   private static let words: Set<String> = [
     "null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan",

@@ -7,6 +7,7 @@ import Testing
   @Test(arguments: [
     ("examples/tls/check.sh", ["ok    wss"]),
     ("examples/rest/check.sh", ["ok    others are not concerned"]),
+    ("examples/kong/check.sh", ["ok    the converted file is right"]),
     (
       "examples/live-trust/check.py",
       ["ok    a session ends with its token", "ok    requests and messages spend one budget"]

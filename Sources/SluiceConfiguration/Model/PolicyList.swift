@@ -2,6 +2,7 @@ extension PolicyRegistry {
   /// Every policy that comes with the gateway: one line each. Within a stage they run in this order.
   public static let standard = PolicyRegistry([
     // entry
+    Configuration.KongFields.self,
     Configuration.RequestID.self,
     Configuration.CORS.self,
     Configuration.CallerHeaders.self,

@@ -22,6 +22,11 @@ public struct SourceNode: Sendable {
   public var position: Position
   public var content: Content
 
+  public init(position: Position, content: Content) {
+    self.position = position
+    self.content = content
+  }
+
   public enum Content: Sendable {
     case scalar(Scalar)
     case sequence([SourceNode])
@@ -33,6 +38,11 @@ public struct SourceNode: Sendable {
     public var text: String
     /// Neither quoted nor a block, so that `4`, `true` and nothing mean themselves.
     public var isPlain: Bool
+
+    public init(text: String, isPlain: Bool) {
+      self.text = text
+      self.isPlain = isPlain
+    }
   }
 
   /// Keys are unique within a mapping.
@@ -40,6 +50,12 @@ public struct SourceNode: Sendable {
     public var key: String
     public var keyPosition: Position
     public var value: SourceNode
+
+    public init(key: String, keyPosition: Position, value: SourceNode) {
+      self.key = key
+      self.keyPosition = keyPosition
+      self.value = value
+    }
   }
 }
 

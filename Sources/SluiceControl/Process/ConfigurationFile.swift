@@ -82,7 +82,8 @@ public struct ConfigurationSource: Sendable {
     self.file = file
     format = ConfigurationFormat.detect(text: text, file: file)
     let conversion = Conversion.convert(
-      text, file: file, format: format, readInclude: readInclude)
+      text, file: file, format: format, hasVariable: { getenv($0) != nil },
+      readInclude: readInclude)
     let converted = conversion?.yaml()
     self.converted = converted
     self.text = converted?.text ?? text

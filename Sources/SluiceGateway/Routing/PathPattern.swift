@@ -148,7 +148,7 @@ enum PathRule: Equatable {
     case .start(let bytes):
       guard path.count >= bytes.count, bytesEqual(path.extracting(0..<bytes.count), bytes.span)
       else { return nil }
-      return bytes.last == UInt8(ascii: "/") ? bytes.count - 1 : bytes.count
+      return bytes.count
     }
   }
 }
