@@ -43,7 +43,8 @@ extension NginxBuilder {
   }
 
   private func addedHeader(_ directive: NginxDirective, _ route: NginxRoute) -> DocumentNode? {
-    guard directive.arguments.count == 2 || directive.words.last == "always" else {
+    let count = directive.arguments.count
+    guard count == 2 || count == 3 && directive.words.last == "always" else {
       error("add_header takes a name, a value and maybe always", at: directive.position)
       return nil
     }
@@ -56,7 +57,7 @@ extension NginxBuilder {
     var entries: [DocumentNode.Entry] = [
       .init("name", .text(name), origin: directive.position), .init("value", .template(value)),
     ]
-    if directive.words.last != "always" || directive.arguments.count == 2 {
+    if count == 2 {
       entries.append(.init("statuses", .list(Self.statuses.map { .integer($0) })))
     }
     return .map(entries, origin: directive.position)

@@ -202,4 +202,46 @@ import Testing
     for name in NginxDirectiveTable.names { #expect(guide.contains("`\(name)`"), "\(name)") }
     for name in NginxVariables.table.keys { #expect(guide.contains("`$\(name)`"), "$\(name)") }
   }
+
+  /// A file with any one byte in the place of another is converted or is told where it is wrong, and what
+  /// was converted is read, or its reader says what is wrong.
+  @Test(arguments: Array("{};\"'$\\#~(= 0"))
+  func oneByteIsAnother(byte: Character) throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../Fuzz/Corpus/nginx").standardized
+    let text = Array(
+      try String(contentsOf: folder.appendingPathComponent("many"), encoding: .utf8))
+    for place in stride(from: 0, to: text.count, by: 3) {
+      var changed = text
+      changed[place] = byte
+      let conversion = convert(String(changed))
+      for diagnostic in conversion.diagnostics {
+        #expect(diagnostic.line > 0 && diagnostic.column > 0 && !diagnostic.message.isEmpty)
+      }
+      if conversion.document == nil { #expect(conversion.hasErrors) }
+      if conversion.hasErrors { continue }
+      let converted = conversion.yaml()
+      let result = ConfigurationReader.read(contentsOf: converted.text, file: "y")
+      for diagnostic in result.diagnostics { #expect(converted.placed(diagnostic).file == "f") }
+    }
+  }
+
+  /// Directives with too few and too many words, of all kinds.
+  @Test func everyDirectiveWithAnyWords() {
+    for name in NginxDirectiveTable.names {
+      for words in ["", "a", "a b c", "$a", "always", "~a b", "=1 a", "10 a=b"] {
+        for ending in [";", " { a b; }"] {
+          let text = "\(name) \(words)\(ending)"
+          for file in [
+            text, "http { \(text) server { } }", "http { server { \(text) } }",
+            "http { server { location / { \(text) proxy_pass http://a; } } }",
+            "http { upstream a { server b; \(text) } server { location / { proxy_pass http://a; } } }",
+          ] {
+            let conversion = convert(file)
+            #expect(conversion.document != nil || conversion.hasErrors, "\(file)")
+          }
+        }
+      }
+    }
+  }
 }
