@@ -155,12 +155,29 @@ extension NginxBuilder {
       others.append(other)
     }
     guard let pass = location.scope.own("proxy_pass").first else {
+      if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
+        error(
+          "root can't be carried over: static files are out, this gateway serves none",
+          at: root.position, hint: "put a web server behind it, and write proxy_pass here")
+      }
       warning(
         "there is no proxy_pass and no return here: nginx serves files, this gateway answers 404",
         at: location.position)
       return add(route, answering: NginxAnswer(status: 404, origin: location.position))
     }
     add(route, proxying: pass, rewrite)
+  }
+
+  /// Whether a location is only there for a page that `error_page` shows.
+  private func isErrorPage(_ location: NginxLocation, of server: NginxServer) -> Bool {
+    guard case .exact(let path) = location.pattern else { return false }
+    func names(_ directives: [NginxDirective]) -> Bool {
+      directives.contains { directive in
+        directive.name.text == "error_page" && directive.words.last == path
+          || names(directive.block ?? [])
+      }
+    }
+    return server.scope.levels.contains { names($0) }
   }
 
   /// `limit_except GET { deny all; }`.

@@ -69,6 +69,7 @@ import Testing
   /// Errors: what would change an answer.
   @Test(arguments: [
     ("location / { root /var/www; try_files $uri =404; }", 2, "static files are out"),
+    ("location / { root /var/www; }", 2, "static files are out"),
     ("location / { fastcgi_pass a; }", 2, "only HTTP targets"),
     ("location / { proxy_pas http://a; }", 2, "no directive"),
     ("location / { proxy_pass http://$http_x; }", 2, "comes from the request"),
@@ -133,6 +134,7 @@ import Testing
     ("location / { proxy_next_upstream http_502; proxy_pass http://a; }", "passed on"),
     ("location / { root /srv; proxy_pass http://a; }", "no static files"),
     ("location / { }", "serves files"),
+    ("error_page 500 /50x.html; location = /50x.html { root html; }", "serves files"),
     ("error_page 502 /50x.html; location / { proxy_pass http://a; }", "static file"),
   ])
   func whatIsSaid(text: String, message: String) {
