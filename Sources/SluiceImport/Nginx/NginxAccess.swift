@@ -175,12 +175,40 @@ extension NginxBuilder {
       "the service that is asked gets X-Forwarded-Method and X-Forwarded-Uri, and its answers below 500 are the caller's",
       at: directive.position)
     let service = service(url, asked.scope, host: url.host)
-    return .init(
-      "forward-auth",
-      .map([
-        .init("service", .text(service), origin: directive.position),
-        .init("path", .text(url.uri ?? path.text)),
-      ]))
+    var entries: [DocumentNode.Entry] = [
+      .init("service", .text(service), origin: directive.position),
+      .init("path", .text(url.uri ?? path.text)),
+    ]
+    let fields = answeredFields(route.scope)
+    let passed = route.scope.all("proxy_set_header").filter { isAnswered($0, fields) }
+    if !passed.isEmpty {
+      entries.append(.init("responseHeaders", .texts(passed.map { $0.words[0] })))
+    }
+    return .init("forward-auth", .map(entries))
+  }
+
+  /// Variables that `auth_request_set` takes out of an answer, with the names of its fields as variables
+  /// have them.
+  func answeredFields(_ scope: NginxScope) -> [String: String] {
+    var fields: [String: String] = [:]
+    for directive in scope.all("auth_request_set") where directive.arguments.count == 2 {
+      let (name, value) = (directive.words[0], directive.words[1])
+      guard name.hasPrefix("$"), value.hasPrefix("$upstream_http_") else {
+        error(
+          "auth_request_set is carried over for $upstream_http_… only", at: directive.position)
+        continue
+      }
+      fields[name.dropFirst().lowercased()] = String(value.dropFirst(15)).lowercased()
+    }
+    return fields
+  }
+
+  /// Whether a field for targets is the answer's of the same name.
+  func isAnswered(_ directive: NginxDirective, _ fields: [String: String]) -> Bool {
+    guard directive.arguments.count == 2, directive.words[1].hasPrefix("$"),
+      let field = fields[directive.words[1].dropFirst().lowercased()]
+    else { return false }
+    return field == directive.words[0].lowercased().replacing("-", with: "_")
   }
 }
 

@@ -41,7 +41,7 @@ enum NginxDirectiveTable {
     proxy_cache_use_stale
     ip_hash least_conn hash random keepalive keepalive_timeout keepalive_requests keepalive_time
     add_header error_page limit_req limit_req_zone limit_req_status limit_conn limit_conn_zone
-    limit_conn_status allow deny auth_basic auth_basic_user_file auth_request
+    limit_conn_status allow deny auth_basic auth_basic_user_file auth_request auth_request_set
     client_max_body_size client_body_timeout client_header_timeout send_timeout
     large_client_header_buffers underscores_in_headers
     ssl_certificate ssl_certificate_key ssl_protocols ssl_session_tickets ssl_client_certificate
@@ -161,7 +161,7 @@ enum NginxDirectiveTable {
       """, "there is no setting for it"
     ),
     (
-      "auth_request_set auth_jwt auth_delay secure_link secure_link_md5 secure_link_secret referer_hash_bucket_size valid_referers userid",
+      "auth_jwt auth_delay secure_link secure_link_md5 secure_link_secret referer_hash_bucket_size valid_referers userid",
       "this way to let callers in is not carried over"
     ),
     (

@@ -246,11 +246,14 @@ extension NginxBuilder {
       ? String(pass.authority.split(separator: ":").last ?? "") : pass.isEncrypted ? "443" : "80"
     var host = pass.host
     var entries: [DocumentNode.Entry] = []
+    let answered = answeredFields(route.scope)
     for directive in route.scope.all("proxy_set_header") {
       guard directive.arguments.count == 2 else {
         error("proxy_set_header takes a name and a value", at: directive.position)
         continue
       }
+      // The policy that asks passes it on.
+      if isAnswered(directive, answered) { continue }
       let name = directive.arguments[0].text
       let lower = name.lowercased()
       if lower == "connection" || lower == "upgrade" {

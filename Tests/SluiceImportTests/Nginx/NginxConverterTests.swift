@@ -172,6 +172,22 @@ import Testing
     #expect(conversion.yaml().text.contains("alice"))
   }
 
+  @Test func whoIsAskedSaysMore() throws {
+    let configuration = try read(
+      server(
+        """
+        location = /auth { internal; proxy_pass http://login:1/verify; }
+        location / { auth_request /auth; auth_request_set $who $upstream_http_x_user;
+          proxy_set_header X-User $who; proxy_pass http://a; }
+        """))
+    let asked = configuration.routes.values.compactMap {
+      $0.policies[Configuration.ForwardAuth.self]
+    }
+    #expect(asked.map(\.path) == ["/verify"] && asked.map(\.responseHeaders) == [["X-User"]])
+    #expect(
+      configuration.services[asked.first?.service ?? ""]?.targets.map(\.url) == ["http://login:1"])
+  }
+
   @Test func servicesAreSharedWhereTheyAreTheSame() throws {
     let configuration = try read(
       server(
