@@ -73,8 +73,21 @@ extension NginxBuilder {
         socket, kind: "websocket", service: service, more: sessionSettings(route) + more,
         headers: [("Upgrade", "websocket")])
     }
-    let limit = bodyLimit(route.scope)
-    write(route, kind: "http", service: service, more: limit + more)
+    let own = readTimeouts(route.scope) + bodyLimit(route.scope)
+    write(route, kind: "http", service: service, more: own + more)
+  }
+
+  /// The route's, so that locations that differ in nothing else share their connections to targets.
+  private func readTimeouts(_ scope: NginxScope) -> [DocumentNode.Entry] {
+    guard let directive = scope.last("proxy_read_timeout"), let time = time(directive) else {
+      return []
+    }
+    return [
+      .init(
+        "timeouts",
+        .map([.init("response", .literal(time)), .init("idle", .literal(time))]),
+        origin: directive.position)
+    ]
   }
 
   private func bodyLimit(_ scope: NginxScope) -> [DocumentNode.Entry] {

@@ -163,7 +163,8 @@ extension NginxBuilder {
       warning(
         "there is no proxy_pass and no return here: nginx serves files, this gateway answers 404",
         at: location.position)
-      return add(route, answering: NginxAnswer(status: 404, origin: location.position))
+      return add(
+        route, answering: NginxAnswer(status: 404, origin: location.position), isGuarded: true)
     }
     add(route, proxying: pass, rewrite)
   }
@@ -202,7 +203,9 @@ extension NginxBuilder {
   // MARK: Writing
 
   /// A route that answers itself. What the rewrite phase of nginx answers, nobody is asked about before.
-  func add(_ route: NginxRoute, answering answer: NginxAnswer) {
+  ///
+  /// - Parameter isGuarded: who may and how often is asked before, as it is where nginx serves files.
+  func add(_ route: NginxRoute, answering answer: NginxAnswer, isGuarded: Bool = false) {
     var policies: [DocumentNode.Entry] = []
     if let location = answer.location {
       policies.append(
@@ -225,6 +228,7 @@ extension NginxBuilder {
       }
       policies.append(.init("mock", .map(mock)))
     }
+    if isGuarded { policies += requestPolicies(route) }
     policies += responsePolicies(route)
     write(route, kind: "http", service: noService(), more: [.init("policies", .map(policies))])
   }

@@ -24,16 +24,13 @@ extension NginxBuilder {
     entries += balance(block)
     entries.append(.init("host", .text(host)))
     let connect = scope.last("proxy_connect_timeout")
-    let read = scope.last("proxy_read_timeout")
-    let reading = time(read, default: "1m") ?? "1m"
     entries.append(
       .init(
         "timeouts",
         .map([
           .init(
             "connect", .literal(time(connect, default: "1m") ?? "1m"), origin: connect?.position),
-          .init("response", .literal(reading), origin: read?.position),
-          .init("idle", .literal(reading), origin: read?.position),
+          .init("response", .literal("1m")), .init("idle", .literal("1m")),
         ])))
     entries += connections(block, facts)
     entries += health(facts)

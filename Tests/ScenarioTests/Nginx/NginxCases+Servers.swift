@@ -58,6 +58,10 @@ extension NginxCases {
 
   /// Who may, and how much.
   static let limits: [NginxCase] = [
+    NginxCase(
+      "nobody, where nothing is",
+      "location ~ /\\.ht { deny all; } location / { proxy_pass http://TARGET; }",
+      ["/.htaccess", "/a/.ht", "/ht"]),
     NginxCase("nobody", "location / { deny all; proxy_pass http://TARGET; }", ["/a"]),
     NginxCase("one", "location / { allow 127.0.0.1; deny all; proxy_pass http://TARGET; }", ["/a"]),
     NginxCase(
