@@ -11,7 +11,9 @@ struct Check: ParsableCommand {
       and with 1 when it can't.
       """)
 
-  @Argument(help: "The configuration: of Sluice, Kong or nginx; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String?
 
   @Flag(help: "Print the JSON Schema of the configuration, for editors.")

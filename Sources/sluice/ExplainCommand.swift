@@ -12,7 +12,9 @@ struct Explain: ParsableCommand {
         sluice explain sluice.yaml GET '/orders/7?full=1' -H 'Host: api.example.com'
       """)
 
-  @Argument(help: "The configuration: of Sluice, Kong or nginx; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String
 
   @Argument(help: "The request's method.")

@@ -12,7 +12,9 @@ struct Plan: ParsableCommand {
       when some would, and with 1 when the reload would be refused or the gateway can't be reached.
       """)
 
-  @Argument(help: "The configuration: of Sluice, Kong or nginx; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String
 
   @Flag(help: "Print JSON.")

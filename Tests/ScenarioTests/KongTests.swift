@@ -170,7 +170,8 @@ extension Scenarios {
 
     static let priorityRows: [PriorityRow] = [
       .init(
-        source: "developer.konghq.com/gateway/routing/traditional: the route with the most conditions",
+        source:
+          "developer.konghq.com/gateway/routing/traditional: the route with the most conditions",
         routes: [
           ("host", "hosts: [example.com]"),
           ("both", "hosts: [example.com], methods: [POST]"),
@@ -232,7 +233,8 @@ extension Scenarios {
       .init(
         source: "kong/router/transform.lua: headers outweigh a regex",
         routes: [
-          ("regex", "methods: [GET], paths: ['~/a']"), ("headers", "headers: {x-a: [b]}, paths: [/a]"),
+          ("regex", "methods: [GET], paths: ['~/a']"),
+          ("headers", "headers: {x-a: [b]}, paths: [/a]"),
         ],
         requests: [("GET /a", ["X-A: b"], "headers"), ("GET /a", [], "regex")]),
       .init(
@@ -244,7 +246,8 @@ extension Scenarios {
           ("GET /a/b/c", [], "many"), ("GET /a/b/d", [], "between"), ("GET /a/x", [], "many"),
         ]),
       .init(
-        source: "developer.konghq.com/gateway/entities/route: prefixes have no borders, regexes no end",
+        source:
+          "developer.konghq.com/gateway/entities/route: prefixes have no borders, regexes no end",
         routes: [("prefix", "paths: [/time]"), ("regex", "paths: ['~/v\\d/x$', '~/w']")],
         requests: [
           ("GET /timeout", [], "prefix"), ("GET /v1/x", [], "regex"), ("GET /worse", [], "regex"),
@@ -398,7 +401,8 @@ extension Scenarios {
       #expect(first["X-RateLimit-Remaining-Year"] == "4")
       #expect(first["RateLimit-Limit"] == "2")
       #expect(first["RateLimit-Remaining"] == "1")
-      #expect(first["RateLimit-Reset"].flatMap { Int($0) }.map { (1...2_592_000).contains($0) } == true)
+      #expect(
+        first["RateLimit-Reset"].flatMap { Int($0) }.map { (1...2_592_000).contains($0) } == true)
       #expect(first["X-Kong-Upstream-Latency"].flatMap { Int($0) } != nil)
       #expect(first["X-Kong-Proxy-Latency"].flatMap { Int($0) } != nil)
       // Both paths are one route.

@@ -75,7 +75,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (":81=:8080", "there is no such listener"), ("127.0.0.1:8080", "more than one listener is meant"),
+    (":81=:8080", "there is no such listener"),
+    ("127.0.0.1:8080", "more than one listener is meant"),
   ])
   func aListenerThatIsNotMeantIsAnError(option: String, message: String) throws {
     let result = try read(listen: [option])

@@ -33,9 +33,12 @@ import Testing
 
   /// Nothing is dropped in silence: each has its place and says what.
   @Test(arguments: [
-    ("routes: 1", "4:9: error: the file: routes must be a list"),
+    ("plugins: 1", "4:10: error: the file: plugins must be a list"),
     ("nonsense: []", "4:1: error: the file: unknown field 'nonsense'"),
-    ("consumer: []", "4:1: error: the file: unknown field 'consumer'\n  hint: did you mean 'consumers'?"),
+    (
+      "consumer: []",
+      "4:1: error: the file: unknown field 'consumer'\n  hint: did you mean 'consumers'?"
+    ),
     ("consumers: [{}]", "4:13: error: a consumer needs a username or a custom_id"),
     ("consumers: [7]", "4:13: error: a consumer: it must be a map"),
     ("plugins: [{}]", "4:11: error: a plugin needs a name"),
@@ -48,8 +51,8 @@ import Testing
       "4:37: error: plugin key-auth: key_in_body is not there: bodies are not searched"
     ),
     (
-      "plugins: [{name: key-auth, route: x}]",
-      "4:35: error: plugin key-auth: there is no route 'x'"
+      "plugins: [{name: key-auth, route: other}]",
+      "4:35: error: plugin key-auth: there is no route 'other'"
     ),
     (
       "plugins: [{name: key-auth}, {name: key-auth}]",
@@ -122,16 +125,25 @@ import Testing
   }
 
   @Test(arguments: [
-    ("service: x, paths: [/a]", "3:33: error: route q: there is no service 'x'"),
-    ("paths: [/a]", "3:11: error: route q: it has no service"),
-    ("service: s", "3:11: error: route q: it needs one of methods, hosts, headers and paths"),
-    ("service: s, paths: [a]", "3:42: error: route q: a path starts with / or ~"),
-    ("service: s, hosts: ['a.*']", "error: route q: a host with its wildcard at the end is not there"),
+    ("service: x, paths: [/a]", "3:29: error: route q: there is no service 'x'"),
+    ("paths: [/a]", "3:10: error: route q: it has no service"),
+    ("service: s", "3:10: error: route q: it needs one of methods, hosts, headers and paths"),
+    ("service: s, paths: [a]", "3:40: error: route q: a path starts with / or ~"),
+    (
+      "service: s, hosts: ['a.*']",
+      "error: route q: a host with its wildcard at the end is not there"
+    ),
     ("service: s, hosts: ['a:80']", "error: route q: hosts are without a port here"),
     ("service: s, paths: [/a], snis: [a]", "error: route q: snis are not looked at"),
-    ("service: s, paths: [/a], protocols: [grpc]", "error: route q: the protocol grpc is not carried over"),
+    (
+      "service: s, paths: [/a], protocols: [grpc]",
+      "error: route q: the protocol grpc is not carried over"
+    ),
     ("service: s, paths: [/a], path_handling: v2", "error: route q: path_handling is v0 or v1"),
-    ("service: s, paths: [/a], headers: {x: ['~*a']}", "error: route q: a regular expression for a header is not there"),
+    (
+      "service: s, paths: [/a], headers: {x: ['~*a']}",
+      "error: route q: a regular expression for a header is not there"
+    ),
     ("service: s, paths: ['/a?b']", "error: routes.q.match.startsWith:"),
   ])
   func routesAreChecked(fields: String, message: String) {
@@ -147,7 +159,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "a", "[]", "{", "- a", "services: {", "\u{0}", "&a *a", "<<: 1", "_format_version: [1]",
+    "a", "[]", "{", "- a", "services: {", "\u{0}", "&a *a", "<<: 1", "_format_version: [1]",
     "_format_version: 9.9", "services: [[]]", "services: [{url: 7}]", "services: [{url: ''}]",
     "services: [{url: 'http://'}]", "services: [{url: 'http://[::1'}]", "plugins: [{name: []}]",
     "plugins: [{name: jwt, config: []}]", "plugins: [{name: acl, config: 7}]", "routes: [null]",
@@ -201,7 +213,8 @@ import Testing
 
   @Test func referencesStayReferences() throws {
     let result = read(
-      Self.head + "consumers: [{username: c, keyauth_credentials: [{key: '{vault://env/my-key}'}]}]",
+      Self.head
+        + "consumers: [{username: c, keyauth_credentials: [{key: '{vault://env/my-key}'}]}]",
       variables: ["MY_KEY"])
     let consumer = try #require(result.configuration?.consumers["c"], "\(result.messages)")
     #expect(consumer.credentials.first?.keyAuth?.key == Secret("value-of-MY_KEY"))
@@ -223,7 +236,9 @@ import Testing
       """)
     let service = try #require(result.configuration?.services["s"], "\(result.messages)")
     #expect(
-      service.targets == [.init(url: "http://a:81", weight: 1_000), .init(url: "http://b:8000", weight: 1)])
+      service.targets == [
+        .init(url: "http://a:81", weight: 1_000), .init(url: "http://b:8000", weight: 1),
+      ])
     #expect(service.balance == .consistentHash)
     #expect(service.hash == .header("X-Id"))
     #expect(service.health.failures == 3)

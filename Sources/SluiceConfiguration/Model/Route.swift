@@ -25,9 +25,8 @@ extension Configuration {
     public init() {}
 
     private enum CodingKeys: CodingKey {
-      case kind, priority, match, service, path, origins, connection, messages, timeouts,
-        maxBodySize,
-        policies
+      case kind, priority, match, service, path, origins, connection, messages, timeouts
+      case maxBodySize, policies
       case consumers, groups
     }
   }

@@ -78,7 +78,9 @@ public struct ConfigurationOverrides: Sendable {
       }
     }
     // Several addresses for one name are all used.
-    for resolution in resolutions { configuration.hosts[resolution.name]?.append(resolution.address) }
+    for resolution in resolutions {
+      configuration.hosts[resolution.name]?.append(resolution.address)
+    }
     let listeners = configuration.listeners
     for move in moves { apply(move, of: listeners, to: &configuration, &result) }
     result.configuration =
@@ -117,7 +119,8 @@ public struct ConfigurationOverrides: Sendable {
       .map { "\($0.key) (\($0.value.address))" }.joined(separator: ", ")
     if names.isEmpty {
       result.add("\(move.option): there is no such listener", hint: "listeners: \(known)")
-    } else if names.count > 1 && !move.address.hasPrefix(":") || names.count > 1 && move.former == nil
+    } else if names.count > 1 && !move.address.hasPrefix(":")
+      || names.count > 1 && move.former == nil
     {
       result.add(
         "\(move.option): more than one listener is meant", hint: "write NAME=ADDRESS; \(known)")

@@ -124,12 +124,17 @@ extension KongConversion {
       let group = entity.object.string("group")
       let owner = owner(entity)
       entity.object.finish()
-      guard let owner, let group else { continue }
+      guard let group else {
+        report.error("\(entity.object.title): it names no group", at: entity.object.origin)
+        continue
+      }
+      guard let owner else { continue }
       consumers[owner].aclGroups.append((group, entity.object.origin))
     }
   }
 
-  private mutating func add(_ kind: String, _ node: DocumentNode, to owner: Int, at origin: Origin) {
+  private mutating func add(_ kind: String, _ node: DocumentNode, to owner: Int, at origin: Origin)
+  {
     consumers[owner].credentials.append(
       .map([.init(kind, node, origin: origin)], origin: origin))
   }

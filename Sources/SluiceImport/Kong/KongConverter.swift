@@ -1,4 +1,4 @@
-public import SluiceConfiguration
+import SluiceConfiguration
 
 /// A declarative configuration of Kong as a Sluice file.
 ///

@@ -109,11 +109,11 @@ struct KongFile {
       // Whatever has children can be referred to, named or not.
       let key = name ?? "#\(unnamed)"
       if name == nil { keys[ObjectIdentifier(object)] = key }
-      let list = list == "consumer_groups" && inner == "consumers" ? "group_members" : inner
+      let own = list == "consumer_groups" && inner == "consumers" ? "group_members" : inner
       for child in children {
         var parents = parents
         parents[parent] = key
-        add(child, to: list, parents: parents)
+        add(child, to: own, parents: parents)
       }
     }
   }

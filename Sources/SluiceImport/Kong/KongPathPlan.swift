@@ -49,11 +49,11 @@ struct KongPathPlan {
   private mutating func strip(_ prefix: String, _ handling: Handling, _ base: String) {
     if base == "/" {
       guard prefix != "/" else { return }
-      path = .map([.init("stripPrefix", .boolean(true))])
+      path = DocumentNode.map([.init("stripPrefix", .boolean(true))])
     } else if handling == .v0 {
       matchRoot(if: prefix == "/")
       let trimmed = base.hasSuffix("/") ? String(base.dropLast()) : base
-      path = .map([.init("replacePrefix", .text(trimmed))])
+      path = DocumentNode.map([.init("replacePrefix", .text(trimmed))])
     } else {
       let slash = base.hasSuffix("/") ? "/?" : ""
       setRewrite("\(Self.quoted(prefix))\(slash)(.*)", "\(base)$1")
@@ -72,7 +72,7 @@ struct KongPathPlan {
       setRewrite("/(.*)", "\(base)$1")
     } else if isRoot {
       matchRoot()
-      self.path = .map([.init("replacePrefix", .text(base))])
+      self.path = DocumentNode.map([.init("replacePrefix", .text(base))])
     } else {
       setRewrite("(/.*)", "\(base)$1")
     }
@@ -101,13 +101,14 @@ struct KongPathPlan {
       Diagnostic(
         severity: .warning, file: path!.origin.file, line: path!.origin.line,
         column: path!.origin.column,
-        message: "\(route.object.title): where the whole path is stripped, the service's path gets a "
+        message:
+          "\(route.object.title): where the whole path is stripped, the service's path gets a "
           + "slash at its end")
     }
   }
 
   private mutating func setRewrite(_ regex: String, _ path: String) {
-    rewrite = .map(
+    rewrite = DocumentNode.map(
       [.init("regex", .text(regex, origin: origin)), .init("path", .text(path, origin: origin))],
       origin: origin)
   }

@@ -45,7 +45,8 @@ extension KongConversion {
 
   /// Bundled plugins that close something, limit something or change what is answered.
   private static let deciding: Set<String> = [
-    "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced", "session",
+    "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
+    "session",
     "mtls-auth", "key-auth-enc", "vault-auth", "saml", "jwt-signer", "header-cert-auth", "opa",
     "tls-handshake-modifier", "tls-metadata-headers", "bot-detection", "response-ratelimiting",
     "rate-limiting-advanced", "service-protection", "request-validator", "oas-validation",
@@ -61,8 +62,9 @@ extension KongConversion {
   private func unknown(_ plugin: KongPlugin) -> [KongPolicy] {
     if Self.deciding.contains(plugin.name) {
       report.error(
-        "plugin \(plugin.name) is not carried over, and requests would be answered otherwise without it",
-        at: plugin.origin, hint: Self.hints[plugin.name] ?? "take it out to go on without it")
+        "plugin \(plugin.name) is not carried over, and requests would be answered otherwise "
+          + "without it", at: plugin.origin,
+        hint: Self.hints[plugin.name] ?? "take it out to go on without it")
     } else {
       report.warning(
         "plugin \(KongText.shown(plugin.name)) is not known and not carried over: what it does is not "
@@ -161,30 +163,27 @@ extension KongConversion {
     } else {
       node.add("fields", .text("kong"))
     }
-    // One Kong route may be several here, which count together.
-    if let route = plugin.route.map({ routes[$0].name }) {
-      node.add("budget", .text(budget("route", route, plugin)))
-    } else if let service = plugin.service.map({ services[$0].name }) {
-      node.add("budget", .text(budget("service", service, plugin)))
+    // One route or service of Kong may be several here, which count together.
+    if plugin.consumer == nil && plugin.group == nil {
+      if let route = plugin.route.map({ routes[$0].name }) {
+        node.add("budget", .text("r.\(route)"))
+      } else if let service = plugin.service.map({ services[$0].name }) {
+        node.add("budget", .text("s.\(service)"))
+      }
     }
     config.refuse("error_code", unless: "429", because: "is always 429")
     config.warn("error_message", unless: "API rate limit exceeded", because: "is the gateway's own")
     config.warn(
       "policy", unless: "local", because: "is local here: each gateway counts for itself")
-    for key in ["redis", "redis_host", "redis_port", "redis_password", "redis_username", "redis_ssl"] {
+    for key in [
+      "redis", "redis_host", "redis_port", "redis_password", "redis_username", "redis_ssl",
+    ] {
       config.warn(key, unless: "6379", "false", because: "is not used")
     }
     config.skip(
       "redis_ssl_verify", "redis_server_name", "redis_timeout", "redis_database", "fault_tolerant",
       "sync_rate", "header_name", "path")
     return [policy("rate-limit", node, plugin)]
-  }
-
-  /// A name that no other plugin has.
-  private func budget(_ kind: String, _ name: String, _ plugin: KongPlugin) -> String {
-    let caller =
-      plugin.consumer.map { ".\(consumers[$0].name)" } ?? plugin.group.map { ".\(groups[$0].name)" }
-    return "\(kind).\(name.prefix(24))\(caller.map { String($0.prefix(25)) } ?? "")"
   }
 
   private func limitKey(_ plugin: KongPlugin) -> String {

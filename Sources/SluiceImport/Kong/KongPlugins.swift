@@ -142,8 +142,12 @@ extension KongConversion {
 
   /// Puts what the plugins became where Sluice decides as Kong does.
   mutating func resolvePlugins() {
-    for plugin in plugins {
-      guard let place = place(of: plugin) else { continue }
+    // A place may stand for two of Kong's, of which the more specific one counts.
+    var seen: [KongPlace: Set<String>] = [:]
+    for plugin in plugins.sorted(by: { $0.rank > $1.rank }) {
+      guard let place = place(of: plugin),
+        seen[place, default: []].insert(plugin.name).inserted
+      else { continue }
       for policy in plugin.policies { put(policy, at: place) }
     }
     for name in Set(plugins.map(\.name)).sorted() { correct(name) }
@@ -190,8 +194,9 @@ extension KongConversion {
     let personal = kind.filter { $0.consumer != nil || $0.group != nil }
     guard !personal.isEmpty else { return }
     for (consumerIndex, consumer) in consumers.enumerated() {
-      let concerned = personal.contains {
-        $0.consumer == consumerIndex || $0.group.map(consumer.memberships.contains) == true
+      let concerned = personal.contains { plugin in
+        plugin.consumer == consumerIndex
+          || plugin.group.map { consumer.memberships.contains($0) } == true
       }
       guard concerned else { continue }
       for (routeIndex, route) in routes.enumerated() {

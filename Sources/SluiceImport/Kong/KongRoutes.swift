@@ -147,7 +147,8 @@ extension KongConversion {
       "request_buffering", unless: "true", because: "is not there: bodies are always streamed")
     object.warn(
       "response_buffering", unless: "true", because: "is not there: bodies are always streamed")
-    if route.methods.isEmpty && route.hosts.isEmpty && route.paths.isEmpty && route.headers.isEmpty {
+    if route.methods.isEmpty && route.hosts.isEmpty && route.paths.isEmpty && route.headers.isEmpty
+    {
       report.error(
         "\(object.title): it needs one of methods, hosts, headers and paths", at: object.origin)
     }
@@ -161,7 +162,8 @@ extension KongConversion {
   }
 
   private func readProtocols(_ object: KongObject, into route: inout KongRoute) {
-    let protocols = object.strings("protocols") ?? [("http", object.origin), ("https", object.origin)]
+    let protocols =
+      object.strings("protocols") ?? [("http", object.origin), ("https", object.origin)]
     let names = Set(protocols.map(\.text))
     for (name, origin) in protocols where !["http", "https", "ws", "wss"].contains(name) {
       report.error(
@@ -236,11 +238,13 @@ extension KongConversion {
 
   private func variants(of index: Int, taken: inout Set<String>) -> [KongVariant] {
     let route = routes[index]
-    var conditions: [[(name: String, value: (text: String, origin: Origin), origin: Origin)]] = [[]]
+    var conditions: [[DocumentNode.Entry]] = [[]]
     for header in route.headers {
-      conditions = conditions.flatMap { before in
-        header.values.map { before + [(header.name, $0, header.origin)] }
+      let entries = header.values.map {
+        DocumentNode.Entry(
+          header.name, DocumentNode.text($0.text, origin: $0.origin), origin: header.origin)
       }
+      conditions = conditions.flatMap { before in entries.map { before + [$0] } }
       if conditions.count > 64 {
         report.error(
           "\(route.object.title): more than 64 combinations of header values", at: header.origin)
@@ -265,10 +269,7 @@ extension KongConversion {
           if !route.methods.isEmpty && !isWebSocket {
             match.add("methods", .list(route.methods.map { .text($0.text, origin: $0.origin) }))
           }
-          var headers = condition.map {
-            DocumentNode.Entry(
-              $0.name, .text($0.value.text, origin: $0.value.origin), origin: $0.origin)
-          }
+          var headers = condition
           if isWebSocket && route.isHTTP { headers.append(.init("Upgrade", .text("websocket"))) }
           if !headers.isEmpty { match.add("headers", .map(headers)) }
           let name =
@@ -296,7 +297,8 @@ extension KongConversion {
       "\(route.object.title): Kong would strip \(KongText.shown(path.text)) and ask the service for /; "
         + "here the path goes on as it came",
       at: route.object.has("strip_path") ? route.object.origin(of: "strip_path") : path.origin,
-      hint: "write strip_path: false and Kong does the same, or _format_version to get what Kong does")
+      hint:
+        "write strip_path: false and Kong does the same, or _format_version to get what Kong does")
     return false
   }
 
@@ -336,12 +338,12 @@ extension KongConversion {
       }
     }
     if status == 426 {
-      policies["mock"] = .map([
+      policies["mock"] = DocumentNode.map([
         .init("status", .integer(426)),
         .init("body", .text("{\"message\":\"Please use HTTPS protocol\"}")),
       ])
     } else {
-      policies["redirect"] = .map([
+      policies["redirect"] = DocumentNode.map([
         .init("location", .template("https://${request.host}${request.path}")),
         .init("status", .integer(status)),
       ])

@@ -257,6 +257,7 @@ extension KongConversion {
       let weight = object.integer("weight", default: 100, in: 0...65_535)
       let parent = entity.parent("upstream")
       object.finish()
+      if target.isEmpty { report.error("a target needs an address", at: object.origin) }
       guard let parent, let name = ids[parent.name] else {
         report.error("\(object.title): there is no such upstream", at: object.origin)
         continue
@@ -298,7 +299,8 @@ extension KongConversion {
     }
     object.skip("hash_on_header", "hash_on_cookie")
     object.warn(
-      "hash_fallback", unless: "none", because: "is not there: without a key requests go by address")
+      "hash_fallback", unless: "none", because: "is not there: without a key requests go by address"
+    )
     object.warn("hash_fallback_header", because: "is not there")
     object.skip("hash_on_cookie_path")
     object.refuse("hash_on_query_arg", because: "can't be hashed")
