@@ -161,7 +161,9 @@ extension NameResolver {
 
   private static func outcome(_ addresses: [SocketAddress], port: UInt16) -> Outcome {
     var seen: Set<SocketAddress> = []
-    let unique = addresses.map { $0.port == 0 ? $0.withPort(port) : $0 }.filter { seen.insert($0).inserted }
+    let unique = addresses.map { $0.port == 0 ? $0.withPort(port) : $0 }.filter {
+      seen.insert($0).inserted
+    }
     if unique.isEmpty {
       return .failure(NameResolutionError(kind: .notFound, text: "the name has no addresses"))
     }
