@@ -21,17 +21,15 @@ struct KongFixture {
     configuration.workers = .count(1)
     configuration.accessLog.format = .off
     configuration.shutdown.timeout = .milliseconds(50)
-    var listener = try #require(configuration.listeners.removeValue(forKey: "proxy"))
+    var listener = try #require(configuration.listeners["proxy"])
     listener.address = "127.0.0.1:0"
-    configuration.listeners["web"] = listener
+    configuration.listeners = ["web": listener]
     fixture = try Fixture(configuration)
   }
 
-  func ask(_ method: String = "GET", _ target: String, host: String, _ fields: String...) throws
-    -> Message
-  {
+  func ask(_ target: String, host: String, _ fields: String...) throws -> Message {
     try fixture.client().exchange(
-      "\(method) \(target) HTTP/1.1\r\nHost: \(host)\r\n"
+      "GET \(target) HTTP/1.1\r\nHost: \(host)\r\n"
         + fields.map { $0 + "\r\n" }.joined() + "\r\n")
   }
 }

@@ -128,7 +128,8 @@ import Testing
     ),
     (
       "path: {replacePrefix: /}",
-      "4:35: error: routes.a.path.replacePrefix needs 'path' or 'prefix' in the route's match"
+      "4:35: error: routes.a.path.replacePrefix needs 'path', 'prefix' or 'startsWith' in the "
+        + "route's match"
     ),
     (
       "match: {path: /a}, path: {replacePrefix: '/{x}'}",

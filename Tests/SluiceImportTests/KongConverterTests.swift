@@ -41,6 +41,14 @@ import Testing
     ),
     ("consumers: [{}]", "4:13: error: a consumer needs a username or a custom_id"),
     ("consumers: [7]", "4:13: error: a consumer: it must be a map"),
+    (
+      "consumers: [{username: a}, {username: a}]",
+      "4:39: error: consumer a: another one has this username"
+    ),
+    (
+      "plugins: [{name: aclx}]",
+      "4:11: error: there is no plugin aclx\n  hint: did you mean 'acl'?"
+    ),
     ("plugins: [{}]", "4:11: error: a plugin needs a name"),
     (
       "plugins: [{name: key-auth, config: {key_nams: [a]}}]",
@@ -337,7 +345,7 @@ import Testing
     #expect(configuration.routes["time-api-route"]?.match.startsWith == "/time")
     #expect(
       result.messages.filter { $0.contains("Kong") }.map { $0.prefix { $0 != " " } }.sorted()
-        == ["k:12:5:", "k:15:5:", "k:1:1:", "k:6:11:", "k:7:11:", "k:8:5:"].sorted(),
+        == ["k:13:5:", "k:16:5:", "k:1:1:", "k:6:13:", "k:7:13:", "k:8:5:"].sorted(),
       "\(result.messages.joined(separator: "\n"))")
   }
 

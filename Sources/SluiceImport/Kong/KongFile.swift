@@ -103,6 +103,7 @@ struct KongFile {
       node, title: name.map { "\(singular) \(KongText.shown($0))" } ?? "a \(singular)",
       report: report)
     entities[list, default: []].append(Entity(object: object, parents: parents))
+    checkUnique(object, in: list)
     for (inner, parent) in Self.nested[list] ?? [] {
       let children = object.nodes(inner)
       guard !children.isEmpty else { continue }
@@ -118,6 +119,24 @@ struct KongFile {
     }
   }
 
+  /// What no two entities of a list may have in common: what is said of one would not hold for the
+  /// other, and that may be what closes it.
+  private mutating func checkUnique(_ object: KongObject, in list: String) {
+    let names = [
+      "services": ["name"], "routes": ["name"], "upstreams": ["name"], "consumer_groups": ["name"],
+      "consumers": ["username", "custom_id"], "plugins": ["instance_name"],
+    ]
+    for key in (names[list] ?? []) + (list == "group_members" ? [] : ["id"]) {
+      guard let value = object.node[key], case .scalar(let scalar) = value.content, !value.isNull
+      else { continue }
+      if unique["\(list) \(key)", default: []].insert(scalar.text).inserted { continue }
+      report.error(
+        "\(object.title): another one has this \(key)", at: report.origin(value.position))
+    }
+  }
+
+  /// The values that were met, by list and field.
+  private var unique: [String: Set<String>] = [:]
   private var keys: [ObjectIdentifier: String] = [:]
 
   /// By which others refer to an entity: its name (or what stands for it) and its id.

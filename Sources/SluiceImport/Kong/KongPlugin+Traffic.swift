@@ -43,6 +43,12 @@ extension KongConversion {
     return []
   }
 
+  private static let carried: Set<String> = [
+    "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
+    "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
+    "request-transformer", "response-transformer", "prometheus",
+  ]
+
   /// Bundled plugins that close something, limit something or change what is answered.
   private static let deciding: Set<String> = [
     "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
@@ -65,6 +71,12 @@ extension KongConversion {
         "plugin \(plugin.name) is not carried over, and requests would be answered otherwise "
           + "without it", at: plugin.origin,
         hint: Self.hints[plugin.name] ?? "take it out to go on without it")
+    } else if let hint = Suggestion.hint(
+      for: plugin.name, among: Self.carried.union(Self.deciding).sorted())
+    {
+      // Whoever mistyped acl did not mean to open the door.
+      report.error(
+        "there is no plugin \(KongText.shown(plugin.name))", at: plugin.origin, hint: hint)
     } else {
       report.warning(
         "plugin \(KongText.shown(plugin.name)) is not known and not carried over: what it does is not "
@@ -144,7 +156,7 @@ extension KongConversion {
       guard let limit = config.integer(unit, in: 1...1_000_000_000) else { continue }
       if seconds > 86_400 {
         report.warning(
-          "\(config.title): a \(unit) is \(seconds / 86_400) days here, counted from 1970",
+          "\(config.title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",
           at: config.origin(of: unit))
       }
       windows.append(

@@ -27,6 +27,11 @@ struct KongRoute {
   var isWebSocket = false
   var isHTTP = true
 
+  /// A handshake is a GET.
+  var takesHandshakes: Bool {
+    isWebSocket && (methods.isEmpty || methods.contains { $0.text == "GET" })
+  }
+
   /// The number by which Kong's router orders routes, the greatest first (kong/router/transform.lua):
   /// kinds of conditions, plain hosts, headers, regex, its priority, length.
   func weight(of path: Path?) -> UInt64 {
@@ -261,7 +266,8 @@ extension KongConversion {
         report.diagnostics.add([problem(route, path)])
       }
       for condition in conditions {
-        for isWebSocket in [false, true] where isWebSocket ? route.isWebSocket : route.isHTTP {
+        for isWebSocket in [false, true]
+        where isWebSocket ? route.takesHandshakes : route.isHTTP {
           var match = plan.match
           if !route.hosts.isEmpty {
             match.add("hosts", .list(route.hosts.map { .text($0.text, origin: $0.origin) }))
@@ -270,7 +276,7 @@ extension KongConversion {
             match.add("methods", .list(route.methods.map { .text($0.text, origin: $0.origin) }))
           }
           var headers = condition
-          if isWebSocket && route.isHTTP { headers.append(.init("Upgrade", .text("websocket"))) }
+          if isWebSocket && route.isHTTP { headers.append(Self.handshake) }
           if !headers.isEmpty { match.add("headers", .map(headers)) }
           let name =
             variants.isEmpty ? route.name : Self.name(route.name, taken: &taken)
@@ -286,6 +292,9 @@ extension KongConversion {
     }
     return variants
   }
+
+  /// What every WebSocket handshake has, by any version of HTTP.
+  private static let handshake = DocumentNode.Entry("Sec-WebSocket-Version", .text("*"))
 
   /// A snippet that strips the whole path away from a service without one of its own means the path to
   /// arrive there.
