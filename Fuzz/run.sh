@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -72,7 +72,7 @@ case $target in
     module Fuzz "Fuzz/Targets/$target.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
     ;;
-  kong)
+  kong | nginx)
     configuration
     # shellcheck disable=SC2046
     module SluiceImport $(find Sources/SluiceImport -name '*.swift')

@@ -15,6 +15,8 @@ public struct Configuration: Codable, Equatable, Sendable {
   public var consumers: [String: Consumer] = [:]
   public var groups: [String: Group] = [:]
   public var routes: [String: Route] = [:]
+  /// Texts that depend on the request, for templates.
+  public var variables: [String: Variable] = [:]
   /// Policies for every route.
   public var policies = Policies()
   public var cacheStore = CacheStore()
@@ -28,7 +30,7 @@ public struct Configuration: Codable, Equatable, Sendable {
 
   private enum CodingKeys: CodingKey {
     case version, workers, hosts, resolver, listeners, services, consumers, groups, routes, policies
-    case cacheStore, accessLog, admin, shutdown
+    case variables, cacheStore, accessLog, admin, shutdown
   }
 }
 
@@ -96,6 +98,9 @@ extension Configuration {
       Field("groups", .entities(Group.schema), "What is said about groups of consumers, by name."),
       Field("policies", .policies(.anywhere), "Policies for every route."),
       Field("routes", .entities(Route.schema), "What goes where, by name."),
+      Field(
+        "variables", .entities(Variable.schema),
+        "Texts that depend on the request, by name, for `${variables.NAME}` in templates."),
       Field(
         "cacheStore", .object(CacheStore.schema),
         "The memory in which every `cache` policy keeps its responses."),

@@ -5,6 +5,8 @@ extension PolicyRegistry {
     Configuration.KongFields.self,
     Configuration.RequestID.self,
     Configuration.CORS.self,
+    Configuration.CallerHeaders.self,
+    Configuration.ErrorAnswers.self,
     // identify
     Configuration.Identify.self,
     Configuration.KeyAuth.self,
@@ -32,6 +34,7 @@ extension PolicyRegistry {
     Configuration.Redirect.self,
     Configuration.Rewrite.self,
     Configuration.RequestTransform.self,
+    Configuration.TargetHeaders.self,
     Configuration.ResponseTransform.self,
     Configuration.Split.self,
     // when all is said that targets get

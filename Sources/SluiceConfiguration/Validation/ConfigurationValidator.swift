@@ -21,6 +21,7 @@ struct ConfigurationValidator {
       validator.checkListeners()
       validator.checkServices()
       validator.checkRoutes()
+      validator.checkVariables()
       validator.checkConsumers()
       validator.checkPolicies()
       diagnostics = validator.diagnostics

@@ -10,8 +10,8 @@ final class ForwardedFields {
   private let writesXForwarded: Bool
   private let writesForwarded: Bool
   private let via: [UInt8]
-  private let port: UInt16
-  private let scheme: StaticString
+  let port: UInt16
+  let scheme: StaticString
   /// What every caller's request gets alike.
   private let constants: [UInt8]
   /// Fields of the request that are not copied, as bits by `FieldName`.

@@ -30,6 +30,8 @@ final class CompiledListener {
   /// Nil where only HTTP/1 is spoken.
   let http2: HTTP2Limits?
   let takesProxyHeader: Bool
+  /// Field names with a `_` pass.
+  let takesUnderscores: Bool
   /// Where every request is sent instead of being routed.
   let redirect: HTTPSRedirect?
   let headLimits: HeadLimits
@@ -58,6 +60,7 @@ final class CompiledListener {
     self.tls = tls
     http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
     takesProxyHeader = settings.proxyProtocol
+    takesUnderscores = settings.underscores == .pass
     redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)
     slashes = Self.slashes(of: settings)

@@ -38,6 +38,8 @@ final class CompiledRoute {
   let isAside: Bool
   /// The `{name}` segments of its path, by their places.
   let pathNames: [(index: Int, name: [UInt8])]
+  /// The route's regex, if it has groups that templates may name.
+  let captures: RouteCaptures?
   /// Nil of the gateway's own calls.
   private let settings: Configuration.Route?
 
@@ -82,6 +84,7 @@ final class CompiledRoute {
     self.counters = counters
     cacheScope = .none
     pathNames = []
+    captures = nil
     isAside = false
     settings = nil
   }
@@ -147,6 +150,7 @@ final class CompiledRoute {
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
     }
+    captures = settings.match.regex.flatMap { RouteCaptures($0) }
     let destination = service.settings
     cacheScope = CacheScope(
       "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"

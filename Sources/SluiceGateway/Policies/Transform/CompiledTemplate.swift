@@ -10,6 +10,9 @@ struct CompiledTemplate {
     case parameter([UInt8])
     case segment([UInt8])
     case claim([UInt8])
+    case cookie([UInt8])
+    case named(String)
+    case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
   }
 
@@ -37,6 +40,16 @@ struct CompiledTemplate {
       case .variable(.parameter(let name)): .parameter(Array(name.utf8))
       case .variable(.segment(let name)): .segment(Array(name.utf8))
       case .variable(.claim(let name)): .claim(Array(name.utf8))
+      case .variable(.cookie(let name)): .cookie(Array(name.utf8))
+      case .variable(.named(let name)): .named(name)
+      case .variable(.scheme): .scheme
+      case .variable(.httpVersion): .httpVersion
+      case .variable(.hostname): .hostname
+      case .variable(.target): .target
+      case .variable(.questionMark): .questionMark
+      case .variable(.forwardedFor): .forwardedFor
+      case .variable(.clientPort): .clientPort
+      case .variable(.listenerPort): .listenerPort
       case .variable(.method): .method
       case .variable(.path): .path
       case .variable(.query): .query
@@ -113,6 +126,35 @@ struct CompiledTemplate {
       }
     case .claim(let name):
       if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
+    case .cookie(let name):
+      for field in head.fields where field.known == .cookie {
+        let span = head.span(field.value)
+        guard let range = Cookies.value(of: name, in: span) else { continue }
+        return append(span.extracting(range), place, to: &output)
+      }
+    case .named(let name):
+      exchange.worker.snapshot.variables[name]?.append(exchange, place, to: &output)
+    case .scheme: output.append(exchange.listener.forwarded.scheme)
+    case .httpVersion:
+      switch head.version {
+      case .http10: output.append("HTTP/1.0")
+      case .http11: output.append("HTTP/1.1")
+      case .http2: output.append("HTTP/2.0")
+      }
+    case .hostname:
+      guard let host = head.host else { return }
+      let span = head.span(host)
+      for index in span.indices { output.append(span[index].asciiLowercased) }
+    case .target: append(head.span(head.target), place == .url ? .field : place, to: &output)
+    case .questionMark: if let query = head.query, !query.isEmpty { output.append(0x3F) }
+    case .forwardedFor:
+      for field in head.fields where field.known == .xForwardedFor && !field.value.isEmpty {
+        append(head.span(field.value), place, to: &output)
+        output.append(", ")
+      }
+      output.append(hostOf: exchange.clientAddress)
+    case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
+    case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
     case .method: output.append(head.span(head.methodName))
     case .path: exchange.withPath { append($0, place == .url ? .field : place, to: &output) }
     case .query:
@@ -148,6 +190,11 @@ struct CompiledTemplate {
 extension Exchange {
   /// Appends the segment of the path that the route's pattern names; nothing when it names none.
   func appendPathSegment(named name: [UInt8], to output: inout ByteBuffer) {
+    if let captures = route?.captures {
+      return withPath { path in
+        captures.withGroup(name, of: path) { output.append($0) }
+      }
+    }
     guard let wanted = route?.pathNames.first(where: { $0.name == name })?.index else { return }
     withPath { path in
       var index = -1
