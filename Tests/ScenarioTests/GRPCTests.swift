@@ -225,7 +225,7 @@ extension Scenarios {
       let fixture = try webFixture()
       let client = try fixture.client()
       let response = try post(
-        client, "/demo.Echo/Unary", type: "application/grpc-web-text", Array("!!!!".utf8))
+        client, "/demo.Echo/Unary", type: "application/grpc-web-text+proto", Array("!!!!".utf8))
       #expect(response["Grpc-Status"] == "3")
       #expect(response["Content-Type"] == "application/grpc-web-text")
     }

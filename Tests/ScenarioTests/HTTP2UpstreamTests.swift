@@ -97,7 +97,7 @@ extension Scenarios {
         try peer.send(
           .headers(1, [(":status", "200")], end: false),
           .data(1, request.body + [0x21]),
-          .headers(1, [("x-count", "\(request.body.count)"), ("content-length", "3")]))
+          .headers(1, [("x-count", "\(request.body.count)"), ("location", "/")]))
         try peer.readToEnd()
       }
       let fixture = try self.fixture(to: upstream)
@@ -442,7 +442,8 @@ extension Scenarios {
       }
       let fixture = try self.fixture(to: upstream)
       let response = try fixture.get("/")
-      #expect(response.isTruncated)
+      // The flood is seen before what arrived with it.
+      #expect(response.isTruncated || response.status == 502)
       #expect(try fixture.get("/").text == "well")
     }
 

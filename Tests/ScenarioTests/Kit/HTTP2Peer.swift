@@ -41,6 +41,7 @@ final class HTTP2Peer {
   }
 
   /// The head of the request on this stream.
+  @discardableResult
   func head(_ id: Int) throws -> HTTP2Received.Stream {
     try read { !$0[id].heads.isEmpty }
     return received[id]

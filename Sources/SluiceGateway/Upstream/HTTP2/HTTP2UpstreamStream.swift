@@ -151,9 +151,9 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   private func failure(_ code: HTTP2ErrorCode) -> UpstreamFailure {
     if hasHead { return .truncatedResponse }
     if isRefusedByUs { return .malformedResponse }
-    if connection.isGone { return .closedBeforeResponse(isReused: isReused) }
     // RFC 9113 8.7: nothing was done about it.
     if code == .refusedStream { return .refusedStream(isLeaving: connection.isLeft) }
+    if connection.isGone { return .closedBeforeResponse(isReused: isReused) }
     return .closedBeforeResponse(isReused: false)
   }
 
