@@ -28,6 +28,7 @@ extension PolicyRegistry {
     Configuration.BandwidthLimit.self,
     // transform; responses meet these the other way round, so what compresses is the first
     Configuration.Compression.self,
+    Configuration.GRPCWeb.self,
     Configuration.Fault.self,
     Configuration.JSONSchema.self,
     Configuration.Mock.self,

@@ -98,6 +98,7 @@ extension ConfigurationValidator {
 extension ConfigurationValidator {
   private mutating func checkKind(_ route: Configuration.Route, _ node: SourceNode, name: String) {
     guard diagnostics.isSound(node["kind"]) else { return }
+    checkGRPCWeb(route, node, name: name)
     guard route.kind == .websocket else {
       for key in ["connection", "messages", "origins"] {
         guard let entry = node.entry(key) else { continue }
@@ -110,6 +111,7 @@ extension ConfigurationValidator {
       }
       return
     }
+    checkSpeaks(route, node, name: name)
     checkMessages(route, node, name: name)
     checkReconnect(route, node, name: name)
     for (key, instead) in [
@@ -132,6 +134,39 @@ extension ConfigurationValidator {
       diagnostics.warning(
         "routes.\(name).match.methods: a WebSocket handshake is a GET, so this route never matches",
         at: methods.position)
+    }
+  }
+}
+
+extension ConfigurationValidator {
+  /// gRPC is spoken by HTTP/2.
+  private mutating func checkGRPCWeb(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    guard let entry = node["policies"]?.entry(Configuration.GRPCWeb.policyName),
+      route.policies[Configuration.GRPCWeb.self] != nil, diagnostics.isSound(node["service"]),
+      configuration.services[route.service]?.protocol == .http1
+    else { return }
+    diagnostics.error(
+      "routes.\(name).policies.grpc-web: service \(route.service) does not speak gRPC",
+      at: entry.keyPosition, hint: "set protocol: http2 in the service")
+  }
+
+  /// WebSockets begin by HTTP/1.1.
+  private mutating func checkSpeaks(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    guard let place = node["service"], diagnostics.isSound(place) else { return }
+    let splits = route.policies[Configuration.Split.self]?.services.keys.sorted() ?? []
+    for service in [route.service] + splits {
+      guard let spoken = configuration.services[service]?.protocol, spoken != .http1 else {
+        continue
+      }
+      diagnostics.error(
+        "routes.\(name) is for WebSockets, and service \(service) has protocol: \(spoken.rawValue)",
+        at: place.position,
+        hint: "WebSockets begin by HTTP/1.1: use a service of the same targets with protocol: http1"
+      )
     }
   }
 }

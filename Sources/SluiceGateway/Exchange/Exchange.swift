@@ -52,6 +52,11 @@ public final class Exchange: EventHandler {
   var attempts = RetryDecision.Attempts()
   /// A part of the request body has gone to a target, so the request cannot be sent again.
   var hasPassedBody = false
+  /// What has gone is in `keptBody`, so that it can.
+  var keepsBody = false
+  var keptBody = ByteBuffer()
+  /// All of it has gone.
+  var isBodyPassed = false
 
   /// Who calls; nil while nobody knows.
   public internal(set) var identity: Identity?
@@ -96,6 +101,8 @@ public final class Exchange: EventHandler {
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
 
+  /// Nanoseconds that a call of gRPC may take, says its caller.
+  var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
   private(set) var allow: [UInt8]?
@@ -323,10 +330,6 @@ public final class Exchange: EventHandler {
   /// Where this exchange is counted.
   var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
 
-  var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
-  var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
-  var idleTimeout: Int64 { route?.idleTimeout ?? 0 }
-
   /// Who calls: behind trusted proxies the last address that is not one of them.
   var clientAddress: SocketAddress {
     isTrusted ? ClientAddress.behindProxies(request, peer: peer, listener: listener) : peer
@@ -430,6 +433,8 @@ public final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
+    isBodyPassed = false
+    if keepsBody { stopKeepingBody() }
     requestFraming = .none
     if policies != nil || isBodyCollected { resetPolicies() }
     if let local {
@@ -443,6 +448,7 @@ public final class Exchange: EventHandler {
       self.ticket = nil
     }
     if allow != nil { allow = nil }
+    callTimeout = nil
     record = ExchangeRecord()
   }
 
@@ -473,11 +479,6 @@ public final class Exchange: EventHandler {
     awaitsEvent = false
     gate = nil
     notes.removeAll(keepingCapacity: true)
-  }
-
-  /// When the route's or service's `total` timeout ends the exchange.
-  var totalDeadline: MonotonicTime? {
-    (route?.totalTimeout).map { record.started.advanced(byNanoseconds: $0) }
   }
 
   /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,

@@ -47,6 +47,8 @@ final class Worker {
   let admission: SessionAdmission
   /// A response's fields on their way to HPACK, within one call.
   var http2Fields = HTTP2FieldList()
+  /// A request in HTTP/1.1's words on its way there.
+  var http2Text = ByteBuffer()
   /// A control frame's payload, within one call.
   var scratch = ByteBuffer(capacity: 128)
   /// A part of a stored body that somebody wants to see; empty unless that has happened.

@@ -11,6 +11,8 @@ final class UpstreamService {
   let tls: TLSClientContext?
   let host: Host
   let targets: [UpstreamTarget]
+  /// Calls of gRPC can reach its targets.
+  let mayCarryGRPC: Bool
   var state: ServiceState
   /// The name of the field or cookie to balance by.
   private let hashName: [UInt8]
@@ -31,6 +33,7 @@ final class UpstreamService {
     nameBytes = Array(name.utf8)
     self.settings = settings
     self.tls = tls
+    mayCarryGRPC = settings.protocol != .http1
     host =
       switch settings.host {
       case .preserve: .preserve

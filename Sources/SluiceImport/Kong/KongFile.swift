@@ -94,7 +94,7 @@ struct KongFile {
         content: .scalar(.init(text: scalar.text, isPlain: scalar.isPlain)))
       node = SourceNode(
         position: node.position,
-        content: .mapping([.init(key: key, keyPosition: node.position, value: value)]))
+        content: .mapping(.init([.init(key: key, keyPosition: node.position, value: value)])))
     }
     let singular = Self.singular(list)
     let name = Self.name(of: node)

@@ -117,7 +117,7 @@ final class KongObject {
     switch value.content {
     case .sequence(let elements): return elements.compactMap { text(of: $0, key) }
     case .scalar: return text(of: value, key).map { [$0] }
-    case .mapping(let entries) where entries.isEmpty: return []
+    case .mapping(let mapping) where mapping.entries.isEmpty: return []
     case .mapping:
       wrong(value, key, "a list")
       return nil
@@ -133,7 +133,7 @@ final class KongObject {
     guard let value = value(key) else { return [] }
     if case .sequence(let elements) = value.content { return elements }
     // Lua has one kind of table, and tools write an empty list as {}.
-    if case .mapping(let entries) = value.content, entries.isEmpty { return [] }
+    if case .mapping(let mapping) = value.content, mapping.entries.isEmpty { return [] }
     wrong(value, key, "a list")
     return []
   }
@@ -189,7 +189,7 @@ final class KongObject {
     switch value.content {
     case .scalar(let scalar): return !standards.contains(scalar.text)
     case .sequence(let elements): return !elements.isEmpty
-    case .mapping(let entries): return !entries.isEmpty
+    case .mapping(let mapping): return !mapping.entries.isEmpty
     }
   }
 

@@ -96,7 +96,7 @@ extension KongConversion {
     let config =
       object.object("config")
       ?? KongObject(
-        SourceNode(position: object.node.position, content: .mapping([])), title: object.title,
+        SourceNode(position: object.node.position, content: .mapping(.init([]))), title: object.title,
         report: report)
     var plugin = KongPlugin(
       object: object,

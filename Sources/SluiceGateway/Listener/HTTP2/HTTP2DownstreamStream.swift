@@ -2,7 +2,7 @@ import SluiceReactor
 import SluiceWire
 
 /// One request of an HTTP/2 caller: the exchange's downstream side.
-final class HTTP2DownstreamStream: HTTP2Stream {
+final class HTTP2DownstreamStream: HTTP2ServerStream {
   let connection: HTTP2DownstreamConnection
   private(set) var exchange: Exchange?
   /// What `Content-Length` says is still to come; nil where nothing says it.
@@ -65,7 +65,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     exchange.downstreamBody(bytes)
   }
 
-  override func requestEnded(_ trailers: TrailerSection) {
+  override func inputEnded(_ trailers: TrailerSection) {
     if output.isEmpty { deadline = .distantFuture }
     guard let exchange, !exchange.request.framing.isEmpty else { return }
     exchange.downstreamBodyEnded(trailers)
@@ -84,7 +84,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
   /// The caller's time runs from when it stops taking what there is.
   private func timeWriting(isProgress: Bool = false) {
     if output.isEmpty {
-      if isRequestComplete { deadline = .distantFuture } else if isProgress { timeBody() }
+      if isInputComplete { deadline = .distantFuture } else if isProgress { timeBody() }
     } else if isProgress || deadline == .distantFuture {
       deadline = connection.loop.now.advanced(byNanoseconds: connection.listener.writeTimeout)
       connection.wake(at: deadline)
@@ -100,7 +100,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     if session == nil { return }
     if output.isEmpty {
       // A target that does not take the body is not the caller's fault.
-      if hasInput || isRequestComplete { return }
+      if hasInput || isInputComplete { return }
       if let exchange, exchange.state != .responding { return exchange.fail(.requestTimeout) }
     }
     let exchange = self.exchange
@@ -115,7 +115,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     if !hasBegun && code == .protocolError { worker.counters.malformedRequests &+= 1 }
     connection.streamClosed()
     // All of the response is out, and the exchange is about to say that this was all.
-    if isResponseEnded && code == .noError { return }
+    if isOutputEnded && code == .noError { return }
     let exchange = self.exchange
     self.exchange = nil
     exchange?.downstreamGone()

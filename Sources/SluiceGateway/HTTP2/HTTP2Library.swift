@@ -9,25 +9,40 @@ enum HTTP2Library {
   // SAFETY: as above.
   private nonisolated(unsafe) static let options = makeOptions()
 
-  /// A server's session that calls `owner`, an unretained `HTTP2Session`. Nil without memory.
-  static func makeSession(_ owner: UnsafeMutableRawPointer) -> OpaquePointer? {
+  /// A session that calls `owner`, an unretained `HTTP2Session`. Nil without memory.
+  static func makeSession(
+    _ owner: UnsafeMutableRawPointer, _ role: HTTP2Session.Role
+  ) -> OpaquePointer? {
     var session: OpaquePointer?
-    guard let callbacks, let options,
-      nghttp2_session_server_new2(&session, callbacks, owner, options) == 0
-    else { return nil }
-    return session
+    guard let callbacks, let options else { return nil }
+    let result =
+      switch role {
+      case .server: nghttp2_session_server_new2(&session, callbacks, owner, options)
+      case .client: nghttp2_session_client_new2(&session, callbacks, owner, options)
+      }
+    return result == 0 ? session : nil
   }
 
   /// Queues the settings that a connection begins with.
-  static func announce(_ limits: HTTP2Limits, _ session: OpaquePointer) {
-    let entries = [
-      entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams),
+  static func announce(
+    _ limits: HTTP2Limits, _ role: HTTP2Session.Role, _ session: OpaquePointer
+  ) {
+    var entries = [
       entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headBytes),
       // RFC 9218 instead of the tree of priorities, which callers could grow.
       entry(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
+    let window: Int32
+    switch role {
+    case .server:
+      entries.append(entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams))
+      window = HTTP2Limits.connectionWindow
+    case .client:
+      entries.append(entry(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
+      window = HTTP2Limits.targetConnectionWindow
+    }
     nghttp2_submit_settings(session, 0, entries, entries.count)
-    nghttp2_session_set_local_window_size(session, 0, 0, HTTP2Limits.connectionWindow)
+    nghttp2_session_set_local_window_size(session, 0, 0, window)
   }
 
   private static func entry(_ id: nghttp2_settings_id, _ value: Int) -> nghttp2_settings_entry {
@@ -44,7 +59,7 @@ enum HTTP2Library {
     nghttp2_option_set_no_closed_streams(options, 1)
     nghttp2_option_set_builtin_recv_extension_type(
       options, UInt8(truncatingIfNeeded: NGHTTP2_PRIORITY_UPDATE.rawValue))
-    // Targets' heads are bounded where they are parsed.
+    // Heads are bounded where they are parsed.
     nghttp2_option_set_max_send_header_block_length(options, 256 * 1_024)
     return options
   }
@@ -89,6 +104,14 @@ enum HTTP2Library {
       session._withUnsafeGuaranteedRef { HTTP2Library.sent(frame, $0) }
       return 0
     }
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, data in
+      guard let frame = frame?.pointee, let session = HTTP2Library.session(data),
+        HTTP2Library.type(frame) == NGHTTP2_HEADERS.rawValue, HTTP2Library.isRequest(frame)
+      else { return 0 }
+      // A request that the peer's GOAWAY came before.
+      session._withUnsafeGuaranteedRef { $0.streamClosed(frame.hd.stream_id, .refusedStream) }
+      return 0
+    }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, data in
       HTTP2Library.session(data)?._withUnsafeGuaranteedRef {
         $0.streamClosed(id, HTTP2ErrorCode(rawValue: code))
@@ -128,6 +151,9 @@ enum HTTP2Library {
     case NGHTTP2_HEADERS.rawValue:
       session.headEnded(frame.hd.stream_id, isRequest: isRequest(frame), isEnd: isEnd)
     case NGHTTP2_DATA.rawValue where isEnd: session.bodyEnded(frame.hd.stream_id)
+    case NGHTTP2_SETTINGS.rawValue where !has(NGHTTP2_FLAG_ACK, frame.hd.flags):
+      session.settingsArrived()
+    case NGHTTP2_GOAWAY.rawValue: session.goAwayArrived()
     case NGHTTP2_PING.rawValue where has(NGHTTP2_FLAG_ACK, frame.hd.flags):
       withUnsafeBytes(of: frame.ping.opaque_data) { session.pongArrived($0) }
     default: break
@@ -139,7 +165,8 @@ enum HTTP2Library {
     case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
       if has(NGHTTP2_FLAG_END_STREAM, frame.hd.flags) { session.endSent(frame.hd.stream_id) }
     case NGHTTP2_RST_STREAM.rawValue:
-      session.resetSent(HTTP2ErrorCode(rawValue: frame.rst_stream.error_code))
+      session.resetSent(
+        frame.hd.stream_id, HTTP2ErrorCode(rawValue: frame.rst_stream.error_code))
     default: break
     }
   }

@@ -1,64 +1,55 @@
 import SluiceWire
 
-/// One stream of an `HTTP2Session`: a request and its response. Subclasses say what becomes of the
-/// request; the session calls them while it reads, so they must not make it read or write.
-///
-/// ```
-///  requestBegan ─▶ takeBody… ─▶ requestEnded ─┐
-///        └──────────────────────────────────┴─▶ closed   (always last, at any time)
-/// ```
+/// One stream of an `HTTP2Session`: a request and its response. What the peer sends is its input, what we
+/// send its output. Subclasses say what becomes of the input; the session calls them while it reads, so
+/// they must not make it read or write.
 class HTTP2Stream {
-  let id: Int32
+  /// 0 until a request of ours is on its way.
+  final var id: Int32
   /// Nil once the stream is closed.
   private(set) final var session: HTTP2Session?
-  /// The head was handed over, or its refusal.
-  final var hasBegun = false
-  /// The caller has sent everything.
-  final var isRequestComplete = false
-  /// The caller's end was handed over.
+  /// The peer has sent everything.
+  final var isInputComplete = false
+  /// The peer's end was handed over.
   private var isEndDelivered = false
   private var trailers = TrailerSection()
-  /// Request bytes that nobody took yet; at most a stream's window.
+  /// Bytes that nobody took yet; at most a stream's window.
   private var input = ByteBuffer()
 
-  /// Response bytes that wait for the caller's windows.
+  /// Bytes that wait for the peer's windows.
   final var output = ByteBuffer()
-  final var isResponseBegun = false
-  final var isResponseEnded = false
+  final var isOutputBegun = false
+  final var isOutputEnded = false
   /// The library waits for bytes.
   final var isDeferred = false
   /// Ready to be sent behind `output`; nil for none.
-  final var responseTrailers: TrailerSection?
-  /// Said to a caller whose request is not complete when its response is (RFC 9113 8.1).
-  final var codeAfterResponse = HTTP2ErrorCode.noError
+  final var outputTrailers: TrailerSection?
   /// Whoever fills `output` wants to know when it is empty.
   final var isWatched = false
 
   private static let keptBytes = 16 * 1_024
 
-  init(id: Int32) { self.id = id }
+  init(id: Int32 = 0) { self.id = id }
 
   final func attach(to session: HTTP2Session) { self.session = session }
 
   // MARK: What subclasses implement
 
-  /// A head in the words of HTTP/1.1. `isComplete`: nothing follows.
-  func requestBegan(_ head: Span<UInt8>, isComplete: Bool) {}
-  /// A head that can't be served.
-  func requestRefused(_ fault: HTTP2HeadFault) {}
   /// Whether `bodyArrived` may be called.
   var takesBody: Bool { true }
   func bodyArrived(_ bytes: Span<UInt8>) {}
   /// After the last byte of the body, unless the head was all.
-  func requestEnded(_ trailers: TrailerSection) {}
-  /// The caller's windows took some of `output`. Must not write.
+  func inputEnded(_ trailers: TrailerSection) {}
+  /// The peer's windows took some of `output`. Must not write.
   func outputTaken() {}
   /// `output` is empty, after it was not. May write.
   func outputDrained() {}
+  /// Whether what has arrived whole outlives the stream until somebody takes it.
+  var keepsInput: Bool { false }
   /// The stream is over: both sides have ended, or one reset it.
   func closed(_ code: HTTP2ErrorCode) {}
 
-  // MARK: The request's body
+  // MARK: The input
 
   /// The session has read a piece of the body.
   final func receive(_ bytes: Span<UInt8>) {
@@ -70,8 +61,8 @@ class HTTP2Stream {
     }
   }
 
-  final func endRequest(_ trailers: TrailerSection) {
-    isRequestComplete = true
+  final func endInput(_ trailers: TrailerSection) {
+    isInputComplete = true
     self.trailers = trailers
     takeInput()
   }
@@ -84,9 +75,9 @@ class HTTP2Stream {
       bodyArrived(taken.span)
       session?.consumed(taken.count, of: self)
     }
-    if input.isEmpty && isRequestComplete && !isEndDelivered && takesBody {
+    if input.isEmpty && isInputComplete && !isEndDelivered && takesBody {
       isEndDelivered = true
-      requestEnded(trailers)
+      inputEnded(trailers)
     }
   }
 
@@ -98,12 +89,12 @@ class HTTP2Stream {
   }
 
   final var hasInput: Bool { !input.isEmpty }
-  /// The request is complete, and its end could not be handed over yet.
-  final var isEndWaiting: Bool { isRequestComplete && !isEndDelivered }
+  /// The input is complete, and its end could not be handed over yet.
+  final var isEndWaiting: Bool { isInputComplete && !isEndDelivered }
 
   // MARK: Of the session
 
-  /// Moves bytes of the response into the library's frame.
+  /// Moves bytes of the output into the library's frame.
   final func takeOutput(into room: UnsafeMutableRawBufferPointer) -> Int {
     let count = min(room.count, output.count)
     output.withUnsafeBytes { bytes in
@@ -116,7 +107,12 @@ class HTTP2Stream {
   }
 
   final func end(_ code: HTTP2ErrorCode) {
-    dropInput()
+    if keepsInput && isInputComplete && code == .noError {
+      // The peer's windows are open again, and what it sent is read by and by.
+      session?.consumed(input.count, of: self)
+    } else {
+      dropInput()
+    }
     session = nil
     output.release()
     closed(code)

@@ -1,13 +1,16 @@
 import SluiceWire
 
-/// Puts the fields of a request, one by one as HPACK brings them, into the words of HTTP/1.1, so that
-/// one strict parser decides about all requests (RFC 9113 8.2, 8.3).
+/// Puts the fields of a request or a response, one by one as HPACK brings them, into the words of
+/// HTTP/1.1, so that one strict parser decides about all of them (RFC 9113 8.2, 8.3).
 ///
 /// Smuggling lives where one protocol is put into another's words: nothing gets in here that could
 /// mean more there than a name or a value, and what is not understood is refused. One builder serves
 /// a connection, because heads do not overlap.
 struct HTTP2HeadBuilder: ~Copyable {
   private let limits: HTTP2Limits
+  /// A server reads requests, a client responses.
+  private let role: HTTP2Session.Role
+  private var status = ByteBuffer()
   private var method = ByteBuffer()
   private var scheme = ByteBuffer()
   private var authority = ByteBuffer()
@@ -29,7 +32,10 @@ struct HTTP2HeadBuilder: ~Copyable {
 
   private static let keptBytes = 4 * 1_024
 
-  init(_ limits: HTTP2Limits) { self.limits = limits }
+  init(_ limits: HTTP2Limits, _ role: HTTP2Session.Role = .server) {
+    self.limits = limits
+    self.role = role
+  }
 
   /// A head, or trailers, follows.
   mutating func begin(isTrailer: Bool) {
@@ -45,6 +51,7 @@ struct HTTP2HeadBuilder: ~Copyable {
   }
 
   private mutating func release() {
+    status.clear()
     method.clear()
     scheme.clear()
     authority.clear()
@@ -77,15 +84,15 @@ struct HTTP2HeadBuilder: ~Copyable {
     switch FieldName(name) {
     case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade:
       throw .connectionField
-    case .te:
+    case .te where role == .server:
       guard value.equalsIgnoringCase("trailers") else { throw .invalidTE }
       return
-    case .host where !isTrailer:
+    case .host where !isTrailer && role == .server:
       if hasHost { throw .repeatedHost }
       hasHost = true
       host.append(value)
       return
-    case .cookie where !isTrailer:
+    case .cookie where !isTrailer && role == .server:
       // RFC 9113 8.2.3: crumbs are one field to everybody else.
       if cookies.isEmpty {
         try countField()
@@ -112,6 +119,10 @@ struct HTTP2HeadBuilder: ~Copyable {
     if isTrailer || hasRegularField { throw .misplacedPseudoField }
     // Neither a space nor a line's end may get into a request line.
     guard Self.isVisible(value) else { throw .invalidPseudoField }
+    if role == .client {
+      guard name.equals(":status"), Self.isStatus(value) else { throw .invalidPseudoField }
+      return try Self.set(&status, value)
+    }
     if name.equals(":method") {
       try Self.set(&method, value)
     } else if name.equals(":scheme") {
@@ -139,6 +150,12 @@ struct HTTP2HeadBuilder: ~Copyable {
     return FieldSyntax.isToken(name)
   }
 
+  private static func isStatus(_ value: Span<UInt8>) -> Bool {
+    if value.count != 3 { return false }
+    for index in value.indices where value[index] &- 0x30 > 9 { return false }
+    return true
+  }
+
   private static func isVisible(_ value: Span<UInt8>) -> Bool {
     for index in value.indices where value[index] <= 0x20 || value[index] == 0x7F { return false }
     return !value.isEmpty
@@ -146,17 +163,37 @@ struct HTTP2HeadBuilder: ~Copyable {
 
   // MARK: The whole
 
-  /// Appends the head. `isComplete`: no body follows.
+  /// Appends the head. `isComplete`: no body follows. `answersHEAD`: for a response; none could.
   borrowing func write(
-    isComplete: Bool, to output: inout ByteBuffer
+    isComplete: Bool, answersHEAD: Bool = false, to output: inout ByteBuffer
   ) throws(HTTP2HeadFault) {
     if let fault { throw fault }
+    if role == .client {
+      return try writeResponse(isComplete: isComplete, hasFraming: !answersHEAD, to: &output)
+    }
     try writeRequestLine(to: &output)
     try writeHost(to: &output)
     output.append(lines.span)
     if !cookies.isEmpty { output.appendField("cookie", cookies.span) }
     // Frames delimit the body, so chunks are what comes nearest where nothing says its length.
     if !isComplete && !hasContentLength { output.append("transfer-encoding: chunked\r\n") }
+    output.append("\r\n")
+  }
+
+  /// `hasFraming`: without a length of its own it gets what says where it ends in HTTP/1.1.
+  private borrowing func writeResponse(
+    isComplete: Bool, hasFraming: Bool, to output: inout ByteBuffer
+  ) throws(HTTP2HeadFault) {
+    if status.isEmpty { throw .missingPseudoField }
+    var code = 0
+    for index in status.span.indices { code = code * 10 + Int(status.span[index] - 0x30) }
+    // RFC 9113 8.6: there is no switching of protocols; and an interim response ends nothing.
+    if code < 100 || code == 101 || code < 200 && isComplete { throw .invalidPseudoField }
+    output.appendStatusLine(code)
+    output.append(lines.span)
+    if hasFraming && !hasContentLength && code >= 200 && code != 204 && code != 304 {
+      output.append(isComplete ? "content-length: 0\r\n" : "transfer-encoding: chunked\r\n")
+    }
     output.append("\r\n")
   }
 

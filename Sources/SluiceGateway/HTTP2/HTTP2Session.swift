@@ -2,67 +2,80 @@ import CNGHTTP2
 import SluiceReactor
 import SluiceWire
 
-/// The server's side of an HTTP/2 connection over nghttp2: bytes in, bytes out. It knows no socket and
-/// no clock.
+/// One side of an HTTP/2 connection over nghttp2: bytes in, bytes out. It knows no socket and no clock.
+/// `HTTP2ServerSession` is a caller's, `HTTP2ClientSession` a target's.
 ///
 /// ```
-///  receive(bytes) ─▶ HTTP2FrameFollower ─▶ nghttp2 ─▶ HTTP2Stream.requestBegan, bodyArrived, …
-///  withNextFrame  ◀──────────────────────── nghttp2 ◀─ respond, append, end, reset
+///  receive(bytes) ─▶ HTTP2FrameFollower ─▶ nghttp2 ─▶ headEnded, HTTP2Stream.bodyArrived, …
+///  withNextFrame  ◀──────────────────────── nghttp2 ◀─ respond or request, append, end, reset
 /// ```
 ///
-/// Windows are opened as bodies are taken, so a target that does not read stops its caller. What waits
-/// for the caller is bounded by whoever writes: it asks `backlog` of the stream, and the session stops
-/// taking requests above `HTTP2Limits.responseBacklog`.
+/// Windows are opened as bodies are taken, so whoever does not read stops the peer. What waits for the
+/// peer is bounded by whoever writes: it asks the stream for its backlog.
 class HTTP2Session {
+  enum Role { case server, client }
+
   final let limits: HTTP2Limits
-  private var library: OpaquePointer?
-  private var follower = HTTP2FrameFollower()
-  private var builder: HTTP2HeadBuilder
-  private var head = ByteBuffer()
-  private(set) var streams: [Int32: HTTP2Stream] = [:]
+  final var library: OpaquePointer?
+  final var follower: HTTP2FrameFollower
+  final var builder: HTTP2HeadBuilder
+  final var head = ByteBuffer()
+  final var streams: [Int32: HTTP2Stream] = [:]
   /// Bytes in all streams' `output`.
   private(set) var outputBytes = 0
   private var drained: [HTTP2Stream] = []
-  private var now = MonotonicTime(nanoseconds: 0)
+  final var now = MonotonicTime(nanoseconds: 0)
   /// Within `receive`: nothing may be written.
   private(set) var isReceiving = false
   /// What ended the connection.
   private(set) var flood: HTTP2Flood?
   /// Found by a callback, to be acted upon when the library is done.
   private var floodSeen: HTTP2Flood?
-  private(set) var isDraining = false
+  /// The end of the connection is announced, by us or by the peer.
+  final var isDraining = false
   /// The GOAWAY that names the last stream is on its way.
-  private(set) var isLeaving = false
+  final var isLeaving = false
   /// The library can't go on.
   private(set) var hasFailed = false
-  /// Requests that were begun.
-  private(set) var requests = 0
 
   private static let keptHeadBytes = 4 * 1_024
-  private static let drainPing: [UInt8] = Array("draining".utf8)
 
   /// Nil without memory.
-  init?(_ limits: HTTP2Limits) {
+  init?(_ limits: HTTP2Limits, _ role: Role) {
     self.limits = limits
-    builder = HTTP2HeadBuilder(limits)
+    builder = HTTP2HeadBuilder(limits, role)
+    follower = HTTP2FrameFollower(role)
     // SAFETY: the library calls back within calls of this object only, and `deinit` ends it.
     let this = Unmanaged.passUnretained(self).toOpaque()
-    guard let library = HTTP2Library.makeSession(this) else { return nil }
+    guard let library = HTTP2Library.makeSession(this, role) else { return nil }
     self.library = library
-    HTTP2Library.announce(limits, library)
+    HTTP2Library.announce(limits, role, library)
   }
 
   deinit { nghttp2_session_del(library) }
 
-  /// Makes the object for a new request's stream; for subclasses.
-  func makeStream(_ id: Int32) -> HTTP2Stream { HTTP2Stream(id: id) }
+  // MARK: What subclasses implement, called within `receive` and `withNextFrame`
+
+  /// A head begins. `isRequest`: as the library sees it, the first of a stream that the peer opens.
+  func headBegan(_ id: Int32, isRequest: Bool) {}
+  /// All fields have arrived.
+  func headEnded(_ id: Int32, isRequest: Bool, isEnd: Bool) {}
+  func pongArrived(_ opaque: UnsafeRawBufferPointer) {}
+  /// The peer's settings are in force.
+  func settingsArrived() {}
+  /// The peer takes no more streams.
+  func goAwayArrived() {}
+  /// Our END_STREAM is out.
+  func endSent(_ id: Int32) {}
+  /// A stream was ended by us, or by the library for a mistake of the peer's.
+  func resetSent(_ id: Int32, _ code: HTTP2ErrorCode) {}
 
   // MARK: Reading
 
   /// A head has begun and is not whole; it has a deadline.
   var isInHead: Bool { follower.isInHead }
 
-  /// Takes everything. Requests begin and go on within this call.
+  /// Takes everything. Messages begin and go on within this call.
   func receive(_ bytes: Span<UInt8>, now: MonotonicTime) {
     if hasFailed || isOver { return }
     self.now = now
@@ -76,7 +89,7 @@ class HTTP2Session {
     if let flood = floodSeen { leave(for: flood) }
   }
 
-  /// Says GOAWAY for what the caller's frames cost.
+  /// Says GOAWAY for what the peer's frames cost.
   private func leave(for flood: HTTP2Flood) {
     if self.flood != nil { return }
     self.flood = flood
@@ -103,11 +116,11 @@ class HTTP2Session {
   /// A stream whose output was taken and that wants to know; nil when there is none.
   func nextDrained() -> HTTP2Stream? { drained.popLast() }
 
-  /// Sends a head. `isEnd`: no body follows.
+  /// Sends a response's head. `isEnd`: no body follows.
   func respond(_ stream: HTTP2Stream, _ fields: inout HTTP2FieldList, isEnd: Bool) {
-    if stream.isResponseBegun || stream.session == nil { return }
-    stream.isResponseBegun = true
-    if isEnd { stream.isResponseEnded = true }
+    if stream.isOutputBegun || stream.session == nil { return }
+    stream.isOutputBegun = true
+    if isEnd { stream.isOutputEnded = true }
     var source = nghttp2_data_provider()
     source.read_callback = HTTP2Library.readOutput
     let result = fields.withPairs { pairs, count -> Int32 in
@@ -119,7 +132,7 @@ class HTTP2Session {
 
   /// Sends a 1xx head.
   func inform(_ stream: HTTP2Stream, _ fields: inout HTTP2FieldList) {
-    if stream.isResponseBegun || stream.session == nil { return }
+    if stream.isOutputBegun || stream.session == nil { return }
     let result = fields.withPairs { pairs, count in
       nghttp2_submit_headers(library, 0, stream.id, nil, pairs, count, nil)
     }
@@ -136,9 +149,9 @@ class HTTP2Session {
 
   /// The body's end.
   func end(_ stream: HTTP2Stream, _ trailers: TrailerSection? = nil) {
-    if stream.isResponseEnded || stream.session == nil { return }
-    stream.isResponseEnded = true
-    stream.responseTrailers = trailers
+    if stream.isOutputEnded || stream.session == nil { return }
+    stream.isOutputEnded = true
+    stream.outputTrailers = trailers
     wake(stream)
   }
 
@@ -160,7 +173,7 @@ class HTTP2Session {
     stream.output.release()
   }
 
-  /// The caller may send as much again.
+  /// The peer may send as much again.
   func consumed(_ count: Int, of stream: HTTP2Stream) {
     if count > 0 { nghttp2_session_consume(library, stream.id, count) }
   }
@@ -181,24 +194,6 @@ class HTTP2Session {
     nghttp2_session_terminate_session(library, code.rawValue)
   }
 
-  /// Says that the end is near, and asks for a sign when the caller knows. Requests on their way are
-  /// still taken; `finishDraining` follows with that sign, or when somebody's patience is over.
-  func drain() {
-    if isDraining || hasFailed { return }
-    isDraining = true
-    nghttp2_submit_shutdown_notice(library)
-    nghttp2_submit_ping(library, 0, Self.drainPing)
-  }
-
-  /// From here on no request is taken.
-  func finishDraining() {
-    if isLeaving || hasFailed { return }
-    isDraining = true
-    isLeaving = true
-    nghttp2_submit_goaway(
-      library, 0, nghttp2_session_get_last_proc_stream_id(library), 0, nil, 0)
-  }
-
   /// The connection is gone: every stream is.
   func close() {
     hasFailed = true
@@ -213,51 +208,34 @@ class HTTP2Session {
 // MARK: - What the library calls
 
 extension HTTP2Session {
-  /// Whether another request has to wait for another connection, or for its caller to read.
-  private var refusesRequests: Bool {
-    isLeaving || outputBytes > HTTP2Limits.responseBacklog
-  }
-
-  func headBegan(_ id: Int32, isRequest: Bool) {
-    builder.begin(isTrailer: !isRequest)
-    if !isRequest { return }
-    let stream = makeStream(id)
-    stream.attach(to: self)
-    streams[id] = stream
-  }
-
   /// False when the connection has to end.
-  func fieldArrived(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
+  final func fieldArrived(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
     if builder.append(name: name, value: value) { return true }
-    floodSeen = floodSeen ?? .head
+    flooded(.head)
     return false
   }
 
-  func headEnded(_ id: Int32, isRequest: Bool, isEnd: Bool) {
-    guard let stream = streams[id] else { return }
-    if !isRequest { return trailersEnded(stream, isEnd: isEnd) }
-    if refusesRequests { return reset(stream, .refusedStream) }
-    requests += 1
-    stream.hasBegun = true
-    stream.isRequestComplete = isEnd
+  /// To be acted upon when the library is done.
+  final func flooded(_ flood: HTTP2Flood) { floodSeen = floodSeen ?? flood }
+
+  /// Calls `body` with the head that has ended, in the words of HTTP/1.1.
+  final func withHead(
+    isComplete: Bool, answersHEAD: Bool = false, _ body: (Span<UInt8>) -> Void
+  ) throws(HTTP2HeadFault) {
     head.clear()
-    do throws(HTTP2HeadFault) {
-      try builder.write(isComplete: isEnd, to: &head)
-    } catch {
-      return stream.requestRefused(error)
-    }
+    try builder.write(isComplete: isComplete, answersHEAD: answersHEAD, to: &head)
     // The stream may come back here before it is done with the head.
     var taken = ByteBuffer()
     swap(&taken, &head)
-    stream.requestBegan(taken.span, isComplete: isEnd)
+    body(taken.span)
     if taken.allocatedBytes <= Self.keptHeadBytes { swap(&taken, &head) }
   }
 
-  private func trailersEnded(_ stream: HTTP2Stream, isEnd: Bool) {
+  /// Trailers have ended. The library lets no HEADERS pass that are neither a head nor the end.
+  final func trailersEnded(_ stream: HTTP2Stream, isEnd: Bool) {
     do throws(HTTP2HeadFault) {
       let trailers = try builder.trailers()
-      // The library lets no other HEADERS pass.
-      if isEnd { stream.endRequest(trailers) }
+      if isEnd { stream.endInput(trailers) }
     } catch {
       reset(stream, .protocolError)
     }
@@ -271,11 +249,7 @@ extension HTTP2Session {
     stream.receive(bytes)
   }
 
-  func bodyEnded(_ id: Int32) { streams[id]?.endRequest(TrailerSection()) }
-
-  func pongArrived(_ opaque: UnsafeRawBufferPointer) {
-    if isDraining && opaque.elementsEqual(Self.drainPing) { finishDraining() }
-  }
+  func bodyEnded(_ id: Int32) { streams[id]?.endInput(TrailerSection()) }
 
   /// Fills a DATA frame; nil when there is nothing to send now.
   func output(
@@ -285,9 +259,9 @@ extension HTTP2Session {
     guard let stream = streams[id] else { return nil }
     let count = stream.takeOutput(into: room)
     outputBytes -= count
-    if count >= HTTP2Limits.earningBytes { follower.earn() }
+    follower.earn(byOutputOf: count)
     if stream.output.isEmpty {
-      if stream.isResponseEnded {
+      if stream.isOutputEnded {
         isLast = true
         hasTrailers = submitTrailers(of: stream)
       } else if count == 0 {
@@ -300,24 +274,12 @@ extension HTTP2Session {
   }
 
   private func submitTrailers(of stream: HTTP2Stream) -> Bool {
-    guard let trailers = stream.responseTrailers, !trailers.isEmpty else { return false }
+    guard let trailers = stream.outputTrailers, !trailers.isEmpty else { return false }
     var fields = HTTP2FieldList()
     for field in trailers.fields {
       fields.append(name: trailers.span(field.name), value: trailers.span(field.value))
     }
     return fields.withPairs { nghttp2_submit_trailer(library, stream.id, $0, $1) } == 0
-  }
-
-  /// Our END_STREAM is out. Who still sends is told to stop.
-  func endSent(_ id: Int32) {
-    guard let stream = streams[id], !stream.isRequestComplete else { return }
-    nghttp2_submit_rst_stream(library, 0, id, stream.codeAfterResponse.rawValue)
-  }
-
-  /// Streams that the caller's mistakes end cost as much as those it ends itself.
-  func resetSent(_ code: HTTP2ErrorCode) {
-    if code == .noError || code == .internalError { return }
-    if let flood = follower.countReset(now: now) { floodSeen = floodSeen ?? flood }
   }
 
   func streamClosed(_ id: Int32, _ code: HTTP2ErrorCode) {

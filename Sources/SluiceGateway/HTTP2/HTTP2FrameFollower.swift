@@ -1,7 +1,7 @@
 import SluiceReactor
 import SluiceWire
 
-/// Follows the frames that a caller sends (RFC 9113 4.1), only far enough to count them: what floods
+/// Follows the frames that a peer sends (RFC 9113 4.1), only far enough to count them: what floods
 /// is found here, before the library spends anything on it.
 ///
 /// ```
@@ -25,8 +25,9 @@ struct HTTP2FrameFollower {
   private static let endStream: UInt8 = 1
   private static let endHeaders: UInt8 = 4
 
+  private let role: HTTP2Session.Role
   /// Bytes until the next frame's header.
-  private var skipped = prefaceBytes
+  private var skipped: Int
   /// Of a frame's header: its bytes so far, as a number, and how many there are.
   private var header: UInt64 = 0
   private var headerCount = 0
@@ -37,6 +38,12 @@ struct HTTP2FrameFollower {
   private var endsHead = false
   private var resets = HTTP2Limits.resets
   private var idleFrames = HTTP2Limits.idleFrames
+
+  /// `role`: ours. Only a caller begins with a preface.
+  init(_ role: HTTP2Session.Role = .server) {
+    self.role = role
+    skipped = role == .server ? Self.prefaceBytes : 0
+  }
 
   /// Looks at the next bytes; what they flood with, if they do.
   mutating func follow(_ bytes: Span<UInt8>, now: MonotonicTime) -> HTTP2Flood? {
@@ -89,7 +96,8 @@ struct HTTP2FrameFollower {
       endsHead = isInHead && flags & Self.endHeaders != 0
       continuations += 1
       if continuations > HTTP2Limits.continuations { return .continuations }
-    case FrameType.resetStream: return countReset(now: now)
+    // A target ends no more streams than we have begun; what it does beside that brings nobody on.
+    case FrameType.resetStream where role == .server: return countReset(now: now)
     default:
       if type == FrameType.settings { isInHead = false }
       if !idleFrames.take(now: now) { return .idleFrames }
@@ -100,6 +108,12 @@ struct HTTP2FrameFollower {
   /// A stream ended by RST_STREAM; also those that the caller makes us send.
   mutating func countReset(now: MonotonicTime) -> HTTP2Flood? {
     resets.take(now: now) ? nil : .resets
+  }
+
+  /// DATA of so many bytes went to the peer. Small messages bring a target on as large ones do, and it
+  /// opens its windows for each; callers could make us send bytes one by one.
+  mutating func earn(byOutputOf count: Int) {
+    if count >= (role == .server ? HTTP2Limits.earningBytes : 1) { earn() }
   }
 
   /// A frame brought somebody on: some of those that go with it are to be expected.

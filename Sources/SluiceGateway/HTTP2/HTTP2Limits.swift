@@ -2,7 +2,7 @@ import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
-/// What a caller's HTTP/2 connection may cost. Whoever goes beyond is told ENHANCE_YOUR_CALM and
+/// What an HTTP/2 connection may cost; mostly a caller's. Whoever goes beyond is told ENHANCE_YOUR_CALM and
 /// loses the connection, but for what only concerns one stream.
 struct HTTP2Limits: Equatable, Sendable {
   /// Requests under way at the same time.
@@ -27,6 +27,12 @@ struct HTTP2Limits: Equatable, Sendable {
   static let largestHead = 65_000
   /// Request bytes that may wait for their targets, all streams of a connection together.
   static let connectionWindow: Int32 = 1 << 20
+  /// Streams at the same time on one connection to a target, even if it would take more: so many windows
+  /// fit into the connection's.
+  static let targetStreams = 100
+  /// Of a connection to a target: the windows of all its streams, so that callers who do not read never
+  /// stop others.
+  static let targetConnectionWindow = Int32(targetStreams) * 65_535
   /// Response bytes that wait for the caller, all streams together, above which every target waits
   /// and no further request is taken.
   static let responseBacklog = 1 << 20

@@ -1,7 +1,7 @@
 import CNGHTTP2
 import SluiceWire
 
-/// The fields of a response on their way to HPACK. One per worker, filled and used within one call.
+/// The fields of a message on their way to HPACK. One per worker, filled and used within one call.
 struct HTTP2FieldList: ~Copyable {
   private struct Entry {
     var name: Range<Int>
@@ -46,6 +46,29 @@ struct HTTP2FieldList: ~Copyable {
         flags: Self.isSecret(name) ? Self.neverIndexed : Self.indexed))
   }
 
+  /// A request as `RequestComposer` writes it for HTTP/1.1: request line, Host and the other fields (RFC
+  /// 9113 8.3.1).
+  mutating func appendRequest(_ text: Span<UInt8>, scheme: StaticString) {
+    clear()
+    var methodEnd = 0
+    while text[methodEnd] != 0x20 { methodEnd += 1 }
+    var pathEnd = methodEnd + 1
+    while text[pathEnd] != 0x20 { pathEnd += 1 }
+    var lineEnd = pathEnd
+    while text[lineEnd] != 0x0D { lineEnd += 1 }
+    var hostEnd = lineEnd + 2
+    while text[hostEnd] != 0x0D { hostEnd += 1 }
+    append(":method") { $0.append(text.extracting(..<methodEnd)) }
+    append(":scheme") { $0.append(scheme) }
+    append(":authority") { $0.append(text.extracting((lineEnd + 2 + Self.hostBytes)..<hostEnd)) }
+    append(":path") { $0.append(text.extracting((methodEnd + 1)..<pathEnd)) }
+    // The last two bytes are the empty line.
+    appendLines(text.extracting((hostEnd + 2)..<(text.count - 2)))
+  }
+
+  /// `Host: `
+  private static let hostBytes = 6
+
   /// Fields as HTTP/1.1 writes them, each `Name: value CRLF`; those of a connection are left out.
   mutating func appendLines(_ lines: Span<UInt8>) {
     var start = 0
@@ -69,7 +92,11 @@ struct HTTP2FieldList: ~Copyable {
 
   /// RFC 7541 7.1.3: what is guessed by the sizes of what surrounds it is kept out of the table.
   private static func isSecret(_ name: Span<UInt8>) -> Bool {
-    name.equalsIgnoringCase("set-cookie")
+    // Requests of many callers share a connection to a target.
+    switch FieldName(name) {
+    case .authorization, .proxyAuthorization, .cookie, .setCookie: true
+    default: false
+    }
   }
 
   private static let indexed = UInt8(truncatingIfNeeded: NGHTTP2_NV_FLAG_NONE.rawValue)
