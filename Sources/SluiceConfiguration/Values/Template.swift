@@ -7,6 +7,8 @@ public struct Template: Equatable, Sendable {
     case segment(String)
     case claim(String)
     case method, path, query, host, id, client, consumer, groups, credential
+    /// The session's id and its listener's name.
+    case connection, listener
   }
 
   public enum Segment: Equatable, Sendable {
@@ -43,9 +45,12 @@ public struct Template: Equatable, Sendable {
     "request.method": .method, "request.path": .path, "request.query": .query,
     "request.host": .host, "request.id": .id, "client.address": .client,
     "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
+    "connection.id": .connection, "connection.listener": .listener,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
-  static let roots = ["request.", "client.", "consumer.", "credential.", "claims."]
+  static let roots = [
+    "request.", "client.", "connection.", "consumer.", "credential.", "claims.",
+  ]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
     if let variable = plain[name] { return variable }
