@@ -69,6 +69,20 @@ import Testing
       """
     ),
     (
+      file(rest: "rate-limit: {limit: 5, window: 1s}"),
+      """
+      5:1: error: unknown key 'rate-limit'
+        hint: it belongs into 'policies'
+      """
+    ),
+    (
+      file(service: "connect: 5s"),
+      """
+      3:52: error: unknown key 'connect' in services.api
+        hint: it belongs into 'timeouts'
+      """
+    ),
+    (
       file(rest: "policies: {request-i: {}}"),
       """
       5:12: error: policies.request-i: no policy is named 'request-i'

@@ -170,8 +170,22 @@ struct ShapeValidator {
     let place = path.isEmpty ? "" : " in \(path)"
     diagnostics.error(
       "unknown key\(isHiding ? "" : " " + quoted(entry.key))\(place)", at: entry.keyPosition,
-      hint: (isHiding ? nil : Suggestion.hint(for: entry.key, among: known))
+      hint: (isHiding ? nil : hint(forUnknown: entry.key, schema))
         ?? "known keys: \(known.joined(separator: ", "))")
+  }
+
+  /// A typing mistake, or a key that stands one level too high: `methods` of a route's `match`, a
+  /// policy outside of `policies`.
+  private func hint(forUnknown key: String, _ schema: Schema) -> String? {
+    let owner = schema.fields.first { field in
+      switch field.kind {
+      case .object(let inner), .textOrObject(_, let inner): inner.field(key) != nil
+      case .policies(let place): registry.policy(named: key).map { place.allows($0.stage) } ?? false
+      default: false
+      }
+    }
+    if let owner { return "it belongs into '\(owner.key)'" }
+    return Suggestion.hint(for: key, among: schema.fields.map(\.key))
   }
 
   private func join(_ path: String, _ key: String) -> String {
