@@ -152,7 +152,8 @@ extension Scenarios {
       let fixture = try Fixture(to: upstream) {
         var settings = tokens(login.url)
         settings.jwks?.pause = .milliseconds(1)
-        $0.all.policies[Configuration.JWT.self] = settings
+        // One set for both routes.
+        $0.policies[Configuration.JWT.self] = settings
         var sockets = $0.all
         sockets.kind = .websocket
         sockets.match.path = "/socket"
