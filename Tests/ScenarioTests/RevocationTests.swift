@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 import Testing
 
 extension Scenarios {
