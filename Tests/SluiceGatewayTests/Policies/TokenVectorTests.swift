@@ -116,6 +116,7 @@ import Testing
     let text = Self.encoded(header, "{}", String(repeating: "A", count: 43))
     let parsed = try #require(token(text))
     var settings = Configuration.JWTKey()
+    settings.algorithm = .hs256
     settings.secret = Secret(TokenFixtures.secret)
     let key = try VerificationKey(settings)
     #expect(!isSigned(parsed, key, text))
@@ -139,6 +140,7 @@ import Testing
   @Test func aSignatureHasOneSpelling() throws {
     let text = try #require(TokenFixtures.tokens["HS256"])
     var settings = Configuration.JWTKey()
+    settings.algorithm = .hs256
     settings.secret = Secret(TokenFixtures.secret)
     let key = try VerificationKey(settings)
     func isGood(_ text: String) -> Bool {
