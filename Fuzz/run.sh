@@ -84,7 +84,7 @@ case $target in
     gateway=Sources/SluiceGateway
     module Fuzz -I Sources/COpenSSL "Fuzz/Targets/$target.swift" \
       "$gateway/Policies/JWT/SignedToken.swift" "$gateway/Policies/Parts/JSONTree.swift" \
-      "$gateway/Cryptography/VerificationKey.swift" \
+      "$gateway/Cryptography/VerificationKey.swift" "$gateway/Cryptography/SHA256.swift" \
       Tests/SluiceGatewayTests/Policies/TokenFixtures.swift
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
     ;;

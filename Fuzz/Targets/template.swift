@@ -53,5 +53,7 @@ private func name(of variable: Template.Variable) -> String {
   case .consumer: "consumer.name"
   case .groups: "consumer.groups"
   case .credential: "credential.id"
+  case .connection: "connection.id"
+  case .listener: "connection.listener"
   }
 }

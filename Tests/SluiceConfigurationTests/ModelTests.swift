@@ -42,6 +42,8 @@ import Testing
     try add(Configuration.FirstMessage.schema, Configuration.FirstMessage())
     try add(Configuration.MessageAuthorization.schema, Configuration.MessageAuthorization())
     try add(Configuration.MessageSpending.schema, Configuration.MessageSpending())
+    try add(Configuration.MessageValidation.schema, Configuration.MessageValidation())
+    try add(Configuration.MessageTransformation.schema, Configuration.MessageTransformation())
     try add(Configuration.TokenRefresh.schema, Configuration.TokenRefresh())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
     try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())

@@ -64,6 +64,8 @@ extension Configuration {
     public var token: String?
     /// Bytes of each frame's payload that `GET /connections/{id}/tap` may show; none unless set.
     public var tapPayloads: ByteCount?
+    /// Keeps revocations over restarts; in memory only unless set.
+    public var revocationFile: String?
     public init() {}
   }
 
@@ -143,6 +145,11 @@ extension Configuration.Admin {
         "tapPayloads", .byteCount(ByteCount(1)...(.kibibytes(64))),
         "Bytes of each frame's payload that whoever taps a session may see; no payloads unless set. "
           + "Payloads may hold secrets of callers."),
+      Field(
+        "revocationFile", .text(.stateFile),
+        "The path of a file that keeps revocations over restarts; without it they end with the process. "
+          + "It is made if it is not there, and one process at a time has it. A restart is needed to change it."
+      ),
     ])
 }
 

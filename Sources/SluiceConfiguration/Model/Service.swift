@@ -52,8 +52,7 @@ extension Configuration {
   public enum HashKey: Equatable, Sendable {
     case address
     case path
-    case header(String)
-    case cookie(String)
+    case field(FieldKey)
   }
 
   public enum HostField: Equatable, Sendable {

@@ -103,6 +103,11 @@ extension TextForm {
     reason: "a path has a / in it",
     accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
 
+  static let stateFile = TextForm(
+    "the path of a file", examples: ["/var/lib/sluice/revocations"],
+    reason: "a path has a / in it, and not at its end",
+    accepts: { $0.contains("/") && !$0.hasSuffix("/") })
+
   static let file = TextForm(
     "the path of a file", examples: ["/etc/sluice/tls/certificate.pem"],
     reason: "a path does not end with /",
@@ -287,17 +292,9 @@ extension TextForm {
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })
 
-  public static let hashKey = TextForm(
-    "a hash key", pattern: "^(address|path|header:.+|cookie:.+)$",
-    examples: ["address", "path", "header:X-Account", "cookie:session"],
-    check: { text in
-      switch Configuration.HashKey(text: text) {
-      case .address, .path: nil
-      case .header(let name), .cookie(let name):
-        isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
-      case nil: TextProblem("", hint: "write address, path, header:NAME or cookie:NAME")
-      }
-    })
+  public static let hashKey = key(
+    "a hash key", words: ["address", "path"],
+    examples: ["address", "path", "header:X-Account", "cookie:session"])
 
   public static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
 }

@@ -16,6 +16,8 @@ public struct Template: Equatable, Sendable {
     case forwardedFor
     case clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
+    /// The session's id and its listener's name.
+    case connection, listener
   }
 
   public enum Segment: Equatable, Sendable {
@@ -55,11 +57,13 @@ public struct Template: Equatable, Sendable {
     "request.target": .target, "request.questionMark": .questionMark,
     "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
     "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups,
-    "credential.id": .credential,
+    "credential.id": .credential, "connection.id": .connection,
+    "connection.listener": .listener,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
   static let roots = [
-    "request.", "listener.", "variables.", "client.", "consumer.", "credential.", "claims.",
+    "request.", "listener.", "variables.", "client.", "connection.", "consumer.", "credential.",
+    "claims.",
   ]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {

@@ -93,6 +93,9 @@ public final class Exchange: EventHandler {
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
   /// Holds its bodies up; nil unless a policy does so now or did before.
   var gate: BandwidthGate?
+  /// What services are asked about in the place of the request; there when a session's caller shows new
+  /// credentials.
+  var subject: HandshakeSubject?
   /// There while and after the caller was asked for one, see `Exchange+FirstMessage`.
   var firstMessage: FirstMessage?
   /// Waits for an event, and goes on without it when the time is over.
@@ -478,6 +481,7 @@ public final class Exchange: EventHandler {
     firstMessage = nil
     awaitsEvent = false
     gate = nil
+    subject = nil
     notes.removeAll(keepingCapacity: true)
   }
 

@@ -144,6 +144,8 @@ struct IdentityFacts: Sendable {
 struct IdentityProof: Sendable {
   /// Of the file's credential; nil when none of the file's proved it.
   var fingerprint: SHA256Digest?
+  /// Of the key of a policy that a token was signed with; nil for anything else.
+  var key: SHA256Digest?
   /// The token's `jti` and `sub`; empty without.
   var tokenID: [UInt8] = []
   var subject: [UInt8] = []

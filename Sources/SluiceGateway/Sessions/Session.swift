@@ -82,7 +82,7 @@ final class Session: EventHandler {
     let trust = SessionTrust(exchange, handshake)
     extras =
       handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
-    inspection?.budgets = MessageBudget.all(of: exchange)
+    inspection?.policies = SessionPolicies(of: exchange)
     opened = now
     lastActivity = now
     trustEnd =

@@ -42,7 +42,7 @@ final class UpstreamService {
       }
     hashName =
       switch settings.hash {
-      case .header(let name), .cookie(let name): Array(name.utf8)
+      case .field(let key): Array(key.name.utf8)
       case .address, .path, nil: []
       }
     let limits = PoolLimits(
@@ -81,8 +81,8 @@ final class UpstreamService {
       guard let ip = exchange.clientAddress.ip else { return 0 }
       return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
     case .path: return exchange.withPath { StableHash.hash($0) }
-    case .header: return Self.hash(ofField: hashName, exchange.request) ?? 0
-    case .cookie: return Self.hash(ofCookie: hashName, exchange.request) ?? 0
+    case .field(.header): return Self.hash(ofField: hashName, exchange.request) ?? 0
+    case .field(.cookie): return Self.hash(ofCookie: hashName, exchange.request) ?? 0
     }
   }
 

@@ -2,6 +2,12 @@ import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
+/// What the variables of a template stand for.
+enum TemplateSource {
+  case exchange(Exchange)
+  case session(Session)
+}
+
 /// A template ready to be written: what is literal is bytes, what varies is known by case.
 struct CompiledTemplate {
   private enum Segment {
@@ -14,6 +20,7 @@ struct CompiledTemplate {
     case named(String)
     case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
+    case connection, listener
   }
 
   /// Where the text goes, which decides what a caller's bytes may be there.
@@ -59,6 +66,8 @@ struct CompiledTemplate {
       case .variable(.consumer): .consumer
       case .variable(.groups): .groups
       case .variable(.credential): .credential
+      case .variable(.connection): .connection
+      case .variable(.listener): .listener
       }
     }
   }
@@ -71,7 +80,7 @@ struct CompiledTemplate {
 
   /// As a part of a JSON text: what varies is the content of a string. Bytes that are no UTF-8 become
   /// replacement characters.
-  func append(json exchange: Exchange, literals: JSONLiterals, to output: inout ByteBuffer) {
+  func append(json source: TemplateSource, literals: JSONLiterals, to output: inout ByteBuffer) {
     for segment in segments {
       if case .literal(let bytes) = segment {
         if literals == .asWritten {
@@ -82,7 +91,10 @@ struct CompiledTemplate {
         continue
       }
       var text = ByteBuffer()
-      append(segment, exchange, exchange.request, .field, to: &text)
+      switch source {
+      case .exchange(let exchange): append(segment, exchange, exchange.request, .field, to: &text)
+      case .session(let session): append(segment, of: session, to: &text)
+      }
       if UTF8Validator.isValid(text.span) {
         output.append(jsonContent: text.span)
       } else {
@@ -166,6 +178,26 @@ struct CompiledTemplate {
     case .id: exchange.requestID.append(to: &output)
     case .client: output.append(hostOf: exchange.clientAddress)
     case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
+    case .connection:
+      // A request that is no handshake becomes no session.
+      if exchange.wantsUpgrade { append(exchange.sessionID.bytes.span, place, to: &output) }
+    case .listener: append(Array(exchange.listener.name.utf8).span, place, to: &output)
+    }
+  }
+
+  /// What of a session's handshake is left as long as it lives; the configuration's check refuses the
+  /// others.
+  private func append(_ segment: Segment, of session: Session, to output: inout ByteBuffer) {
+    switch segment {
+    case .literal(let bytes): output.append(bytes)
+    case .claim(let name):
+      if let claim = session.identity?.claim(name) { output.append(claim.value) }
+    case .client: output.append(hostOf: session.client)
+    case .consumer, .groups, .credential:
+      append(segment, of: session.identity, .field, to: &output)
+    case .connection: output.append(session.id.bytes)
+    case .listener: output.append(Array(session.listener.compiled.name.utf8))
+    case .header, .parameter, .segment, .method, .path, .query, .host, .id: break
     }
   }
 
