@@ -1,10 +1,21 @@
+// LONG: both ends of one benchmark, so that the frames they write are read by the same code.
+//
 // Both ends of WebSockets for the benchmark: an echo server, and loads for what is between. One thread
 // each, so that they cost less than what they measure.
 //
-//   websocket server PORT
+//   websocket server PORT                            echoes; sends without end to /socket?flood; answers
+//                                                    other requests with "ok"
 //   websocket echo PORT CONNECTIONS SIZE SECONDS     each connection has one message under way
 //   websocket idle PORT CONNECTIONS                  answers pings until its input ends
+//   websocket chat PORT CONNECTIONS SIZE RATE        so many messages a second on each, until its input ends
+//   websocket flood PORT BYTES                       one session that reads so many a second of what the
+//                                                    server sends without end, until its input ends
+//   websocket rest PORT CONNECTIONS RATE SECONDS     GETs, so many a second over all connections; 0 for as
+//                                                    many as are answered. Latencies count from when a
+//                                                    request was due.
 //   websocket open PORT CONCURRENCY SECONDS          handshakes; each connection is closed at its 101
+//   websocket upgrade PORT CONNECTIONS               so many handshakes, 32 at a time; they stay open until
+//                                                    its input ends
 //
 // A load prints "ready", waits for a line, and prints its result as JSON.
 #define _GNU_SOURCE
@@ -18,7 +29,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -29,13 +42,15 @@ enum { most = 20000, room = 256 * 1024, most_samples = 4000000 };
 typedef struct {
   int descriptor;
   int is_open;          // the handshake is over
+  int is_flooded;       // sent to without end, from `flood_at` in the frame on
+  size_t flood_at;
   size_t held;          // bytes of an incomplete head or frame
   uint8_t *bytes;       // memory for those, only while there are any
   uint64_t sent_at;
 } Connection;
 
 static Connection connections[most + 8];
-static uint8_t input[room];
+static uint8_t input[room + 1];
 static int epoll;
 
 static void fail(const char *what) {
@@ -165,15 +180,28 @@ static uint8_t output[room];
 
 // MARK: The server
 
+static uint8_t flood[64 * 1024];
+
+static void send_flood(Connection *connection) {
+  size_t at = connection->flood_at;
+  ssize_t sent = send(connection->descriptor, flood + at, sizeof flood - at, MSG_NOSIGNAL);
+  if (sent > 0) connection->flood_at = (at + (size_t)sent) % sizeof flood;
+}
+
+static void begin_flood(Connection *connection) {
+  // One message of one frame: a header of four bytes and the rest of the array.
+  write_header(flood, 2, sizeof flood - 4, 0);
+  connection->is_flooded = 1;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.fd = connection->descriptor};
+  epoll_ctl(epoll, EPOLL_CTL_MOD, connection->descriptor, &event);
+}
+
 static void accept_handshake(Connection *connection, uint8_t *head, size_t count) {
   head[count] = 0;
   char *key = strcasestr((char *)head, "\r\nsec-websocket-key:");
   if (key == NULL) {
-    // The harness asks whether somebody is there.
-    static const char plain[] =
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
-    send_all(connection->descriptor, (const uint8_t *)plain, sizeof plain - 1);
-    return end(connection);
+    static const char plain[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    return send_all(connection->descriptor, (const uint8_t *)plain, sizeof plain - 1);
   }
   key += 20;
   while (*key == ' ') key++;
@@ -190,6 +218,7 @@ static void accept_handshake(Connection *connection, uint8_t *head, size_t count
       "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
   send_all(connection->descriptor, output, (size_t)size);
   connection->is_open = 1;
+  if (strncmp((char *)head, "GET /socket?flood ", 18) == 0) begin_flood(connection);
 }
 
 // Echoes messages, answers pings and close frames.
@@ -202,14 +231,14 @@ static void serve(Connection *connection) {
     return;
   }
   size_t at = 0;
-  if (!connection->is_open) {
-    uint8_t *stop = memmem(bytes, count, "\r\n\r\n", 4);
-    if (stop == NULL) return hold(connection, bytes, count);
-    at = (size_t)(stop - bytes) + 4;
-    uint8_t after = bytes[at];
-    accept_handshake(connection, bytes, at);
+  while (!connection->is_open) {
+    uint8_t *stop = memmem(bytes + at, count - at, "\r\n\r\n", 4);
+    if (stop == NULL) return hold(connection, bytes + at, count - at);
+    size_t size = (size_t)(stop - bytes) + 4 - at;
+    uint8_t after = bytes[at + size];
+    accept_handshake(connection, bytes + at, size);
+    at += size;
     bytes[at] = after;
-    if (connection->descriptor == 0) return;
   }
   size_t written = 0, header, whole;
   uint64_t payload;
@@ -248,7 +277,8 @@ static void run_server(int port) {
     for (int index = 0; index < count; index++) {
       int descriptor = events[index].data.fd;
       if (descriptor != listener) {
-        serve(&connections[descriptor]);
+        if (events[index].events & EPOLLOUT) send_flood(&connections[descriptor]);
+        if (events[index].events & ~(uint32_t)EPOLLOUT) serve(&connections[descriptor]);
         continue;
       }
       int accepted;
@@ -262,17 +292,23 @@ static void run_server(int port) {
 // MARK: Loads
 
 static int port;
+static const char *path = "/socket";
 
-static void begin_handshake(void) {
+static int open_connection(void) {
   int descriptor = socket(AF_INET, SOCK_STREAM, 0);
   struct sockaddr_in address = loopback(port);
   if (descriptor < 0 || descriptor >= most) fail("socket");
   if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
   fcntl(descriptor, F_SETFL, O_NONBLOCK);
   watch(descriptor);
+  return descriptor;
+}
+
+static void begin_handshake(void) {
+  int descriptor = open_connection();
   int size = snprintf((char *)output, room,
-      "GET /socket HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", port);
+      "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", path, port);
   connections[descriptor].sent_at = now();
   send_all(descriptor, output, (size_t)size);
 }
@@ -319,6 +355,10 @@ static void loaded(Connection *connection, int closes) {
   if (bytes == NULL) {
     if (is_gone) {
       errors++;
+      if (!connection->is_open) {
+        fputs("a connection was lost before it was open\n", stderr);
+        exit(1);
+      }
       end(connection);
     }
     return;
@@ -357,9 +397,11 @@ static void loaded(Connection *connection, int closes) {
   hold(connection, bytes + at, count - at);
 }
 
-static int wait_events(int milliseconds, int closes) {
+// Nanoseconds; -1 for as long as it takes.
+static int wait_events(int64_t most_time, int closes) {
   struct epoll_event events[256];
-  int count = epoll_wait(epoll, events, 256, milliseconds);
+  struct timespec time = {most_time / 1000000000, most_time % 1000000000};
+  int count = epoll_pwait2(epoll, events, 256, most_time < 0 ? NULL : &time, NULL);
   int has_input = 0;
   for (int index = 0; index < count; index++) {
     if (events[index].data.fd == 0) {
@@ -383,40 +425,7 @@ static int wait_for_line(int closes) {
   return read(0, line, sizeof line) > 0;
 }
 
-static void run_load(const char *kind, int count, int size, double seconds) {
-  int is_echo = strcmp(kind, "echo") == 0, closes = strcmp(kind, "open") == 0;
-  samples = malloc(most_samples * sizeof *samples);
-  echo_size = size;
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = 0};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event);
-  if (!closes) {
-    for (int begun = 0; begun < count; begun++) {
-      begin_handshake();
-      // Not more at a time than any backlog holds.
-      while ((uint64_t)begun + 1 - open_count > 64) wait_events(1000, 0);
-    }
-    while (open_count < (uint64_t)count) wait_events(1000, 0);
-  }
-  puts("ready");
-  fflush(stdout);
-  if (!wait_for_line(closes)) return;
-  is_running = 1;
-  uint64_t start = now(), stop = start + (uint64_t)(seconds * 1e9);
-  if (closes) {
-    for (int begun = 0; begun < count; begun++) begin_handshake();
-  } else if (is_echo) {
-    for (int index = 3; index < most; index++) {
-      if (connections[index].is_open && connections[index].descriptor) {
-        send_message(&connections[index]);
-      }
-    }
-  } else {
-    // Idle until the input ends.
-    while (wait_for_line(0)) {}
-    printf("{\"errors\": %lu}\n", errors);
-    return;
-  }
-  while (now() < stop) wait_events(100, closes);
+static void print_result(uint64_t start) {
   double took = (double)(now() - start) / 1e9;
   qsort(samples, samples_count, sizeof *samples, compare);
   printf("{\"count\": %lu, \"seconds\": %.4f, \"p50\": %u, \"p99\": %u, \"errors\": %lu}\n", messages,
@@ -424,20 +433,184 @@ static void run_load(const char *kind, int count, int size, double seconds) {
       samples_count ? samples[samples_count * 99 / 100] : 0, errors);
 }
 
+static int next_open(int after) {
+  for (int index = after + 1; index < most; index++) {
+    if (connections[index].is_open && connections[index].descriptor) return index;
+  }
+  return -1;
+}
+
+// Messages at an even pace, the connections in turn.
+static void chat(int count, double rate) {
+  uint64_t step = (uint64_t)(1e9 / (rate * count)), due = now();
+  int at = -1;
+  while (1) {
+    for (; due <= now(); due += step) {
+      at = next_open(at);
+      if (at < 0) at = next_open(at);
+      if (at >= 0) send_message(&connections[at]);
+    }
+    int64_t left = (int64_t)(due - now());
+    char line[64];
+    if (wait_events(left < 0 ? 0 : left, 0) && read(0, line, sizeof line) <= 0) return;
+  }
+}
+
+static void begin_handshakes(int count, uint64_t at_once) {
+  for (int begun = 0; begun < count; begun++) {
+    begin_handshake();
+    while ((uint64_t)begun + 1 - open_count >= at_once) wait_events(-1, 0);
+  }
+  while (open_count < (uint64_t)count) wait_events(-1, 0);
+}
+
+static void run_load(const char *kind, int count, int size, double number) {
+  int is_echo = strcmp(kind, "echo") == 0, closes = strcmp(kind, "open") == 0;
+  echo_size = size;
+  // Not more at a time than any backlog holds.
+  if (!closes && strcmp(kind, "upgrade") != 0) begin_handshakes(count, 64);
+  puts("ready");
+  fflush(stdout);
+  if (!wait_for_line(closes)) return;
+  is_running = closes || is_echo;
+  uint64_t start = now(), stop = start + (uint64_t)(number * 1e9);
+  if (closes) {
+    for (int begun = 0; begun < count; begun++) begin_handshake();
+  } else if (is_echo) {
+    for (int at = next_open(-1); at >= 0; at = next_open(at)) send_message(&connections[at]);
+  } else if (strcmp(kind, "upgrade") == 0) {
+    begin_handshakes(count, 32);
+    print_result(start);
+    fflush(stdout);
+    while (wait_for_line(0)) {}
+    return;
+  } else {
+    if (strcmp(kind, "chat") == 0) {
+      chat(count, number);
+    } else {
+      while (wait_for_line(0)) {}
+    }
+    printf("{\"errors\": %lu, \"count\": %lu}\n", errors, messages);
+    return;
+  }
+  while (now() < stop) wait_events(100 * 1000000, closes);
+  print_result(start);
+}
+
+// MARK: A slow reader
+
+static void run_flood(long per_second) {
+  path = "/socket?flood";
+  begin_handshake();
+  int descriptor = 0;
+  for (int index = 3; index < most; index++) {
+    if (connections[index].descriptor) descriptor = index;
+  }
+  // The head and what came with it; from then on only so much is read.
+  struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+  poll(&readable, 1, -1);
+  if (recv(descriptor, input, 1024, 0) < 12 || memcmp(input + 9, "101", 3) != 0) {
+    fputs("refused\n", stderr);
+    exit(1);
+  }
+  puts("ready");
+  fflush(stdout);
+  struct pollfd line = {.fd = 0, .events = POLLIN};
+  size_t piece = (size_t)per_second / 200;
+  uint64_t total = 0;
+  char ignored[64];
+  while (1) {
+    if (poll(&line, 1, 5) > 0 && read(0, ignored, sizeof ignored) <= 0) break;
+    ssize_t got = recv(descriptor, input, piece < room ? piece : room, 0);
+    if (got > 0) total += (uint64_t)got;
+    if (got == 0) errors++;
+  }
+  printf("{\"errors\": %lu, \"count\": %lu}\n", errors, total);
+}
+
+// MARK: Requests
+
+static int resting[most], resting_count;
+
+static void send_request(Connection *connection, uint64_t due) {
+  int size = snprintf((char *)output, room, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", port);
+  connection->sent_at = due;
+  send_all(connection->descriptor, output, (size_t)size);
+}
+
+static void take_response(Connection *connection, int is_paced) {
+  size_t count = 0;
+  int is_gone;
+  uint8_t *bytes = receive(connection, &count, &is_gone);
+  if (bytes == NULL) {
+    if (!is_gone) return;
+    errors++;
+    return end(connection);
+  }
+  uint8_t *stop = memmem(bytes, count, "\r\n\r\n", 4);
+  if (stop == NULL || bytes + count < stop + 6) return hold(connection, bytes, count);
+  if (memcmp(bytes + 9, "200", 3) != 0) errors++;
+  hold(connection, NULL, 0);
+  note(connection->sent_at);
+  messages++;
+  if (is_paced) {
+    resting[resting_count++] = connection->descriptor;
+  } else {
+    send_request(connection, now());
+  }
+}
+
+static void run_requests(int count, double rate, double seconds) {
+  for (int index = 0; index < count; index++) resting[resting_count++] = open_connection();
+  puts("ready");
+  fflush(stdout);
+  char line[64];
+  if (read(0, line, sizeof line) <= 0) return;
+  uint64_t start = now(), stop = start + (uint64_t)(seconds * 1e9), due = start;
+  uint64_t step = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
+  while (resting_count > 0 && rate == 0) send_request(&connections[resting[--resting_count]], start);
+  while (now() < stop) {
+    uint64_t time = now();
+    for (; rate > 0 && due <= time && resting_count > 0; due += step) {
+      send_request(&connections[resting[--resting_count]], due);
+    }
+    // While all are under way, what is due waits, and its wait counts.
+    int64_t left = rate > 0 && resting_count > 0 ? (int64_t)(due - now()) : 100000000;
+    struct timespec most_time = {0, left < 0 ? 0 : left > 100000000 ? 100000000 : left};
+    struct epoll_event events[256];
+    int ready = epoll_pwait2(epoll, events, 256, &most_time, NULL);
+    for (int index = 0; index < ready; index++) {
+      take_response(&connections[events[index].data.fd], rate > 0);
+    }
+  }
+  print_result(start);
+}
+
 int main(int argc, char **argv) {
   raise_limit();
+  // Paces are finer than the 50 µs by which the kernel may be late.
+  prctl(PR_SET_TIMERSLACK, 1);
   epoll = epoll_create1(0);
-  if (argc >= 3 && strcmp(argv[1], "server") == 0) {
-    run_server(atoi(argv[2]));
-  } else if (argc >= 4) {
-    port = atoi(argv[2]);
-    int is_echo = strcmp(argv[1], "echo") == 0;
-    int size = is_echo && argc > 4 ? atoi(argv[4]) : 0;
-    double seconds = argc > 4 + is_echo ? atof(argv[4 + is_echo]) : 0;
-    run_load(argv[1], atoi(argv[3]), size, seconds);
-  } else {
+  if (argc >= 3 && strcmp(argv[1], "server") == 0) run_server(atoi(argv[2]));
+  if (argc < 4) {
     fputs("usage: see the top of websocket.c\n", stderr);
     return 2;
   }
+  samples = malloc(most_samples * sizeof *samples);
+  port = atoi(argv[2]);
+  int count = atoi(argv[3]);
+  double first = argc > 4 ? atof(argv[4]) : 0, second = argc > 5 ? atof(argv[5]) : 0;
+  if (strcmp(argv[1], "rest") == 0) {
+    run_requests(count, first, second);
+    return 0;
+  }
+  if (strcmp(argv[1], "flood") == 0) {
+    run_flood(count);
+    return 0;
+  }
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = 0};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event);
+  int has_size = strcmp(argv[1], "echo") == 0 || strcmp(argv[1], "chat") == 0;
+  run_load(argv[1], count, has_size ? (int)first : 0, has_size ? second : first);
   return 0;
 }

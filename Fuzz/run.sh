@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt http2 hello"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 hello"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -72,12 +72,19 @@ case $target in
     module Fuzz "Fuzz/Targets/$target.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
     ;;
+  kong | nginx)
+    configuration
+    # shellcheck disable=SC2046
+    module SluiceImport $(find Sources/SluiceImport -name '*.swift')
+    module Fuzz "Fuzz/Targets/$target.swift"
+    swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
+    ;;
   jwt)
     configuration
     gateway=Sources/SluiceGateway
     module Fuzz -I Sources/COpenSSL "Fuzz/Targets/$target.swift" \
       "$gateway/Policies/JWT/SignedToken.swift" "$gateway/Policies/Parts/JSONTree.swift" \
-      "$gateway/Cryptography/VerificationKey.swift" \
+      "$gateway/Cryptography/VerificationKey.swift" "$gateway/Cryptography/SHA256.swift" \
       Tests/SluiceGatewayTests/Policies/TokenFixtures.swift
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
     ;;

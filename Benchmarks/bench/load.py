@@ -26,6 +26,10 @@ class LoadResult:
     errors: int
 
 
+# Callers from so many addresses, however many networks are looked for.
+_ADDRESSES = 10_000
+
+
 class Load:
     """A load run in progress."""
 
@@ -132,7 +136,10 @@ def _shape(case: Case) -> dict[str, str]:
         shape["BENCH_CLOSE"] = "1"
     if case.routes:
         shape["BENCH_ROUTES"] = str(case.routes)
+    if case.count:
+        shape["BENCH_COUNT"] = str(case.count if case.policies == "consumers" else _ADDRESSES)
+        shape["BENCH_CALLERS"] = "key" if case.policies == "consumers" else "address"
     headers = policies.headers(case.policies)
-    if headers:
+    if headers and not case.count:
         shape["BENCH_HEADERS"] = "\n".join(f"{name}: {value}" for name, value in headers.items())
     return shape

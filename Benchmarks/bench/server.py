@@ -33,6 +33,7 @@ class Server:
         encrypted: bool = False,
     ) -> None:
         self.port = port
+        self.folder = folder
         self._encrypted = encrypted
         self._name = " ".join(command)
         self._log = folder / "output.log"

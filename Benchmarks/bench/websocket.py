@@ -1,8 +1,12 @@
-"""WebSockets: memory of idle ones, CPU of messages, pings and handshakes."""
+"""WebSockets: memory of idle ones, CPU of messages, pings, pushes and handshakes, and what the requests
+beside them feel."""
 
 import argparse
 import contextlib
+import http.client
 import json
+import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,11 +40,27 @@ class InspectedSluice(Sluice):
     )
 
 
+class PushingSluice(Sluice):
+    """Sluice with its admin API."""
+
+    def more(self, setup: Setup) -> str:
+        return f'admin: {{address: "unix:{setup.folder}/admin.sock"}}\n'
+
+
 _PROXIES: dict[str, Proxy] = {**PROXIES, "inspected": InspectedSluice()}
 _TITLES = {
     "sluice": "Sluice", "inspected": "Sluice, inspected", "nginx": "nginx", "haproxy": "HAProxy",
     "envoy": "Envoy", "caddy": "Caddy",
 }  # fmt: skip
+
+
+CHATTY = 1_000
+# Two descriptors each, and some for the requests.
+IDLE = min(9_000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 600) // 2 - CHATTY)
+_MESSAGES_PER_SECOND = 2
+# What the slow one reads a second.
+_SLOW_BYTES = 4_000_000
+_REQUESTS = 64
 
 
 @dataclass(frozen=True)
@@ -60,9 +80,21 @@ CASES = [
         for size in (64, 1_024, 16_384)
         for count in (100, 5_000)
     ),
-    Case("open", "handshake, 32 at a time", "CPU µs", 32),
+    Case("upgrade", "handshake, 32 at a time, the session stays open", "CPU µs", 4_000),
+    Case("open", "handshake, 32 at a time, and the caller vanishes", "CPU µs", 32),
     Case("memory", "idle session, 2,000 to 9,000", "KB", 9_000, digits=2),
     Case("pings", "idle session and second, pinged every 25 s", "CPU µs", 9_000, digits=2),
+    Case("push", "message pushed through the admin API", "CPU µs", 1),
+    Case(
+        "beside-sessions",
+        f"REST p99 at half the peak beside {IDLE:,} idle and {CHATTY:,} chatty sessions",
+        "× without", CHATTY, 256, digits=2,
+    ),
+    Case(
+        "beside-burst",
+        "REST p99 at half the peak beside a session that is sent more than it reads",
+        "× without", 1, digits=2,
+    ),
 ]
 # The case, the proxy, over which peer, and how much at most.
 _BUDGETS = [
@@ -72,9 +104,17 @@ _BUDGETS = [
         for size in (64, 1_024, 16_384)
         for count in (100, 5_000)
     ),
+    ("upgrade", "sluice", 1.0),
     ("open", "sluice", 1.0),
 ]
-_ABSOLUTE = [("memory", "sluice", 1.0), ("pings", "sluice", 2.0)]
+_ABSOLUTE = [
+    ("memory", "sluice", 1.0),
+    ("pings", "sluice", 2.0),
+    ("push", "sluice", 100.0),
+    ("beside-sessions", "sluice", 1.1),
+    ("beside-burst", "sluice", 1.1),
+]
+_PUSHES = 3_000
 _PING_WINDOW = 25
 
 
@@ -95,6 +135,12 @@ class Load:
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
 
+    def line(self) -> dict[str, Any]:
+        """What it says while it goes on."""
+        assert self._process.stdout
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
     def result(self) -> dict[str, Any]:
         output, _ = self._process.communicate(timeout=120)
         found: dict[str, Any] = json.loads(output)
@@ -103,6 +149,17 @@ class Load:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+@contextlib.contextmanager
+def _loaded(*arguments: object) -> Iterator[Load]:
+    """A load that goes on beside what is measured."""
+    load = Load(*arguments)
+    try:
+        load.start()
+        yield load
+    finally:
+        load.stop()
 
 
 @contextlib.contextmanager
@@ -128,7 +185,17 @@ def _backend() -> Iterator[int]:
 
 
 def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> float:
+    if case.name == "push":
+        proxy = PushingSluice()
     with _running(proxy, backend_port) as server:
+        if case.name == "push":
+            return _push(server)
+        if case.name == "upgrade":
+            return _upgrade(server, case)
+        if case.name == "beside-sessions":
+            return _beside_sessions(server, case, seconds)
+        if case.name == "beside-burst":
+            return _beside_burst(server, seconds)
         if case.name == "memory":
             return _memory(server)
         if case.name == "pings":
@@ -148,6 +215,18 @@ def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> flo
         if result["errors"]:
             raise ServerFailed(f"{proxy.name}: {result['errors']} connections were lost")
         return cpu.total / max(result["count"], 1) * 1e6
+
+
+def _upgrade(server: Server, case: Case) -> float:
+    load = Load("upgrade", server.port, case.connections)
+    try:
+        processes = server.processes()
+        before = machine.cpu_time(processes)
+        load.start()
+        load.line()
+        return (machine.cpu_time(processes) - before).total / case.connections * 1e6
+    finally:
+        load.stop()
 
 
 def _memory(server: Server) -> float:
@@ -181,6 +260,71 @@ def _pings(server: Server) -> float:
         load.stop()
 
 
+class _AdminConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost")
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+def _push(server: Server) -> float:
+    """CPU of the whole gateway for one message that the admin API gives to a session."""
+    with _loaded("idle", server.port, 1):
+        admin = _AdminConnection(server.folder / "admin.sock")
+
+        def ask(method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+            admin.request(method, target, body, {"Content-Type": "text/plain"} if body else {})
+            answer = admin.getresponse()
+            return answer.status, answer.read()
+
+        _, listed = ask("GET", "/connections")
+        name = json.loads(listed)["connections"][0]["id"]
+        before = machine.cpu_time(server.processes())
+        for _ in range(_PUSHES):
+            status, answer = ask("POST", f"/connections/{name}/messages", b"x" * 64)
+            if status != 202:
+                raise ServerFailed(f"a push was answered {status}: {answer!r}")
+        return (machine.cpu_time(server.processes()) - before).total / _PUSHES * 1e6
+
+
+def _p99(server: Server, rate: float, seconds: float) -> float:
+    load = Load("rest", server.port, _REQUESTS, rate, seconds)
+    try:
+        load.start()
+        result = load.result()
+    finally:
+        load.stop()
+    if result["errors"] or not result["count"]:
+        raise ServerFailed(f"requests failed or were not answered: {result}")
+    return float(result["p99"] if rate else result["count"] / result["seconds"])
+
+
+def _beside(server: Server, loads: list[tuple[object, ...]], seconds: float) -> float:
+    """p99 of requests at half the peak rate beside these loads, over that without them."""
+    rate = _p99(server, 0, seconds) / 2
+    without = [_p99(server, rate, seconds) for _ in range(2)]
+    with contextlib.ExitStack() as stack:
+        for load in loads:
+            stack.enter_context(_loaded(*load))
+        beside = [_p99(server, rate, seconds) for _ in range(4)]
+    time.sleep(1)
+    without += [_p99(server, rate, seconds) for _ in range(2)]
+    print(f"{'':14} {rate:.0f} a second, µs {without} and {beside}", file=sys.stderr)
+    return median(beside) / median(without)
+
+
+def _beside_sessions(server: Server, case: Case, seconds: float) -> float:
+    chat = ("chat", server.port, CHATTY, case.size, _MESSAGES_PER_SECOND)
+    return _beside(server, [("idle", server.port, IDLE), chat], seconds)
+
+
+def _beside_burst(server: Server, seconds: float) -> float:
+    return _beside(server, [("flood", server.port, _SLOW_BYTES)], seconds)
+
+
 def main() -> int:
     options = _parse()
     _build()
@@ -191,10 +335,10 @@ def main() -> int:
             for case in _chosen(options):
                 for number in range(options.rounds):
                     for name in proxies if number % 2 == 0 else reversed(proxies):
-                        # Only Sluice pings by itself, and looks into messages only when told to.
-                        if case.name == "pings" and name != "sluice":
+                        # Only Sluice pings and pushes by itself, and looks into messages only when told to.
+                        if case.name in ("pings", "push") and name != "sluice":
                             continue
-                        if name == "inspected" and not case.size:
+                        if name == "inspected" and not case.name.startswith("echo"):
                             continue
                         value = _measure(_PROXIES[name], case, port, options.seconds)
                         figures.setdefault((case.name, name), []).append(value)

@@ -38,6 +38,8 @@ open class StreamConnection: EventHandler {
   private var isAborting = false
   /// Some of what the loop has staged is this connection's.
   final var hasStaged = false
+  /// A read behind the peer's FIN came back short.
+  private var hasReadAll = false
 
   public enum ReadOutcome: Equatable {
     case bytes(Int)
@@ -65,6 +67,9 @@ open class StreamConnection: EventHandler {
   open func streamReadable() {}
   /// The turn that `resumeReading` or `loop.resumeLater` promised.
   open func streamResumed() { if isReadable { streamReadable() } }
+  /// Bytes have to wait that might have gone out: there is a backlog from now on. Called in the middle of
+  /// writing, so it may set a deadline and nothing else.
+  open func streamStalled() {}
   /// The peer took some of the backlog.
   open func streamProgressed() {}
   /// The backlog is gone, after it was there.
@@ -140,7 +145,7 @@ open class StreamConnection: EventHandler {
   /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
   public final func close() {
     if descriptor < 0 { return }
-    flushStage()
+    flushBeforeClose()
     if tls != nil {
       // Bytes that are lost must not look like an orderly end.
       if outbound.isEmpty && !isBroken && !isAborting { sendNotice() }
@@ -203,7 +208,7 @@ open class StreamConnection: EventHandler {
   /// Sends FIN once the backlog is gone; reading goes on.
   public final func finishWriting() {
     if descriptor < 0 { return }
-    flushStage()
+    flushBeforeFinish()
     if tls != nil { sendNotice() }
     if backlog == 0 {
       sendFinish()
@@ -241,8 +246,10 @@ open class StreamConnection: EventHandler {
     while true {
       let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
-        // With the FIN already seen no further edge will come, so reading must go on to the end.
-        if count < buffer.count && !hasPeerFinished { isReadable = false }
+        if count < buffer.count {
+          // With the FIN already seen no further edge will come, so reading must go on to the end.
+          if hasPeerFinished { hasReadAll = true } else { isReadable = false }
+        }
         return .bytes(count)
       }
       if count == 0 {
@@ -256,6 +263,15 @@ open class StreamConnection: EventHandler {
       if code == EAGAIN { return .wouldBlock }
       return .failed(code)
     }
+  }
+
+  /// Takes the peer's FIN without asking the kernel, when nothing else can be left to read: true once. For
+  /// protocols that tell the end of a message by other means, because a read comes back short at a mark of
+  /// TCP's urgent data, too. Never true over TLS, or when the connection broke.
+  public final func takeKnownEnd() -> Bool {
+    guard hasReadAll, isReadable, tls == nil, !isBroken else { return false }
+    isReadable = false
+    return true
   }
 
   /// Proves that an idle connection is alive: false when the peer has closed it or sent something.
@@ -294,6 +310,19 @@ open class StreamConnection: EventHandler {
     if hasStaged { loop.stage.flush() }
   }
 
+  /// Like `flushStage` where `close` follows, unless there is a backlog then: the FIN travels with the last
+  /// bytes.
+  public final func flushBeforeClose() {
+    // Closing over unread bytes is a reset, in front of which nothing may still wait.
+    if isReadable || isAborting { flushStage() } else { flushBeforeFinish() }
+  }
+
+  private func flushBeforeFinish() {
+    if !hasStaged { return }
+    guard loop.stage.isLast(self), tls == nil else { return flushStage() }
+    loop.stage.flushLast { sendBytes($0.span, hasMore: true) }
+  }
+
   /// Sends bytes after what is staged; small pieces are staged, too.
   public final func write(_ bytes: Span<UInt8>) {
     if bytes.count <= Self.copyLimit {
@@ -321,13 +350,20 @@ open class StreamConnection: EventHandler {
   }
 
   /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
-  final func sendBytes(_ bytes: Span<UInt8>) {
-    if !outbound.isEmpty || !isWritable {
-      outbound.append(bytes)
-      return
+  /// `hasMore`: what comes next belongs into the same packet.
+  final func sendBytes(_ bytes: Span<UInt8>, hasMore: Bool = false) {
+    if !outbound.isEmpty || !isWritable { return keep(bytes) }
+    let flags = hasMore ? Int32(MSG_MORE) : 0
+    let sent = bytes.withUnsafeBufferPointer {
+      transmit(UnsafeRawBufferPointer($0), flags: flags)
     }
-    let sent = bytes.withUnsafeBufferPointer { transmit(UnsafeRawBufferPointer($0)) }
-    if sent < bytes.count { outbound.append(bytes.extracting(sent...)) }
+    if sent < bytes.count { keep(bytes.extracting(sent...)) }
+  }
+
+  private func keep(_ bytes: Span<UInt8>) {
+    let isFirst = backlog == 0
+    outbound.append(bytes)
+    if isFirst { streamStalled() }
   }
 
   /// Like two sends, in one system call.
@@ -342,18 +378,19 @@ open class StreamConnection: EventHandler {
       second.withUnsafeBufferPointer { transmit(head, UnsafeRawBufferPointer($0)) }
     }
     if sent < firstCount {
-      outbound.append(first.span.extracting(sent...))
+      keep(first.span.extracting(sent...))
       outbound.append(second)
     } else if sent < firstCount &+ second.count {
-      outbound.append(second.extracting((sent &- firstCount)...))
+      keep(second.extracting((sent &- firstCount)...))
     }
   }
 
   /// Returns how many bytes the kernel took.
-  private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
+  private func transmit(_ bytes: UnsafeRawBufferPointer, flags: Int32 = 0) -> Int {
     if let carrier { return transmitCarried(carrier, bytes) }
     while true {
-      let count = clinux_send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      let count = clinux_send(
+        descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | flags)
       if count >= 0 {
         if count < bytes.count { isWritable = false }
         return count
@@ -456,8 +493,9 @@ open class StreamConnection: EventHandler {
 
   private func connectReady(_ readiness: Readiness) {
     if readiness.isDisjoint(with: [.output, .failure, .hangUp]) { return }
-    let code = pendingError()
-    if code != 0 || readiness.contains(.failure) {
+    // Every error of the socket shows as a failure.
+    if readiness.contains(.failure) {
+      let code = pendingError()
       return streamFailed(code == 0 ? ECONNREFUSED : code)
     }
     isConnecting = false

@@ -9,11 +9,14 @@ import Glibc
 open class StreamListener: EventHandler {
   private let descriptor: Int32
   private let isShared: Bool
-  private let isIP: Bool
   private var isWatching = false
   private var isClosed = false
   /// Times that accepting stopped because descriptors ran out.
   public private(set) var exhaustions: UInt64 = 0
+  /// How many are likely to wait now. Who waits beyond that shows in the next turn, so that where
+  /// connections come one at a time no call is made to find nobody.
+  private var expected = 1
+  private var lastTurn: UInt64 = 0
 
   private static let retryNanoseconds: Int64 = 100_000_000
   private static let acceptsPerTurn = 64
@@ -22,7 +25,8 @@ open class StreamListener: EventHandler {
   public init(loop: EventLoop, descriptor: Int32, isShared: Bool) {
     self.descriptor = descriptor
     self.isShared = isShared
-    isIP = Sockets.localAddress(of: descriptor).map { $0.family != AF_UNIX } ?? true
+    // What is accepted inherits it.
+    if Sockets.localAddress(of: descriptor)?.family != AF_UNIX { Sockets.setNoDelay(descriptor) }
     super.init(loop: loop)
     loop.register(self)
   }
@@ -64,7 +68,8 @@ open class StreamListener: EventHandler {
   public final override func loopEnded() { close() }
 
   public final override func ready(_ readiness: Readiness) {
-    for _ in 0..<Self.acceptsPerTurn {
+    if loop.turnNumber == lastTurn &+ 1 { expected = min(expected &* 2, Self.acceptsPerTurn) }
+    for number in 0..<expected {
       if isClosed { return }
       guard hasRoom else { return pauseAccepting() }
       var storage = sockaddr_storage()
@@ -78,13 +83,13 @@ open class StreamListener: EventHandler {
       if accepted < 0 {
         let code = errno
         if code == EINTR || code == ECONNABORTED { continue }
-        if code != EAGAIN { ranOut(code) }
+        if code == EAGAIN { expected = max(number, 1) } else { ranOut(code) }
         return
       }
-      if isIP { Sockets.setNoDelay(accepted) }
       self.accepted(
         accepted, from: SocketAddress(storage: storage, length: length) ?? .unnamedUnix)
     }
+    lastTurn = loop.turnNumber
   }
 
   /// EMFILE, ENFILE, ENOBUFS, ENOMEM: the condition stays, and so would the readiness.

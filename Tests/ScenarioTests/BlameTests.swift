@@ -12,12 +12,14 @@ extension Scenarios {
         ok(String(repeating: "x", count: Int(request.target.dropFirst()) ?? 0))
       }
       let fixture = try Fixture(to: upstream) {
-        $0.service.timeouts.response = .milliseconds(500)
+        $0.service.timeouts.response = .seconds(5)
         $0.service.connections.maxPerTarget = 1
         $0.service.connections.queueTimeout = .milliseconds(150)
       }
       /// The code of the small answer behind a large one that nobody reads.
       func codeBehind(_ size: Int) throws -> String? {
+        // The slow one before it may still have the only connection.
+        try waitUntil("a free connection") { try fixture.get("/5").code == nil }
         let slow = try fixture.client(receiveBuffer: 16_384)
         try slow.send("GET /\(size) HTTP/1.1\r\nHost: a\r\n\r\n")
         try waitUntil { upstream.requests.last?.target == "/\(size)" }

@@ -9,7 +9,7 @@ extension Scenarios {
   @Suite struct Causes {
     @Test(arguments: SessionCause.allCases) func isSaidAlikeEverywhere(_ cause: SessionCause) throws
     {
-      guard let row = Provocation(of: cause) else { return }
+      let row = Provocation(of: cause)
       let scene = try CauseScene(row)
       try scene.open()
       try row.act(scene)
@@ -78,6 +78,9 @@ private struct Provocation {
   /// Further settings of the route, a YAML flow mapping's members.
   var connection = "closeTimeout: 2s"
   var messages = ""
+  var policies = ""
+  /// A field of the handshake.
+  var credential = "X-None: 1"
   /// The target's 101 comes when a drain has begun.
   var opensInDrain = false
   var callerVanishes = false
@@ -91,8 +94,7 @@ private struct Provocation {
   var policy: String?
   var act: (CauseScene) throws -> Void = { _ in }
 
-  /// Nil for what is provoked elsewhere.
-  init?(of cause: SessionCause) {
+  init(of cause: SessionCause) {
     switch cause {
     case .client:
       self.init(4_000, 4_000, logged: 4_000, side: "client") { try $0.close(4_000) }
@@ -145,8 +147,10 @@ private struct Provocation {
         let id = try #require($0.upstream.requests.first?["Sluice-Connection-Id"])
         try $0.child.ask("POST", "/revocations?session=\(id)")
       }
-    // `TokenRefreshes` and `Grants` have trust that ends.
-    case .tokenExpired: return nil
+    case .tokenExpired:
+      self.init(4_401, 1_001, logged: 4_401)
+      policies = "jwt: {keys: [{algorithm: HS256, secret: \"\(TestToken.secret)\"}]}"
+      credential = TestToken.bearer(expiresIn: 1)
     }
   }
 
@@ -230,6 +234,7 @@ private final class CauseScene {
         origins: ["\(origin)"]
         connection: {\(row.connection)}
         messages: {\(row.messages)}
+        policies: {\(row.policies)}
     """
   }
 
@@ -239,7 +244,7 @@ private final class CauseScene {
   }
 
   func open() throws {
-    try client.send(WebSocketPeer.handshake("Origin: https://a.test"))
+    try client.send(WebSocketPeer.handshake("Origin: https://a.test", row.credential))
     if row.opensInDrain {
       try waitUntil("the handshake at the target") { upstream.requests.count == 1 }
       try child.ask("POST", "/drain")

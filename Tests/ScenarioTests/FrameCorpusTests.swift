@@ -83,6 +83,7 @@ extension Scenarios {
     }
 
     @Test func whatPassesAndWhatTheSenderHears() async throws {
+      #expect(Corpus.frames.count >= 150)
       let results = Locked<[String: Seen]>([:])
       let upstream = try ScriptedUpstream { peer in
         let request = try peer.readRequest()

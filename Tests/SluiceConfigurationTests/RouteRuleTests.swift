@@ -49,7 +49,7 @@ import Testing
       "match: {path: /a, regex: b}",
       """
       4:46: error: routes.a.match has both 'path' and 'regex'
-        hint: a route has one of path, prefix and regex
+        hint: a route has one of path, prefix, startsWith and regex
       """
     ),
     (
@@ -128,7 +128,8 @@ import Testing
     ),
     (
       "path: {replacePrefix: /}",
-      "4:35: error: routes.a.path.replacePrefix needs 'path' or 'prefix' in the route's match"
+      "4:35: error: routes.a.path.replacePrefix needs 'path', 'prefix' or 'startsWith' in the "
+        + "route's match"
     ),
     (
       "match: {path: /a}, path: {replacePrefix: '/{x}'}",
@@ -145,6 +146,23 @@ import Testing
   ])
   func routes(route: String, expected: String) {
     #expect(diagnostics(file(route: route)) == [expected])
+  }
+
+  @Test func labelsHaveAFormAndAreFew() {
+    func problems(_ labels: String) -> [String] {
+      diagnostics(file(route: "kind: websocket, connection: {labels: {\(labels)}}"))
+    }
+    let (longest, tooLong) = (
+      String(repeating: "x", count: 128), String(repeating: "x", count: 129)
+    )
+    #expect(problems("team: trading, a.b-c_1: '\(longest)'") == [])
+    #expect(problems("Team: a").first?.contains("1 to 64 lower-case letters") == true)
+    #expect(problems("team: '\(tooLong)'").first?.contains("1 to 128 bytes") == true)
+    #expect(problems("team: ''").first?.contains("1 to 128 bytes") == true)
+    func some(_ count: Int) -> String { (1...count).map { "l\($0): x" }.joined(separator: ", ") }
+    #expect(problems(some(16)) == [])
+    #expect(
+      problems(some(17)).first?.contains("has 17 labels, and a session has room for 16") == true)
   }
 
   @Test func serviceMustExist() {

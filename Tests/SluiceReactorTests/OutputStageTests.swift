@@ -4,7 +4,10 @@ import Testing
 
 @testable import SluiceReactor
 
-private final class Writer: StreamConnection {}
+private final class Writer: StreamConnection {
+  var stalls = 0
+  override func streamStalled() { stalls += 1 }
+}
 
 /// A loop that never turns, so that nothing is flushed but by what the test does.
 @Suite struct OutputStageTests {
@@ -117,6 +120,37 @@ private final class Writer: StreamConnection {}
     loop.stage.flush()
     #expect(received(0) == "acd" && received(1) == "b")
     successor.close()
+    end()
+  }
+
+  /// What is staged first counts as backlog when it could not leave.
+  @Test func whoTakesNothingMoreIsToldOfOnce() {
+    let piece = [UInt8](repeating: 120, count: 4_000)
+    var pieces = 0
+    while writers[0].stalls == 0 && pieces < 10_000 {
+      writers[0].stage { $0.append(piece.span) }
+      #expect(writers[0].stalls == 0)
+      loop.stage.flush()
+      pieces += 1
+    }
+    #expect(writers[0].stalls == 1 && writers[0].backlog > 0)
+    writers[0].stage { $0.append(piece.span) }
+    loop.stage.flush()
+    #expect(writers[0].stalls == 1)
+    end()
+  }
+
+  @Test func whatIsStagedLeavesInFrontOfTheEnd() {
+    let endings: [(Writer) -> Void] = [{ $0.close() }, { $0.finishWriting() }]
+    for (index, ending) in endings.enumerated() {
+      writers[index].stage { $0.append("last") }
+      writers[2].stage { $0.append("other") }
+      writers[index].stage { $0.append(" words") }
+      ending(writers[index])
+      #expect(received(index) == "last words")
+      #expect(received(index) == "")
+      #expect(received(2) == "other")
+    }
     end()
   }
 }

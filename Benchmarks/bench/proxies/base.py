@@ -23,8 +23,9 @@ class Setup:
     certificate: Path | None = None
     # HTTP/2 beside HTTP/1.1.
     http2: bool = False
-    # See `Case.policies`.
+    # See `Case.policies`, and `Case.count` for how many there are of what they look for.
     policies: str = ""
+    count: int = 0
 
     @property
     def scheme(self) -> str:
@@ -36,6 +37,8 @@ class Proxy(ABC):
 
     name: str
     environment: dict[str, str] = {}
+    # Takes part only in cases that name it.
+    is_invited = False
 
     @abstractmethod
     def command(self, setup: Setup) -> list[str]:

@@ -57,9 +57,9 @@ class HAProxy(Proxy):
                 port=setup.port,
                 backend_port=setup.backend_port,
                 choice=choice,
-                connections=9_100 if setup.websocket else 4096,
+                connections=9_850 if setup.websocket else 4096,
                 # Two descriptors a session; the default number of pipes would pass 20,000 of them.
-                pipes="\n  maxpipes 500" if setup.websocket else "",
+                pipes="\n  maxpipes 50" if setup.websocket else "",
                 scheme=setup.scheme,
                 ssl=_ssl(setup),
             )

@@ -9,6 +9,8 @@ extension Configuration {
     public var forwarded = Forwarded()
     /// What an encoded slash (%2F) in a path does.
     public var encodedSlashes = EncodedSlashes.reject
+    /// What happens to fields of requests whose names have a `_`.
+    public var underscores = Underscores.drop
     public var timeouts = ListenerTimeouts()
     public var limits = Limits()
     /// Plain HTTP without.
@@ -40,6 +42,8 @@ extension Configuration {
     public var websockets = true
     public init() {}
   }
+
+  public enum Underscores: String, Codable, CaseIterable, Sendable { case drop, pass }
 
   public enum EncodedSlashes: String, Codable, CaseIterable, Sendable {
     case reject, keep, decode
@@ -102,6 +106,10 @@ extension Configuration.Listener {
       Field(
         "encodedSlashes", .choice(Configuration.EncodedSlashes.self),
         "What `%2F` in a path does: answer 400, stay as it is, or become a `/`."),
+      Field(
+        "underscores", .choice(Configuration.Underscores.self),
+        "What happens to fields of a request with a `_` in their names, which CGI and its kin take for a `-`: targets don't get them, or do."
+      ),
       Field(
         "timeouts", .object(Configuration.ListenerTimeouts.schema), "How long clients may take."),
       Field("limits", .object(Configuration.Limits.schema), "How much clients may send and hold."),

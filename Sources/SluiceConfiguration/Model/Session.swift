@@ -36,6 +36,8 @@ extension Configuration {
     public var onDenial = RefusalAction.close
     /// How a live session's trust can be extended; nil for not at all.
     public var refresh: TokenRefresh?
+    /// Of every session of the route, beside those that its target gives.
+    public var labels: [String: String] = [:]
     public init() {}
   }
 
@@ -101,6 +103,10 @@ extension Configuration.ConnectionSettings {
       Field(
         "refresh", .object(Configuration.TokenRefresh.schema),
         "How a caller shows new credentials while its session is open; without it a session ends when those of its handshake do."
+      ),
+      Field(
+        "labels", .map(keys: .labelName, of: .text(.labelValue), atLeast: 0),
+        "Labels that each new session of this route gets, up to 16; sessions are found by them. Its target adds others with `Sluice-Label-…`."
       ),
       Field(
         "maxOpen", .integer(1...100_000_000),

@@ -31,6 +31,11 @@ extension ConfigurationValidator {
       }
     }
     checkGrantedActions(route, node, name: name)
+    if let entry = node["connection"]?.entry("labels"), connection.labels.count > 16 {
+      diagnostics.error(
+        "routes.\(name).connection.labels has \(connection.labels.count) labels, and a session has "
+          + "room for 16", at: entry.keyPosition)
+    }
     if let entry = node["messages"]?.entry("conflate"), connection.slowConsumer == .dropNewest {
       diagnostics.error(
         "routes.\(name).messages.conflate keeps the newest message, and "

@@ -91,13 +91,14 @@ extension ConfigurationValidator {
   private mutating func checkCallers(
     _ kind: String, _ consumers: [String: [String: Configuration.Policies]]
   ) {
-    let known = root["consumers"]?.entries.map(\.key) ?? []
+    let known = root["consumers"]
     for owner in consumers.keys {
       for entry in root[kind]?[owner]?["consumers"]?.entries ?? []
-      where !known.contains(entry.key) {
+      where known?.entry(entry.key) == nil {
         diagnostics.error(
           "\(kind).\(owner).consumers: no consumer is named \(quoted(entry.key))",
-          at: entry.keyPosition, hint: Suggestion.hint(for: entry.key, among: known))
+          at: entry.keyPosition,
+          hint: Suggestion.hint(for: entry.key, among: known?.entries.map(\.key) ?? []))
       }
     }
   }

@@ -23,6 +23,8 @@ struct AdminEndpoint: Sendable {
   let answers: [Answer]
   /// Load balancers ask for it, and they have no token.
   var isOpen = false
+  /// Its handler is done in microseconds, and may run on the worker that was asked.
+  var isQuick = false
   let handler: Handler
 
   struct Body: Sendable {

@@ -32,13 +32,17 @@ enum AdminJSON: Sendable, Equatable {
   }
 
   func text(isPretty: Bool = true) -> String {
+    String(decoding: Self.bytes(encoding: self, isPretty: isPretty), as: UTF8.self)
+  }
+
+  /// The same text as that of `init(encoding:)`, without the way through it.
+  static func bytes(encoding value: some Encodable, isPretty: Bool = true) -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting =
       isPretty
       ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
       : [.sortedKeys, .withoutEscapingSlashes]
-    let data = (try? encoder.encode(self)) ?? Data("null".utf8)
-    return String(decoding: data, as: UTF8.self)
+    return (try? encoder.encode(value)) ?? Data("null".utf8)
   }
 }
 

@@ -2,7 +2,7 @@ import SluiceConfiguration
 import SluiceGateway
 
 /// Answers the admin listener: who may ask, which endpoint it is, whether the parameters are right.
-/// Handlers run on a thread of their own; health is answered by the worker that was asked.
+/// Handlers run on a thread of their own; those that are quick, on the worker that was asked.
 final class AdminResponder: LocalResponder {
   /// A configuration is the largest thing that anybody sends here.
   let maxBodyBytes = 1 << 20
@@ -17,34 +17,27 @@ final class AdminResponder: LocalResponder {
   }
 
   func answer(_ request: LocalRequest) async -> LocalAnswer {
-    if let endpoint = try? router.match(method: request.method, path: request.path).endpoint,
-      endpoint.isOpen
-    {
-      return await answerHere(request)
-    }
-    return await context.thread.run { await self.answerHere(request) }
-  }
-
-  private func answerHere(_ request: LocalRequest) async -> LocalAnswer {
     do throws(AdminProblem) {
-      return try await respond(to: request)
+      let match = try router.match(method: request.method, path: request.path)
+      if match.endpoint.isQuick { return await respond(to: request, match) }
+      return await context.thread.run { await self.respond(to: request, match) }
     } catch {
+      // Only whoever may ask learns what there is.
+      do throws(AdminProblem) { try access.check(request, Self.anything) } catch {
+        return error.answer
+      }
       return error.answer
     }
   }
 
-  private func respond(to request: LocalRequest) async throws(AdminProblem) -> LocalAnswer {
-    let match: (endpoint: AdminEndpoint, pathValues: [String: String])
+  private func respond(to request: LocalRequest, _ match: AdminRouter.Match) async -> LocalAnswer {
     do throws(AdminProblem) {
-      match = try router.match(method: request.method, path: request.path)
+      try access.check(request, match.endpoint)
+      let asked = try AdminRequest(request, match.endpoint, pathValues: match.pathValues)
+      return try await match.endpoint.handler(asked, context)
     } catch {
-      // Only whoever may ask learns what there is.
-      try access.check(request, Self.anything)
-      throw error
+      return error.answer
     }
-    try access.check(request, match.endpoint)
-    let asked = try AdminRequest(request, match.endpoint, pathValues: match.pathValues)
-    return try await match.endpoint.handler(asked, context)
   }
 
   private static let anything = AdminEndpoint(

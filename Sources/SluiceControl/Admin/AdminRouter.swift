@@ -7,6 +7,8 @@ struct AdminRouter: Sendable {
     let endpoint: AdminEndpoint
   }
 
+  typealias Match = (endpoint: AdminEndpoint, pathValues: [String: String])
+
   private let entries: [Entry]
 
   init(_ endpoints: [AdminEndpoint] = AdminEndpoint.all) {
@@ -16,7 +18,7 @@ struct AdminRouter: Sendable {
   /// Throws 404 or, with the methods that there are, 405.
   func match(
     method: String, path: String
-  ) throws(AdminProblem) -> (endpoint: AdminEndpoint, pathValues: [String: String]) {
+  ) throws(AdminProblem) -> Match {
     let segments = Self.segments(of: path)
     var candidates: [(entry: Entry, values: [String: String])] = []
     for entry in entries {

@@ -10,6 +10,10 @@ extension MetricFamily {
   static let sessionsClosed = MetricFamily(
     "sluice_sessions_closed_total", .counter, ["route", "cause"],
     "WebSocket sessions that ended; each for one cause.")
+  static let sessionCloseCodes = MetricFamily(
+    "sluice_session_close_codes_total", .counter, ["route", "code"],
+    "WebSocket sessions that ended, by the code in the log: `3xxx` and `4xxx` are applications' own, 1006 is an end without a close frame."
+  )
   static let handshakeDuration = MetricFamily(
     "sluice_handshake_duration_seconds", .histogram, ["route"],
     "From the head of a handshake that succeeded to its 101; not in the durations of requests.")

@@ -43,7 +43,7 @@ extension MetricFamily {
     "sluice_requests_in_progress", .gauge, "Requests, WebSockets included, under way now.")
   static let mirrored = MetricFamily(
     "sluice_mirrored_requests_total", .counter, ["result"],
-    "Copies of the policy `mirror`: `answered`; `failed` (no answer, or one with 5xx); not made because too many are under way (`busy`) or the body is too large (`too-large`)."
+    "Copies of the policy `mirror`: `answered`; `failed` (no answer, or one with 5xx); not made because too many are under way (`busy`), the body is too large (`too-large`) or took longer than the policy's `timeout` to come (`late`)."
   )
   static let regexLimits = MetricFamily(
     "sluice_regex_limit_exceeded_total", .counter,
@@ -147,7 +147,8 @@ extension MetricFamily {
     (
       "Sessions",
       [
-        openSessions, sessionsOpened, sessionsReconnected, sessionsClosed, handshakeDuration,
+        openSessions, sessionsOpened, sessionsReconnected, sessionsClosed, sessionCloseCodes,
+        handshakeDuration,
         sessionMessages, sessionBytes, sessionDropped, sessionBacklog, sessionRoundTrip,
         sessionLifetime,
       ]

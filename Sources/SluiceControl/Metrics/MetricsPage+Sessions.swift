@@ -21,6 +21,12 @@ extension MetricsPage {
         output.sample(name, "\(cause.label)", value: sessions.closed[Int(cause.rawValue)])
       }
     }
+    output.begin(.sessionCloseCodes)
+    for (name, sessions) in routes {
+      for (index, count) in sessions.closedByCode.enumerated() {
+        output.sample(name, SessionCloseCode.label(index), value: count)
+      }
+    }
     output.begin(.handshakeDuration)
     for (name, sessions) in routes {
       output.histogram(

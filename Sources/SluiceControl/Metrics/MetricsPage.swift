@@ -65,6 +65,7 @@ struct MetricsPage: Sendable {
     output.sample("failed", value: sum(\.mirrored.failed))
     output.sample("busy", value: sum(\.mirrored.busy))
     output.sample("too-large", value: sum(\.mirrored.tooLarge))
+    output.sample("late", value: sum(\.mirrored.late))
     output.begin(.regexLimits)
     output.sample(value: sum(\.regexLimitExceeded))
   }

@@ -7,6 +7,8 @@ struct SessionTotals {
   private(set) var reconnected: UInt64 = 0
   /// By `SessionCause`.
   private(set) var closed: [UInt64] = []
+  /// By `SessionCloseCode`.
+  private(set) var closedByCode: [UInt64] = []
   private(set) var messagesFromClient: UInt64 = 0
   private(set) var messagesFromUpstream: UInt64 = 0
   private(set) var bytesFromClient: UInt64 = 0
@@ -26,6 +28,7 @@ struct SessionTotals {
     opened += report.opened
     reconnected += report.reconnected
     RouteTotals.add(report.closed, to: &closed)
+    RouteTotals.add(report.closedByCode, to: &closedByCode)
     messagesFromClient += report.messagesFromClient
     messagesFromUpstream += report.messagesFromUpstream
     bytesFromClient += report.bytesFromClient

@@ -32,6 +32,13 @@ struct TopScreen {
     complaint = nil
   }
 
+  /// What the terminal sent at once. Longer keys, as of arrows, begin with an escape and mean nothing here.
+  /// False ends it.
+  mutating func keys(_ bytes: ArraySlice<UInt8>) -> Bool {
+    if bytes.first == 0x1B && bytes.count > 1 { return true }
+    return bytes.allSatisfy { key($0) }
+  }
+
   /// False ends it.
   mutating func key(_ byte: UInt8) -> Bool {
     switch byte {

@@ -27,8 +27,11 @@ public struct TopTerminal {
     return text
   }
 
-  /// Whether somebody sits in front of it.
-  public static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+  /// Whether somebody sits in front of it who can see what is drawn.
+  public static var isInteractive: Bool {
+    let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? false
+    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !isDumb
+  }
 
   /// Until a key or a signal ends it. Throws when the gateway can't be reached at the beginning; what
   /// fails later is shown and asked again.
@@ -54,14 +57,25 @@ public struct TopTerminal {
       "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J")
   }
 
-  /// Waits for a key, or for the next sample's time; false to end.
+  /// Waits for keys, another size of the terminal, or the next sample's time; false to end.
   private mutating func listen() -> Bool {
-    var wait = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-    if poll(&wait, 1, intervalMilliseconds) > 0 {
-      var byte: UInt8 = 0
-      guard read(STDIN_FILENO, &byte, 1) == 1 else { return false }
+    var waits = [
+      pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: RawTerminal.signals, events: Int16(POLLIN), revents: 0),
+    ]
+    let ready = poll(&waits, 2, intervalMilliseconds)
+    if ready < 0 { return errno == EINTR }
+    if waits[1].revents != 0 {
+      // Another size, or the end.
+      RawTerminal.forgetSignals()
+      return true
+    }
+    if ready > 0 {
       let order = screen.sessionOrder
-      guard screen.key(byte) else { return false }
+      var bytes = [UInt8](repeating: 0, count: 64)
+      let count = read(STDIN_FILENO, &bytes, bytes.count)
+      if count < 0 { return errno == EINTR }
+      if count == 0 || !screen.keys(bytes[..<count]) { return false }
       if screen.sessionOrder == order { return true }
     }
     do throws(AdminClient.Failure) {
@@ -78,6 +92,21 @@ private struct RawTerminal {
   private static let signalled = Atomic(false)
   /// SIGTERM or SIGHUP came.
   static var isEnding: Bool { signalled.load(ordering: .relaxed) }
+  private static let readEnd = Atomic<Int32>(-1)
+  private static let writeEnd = Atomic<Int32>(-1)
+  /// Readable after a signal, so that none is missed which comes shortly before the wait; -1 before.
+  static var signals: Int32 { readEnd.load(ordering: .relaxed) }
+
+  static func forgetSignals() {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    _ = read(signals, &bytes, bytes.count)
+  }
+
+  /// In a signal's handler: only what is safe there.
+  private static func wake() {
+    var byte: UInt8 = 0
+    _ = Glibc.write(writeEnd.load(ordering: .relaxed), &byte, 1)
+  }
 
   private let former: termios
 
@@ -86,10 +115,19 @@ private struct RawTerminal {
     guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
     former = settings
     cfmakeraw(&settings)
-    guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0 else { return nil }
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0, tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings) == 0 else { return nil }
+    // A full pipe must not stop a handler.
+    for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+    Self.readEnd.store(ends[0], ordering: .relaxed)
+    Self.writeEnd.store(ends[1], ordering: .relaxed)
     for number in [SIGTERM, SIGHUP] {
-      signal(number) { _ in RawTerminal.signalled.store(true, ordering: .relaxed) }
+      signal(number) { _ in
+        RawTerminal.signalled.store(true, ordering: .relaxed)
+        RawTerminal.wake()
+      }
     }
+    signal(SIGWINCH) { _ in RawTerminal.wake() }
     Self.write("\u{1B}[?1049h\u{1B}[?25l")
   }
 

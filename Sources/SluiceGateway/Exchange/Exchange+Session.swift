@@ -106,7 +106,7 @@ extension Exchange {
       let accept = head.onlyIndex(of: .secWebSocketAccept)
     else { return nil }
     let expected = WebSocketAccept.value(forKey: request.span(request.fields[key].value))
-    guard head.span(head.fields[accept].value).hasSameBytes(as: expected.span) else { return nil }
+    guard head.span(head.fields[accept].value).equals(expected.span) else { return nil }
     var agreement = HandshakeAgreement()
     do throws(WebSocketHandshakeError) {
       if head.firstIndex(of: .secWebSocketProtocol) != nil {
@@ -162,6 +162,7 @@ extension Exchange {
         : request.authority.map {
           request.span($0).withUnsafeBufferPointer { bytes in Array(bytes) }
         })
+    if let session = route?.session { facts.addLabels(session.labels) }
     if let grants { facts.addLabels(grants.labels) }
     for field in head.fields where field.known == .other {
       let name = head.span(field.name)

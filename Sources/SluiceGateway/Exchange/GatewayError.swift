@@ -139,7 +139,9 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       // Not the caller's fault: the path is well-formed, and the pattern is the operator's.
       Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
     case .upstreamRefused:
-      Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
+      Row(
+        "upstream-refused", 503, .upstream, "No target accepted a connection, or the request.",
+        retryAfter: 1)
     case .tlsRequired:
       Row("tls-required", 400, .downstream, "This port speaks TLS, and the request came without.")
     case .upstreamTLSFailed:

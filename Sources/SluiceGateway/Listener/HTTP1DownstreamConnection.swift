@@ -378,6 +378,8 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
 
   // MARK: Writing
 
+  override func streamStalled() { timeWriting() }
+
   override func streamProgressed() {
     if backlog > 0 { setDeadline(afterNanoseconds: listener.writeTimeout) }
   }
@@ -415,7 +417,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       isRequestBodyPaused = false
       if isReadingPaused && backlog <= Self.highWater { resumeReading() }
     case .close:
-      flushStage()
+      flushBeforeClose()
       if backlog > 0 || !pending.isEmpty { linger() } else { shut() }
     case .linger: linger()
     }

@@ -32,6 +32,8 @@ final class CompiledListener {
   /// Whose connections go on undecrypted; nil for nobody's.
   let passthrough: PassthroughTable?
   let takesProxyHeader: Bool
+  /// Field names with a `_` pass.
+  let takesUnderscores: Bool
   /// Where every request is sent instead of being routed.
   let redirect: HTTPSRedirect?
   let headLimits: HeadLimits
@@ -61,6 +63,7 @@ final class CompiledListener {
     http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
     passthrough = settings.passthrough.map { PassthroughTable($0) }
     takesProxyHeader = settings.proxyProtocol
+    takesUnderscores = settings.underscores == .pass
     redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)
     slashes = Self.slashes(of: settings)

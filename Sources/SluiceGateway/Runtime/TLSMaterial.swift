@@ -29,7 +29,8 @@ struct TLSMaterial: Sendable {
       guard service.targets.contains(where: { TargetURL($0.url)?.isEncrypted == true }) else {
         continue
       }
-      let settings = TLSClientSettings(service.tls ?? Configuration.ServiceTLS())
+      var settings = TLSClientSettings(service.tls ?? Configuration.ServiceTLS())
+      settings.protocols = service.protocol.offered
       do throws(TLSError) {
         let context: TLSClientContext
         if let same = made[settings] {
@@ -59,6 +60,17 @@ extension TLSServerSettings {
       ClientCertificates(isRequired: $0.mode == .require, authorities: $0.ca, revocations: $0.crl)
     }
     identity = name
+  }
+}
+
+extension Configuration.TargetProtocol {
+  /// What ALPN may agree on, the best first.
+  fileprivate var offered: [String] {
+    switch self {
+    case .http1: ["http/1.1"]
+    case .http2: ["h2"]
+    case .auto: ["h2", "http/1.1"]
+    }
   }
 }
 

@@ -29,6 +29,8 @@ final class CompiledSession {
   /// Frames that the flight recorder keeps of each session; 0 when there is none.
   let recordedFrames: Int
   let onDenial: Configuration.RefusalAction
+  /// Of every session that opens.
+  let labels: [SessionLabel]
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
@@ -62,6 +64,9 @@ final class CompiledSession {
     pipeline = MessagePipeline(settings, uses)
     recordedFrames = connection.flightRecorder?.frames ?? 0
     onDenial = connection.onDenial
+    labels = connection.labels.sorted { $0.key < $1.key }.map {
+      SessionLabel(name: Array($0.key.utf8), value: Array($0.value.utf8))
+    }
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer

@@ -42,6 +42,42 @@ struct MessageQueue {
     bytes += frame.count
   }
 
+  // MARK: Limits
+
+  /// How much may wait.
+  struct Limits {
+    /// A message that does not fit is left out, unless it is the only one.
+    var dropsNewest: Bool
+    /// Those that wait longest give way, but for the last one.
+    var dropsOldest: Bool
+    var maxBytes: Int
+    var maxKeys: Int
+  }
+
+  enum Admission { case waits, replaced, refused }
+
+  /// Puts a message behind all others, in the place of the one with its key, or nowhere. `elsewhere`: bytes
+  /// that wait for the same reader beside these. `takeSurplus` follows, until it is nil.
+  mutating func add(
+    _ frame: [UInt8], key: [UInt8]?, limits: Limits, elsewhere: Int
+  ) -> Admission {
+    if let key, replace(key, with: frame) { return .replaced }
+    if limits.dropsNewest && !isEmpty && elsewhere + bytes + frame.count > limits.maxBytes {
+      return .refused
+    }
+    append(frame, key: key)
+    return .waits
+  }
+
+  /// A message that has to give way. One may always wait, however large it is.
+  mutating func takeSurplus(_ limits: Limits, elsewhere: Int) -> [UInt8]? {
+    guard limits.dropsOldest, count > 1 else { return nil }
+    return elsewhere + bytes > limits.maxBytes || keyCount > limits.maxKeys ? takeFirst() : nil
+  }
+
+  /// Places of messages that it has memory for, those that were taken among them.
+  var slots: Int { entries.count }
+
   /// Takes the one that waits longest.
   mutating func takeFirst() -> [UInt8]? {
     guard head < entries.count else { return nil }

@@ -93,7 +93,10 @@ extension Session {
     if actions.contains(.disconnectClient) { downstream.closeAfterFlush() }
     if actions.contains(.disconnectUpstream) { upstream.closeAfterFlush() }
     if actions.contains(.finishClient) { downstream.finishWriting() }
-    if actions.contains(.finishUpstream) { upstream.finishWriting() }
+    if actions.contains(.finishUpstream) {
+      // After its own FIN there is nothing to wait for.
+      if upstream.takeKnownEnd() { upstream.closeAfterFlush() } else { upstream.finishWriting() }
+    }
     if actions.contains(.finish) { finish() }
   }
 

@@ -119,33 +119,27 @@ extension Session {
     let isText = message.opcode == .text && !message.isCompressed
     let key = isText ? conflation?.key(of: payload) : nil
     let frame = Self.frame(message, payload, input)
+    let limits = MessageQueue.Limits(
+      dropsNewest: settings.slowConsumer == .dropNewest,
+      dropsOldest: settings.slowConsumer == .dropOldest,
+      maxBytes: settings.maxBacklog, maxKeys: conflation?.maxKeys ?? .max)
+    let elsewhere = waitingBytes(for: .client) - inspection.queue.bytes
     var decision = FrameRecord.Decision.delayed
-    if let key, inspection.queue.replace(key, with: frame) {
+    switch inspection.queue.add(frame, key: key, limits: limits, elsewhere: elsewhere) {
+    case .waits: break
+    case .replaced:
       dropped(.conflated, from: .upstream, inspection)
       decision = .conflated
-    } else if settings.slowConsumer == .dropNewest && !inspection.queue.isEmpty
-      && waitingBytes(for: .client) + frame.count > settings.maxBacklog
-    {
+    case .refused:
       dropped(.slowConsumer, from: .upstream, inspection)
       return .dropped
-    } else {
-      inspection.queue.append(frame, key: key)
     }
-    if settings.slowConsumer == .dropOldest { dropOldest(inspection) }
-    noteBacklog(.client)
-    return decision
-  }
-
-  /// One message may always wait, however large it is.
-  private func dropOldest(_ inspection: SessionInspection) {
-    let maxKeys = settings.pipeline.conflation?.maxKeys ?? .max
-    while inspection.queue.count > 1,
-      waitingBytes(for: .client) > settings.maxBacklog
-        || inspection.queue.keyCount > maxKeys
-    {
-      if let frame = inspection.queue.takeFirst(), isWatched { noteGivenUp(frame) }
+    while let old = inspection.queue.takeSurplus(limits, elsewhere: elsewhere) {
+      if isWatched { noteGivenUp(old) }
       dropped(.slowConsumer, from: .upstream, inspection)
     }
+    noteBacklog(.client)
+    return decision
   }
 
   private static func frame(

@@ -84,7 +84,7 @@ final class Session: EventHandler {
     let trust = SessionTrust(exchange, handshake)
     extras =
       handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
-    inspection?.budgets = MessageBudget.all(of: exchange)
+    inspection?.policies = SessionPolicies(of: exchange)
     opened = now
     lastActivity = now
     trustEnd =
@@ -133,10 +133,6 @@ final class Session: EventHandler {
     worker.sessionChanged(.opened(self))
     schedule()
     catchUp()
-    // A socket that could not be handed over is closed already.
-    for side in [SessionSide.client, .upstream] where socket(side).isClosed {
-      ended(side, isBroken: true)
-    }
   }
 
   /// Both connections are gone: leaves the registry, the counts and the loop.
@@ -147,7 +143,8 @@ final class Session: EventHandler {
     noteBacklog(.client)
     noteBacklog(.upstream)
     worker.sessions.remove(self)
-    route.counters.sessions.closed(ending.cause, life: loop.now.nanoseconds(since: opened))
+    route.counters.sessions.closed(
+      ending.cause, code: ending.code, life: loop.now.nanoseconds(since: opened))
     worker.sessionChanged(.closed(self, ending))
     endWatch(ending)
     admission?.release()

@@ -12,6 +12,8 @@ final class SessionCounters {
   private(set) var reconnectedTotal: UInt64 = 0
   /// By `SessionCause`.
   private(set) var closedTotal = [UInt64](repeating: 0, count: SessionCause.allCases.count)
+  /// By `SessionCloseCode`.
+  private(set) var closedByCode = [UInt64](repeating: 0, count: SessionCloseCode.count)
   private(set) var messagesFromClient: UInt64 = 0
   private(set) var messagesFromUpstream: UInt64 = 0
   private(set) var bytesFromClient: UInt64 = 0
@@ -32,9 +34,10 @@ final class SessionCounters {
     openedTotal &+= 1
   }
 
-  func closed(_ cause: SessionCause, life nanoseconds: Int64) {
+  func closed(_ cause: SessionCause, code: UInt16, life nanoseconds: Int64) {
     open -= 1
     closedTotal[Int(cause.rawValue)] &+= 1
+    closedByCode[SessionCloseCode.index(of: code)] &+= 1
     lifeNanoseconds &+= UInt64(max(0, nanoseconds))
     lives[Self.lifeBounds.firstIndex { nanoseconds <= $0 } ?? Self.lifeBounds.count] &+= 1
   }

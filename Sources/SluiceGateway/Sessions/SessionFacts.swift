@@ -1,6 +1,6 @@
 import SluiceWire
 
-/// A name and value that finds sessions, from the target's answer to the handshake.
+/// A name and value that finds sessions, from the route, a grant, or the target's answer to the handshake.
 struct SessionLabel: Hashable, Sendable {
   let name: [UInt8]
   let value: [UInt8]
@@ -24,12 +24,15 @@ struct SessionFacts {
 
   /// `authority`: host and port as the caller sees them, for who has an origin.
   init(origin: [UInt8]?, userAgent: [UInt8]?, subprotocol: [UInt8]?, authority: [UInt8]?) {
-    let parts = [origin, userAgent, subprotocol, authority].map {
-      ($0 ?? []).prefix(Self.maxTextBytes)
+    var text: [UInt8] = []
+    func append(_ part: [UInt8]?) -> UInt16 {
+      if let part { text += part.prefix(Self.maxTextBytes) }
+      return UInt16(text.count)
     }
-    text = Array(parts.joined())
-    let two = parts[0].count + parts[1].count
-    ends = (UInt16(parts[0].count), UInt16(two), UInt16(two + parts[2].count))
+    ends = (append(origin), append(userAgent), append(subprotocol))
+    _ = append(authority)
+    // A million sessions hold no room for more.
+    self.text = Array(text[...])
     has = (origin != nil, userAgent != nil, subprotocol != nil)
   }
 
@@ -44,8 +47,11 @@ struct SessionFacts {
     String(decoding: text[start..<end], as: UTF8.self)
   }
 
-  /// Those of a grant, which are bounded.
-  mutating func addLabels(_ granted: [SessionLabel]) { labels += granted }
+  /// Those of the route or of a grant, which are bounded.
+  mutating func addLabels(_ known: [SessionLabel]) {
+    // The route's are shared by all its sessions that have no others.
+    if labels.isEmpty { labels = known } else { labels += known.filter { !labels.contains($0) } }
+  }
 
   /// The target may not make this session a burden by its labels.
   mutating func addLabel(name: Span<UInt8>, value: Span<UInt8>) {

@@ -10,10 +10,30 @@ struct SessionLinks {
     var previous = SessionLinks.none
   }
 
+  enum Ring { case route, consumer, address }
+
   var idNext = SessionLinks.none
-  var route = Pair()
-  var consumer = Pair()
-  var address = Pair()
+  private var route = Pair()
+  private var consumer = Pair()
+  private var address = Pair()
+
+  /// A key path would say the same and cost each handshake a hundred times as much.
+  subscript(ring: Ring) -> Pair {
+    get {
+      switch ring {
+      case .route: route
+      case .consumer: consumer
+      case .address: address
+      }
+    }
+    set {
+      switch ring {
+      case .route: route = newValue
+      case .consumer: consumer = newValue
+      case .address: address = newValue
+      }
+    }
+  }
 }
 
 /// The sessions that share something, as rings through the sessions themselves: joining and leaving
@@ -25,35 +45,35 @@ struct SessionIndex<Key: Hashable> {
   }
 
   private var rings: [Key: Ring] = [:]
-  private let link: WritableKeyPath<SessionLinks, SessionLinks.Pair>
+  private let link: SessionLinks.Ring
 
-  init(_ link: WritableKeyPath<SessionLinks, SessionLinks.Pair>) { self.link = link }
+  init(_ link: SessionLinks.Ring) { self.link = link }
 
   func count(of key: Key) -> Int { rings[key]?.count ?? 0 }
 
   mutating func insert(_ session: Session, _ key: Key) {
     let place = session.place
     guard let ring = rings[key], let first = Session.at(ring.first, in: session.loop) else {
-      session.links[keyPath: link] = SessionLinks.Pair(next: place, previous: place)
+      session.links[link] = SessionLinks.Pair(next: place, previous: place)
       rings[key] = Ring(first: place, count: 1)
       return
     }
-    let lastPlace = first.links[keyPath: link].previous
-    session.links[keyPath: link] = SessionLinks.Pair(next: ring.first, previous: lastPlace)
-    Session.at(lastPlace, in: session.loop)?.links[keyPath: link].next = place
-    first.links[keyPath: link].previous = place
+    let lastPlace = first.links[link].previous
+    session.links[link] = SessionLinks.Pair(next: ring.first, previous: lastPlace)
+    Session.at(lastPlace, in: session.loop)?.links[link].next = place
+    first.links[link].previous = place
     rings[key] = Ring(first: ring.first, count: ring.count + 1)
   }
 
   mutating func remove(_ session: Session, _ key: Key) {
     guard let ring = rings[key] else { return }
-    let pair = session.links[keyPath: link]
+    let pair = session.links[link]
     if ring.count == 1 {
       rings[key] = nil
       return
     }
-    Session.at(pair.previous, in: session.loop)?.links[keyPath: link].next = pair.next
-    Session.at(pair.next, in: session.loop)?.links[keyPath: link].previous = pair.previous
+    Session.at(pair.previous, in: session.loop)?.links[link].next = pair.next
+    Session.at(pair.next, in: session.loop)?.links[link].previous = pair.previous
     let first = ring.first == session.place ? pair.next : ring.first
     rings[key] = Ring(first: first, count: ring.count - 1)
   }
@@ -63,5 +83,5 @@ struct SessionIndex<Key: Hashable> {
     rings[key].map { ($0.first, $0.count) }
   }
 
-  func next(after session: Session) -> UInt32 { session.links[keyPath: link].next }
+  func next(after session: Session) -> UInt32 { session.links[link].next }
 }

@@ -6,9 +6,9 @@ import SluiceWire
 final class SessionRegistry {
   private let loop: EventLoop
   private var table = SessionTable()
-  private var byRoute = SessionIndex<String>(\.route)
-  private var byConsumer = SessionIndex<[UInt8]>(\.consumer)
-  private var byAddress = SessionIndex<IPAddress>(\.address)
+  private var byRoute = SessionIndex<String>(.route)
+  private var byConsumer = SessionIndex<[UInt8]>(.consumer)
+  private var byAddress = SessionIndex<IPAddress>(.address)
   /// Sessions with labels are few among many, and one may have several.
   private var byLabel: [SessionLabel: Set<UInt32>] = [:]
 

@@ -9,6 +9,8 @@ public struct SessionReport: Sendable {
   public let reconnected: UInt64
   /// By `SessionCause`.
   public let closed: [UInt64]
+  /// By `SessionCloseCode`.
+  public let closedByCode: [UInt64]
   public let messagesFromClient: UInt64
   public let messagesFromUpstream: UInt64
   /// Payload bytes of messages; of open sessions, too.
@@ -31,6 +33,7 @@ public struct SessionReport: Sendable {
     opened = counters.openedTotal
     reconnected = counters.reconnectedTotal
     closed = counters.closedTotal
+    closedByCode = counters.closedByCode
     messagesFromClient = counters.messagesFromClient
     messagesFromUpstream = counters.messagesFromUpstream
     bytesFromClient = counters.bytesFromClient

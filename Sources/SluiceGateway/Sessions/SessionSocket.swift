@@ -23,6 +23,11 @@ final class SessionSocket: StreamConnection {
   override func streamReadable() {
     var reads = 0
     while isReadable && !isReadingPaused && !isClosed {
+      // Only a close frame ends a session in order, so nothing rests on the end's place in the stream.
+      if takeKnownEnd() {
+        session?.ended(side, isBroken: false)
+        return
+      }
       if reads == Self.readsPerTurn { return loop.resumeLater(self) }
       reads &+= 1
       switch read(into: loop.readBuffer) {
@@ -61,7 +66,7 @@ final class SessionSocket: StreamConnection {
   /// What was written still goes out; then the socket is closed.
   func closeAfterFlush() {
     if isClosed { return }
-    flushStage()
+    flushBeforeClose()
     if backlog == 0 { return closeNow() }
     closesWhenDrained = true
     if isReadingPaused { resumeReading() }

@@ -154,7 +154,7 @@ struct SessionStateMachine {
     if !upstream.isDisconnected {
       if upstream.isGone {
         actions.insert(.disconnectUpstream)
-      } else if upstream.isTold && upstream.isDeaf && !upstream.isFinished {
+      } else if upstream.isTold && (upstream.isDeaf || hasVanished) && !upstream.isFinished {
         upstream.isFinished = true
         actions.insert(.finishUpstream)
       }
@@ -165,6 +165,10 @@ struct SessionStateMachine {
     }
     return actions
   }
+
+  /// The caller left without a close frame: nobody waits for what the target answers to its own, and it
+  /// gets the FIN together with that.
+  private var hasVanished: Bool { client.isGone && !client.hasClosed }
 
   private func mustTell(_ end: End, _ side: SessionSide, answeredBy other: End) -> Bool {
     if end.isTold || end.isGone { return false }

@@ -9,16 +9,40 @@ struct TargetTerms: Equatable {
   private let context: TLSClientContext?
   private let serverName: String?
   private let proxyProtocol: Configuration.ProxyProtocol?
+  private let wanted: Configuration.TargetProtocol
 
   init(_ settings: Configuration.Service, _ context: TLSClientContext?) {
     self.context = context
     serverName = settings.tls?.serverName
     proxyProtocol = settings.proxyProtocol
+    wanted = settings.protocol
   }
 
   static func == (left: TargetTerms, right: TargetTerms) -> Bool {
     left.context === right.context && left.serverName == right.serverName
-      && left.proxyProtocol == right.proxyProtocol
+      && left.proxyProtocol == right.proxyProtocol && left.wanted == right.wanted
+  }
+
+  /// What is spoken on a connection; nil when the target did not agree to what has to be.
+  func agreement(isEncrypted: Bool, hasAgreedOnHTTP2: Bool) -> UpstreamProtocol? {
+    switch wanted {
+    case .http1: .http1
+    case .auto: hasAgreedOnHTTP2 ? .http2 : .http1
+    case .http2: isEncrypted && !hasAgreedOnHTTP2 ? nil : .http2
+    }
+  }
+
+  /// Only a connection tells what the target speaks.
+  var learns: Bool { wanted == .auto }
+
+  /// Whether one connection may turn out to carry many exchanges.
+  func mayShare(_ url: TargetURL) -> Bool {
+    if isForOneCaller { return false }
+    return switch wanted {
+    case .http1: false
+    case .http2: true
+    case .auto: url.isEncrypted
+    }
   }
 
   /// Nil for a plain target.
@@ -55,3 +79,6 @@ struct TargetTerms: Equatable {
       destination: ProxyHeader.End(ip: destination, port: local.port))
   }
 }
+
+/// What is spoken on a connection to a target.
+enum UpstreamProtocol { case http1, http2 }

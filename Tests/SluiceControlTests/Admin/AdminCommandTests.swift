@@ -41,6 +41,34 @@ import Testing
     #expect(missing.errors == "sluice: the gateway refused: No open session has this id.\n")
   }
 
+  @Test(arguments: ["show", "close", "tap"])
+  func whatIsNoSessionIsSaid(command: String) throws {
+    let fixture = try AdminFixture()
+    for id in ["AAAAAAAAAAAAAAAAAAAAAA", "nobody", "a/b", ".."] {
+      let (status, output, errors) = try run(fixture, "connections", command, id)
+      #expect(status == 1 && output == "", "\(id)")
+      #expect(errors.hasPrefix("sluice: the gateway refused: "), "\(id)")
+      #expect(errors.contains("No open session has this id.") || id.contains { "/.".contains($0) })
+    }
+    #expect(try run(fixture, "connections", command).status == 64)
+  }
+
+  @Test(arguments: [
+    ["connections", "show", "AAAAAAAAAAAAAAAAAAAAAA"],
+    ["connections", "close", "AAAAAAAAAAAAAAAAAAAAAA"],
+    ["connections", "tap", "AAAAAAAAAAAAAAAAAAAAAA"], ["top", "--once"],
+  ])
+  func withoutItsTokenNobodyIsTold(arguments: [String]) throws {
+    let fixture = try AdminFixture(token: "0123456789abcdef")
+    for token in ["", "0123456789abcdeg"] {
+      let command = try Command(
+        arguments, environment: ["SLUICE_ADMIN": fixture.url, "SLUICE_ADMIN_TOKEN": token])
+      let (status, errors) = command.finish()
+      #expect(status == 1 && command.output == "")
+      #expect(errors.contains("SLUICE_ADMIN_TOKEN") && !errors.contains("0123456789"))
+    }
+  }
+
   @Test func allConnectionsAreClosed() throws {
     let fixture = try AdminFixture()
     let clients = try (0..<3).map { _ in try fixture.open() }

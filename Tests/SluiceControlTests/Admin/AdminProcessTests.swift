@@ -32,6 +32,10 @@ import Testing
     #expect(json.contains("\"closeRate\": 100"))
     #expect(!json.contains("0123456789abcdef"))
     #expect(refusal(fixture, "GET", "/config")?.code == "unauthorized")
+    // Answered where it arrived, and not before the token was looked at.
+    #expect(
+      refusal(fixture, "POST", "/connections/AAAAAAAAAAAAAAAAAAAAAA/messages")?.code
+        == "unauthorized")
     #expect(try Peer.get("/livez", from: fixture.admin, host: "gateway.test").body == "ok\n")
   }
 

@@ -67,6 +67,27 @@ import Testing
     }
   }
 
+  /// Nobody waits for what the target answers, so its FIN need not wait either.
+  @Test func afterACallerThatVanishedTheTargetGetsItsCloseFrameWithTheFIN() {
+    var machine = SessionStateMachine()
+    #expect(machine.ended(.client) == [.tellUpstream, .disconnectClient, .startDeadline])
+    #expect(machine.disconnected(.client) == [.tellUpstream])
+    #expect(machine.told(.upstream) == [.finishUpstream])
+    // It still may answer, and ends its own side.
+    #expect(machine.listens(to: .upstream) && !machine.passes(from: .upstream))
+    #expect(machine.closeReceived(from: .upstream) == [])
+    #expect(machine.ended(.upstream) == [.disconnectUpstream])
+    #expect(machine.disconnected(.upstream) == [.finish])
+  }
+
+  @Test func aCallerThatClosedInOrderIsNoneThatVanished() {
+    var machine = SessionStateMachine()
+    _ = machine.closeReceived(from: .client)
+    #expect(machine.told(.upstream) == [])
+    #expect(machine.ended(.client) == [.disconnectClient])
+    #expect(machine.disconnected(.client) == [])
+  }
+
   /// Its unread bytes would turn a close into a reset, and the reason would be lost.
   @Test func whoBrokeTheRulesIsFinishedAndNotDisconnected() {
     var machine = SessionStateMachine()
@@ -75,7 +96,8 @@ import Testing
     #expect(!machine.listens(to: .client))
     #expect(machine.told(.client) == [.tellUpstream, .finishClient])
     #expect(machine.told(.upstream) == [])
-    #expect(machine.ended(.client) == [.disconnectClient])
+    // It left without a close frame.
+    #expect(machine.ended(.client) == [.disconnectClient, .finishUpstream])
   }
 
   /// Whatever happens in whatever order: every session is over once both connections are gone, says

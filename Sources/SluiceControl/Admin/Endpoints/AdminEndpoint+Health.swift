@@ -5,13 +5,13 @@ extension AdminEndpoint {
     AdminEndpoint(
       method: .get, path: "/livez",
       summary: "200 as long as the process answers; for restarting it when it does not.",
-      answers: [.text(200, "It lives.")], isOpen: true,
+      answers: [.text(200, "It lives.")], isOpen: true, isQuick: true,
       handler: { (_, _) throws(AdminProblem) in .text("ok\n") }),
     AdminEndpoint(
       method: .get, path: "/readyz",
       summary: "200 while the gateway takes requests, 503 while it drains; for load balancers.",
       answers: [.text(200, "It takes requests."), .text(503, "It drains, starts or ends.")],
-      isOpen: true,
+      isOpen: true, isQuick: true,
       handler: { (_, context) throws(AdminProblem) in
         context.isReady ? .text("ok\n") : .text("draining\n", status: 503)
       }),

@@ -65,7 +65,7 @@ extension AdminEndpoint {
         .problem(.noSuchSession), .problem(.sessionClosing), .problem(.backlogFull),
         .problem(.bodyNotText),
       ],
-      handler: push),
+      isQuick: true, handler: push),
   ]
 
   private static let list: Handler = { (request, context) async throws(AdminProblem) in

@@ -1,14 +1,14 @@
 import SluiceReactor
 import SluiceWire
 
-/// A caller's HTTP/2 connection: the shell around `HTTP2Session`.
+/// A caller's HTTP/2 connection: the shell around `HTTP2ServerSession`.
 ///
 /// It takes over the socket from the `HTTP1DownstreamConnection` that was accepted, once ALPN or the
 /// caller's preface has said what is spoken. Each request is an `HTTP2DownstreamStream` with an
 /// exchange of its own. Its deadline is the earliest of those of the connection and of its streams.
 final class HTTP2DownstreamConnection: DownstreamConnection {
   /// Nil before the beginning and after the end.
-  private(set) var session: HTTP2Session?
+  private(set) var session: HTTP2ServerSession?
   /// What the caller sent before this connection was there.
   private var early = ByteBuffer()
   private var isLingering = false
@@ -217,7 +217,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     wake(at: idleDeadline)
   }
 
-  private func timeHead(_ session: HTTP2Session) {
+  private func timeHead(_ session: HTTP2ServerSession) {
     if !session.isInHead {
       headDeadline = .distantFuture
     } else if headDeadline == .distantFuture || timedHead != session.headNumber {
@@ -311,7 +311,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 }
 
 /// The session of a connection's: its streams carry exchanges.
-final class HTTP2DownstreamSession: HTTP2Session {
+final class HTTP2DownstreamSession: HTTP2ServerSession {
   private unowned let connection: HTTP2DownstreamConnection
 
   init?(_ limits: HTTP2Limits, connection: HTTP2DownstreamConnection) {
@@ -323,7 +323,7 @@ final class HTTP2DownstreamSession: HTTP2Session {
     (connection.worker.random.next(), connection.worker.random.next())
   }
 
-  override func makeStream(_ id: Int32) -> HTTP2Stream {
+  override func makeStream(_ id: Int32) -> HTTP2ServerStream {
     HTTP2DownstreamStream(id: id, connection)
   }
 }

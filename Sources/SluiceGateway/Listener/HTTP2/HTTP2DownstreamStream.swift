@@ -2,7 +2,7 @@ import SluiceReactor
 import SluiceWire
 
 /// One request of an HTTP/2 caller: the exchange's downstream side.
-final class HTTP2DownstreamStream: HTTP2Stream {
+final class HTTP2DownstreamStream: HTTP2ServerStream {
   let connection: HTTP2DownstreamConnection
   private(set) var exchange: Exchange?
   /// What `Content-Length` says is still to come; nil where nothing says it.
@@ -71,7 +71,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     exchange.downstreamBody(bytes)
   }
 
-  override func requestEnded(_ trailers: TrailerSection) {
+  override func inputEnded(_ trailers: TrailerSection) {
     if output.isEmpty { deadline = .distantFuture }
     guard !isTunnel, let exchange, !exchange.request.framing.isEmpty else { return }
     exchange.downstreamBodyEnded(trailers)
@@ -94,7 +94,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     // What a session's caller does not take is the session's affair.
     if tunnel != nil { return }
     if output.isEmpty {
-      if isRequestComplete { deadline = .distantFuture } else if isProgress { timeBody() }
+      if isInputComplete { deadline = .distantFuture } else if isProgress { timeBody() }
     } else if isProgress || deadline == .distantFuture {
       deadline = connection.loop.now.advanced(byNanoseconds: connection.listener.writeTimeout)
       connection.wake(at: deadline)
@@ -112,7 +112,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     if session == nil { return }
     if output.isEmpty {
       // A target that does not take the body is not the caller's fault.
-      if hasInput || isRequestComplete { return }
+      if hasInput || isInputComplete { return }
       if let exchange, exchange.state != .responding { return exchange.fail(.requestTimeout) }
     }
     let exchange = self.exchange
@@ -128,7 +128,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     connection.streamClosed()
     if let tunnel { return tunnel.streamClosed() }
     // All of the response is out, and the exchange is about to say that this was all.
-    if isResponseEnded && code == .noError { return }
+    if isOutputEnded && code == .noError { return }
     let exchange = self.exchange
     self.exchange = nil
     exchange?.downstreamGone()

@@ -32,13 +32,13 @@ final class HTTP2Tunnel: StreamCarrier {
       stream.connection.wantsPump()
       return .bytes(count)
     }
-    if stream.isRequestComplete { return .end }
+    if stream.isInputComplete { return .end }
     return isStreamClosed ? .failed(ECONNRESET) : .wouldBlock
   }
 
-  override var isReadable: Bool { stream.hasInput || stream.isRequestComplete || isStreamClosed }
+  override var isReadable: Bool { stream.hasInput || stream.isInputComplete || isStreamClosed }
 
-  override var isAtEnd: Bool { !stream.hasInput && stream.isRequestComplete }
+  override var isAtEnd: Bool { !stream.hasInput && stream.isInputComplete }
 
   // MARK: Writing
 
@@ -67,7 +67,7 @@ final class HTTP2Tunnel: StreamCarrier {
   /// By a reset, by the connection's end, or because both ends are said.
   func streamClosed() {
     isStreamClosed = true
-    changed(stream.isRequestComplete ? .inputClosed : .failure)
+    changed(stream.isInputComplete ? .inputClosed : .failure)
   }
 
   override func close(isOrderly: Bool) { stream.tunnelEnded(isOrderly: isOrderly) }

@@ -14,16 +14,15 @@ final class CertificateDirectory {
   private var identities: [String: Identity] = [:]
   private(set) var fingerprints: Set<SHA256Digest> = []
 
-  init(_ consumers: [String: Configuration.Consumer]) {
+  init(_ consumers: [String: Configuration.Consumer], _ groups: [String: [[UInt8]]]) {
     let hash = SHA256()
     for (name, consumer) in consumers {
-      let groups = consumer.groups.map { Array($0.utf8) }
       for credential in consumer.credentials.compactMap(\.mtlsAuth) {
         for (word, value) in credential.uniqueValues {
           let fingerprint = hash.fingerprint("mtls-auth", of: name, [word, value])
           fingerprints.insert(fingerprint)
           identities["\(word) \(value)"] = Identity(
-            consumer: Array(name.utf8), groups: groups, credential: Array(value.utf8), lines: [],
+            consumer: Array(name.utf8), groups: groups[name] ?? [], credential: Array(value.utf8), lines: [],
             proof: IdentityProof(fingerprint: fingerprint))
         }
       }
