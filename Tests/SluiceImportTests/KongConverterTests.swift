@@ -248,7 +248,7 @@ import Testing
         .init(url: "http://a:81", weight: 1_000), .init(url: "http://b:8000", weight: 1),
       ])
     #expect(service.balance == .consistentHash)
-    #expect(service.hash == .header("X-Id"))
+    #expect(service.hash == .field(.header("X-Id")))
     #expect(service.health.failures == 3)
     #expect(service.host == .preserve)
   }

@@ -102,7 +102,7 @@ final class CompiledCallerHeaders: CompiledPolicy {
     guard let index = head.firstIndex(named: name.span) else { return }
     let value = head.span(head.fields[index].value)
     for (from, to) in locations where value.count >= start + from.count {
-      guard value.extracting(start..<(start + from.count)).hasSameBytes(as: from.span) else {
+      guard value.extracting(start..<(start + from.count)).equals(from.span) else {
         continue
       }
       var text = ByteBuffer()

@@ -197,7 +197,9 @@ struct CompiledTemplate {
       append(segment, of: session.identity, .field, to: &output)
     case .connection: output.append(session.id.bytes)
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
-    case .header, .parameter, .segment, .method, .path, .query, .host, .id: break
+    case .header, .parameter, .segment, .cookie, .named, .scheme, .httpVersion, .hostname, .target,
+      .questionMark, .forwardedFor, .clientPort, .listenerPort, .method, .path, .query, .host, .id:
+      break
     }
   }
 
