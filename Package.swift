@@ -53,6 +53,9 @@ let package = Package(
       dependencies: ["SluiceWire", .product(name: "Yams", package: "Yams")],
       swiftSettings: settings),
     .target(
+      name: "SluiceImport", dependencies: ["SluiceConfiguration", "SluiceWire"],
+      swiftSettings: settings),
+    .target(
       name: "SluiceGateway",
       dependencies: [
         "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CNGHTTP2", "CPCRE2", "COpenSSL",
@@ -62,7 +65,8 @@ let package = Package(
     .target(
       name: "SluiceControl",
       dependencies: [
-        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration", "CLinux", "COpenSSL",
+        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration", "SluiceImport",
+        "CLinux", "COpenSSL",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
@@ -70,7 +74,7 @@ let package = Package(
       name: "sluice",
       dependencies: [
         "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "SluiceImport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
@@ -89,6 +93,9 @@ let package = Package(
       name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration", "SluiceWire"],
       swiftSettings: settings),
     .testTarget(
+      name: "SluiceImportTests", dependencies: ["SluiceImport", "SluiceConfiguration"],
+      swiftSettings: settings),
+    .testTarget(
       name: "SluiceGatewayTests",
       dependencies: [
         "CNGHTTP2", "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
@@ -98,14 +105,14 @@ let package = Package(
       name: "SluiceControlTests",
       dependencies: [
         "sluice", "SluiceControl", "SluiceGateway", "SluiceReactor", "SluiceWire",
-        "SluiceConfiguration", .product(name: "Logging", package: "swift-log"),
+        "SluiceConfiguration", "SluiceImport", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
         "CBrotliDecoder", "CNGHTTP2", "COpenSSL", "CZlib", "CZstd", "SluiceControl",
-        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration",
+        "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration", "SluiceImport",
       ],
       swiftSettings: settings),
   ],

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 hello"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -61,7 +61,7 @@ configuration() {
 models=Tests/SluiceWireTests
 
 case $target in
-  request | response | chunked | path | cache | encoding | proxy | handshake) wire Fuzz/Targets/Support.swift ;;
+  request | response | chunked | path | cache | encoding | proxy | handshake | hello) wire Fuzz/Targets/Support.swift ;;
   frames | messages)
     wire Fuzz/Targets/Support.swift Fuzz/Targets/WebSocketSetting.swift \
       "$models/WebSocketModel.swift" "$models/WebSocketFeeding.swift"
@@ -72,14 +72,32 @@ case $target in
     module Fuzz "Fuzz/Targets/$target.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
     ;;
+  kong | nginx)
+    configuration
+    # shellcheck disable=SC2046
+    module SluiceImport $(find Sources/SluiceImport -name '*.swift')
+    module Fuzz "Fuzz/Targets/$target.swift"
+    swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
+    ;;
   jwt)
     configuration
     gateway=Sources/SluiceGateway
     module Fuzz -I Sources/COpenSSL "Fuzz/Targets/$target.swift" \
       "$gateway/Policies/JWT/SignedToken.swift" "$gateway/Policies/Parts/JSONTree.swift" \
-      "$gateway/Cryptography/VerificationKey.swift" \
+      "$gateway/Cryptography/VerificationKey.swift" "$gateway/Cryptography/SHA256.swift" \
       Tests/SluiceGatewayTests/Policies/TokenFixtures.swift
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
+    ;;
+  http2)
+    gateway=Sources/SluiceGateway
+    yams=.
+    module SluiceWire Sources/SluiceWire/*.swift
+    # Of the reactor it needs the time's type.
+    module SluiceReactor Sources/SluiceReactor/MonotonicTime.swift
+    module Fuzz -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
+      "$gateway/Exchange/GatewayError.swift" \
+      "$gateway"/Listener/HTTP2/HTTP2[!DT]*.swift
+    swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"
     ;;
   *)
     echo "unknown target '$target'; known: $targets" >&2

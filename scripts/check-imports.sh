@@ -10,7 +10,7 @@ allowed() {
     SluiceReactor | SluiceConfiguration) echo "SluiceWire" ;;
     SluiceGateway) echo "SluiceWire SluiceReactor SluiceConfiguration" ;;
     SluiceImport) echo "SluiceWire SluiceConfiguration" ;;
-    SluiceControl) echo "SluiceWire SluiceReactor SluiceConfiguration SluiceGateway" ;;
+    SluiceControl) echo "SluiceWire SluiceReactor SluiceConfiguration SluiceGateway SluiceImport" ;;
     sluice) echo "SluiceWire SluiceReactor SluiceConfiguration SluiceGateway SluiceImport SluiceControl" ;;
     *) return 1 ;;
   esac

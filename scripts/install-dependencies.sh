@@ -7,7 +7,8 @@
 set -euo pipefail
 
 # One need per line: what proves that it is there, then the Debian package that brings it.
-# `command` looks on PATH, `header` in /usr/include, `module` asks Python.
+# `command` looks on PATH, `program` in /usr/sbin, too, which is not on everybody's, `header` in
+# /usr/include, `module` asks Python.
 needs() {
   case "$1" in
     build)
@@ -25,6 +26,7 @@ needs() {
     test)
       echo "command curl curl"
       echo "command flock util-linux"
+      echo "program nginx nginx"
       echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
@@ -37,6 +39,7 @@ needs() {
       echo "command openssl openssl"
       echo "command python3 python3"
       echo "module ensurepip python3-venv"
+      echo "command h2load nghttp2-client"
       echo "command strace strace"
       echo "command taskset util-linux"
       ;;
@@ -50,6 +53,7 @@ needs() {
 present() {
   case "$1" in
     command) command -v "$2" >/dev/null ;;
+    program) command -v "$2" >/dev/null || [[ -x "/usr/sbin/$2" ]] ;;
     header) [[ -e "/usr/include/$2" ]] ;;
     module) python3 -c "import $2" 2>/dev/null ;;
     # The toolchain links against whichever version the distribution has.

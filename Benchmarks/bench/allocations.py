@@ -38,7 +38,12 @@ def _count(proxy: Proxy, case: Case, backend: Backend) -> counting.Count:
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as counter:
             preload = ["env", f"LD_PRELOAD={_LIBRARY}", f"BENCH_ALLOCATIONS={file.name}"]
             with running(
-                proxy, case.routes, backend.port, prefix=preload, work=case.policies
+                proxy,
+                case.routes,
+                backend.port,
+                prefix=preload,
+                work=case.policies,
+                count=case.count,
             ) as server:
                 load = Load(case, server.port, int(_SETTLE + _WINDOW + 0.999))
                 try:

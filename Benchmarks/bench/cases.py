@@ -24,6 +24,8 @@ class Case:
     large_answer: int = 0
     # HTTPS, with an ECDSA P-256 certificate.
     tls: bool = False
+    # Requests under way on each connection by HTTP/2; HTTP/1.1 when zero.
+    streams: int = 0
     # Every connection takes up the session of the one before it.
     resume: bool = False
     # Cases of one series are compared with each other, so they take turns within each round.
@@ -32,6 +34,10 @@ class Case:
     repeats: int = 1
     # What the proxy does with each request beside passing it on: a name of `bench.policies`.
     policies: str = ""
+    # Of what a policy looks for: so many consumers, each of whom calls in turn, or networks.
+    count: int = 0
+    # The window is so many times as long as others.
+    window: int = 1
     # Answers that never reach the backend, so that requests are counted by the load generator.
     is_answered_by_proxy: bool = False
     # The proxies that have this case; empty: all.
@@ -60,6 +66,15 @@ CASES = [
         for connections in (64, 512)
         for size in BODIES
     ),
+    # For the part of the CPU that is the proxy's own: of that every case knows only a sample.
+    Case(
+        "get-25-long",
+        "GET 25 B, 64 connections, long windows",
+        path="/body/25",
+        repeats=3,
+        window=4,
+        peers=("sluice", "nginx"),
+    ),
     Case("post-16k", "POST 16 KB, 64 connections", body=16_384, quick=True),
     Case("close", "new connection per GET", path="/body/25", close=True, quick=True),
     *(
@@ -68,6 +83,7 @@ CASES = [
             f"GET, {count:,} routes",
             routes=count,
             series="routes",
+            repeats=3 if count in {10, 10_000} else 1,
             quick=count in {10, 10_000},
         )
         for count in (10, 100, 1_000, 10_000)
@@ -82,6 +98,27 @@ CASES = [
             quick=size == "25",
         )
         for size in ("25", "64k", "1m")
+    ),
+    *(
+        Case(
+            f"h2-get-25-{connections}x{streams}",
+            f"h2 GET 25 B, {connections} × {streams} streams",
+            path="/body/25",
+            connections=connections,
+            streams=streams,
+            tls=True,
+            quick=connections == 32,
+        )
+        for connections, streams in ((1, 100), (32, 32))
+    ),
+    Case(
+        "h2-get-64k-32x32",
+        "h2 GET 64 KB, 32 × 32 streams",
+        path="/body/64k",
+        connections=32,
+        streams=32,
+        large_answer=BODIES["64k"],
+        tls=True,
     ),
     Case(
         "tls-handshake",
@@ -108,6 +145,40 @@ CASES = [
         peers=("sluice", "nginx"),
         quick=True,
     ),
+    # What one policy after the other adds.
+    *(
+        Case(
+            f"adding-{policies or 'nothing'}",
+            f"GET 25 B with {title}",
+            path="/body/25",
+            policies=policies,
+            series="adding",
+            repeats=3,
+            window=2,
+            peers=("sluice",),
+        )
+        for policies, title in (
+            ("", "no policy"),
+            ("key-auth", "key-auth"),
+            ("acl", "key-auth and acl"),
+            ("rate-limit", "key-auth, acl and rate-limit"),
+            ("jwt", "jwt (RS256, seen before)"),
+        )
+    ),
+    *(
+        Case(
+            f"{policies}-{count}",
+            f"GET 25 B, {count:,} {policies}",
+            path="/body/25",
+            policies=policies,
+            count=count,
+            series=policies,
+            repeats=3,
+            peers=("sluice",),
+        )
+        for policies, counts in (("consumers", (10, 100_000)), ("networks", (10, 10_000)))
+        for count in counts
+    ),
     Case(
         "jwt",
         "GET 25 B with a JWT (RS256, seen before)",
@@ -120,11 +191,11 @@ CASES = [
             f"cache-hit-{size}",
             f"cache hit {_SIZES[size]}",
             path=f"/body/{size}",
-            policies="cache",
+            policies="cache-large" if large else "cache",
             is_answered_by_proxy=True,
-            peers=("sluice", "nginx"),
+            peers=("sluice", "nginx", "varnish"),
             quick=size == "25",
         )
-        for size in ("25", "64k")
+        for size, large in (("25", False), ("64k", True))
     ),
 ]

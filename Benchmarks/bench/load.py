@@ -1,14 +1,17 @@
-"""The load generator: wrk with one thread."""
+"""The load generator: wrk with one thread; h2load for HTTP/2."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import machine, policies
 from bench.cases import Case
-from bench.install import tool
+from bench.install import h2load, tool
 from bench.paths import LOAD_SCRIPT, RESUME_SCRIPT
 
 
@@ -23,12 +26,23 @@ class LoadResult:
     errors: int
 
 
+# Callers from so many addresses, however many networks are looked for.
+_ADDRESSES = 10_000
+
+
 class Load:
     """A load run in progress."""
 
     def __init__(self, case: Case, port: int, seconds: int) -> None:
         self._seconds = seconds
-        command = ["taskset", "-c", str(machine.OTHER_CPU), *_generator(case, port, seconds)]
+        # What h2load knows of single requests is in a file of its own.
+        self._log = tempfile.NamedTemporaryFile(prefix="h2load-") if case.streams else None
+        generator = (
+            _h2load(case, port, seconds, self._log.name)
+            if self._log
+            else _generator(case, port, seconds)
+        )
+        command = ["taskset", "-c", str(machine.OTHER_CPU), *generator]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -44,6 +58,8 @@ class Load:
             output, _ = self._process.communicate(timeout=self._seconds + 30)
         finally:
             self.stop()
+        if self._log:
+            return _h2load_result(output, Path(self._log.name))
         for line in output.splitlines():
             if line.startswith("RESULT "):
                 return LoadResult(**json.loads(line.removeprefix("RESULT ")))
@@ -52,6 +68,8 @@ class Load:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+        if self._log:
+            self._log.close()
 
 
 def _generator(case: Case, port: int, seconds: int) -> list[str]:
@@ -70,6 +88,46 @@ def _generator(case: Case, port: int, seconds: int) -> list[str]:
     ]
 
 
+def _h2load(case: Case, port: int, seconds: int, log: str) -> list[str]:
+    return [
+        *h2load(),
+        *("--threads", "1"),
+        *("--clients", str(case.connections)),
+        *("--max-concurrent-streams", str(case.streams)),
+        # Windows that a browser would have: none of the proxies is to wait for them.
+        *("--window-bits", "24", "--connection-window-bits", "24"),
+        *("--duration", str(seconds)),
+        *("--log-file", log),
+        f"https://127.0.0.1:{port}{case.path}",
+    ]
+
+
+def _h2load_result(output: str, log: Path) -> LoadResult:
+    requests = re.search(
+        r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", output
+    )
+    statuses = re.search(r"status codes: (\d+) 2xx", output)
+    traffic = re.search(r"traffic: .*, \S+ \((\d+)\) data", output)
+    if requests is None or statuses is None or traffic is None:
+        raise RuntimeError(f"the load generator failed:\n{output}")
+    # Beginning, status and duration of each, in microseconds.
+    durations = sorted(
+        int(fields[2])
+        for fields in (line.split("\t") for line in log.read_text().splitlines())
+        if len(fields) == 3
+    )
+    if not durations:
+        raise RuntimeError(f"no request was answered:\n{output}")
+    done, succeeded = int(requests.group(1)), int(statuses.group(1))
+    return LoadResult(
+        requests=done,
+        bytes=int(traffic.group(1)),
+        p50=durations[len(durations) // 2],
+        p99=durations[len(durations) * 99 // 100],
+        errors=done - succeeded,
+    )
+
+
 def _shape(case: Case) -> dict[str, str]:
     shape: dict[str, str] = {}
     if case.body:
@@ -78,7 +136,10 @@ def _shape(case: Case) -> dict[str, str]:
         shape["BENCH_CLOSE"] = "1"
     if case.routes:
         shape["BENCH_ROUTES"] = str(case.routes)
+    if case.count:
+        shape["BENCH_COUNT"] = str(case.count if case.policies == "consumers" else _ADDRESSES)
+        shape["BENCH_CALLERS"] = "key" if case.policies == "consumers" else "address"
     headers = policies.headers(case.policies)
-    if headers:
+    if headers and not case.count:
         shape["BENCH_HEADERS"] = "\n".join(f"{name}: {value}" for name, value in headers.items())
     return shape

@@ -50,6 +50,8 @@ class Sample:
     # Share of the proxy's core that other processes used: noise.
     foreign: float
     errors: int
+    # In the window, or in the whole load.
+    requests: float
 
     @property
     def total(self) -> float:
@@ -62,10 +64,11 @@ class Sample:
 @contextlib.contextmanager
 def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | None = None,
             environment: dict[str, str] | None = None,
-            encrypted: bool = False, work: str = "") -> Iterator[Server]:  # fmt: skip
+            encrypted: bool = False, work: str = "", count: int = 0,
+            http2: bool = False) -> Iterator[Server]:  # fmt: skip
     """A proxy that answers; its process is started below `prefix` when there is one.
 
-    `work` is what it does with requests, see `Case.policies`.
+    `work` is what it does with requests, see `Case.policies`; `count` see `Case.count`.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         paths = [route_path(number) for number in range(1, routes + 1)]
@@ -77,6 +80,8 @@ def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | No
             paths,
             certificate=certificate,
             policies=work,
+            http2=http2,
+            count=count,
         )
         command = [*(prefix or []), *proxy.command(setup)]
         all_environment = {**proxy.environment, **(environment or {})}
@@ -93,8 +98,15 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
     """Puts one load on one proxy. `proxy` may carry a suffix after a colon (the null control)."""
     chosen = PROXIES[proxy.partition(":")[0]]
     counts_whole_load = bool(case.large_answer) or case.is_answered_by_proxy
+    timing = Timing(timing.settle, timing.window * case.window)
     with running(
-        chosen, case.routes, backend.port, encrypted=case.tls, work=case.policies
+        chosen,
+        case.routes,
+        backend.port,
+        encrypted=case.tls,
+        work=case.policies,
+        count=case.count,
+        http2=case.streams > 0,
     ) as server:
         processes = server.processes()
         before = _Reading.take(processes, backend)
@@ -131,6 +143,7 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
         busy=cpu.total / seconds,
         foreign=max(0.0, (after.core - before.core - cpu.total) / seconds),
         errors=result.errors,
+        requests=requests,
     )
 
 

@@ -20,10 +20,28 @@ class Token:
     public_key: str
 
 
+# Of a consumer or a caller by its number; the load generator knows them, too.
+def key(number: int) -> str:
+    return f"benchmark-key-{number:07d}"
+
+
+def address(number: int) -> str:
+    return f"10.{number >> 8 & 255}.{number & 255}.200"
+
+
+def network(number: int) -> str:
+    """The half of the caller's network that it is not in, so that a look-up has to look closely."""
+    return f"10.{number >> 8 & 255}.{number & 255}.0/25"
+
+
 def headers(policies: str) -> dict[str, str]:
     """What a caller sends beside what every request has."""
-    if policies == "chain":
+    if policies in {"chain", "key-auth", "acl", "rate-limit"}:
         return {"apikey": KEY}
+    if policies == "consumers":
+        return {"apikey": key(0)}
+    if policies == "networks":
+        return {"X-Forwarded-For": address(0)}
     if policies == "jwt":
         return {"Authorization": f"Bearer {token().text}"}
     return {}

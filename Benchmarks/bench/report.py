@@ -13,8 +13,17 @@ from bench.paths import DOCUMENT
 OURS = "sluice"
 _TITLES = {
     "sluice": "Sluice", "nginx": "nginx", "haproxy": "HAProxy", "envoy": "Envoy",
-    "caddy": "Caddy", "nginx:again": "nginx again",
+    "caddy": "Caddy", "varnish": "Varnish", "nginx:again": "nginx again",
 }  # fmt: skip
+# What is measured by what it adds to the case before it, with the budget in µs.
+_ADDED = (
+    ("key-auth", "nothing", 0.5),
+    ("acl", "key-auth", 0.5),
+    ("rate-limit", "acl", 0.5),
+    ("jwt", "nothing", 1.0),
+)
+# Many must cost what few cost.
+_SERIES = (("routes", 10, 10_000), ("consumers", 10, 100_000), ("networks", 10, 10_000))
 # More than this, as a share, and the machine was measuring something else.
 _TOLERANCE = 0.1
 
@@ -135,7 +144,7 @@ class Report:
         for peer in ("nginx", "haproxy"):
             name = _TITLES[peer]
             add(f"CPU of a small GET ÷ {name}", 0.85, self._ratio(small, OURS, peer))
-        add("user CPU of a small GET ÷ nginx", 0.5, self._ratio(small, OURS, "nginx", "user"))
+        add("user CPU of a small GET ÷ nginx", 0.5, self._user_ratio("get-25-long", OURS, "nginx"))
         for case in self._cases:
             if case.large_answer:
                 for peer in ("nginx", "haproxy"):
@@ -145,16 +154,33 @@ class Report:
         add("CPU of a small GET with all policies ÷ plain nginx", 1.0, chain)
         for case in self._cases:
             if case.is_answered_by_proxy:
-                title = f"CPU of a {case.title} ÷ nginx's"
-                add(title, 0.5, self._ratio(case.name, OURS, "nginx"))
-        plain, signed = self._values(small, OURS, "user"), self._values("jwt", OURS, "user")
-        added = [signed[n] - plain[n] for n in signed if n in plain]
-        if added:
-            add("user µs that a JWT adds to a small GET", 1.0, Spread.of(added))
-        few, many = self._values("routes-10", OURS), self._values("routes-10000", OURS)
-        if few and many:
-            add("CPU with 10,000 routes ÷ with 10", 1.1, _paired(many, few))
+                for peer in ("nginx", "varnish"):
+                    title = f"CPU of a {case.title} ÷ {_TITLES[peer]}'s"
+                    add(title, 0.5, self._ratio(case.name, OURS, peer))
+        for policy, before, limit in _ADDED:
+            title = f"user µs that {policy} adds to a small GET"
+            add(title, limit, self._added(f"adding-{policy}", f"adding-{before}"))
+        for kind, few, many in _SERIES:
+            spread = _paired(
+                self._values(f"{kind}-{many}", OURS), self._values(f"{kind}-{few}", OURS)
+            )
+            add(f"CPU with {many:,} {kind} ÷ with {few}", 1.05, spread)
         return rows
+
+    def _user_ratio(self, case: str, one: str, other: str) -> Spread | None:
+        """The same for the user part, which is a sample of ticks: those of all rounds together."""
+        rounds = self._ratio(case, one, other, "user")
+        ours, theirs = (_pooled_user(self._of(case, name)) for name in (one, other))
+        return Spread(ours / theirs, rounds.low, rounds.high) if rounds and theirs else None
+
+    def _added(self, case: str, before: str) -> Spread | None:
+        """User µs per request that one case has more than another, of all rounds together."""
+        more, less = self._of(case, OURS), self._of(before, OURS)
+        if not more or not less:
+            return None
+        fewer = {sample.round: sample.user for sample in less}
+        rounds = [sample.user - fewer[sample.round] for sample in more if sample.round in fewer]
+        return Spread(_pooled_user(more) - _pooled_user(less), min(rounds), max(rounds))
 
     def _figures(self) -> str:
         rows = []
@@ -178,6 +204,11 @@ class Report:
     def _ratio(self, case: str, one: str, other: str, figure: str = "total") -> Spread | None:
         """One proxy's cost over another's, compared within each round."""
         return _paired(self._values(case, one, figure), self._values(case, other, figure))
+
+
+def _pooled_user(samples: list[Sample]) -> float:
+    requests = sum(sample.requests for sample in samples)
+    return sum(sample.user * sample.requests for sample in samples) / requests if requests else 0.0
 
 
 def _paired(dividends: dict[int, float], divisors: dict[int, float]) -> Spread | None:

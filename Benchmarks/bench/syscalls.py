@@ -41,7 +41,12 @@ def _calls(proxy: Proxy, case: Case, backend: Backend, seconds: int) -> tuple[di
     with tempfile.NamedTemporaryFile(prefix="bench-strace-") as output:
         prefix = [*tool("strace"), "-f", "-c", "-o", output.name]
         with running(
-            proxy, case.routes, backend.port, prefix=prefix, work=case.policies
+            proxy,
+            case.routes,
+            backend.port,
+            prefix=prefix,
+            work=case.policies,
+            count=case.count,
         ) as server:
             requests = Load(case, server.port, seconds).result().requests
             # strace writes its summary when the proxy has ended by itself.

@@ -3,9 +3,13 @@
 --   BENCH_CLOSE    set: asks for the end of the connection with every request
 --   BENCH_ROUTES   count: GET /routes/1/items, /routes/2/items, …, each in turn
 --   BENCH_HEADERS  lines `name: value`, sent with every request
+--   BENCH_CALLERS  `key` or `address`: each request is the next one's of BENCH_COUNT callers, as
+--                  bench/policies.py numbers them
 
 local body = tonumber(os.getenv("BENCH_BODY") or "")
 local routes = tonumber(os.getenv("BENCH_ROUTES") or "")
+local callers = os.getenv("BENCH_CALLERS")
+local count = tonumber(os.getenv("BENCH_COUNT") or "")
 
 if body then
   wrk.method = "POST"
@@ -21,7 +25,7 @@ for name, value in (os.getenv("BENCH_HEADERS") or ""):gmatch("([^:\n]+): ([^\n]+
   wrk.headers[name] = value
 end
 
--- `request` is defined for routes only: without it wrk sends a fixed request, which is cheaper.
+-- `request` is defined where it must be: without it wrk sends a fixed request, which is cheaper.
 if routes then
   local requests = {}
   local position = 0
@@ -34,6 +38,27 @@ if routes then
 
   function request()
     position = position % routes + 1
+    return requests[position]
+  end
+end
+
+local function of_caller(number)
+  if callers == "key" then
+    wrk.headers["apikey"] = string.format("benchmark-key-%07d", number)
+  else
+    wrk.headers["X-Forwarded-For"] =
+      string.format("10.%d.%d.200", math.floor(number / 256) % 256, number % 256)
+  end
+  return wrk.format()
+end
+
+if callers then
+  local requests = {}
+  local position = -1
+
+  function request()
+    position = (position + 1) % count
+    requests[position] = requests[position] or of_caller(position)
     return requests[position]
   end
 end

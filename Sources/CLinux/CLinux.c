@@ -2,8 +2,10 @@
 #include "include/CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -58,6 +60,16 @@ int clinux_open_pipe(int ends[2], int capacity) {
 
 ssize_t clinux_splice(int from, int to, size_t count) {
   return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_NONBLOCK);
+}
+
+int clinux_open_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_punch_hole(int file, off_t offset, off_t count) {
+  return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
+}
+
+ssize_t clinux_sendfile(int to, int file, off_t offset, size_t count) {
+  return sendfile(to, file, &offset, count);
 }
 
 int clinux_random(void *buffer, size_t count) {

@@ -24,7 +24,7 @@ public final class NameResolver: Sendable {
   private let settings: Locked<Settings>
   private let core: NameResolverCore
 
-  /// `hosts` maps names to IP literals; see `update`.
+  /// `hosts` maps names to IP literals, with or without a port; see `update`.
   public init(
     hosts: [String: [String]] = [:], timeoutNanoseconds: Int64, threads: Int = 4,
     lookUp: @escaping LookUp = NameResolver.systemLookUp
@@ -54,8 +54,8 @@ public final class NameResolver: Sendable {
     return settings.withLock { $0.hosts[key] != nil }
   }
 
-  /// Looks `name` up and calls `deliver` exactly once with all its addresses, each with `port`,
-  /// without duplicates, in the order of the source.
+  /// Looks `name` up and calls `deliver` exactly once with all its addresses, each with `port`
+  /// unless the static table gives it another, without duplicates, in the order of the source.
   ///
   /// `deliver` runs before this returns (literals, the static table, impossible names) or on one
   /// of the resolver's threads, which it must not block. It isn't called once the resolver is gone.
@@ -78,7 +78,8 @@ public final class NameResolver: Sendable {
     }
     core.submit(key, deadline: .now().advanced(byNanoseconds: timeout)) { outcome in
       switch outcome {
-      case .success(let addresses): deliver(Self.outcome(addresses, port: port))
+      case .success(let addresses):
+        deliver(Self.outcome(addresses.map { $0.withPort(0) }, port: port))
       case .failure: deliver(outcome)
       }
     }
@@ -114,9 +115,15 @@ extension NameResolver {
   private static func table(_ hosts: [String: [String]]) -> [String: [SocketAddress]] {
     var table: [String: [SocketAddress]] = [:]
     for (name, texts) in hosts {
-      table[withoutFinalDot(name.lowercased()), default: []] += texts.compactMap(literal)
+      table[withoutFinalDot(name.lowercased()), default: []] += texts.compactMap(entry)
     }
     return table
+  }
+
+  /// An address of the static table, which may have a port.
+  private static func entry(_ text: String) -> SocketAddress? {
+    if let address = literal(text) { return address }
+    return text.hasPrefix("unix:") ? nil : SocketAddress(text)
   }
 
   /// "1.2.3.4", "::1", "[::1]", "fe80::1%eth0".
@@ -154,7 +161,9 @@ extension NameResolver {
 
   private static func outcome(_ addresses: [SocketAddress], port: UInt16) -> Outcome {
     var seen: Set<SocketAddress> = []
-    let unique = addresses.map { $0.withPort(port) }.filter { seen.insert($0).inserted }
+    let unique = addresses.map { $0.port == 0 ? $0.withPort(port) : $0 }.filter {
+      seen.insert($0).inserted
+    }
     if unique.isEmpty {
       return .failure(NameResolutionError(kind: .notFound, text: "the name has no addresses"))
     }

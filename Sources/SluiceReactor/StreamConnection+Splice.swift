@@ -21,8 +21,8 @@ extension StreamConnection {
   }
 
   /// Whether what passes this socket is what the connection's user reads and writes. TLS changes the
-  /// bytes in between.
-  public final var canSplice: Bool { !isClosed && !isConnecting && tls == nil }
+  /// bytes in between, and a carried connection has no socket.
+  public final var canSplice: Bool { !isClosed && !isConnecting && isPlain }
 
   /// Moves up to `limit` bytes (more than none) of what `source` can read, behind everything written
   /// here before. Both have to be able to (`canSplice`). Two system calls when all goes well.

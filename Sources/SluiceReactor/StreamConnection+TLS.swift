@@ -25,7 +25,10 @@ extension StreamConnection {
   public final var isEndUnannounced: Bool { tls?.isCut ?? false }
 
   /// A caller's verified certificate.
-  public final var clientCertificate: TLSClientCertificate? { tls?.clientCertificate }
+  public final var clientCertificate: TLSClientCertificate? {
+    if let carrier { return carrier.base?.clientCertificate }
+    return tls?.clientCertificate
+  }
 
   public final var isSessionResumed: Bool { tls?.isResumed ?? false }
 

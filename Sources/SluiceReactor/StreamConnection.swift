@@ -33,8 +33,7 @@ open class StreamConnection: EventHandler {
   /// Bytes that the kernel did not take yet; ciphertext where there is TLS.
   var outbound = ByteBuffer()
   var pipe: SplicePipe?
-  /// TLS below; nil on a plain connection.
-  final var tls: TLSLayer?
+  final var layer = StreamLayer.none
   // These two lie behind the pointers, where they cost a subclass with flags of its own no space.
   private var isAborting = false
   /// Some of what the loop has staged is this connection's.
@@ -48,6 +47,12 @@ open class StreamConnection: EventHandler {
     /// The peer's FIN: no more bytes.
     case end
     case failed(Int32)
+  }
+
+  /// TLS below; nil on a plain connection.
+  final var tls: TLSLayer? {
+    get { if case .tls(let layer) = layer { layer } else { nil } }
+    set { layer = newValue.map { .tls($0) } ?? .none }
   }
 
   public var isClosed: Bool { descriptor < 0 }
@@ -97,6 +102,13 @@ open class StreamConnection: EventHandler {
     }
   }
 
+  /// For `carry`.
+  final func beginCarried() {
+    descriptor = Self.carriedDescriptor
+    loop.register(self)
+    isWritable = true
+  }
+
   /// Opens a socket and starts connecting; `streamConnected` or `streamFailed` follows.
   public final func connect(to address: SocketAddress) throws(SystemError) {
     let family = address.family
@@ -125,7 +137,10 @@ open class StreamConnection: EventHandler {
   public final func sendFirst(_ compose: (inout ByteBuffer) -> Void) { compose(&outbound) }
 
   /// The address that the peer has connected to, or that this connection was made from.
-  public final var localAddress: SocketAddress? { Sockets.localAddress(of: descriptor) }
+  public final var localAddress: SocketAddress? {
+    if let carrier { return carrier.base?.localAddress }
+    return Sockets.localAddress(of: descriptor)
+  }
 
   /// Closes at once; what is staged is still sent, bytes in the backlog are lost.
   public final func close() {
@@ -137,7 +152,11 @@ open class StreamConnection: EventHandler {
       tls = nil
     }
     loop.unregister(self)
-    Glibc.close(descriptor)
+    if let carrier {
+      leaveCarrier(carrier, isOrderly: outbound.isEmpty && !isBroken && !isAborting)
+    } else {
+      Glibc.close(descriptor)
+    }
     descriptor = -1
     isReadable = false
     isWritable = false
@@ -163,7 +182,8 @@ open class StreamConnection: EventHandler {
     successor.isWritable = isWritable
     successor.shutsDownWhenDrained = shutsDownWhenDrained
     successor.hasFinishedWriting = hasFinishedWriting
-    swap(&successor.tls, &tls)
+    giveCarrier(to: successor)
+    swap(&successor.layer, &layer)
     swap(&successor.outbound, &outbound)
     swap(&successor.pipe, &pipe)
     swap(&successor.piped, &piped)
@@ -177,8 +197,10 @@ open class StreamConnection: EventHandler {
   /// Makes the peer see a reset instead of an orderly end: a message was cut short.
   public final func abort() {
     if descriptor < 0 { return }
-    var option = linger(l_onoff: 1, l_linger: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    if !isCarried {
+      var option = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
     isAborting = true
     close()
   }
@@ -197,6 +219,7 @@ open class StreamConnection: EventHandler {
 
   private func sendFinish() {
     hasFinishedWriting = true
+    if let carrier { return carrier.finish() }
     shutdown(descriptor, Int32(SHUT_WR))
   }
 
@@ -219,6 +242,7 @@ open class StreamConnection: EventHandler {
 
   /// Reads once from the socket.
   final func receive(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+    if let carrier { return readCarried(carrier, into: buffer) }
     while true {
       let count = clinux_recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count > 0 {
@@ -254,6 +278,7 @@ open class StreamConnection: EventHandler {
   /// One system call.
   public final func isQuiet() -> Bool {
     if let tls { return isQuiet(tls) }
+    if let carrier { return !carrier.isReadable }
     var byte: UInt8 = 0
     let count = clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
     isReadable = count >= 0 || errno != EAGAIN
@@ -263,6 +288,7 @@ open class StreamConnection: EventHandler {
   /// Whether nothing but the peer's end is left to read. One system call.
   public final func isAtEnd() -> Bool {
     if let tls { return peekDecrypted(tls) == true }
+    if let carrier { return carrier.isAtEnd }
     var byte: UInt8 = 0
     return clinux_recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
@@ -294,7 +320,7 @@ open class StreamConnection: EventHandler {
   private func flushBeforeFinish() {
     if !hasStaged { return }
     guard loop.stage.isLast(self), tls == nil else { return flushStage() }
-    loop.stage.flushLast { sendBytes($0.span, flags: Int32(MSG_MORE)) }
+    loop.stage.flushLast { sendBytes($0.span, hasMore: true) }
   }
 
   /// Sends bytes after what is staged; small pieces are staged, too.
@@ -324,8 +350,10 @@ open class StreamConnection: EventHandler {
   }
 
   /// Sends what the kernel takes and keeps the rest. A broken connection is noticed by reading.
-  final func sendBytes(_ bytes: Span<UInt8>, flags: Int32 = 0) {
+  /// `hasMore`: what comes next belongs into the same packet.
+  final func sendBytes(_ bytes: Span<UInt8>, hasMore: Bool = false) {
     if !outbound.isEmpty || !isWritable { return keep(bytes) }
+    let flags = hasMore ? Int32(MSG_MORE) : 0
     let sent = bytes.withUnsafeBufferPointer {
       transmit(UnsafeRawBufferPointer($0), flags: flags)
     }
@@ -359,6 +387,7 @@ open class StreamConnection: EventHandler {
 
   /// Returns how many bytes the kernel took.
   private func transmit(_ bytes: UnsafeRawBufferPointer, flags: Int32 = 0) -> Int {
+    if let carrier { return transmitCarried(carrier, bytes) }
     while true {
       let count = clinux_send(
         descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | flags)
@@ -372,6 +401,10 @@ open class StreamConnection: EventHandler {
   }
 
   private func transmit(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
+    if let carrier {
+      let count = transmitCarried(carrier, first)
+      return count < first.count ? count : count &+ transmitCarried(carrier, second)
+    }
     let total = first.count &+ second.count
     return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
       // SAFETY: sendmsg only reads; the casts drop const because iovec has none.
@@ -492,6 +525,7 @@ open class StreamConnection: EventHandler {
 
   public final override func resumed() {
     if let tls, !tls.isEstablished { return continueHandshake(tls, isResumed: true) }
+    if let carrier { carrier.deliver([]) }
     if !isClosed && !isReadingPaused { streamResumed() }
   }
 }

@@ -115,6 +115,17 @@ public struct ByteBuffer: ~Copyable {
 
   public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
 
+  /// Appends bytes with their ASCII letters in lower case.
+  public mutating func append(lowercased bytes: Span<UInt8>) {
+    let added = bytes.count
+    if added == 0 { return }
+    reserve(added)
+    // SAFETY: reserve made room for `added` bytes at tail.
+    let end = storage.unsafelyUnwrapped + tail
+    for index in 0..<added { end[index] = bytes[index].asciiLowercased }
+    tail &+= added
+  }
+
   /// Appends the UTF-8 of `text`. For set-up and tests; the request path has bytes.
   public mutating func append(utf8 text: String) {
     var text = text

@@ -68,58 +68,11 @@ public struct JSONPath: Equatable, Sendable {
   public func value(
     in bytes: Span<UInt8>, maxDepth: Int = JSONScanner.defaultDepth
   ) -> JSONMatch {
-    do throws(JSONError) {
-      return try find(in: bytes, maxDepth)
-    } catch {
-      return .invalid(error)
-    }
-  }
-
-  /// Only containers on the path are entered, so every key and value that the loop meets belongs to
-  /// the innermost of them; `level` of them are open.
-  private func find(in bytes: Span<UInt8>, _ maxDepth: Int) throws(JSONError) -> JSONMatch {
-    var scanner = JSONScanner(bytes, maxDepth: maxDepth)
-    var level = 0
-    /// A bit for each open container: the child that the path wants was met.
-    var met: UInt32 = 0
-    /// Of the next element, while the innermost container is an array whose child was not met.
-    var index = 0
-    /// Behind a key: whether the path wants its value.
-    var isWanted: Bool?
-    var match = JSONMatch.missing
-    while true {
-      let token = try scanner.next()
-      switch token.kind {
-      case .end: return match
-      case .objectEnd, .arrayEnd:
-        level &-= 1
-        met &= ~(1 &<< UInt32(level))
-      case .key:
-        isWanted = wants(token, of: level &- 1, bytes)
-        if isWanted == true {
-          let bit: UInt32 = 1 &<< UInt32(level &- 1)
-          if met & bit != 0 { return .duplicateKey }
-          met |= bit
-        }
-      default:
-        var isOnPath = isWanted ?? true
-        if isWanted == nil, level > 0 {
-          let bit: UInt32 = 1 &<< UInt32(level &- 1)
-          isOnPath = met & bit == 0 && segments[level &- 1].index == index
-          if isOnPath { met |= bit }
-          index &+= 1
-        }
-        isWanted = nil
-        if isOnPath, level < segments.count,
-          token.kind == .objectStart || token.kind == .arrayStart
-        {
-          level &+= 1
-          index = 0
-          continue
-        }
-        let range = try scanner.skip(token)
-        if isOnPath, level == segments.count { match = .found(JSONValue(token, range)) }
-      }
+    switch place(in: bytes, maxDepth: maxDepth) {
+    case .found(let found): .found(found.value)
+    case .missing, .blocked: .missing
+    case .duplicateKey: .duplicateKey
+    case .invalid(let error): .invalid(error)
     }
   }
 

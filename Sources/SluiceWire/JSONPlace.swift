@@ -74,7 +74,8 @@ extension JSONPath {
     }
   }
 
-  /// As `find`, only containers on the path are entered.
+  /// Only containers on the path are entered, so every key and value that the loop meets belongs to the
+  /// innermost of them; `level` of them are open.
   private func locate(in bytes: Span<UInt8>, _ maxDepth: Int) throws(JSONError) -> JSONPlace {
     var scanner = JSONScanner(bytes, maxDepth: maxDepth)
     var level = 0

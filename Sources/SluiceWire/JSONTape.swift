@@ -119,7 +119,7 @@ extension JSONTape {
     var child = first(in: node)
     while child < end(of: node) {
       let key = text.extracting(nodes[child].key)
-      if nodes[child].keyHasEscapes ? JSONString.means(key, name) : key.hasSameBytes(as: name) {
+      if nodes[child].keyHasEscapes ? JSONString.means(key, name) : key.equals(name) {
         return child
       }
       child = end(of: child)

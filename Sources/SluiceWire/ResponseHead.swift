@@ -15,6 +15,9 @@ public struct ResponseHead: ~Copyable {
   /// Upgrade's value, for 101 only.
   public private(set) var upgrade: ByteRange?
   private var present: UInt128 = 0
+  /// The gateway wrote `bytes` itself: a response by HTTP/1.1 that says its length and nothing of a
+  /// connection, so they can be sent as they are. For who has parsed them to say; parsing forgets it.
+  public var isComposed = false
 
   /// Whether another response to the same request follows: 1xx except 101, which is the last one.
   public var isInformational: Bool { status < 200 && status != 101 }
@@ -43,6 +46,7 @@ public struct ResponseHead: ~Copyable {
     keepsAlive = false
     upgrade = nil
     present = 0
+    isComposed = false
   }
 
   /// Parses the head at the start of `input`, the answer to a request with `requestMethod`; returns
@@ -92,6 +96,7 @@ public struct ResponseHead: ~Copyable {
     _ head: Span<UInt8>, _ requestMethod: HTTPMethod, _ limits: HeadLimits
   ) throws(HeadError) -> Int {
     bytes.clear()
+    isComposed = false
     fields.removeAll(keepingCapacity: true)
     let lineEnd = try parseStatusLine(head)
 

@@ -11,11 +11,15 @@ struct Check: ParsableCommand {
       and with 1 when it can't.
       """)
 
-  @Argument(help: "The configuration, YAML or JSON; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String?
 
   @Flag(help: "Print the JSON Schema of the configuration, for editors.")
   var schema = false
+
+  @OptionGroup var options: SourceOptions
 
   func validate() throws {
     if file == nil && !schema {
@@ -26,7 +30,8 @@ struct Check: ParsableCommand {
   func run() throws {
     if schema { Console.print(ConfigurationSchema.jsonSchema()) }
     guard let file else { return }
-    guard let configuration = ConfigurationFile(file).readOrComplain() else { throw ExitCode(1) }
+    let source = ConfigurationFile(file, overrides: options.overrides)
+    guard let configuration = source.readOrComplain() else { throw ExitCode(1) }
     do throws(Gateway.StartError) {
       try Gateway.check(configuration)
     } catch {

@@ -12,7 +12,9 @@ struct Explain: ParsableCommand {
         sluice explain sluice.yaml GET '/orders/7?full=1' -H 'Host: api.example.com'
       """)
 
-  @Argument(help: "The configuration, YAML or JSON; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String
 
   @Argument(help: "The request's method.")
@@ -30,8 +32,11 @@ struct Explain: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @OptionGroup var options: SourceOptions
+
   func run() throws {
-    guard let configuration = ConfigurationFile(file).readOrComplain() else { throw ExitCode(1) }
+    let source = ConfigurationFile(file, overrides: options.overrides)
+    guard let configuration = source.readOrComplain() else { throw ExitCode(1) }
     do {
       let request = try ExplainedURL.request(
         method: method, url: url, headers: header, listener: listener, in: configuration)

@@ -12,7 +12,9 @@ struct Plan: ParsableCommand {
       when some would, and with 1 when the reload would be refused or the gateway can't be reached.
       """)
 
-  @Argument(help: "The configuration, YAML or JSON; - is standard input.", completion: .file())
+  @Argument(
+    help: "The configuration: of Sluice, Kong or nginx; - is standard input.",
+    completion: .file())
   var file: String
 
   @Flag(help: "Print JSON.")
@@ -29,26 +31,26 @@ struct Plan: ParsableCommand {
     if plan.sessions.closed > 0 { throw Self.closesSessions }
   }
 
-  private func read() throws -> String {
+  /// What is another gateway's is converted here, because its includes are here.
+  private func read() throws -> ConfigurationSource {
+    let source: ConfigurationSource
     do throws(SystemError) {
-      return try TextFile.read(file)
+      source = try ConfigurationFile(file).source()
     } catch {
       Console.complain("can't read \(file): \(error.reason)")
       throw ExitCode(1)
     }
+    Console.report(source.diagnostics)
+    if source.hasErrors { throw ExitCode(1) }
+    return source
   }
 
-  private func ask(_ text: String) throws -> PlanContent {
+  private func ask(_ source: ConfigurationSource) throws -> PlanContent {
     do throws(AdminClient.Failure) {
-      return try admin.client.plan(text)
+      return try admin.client.plan(source.text)
     } catch {
       if case .refused(let refusal) = error, !refusal.diagnostics.isEmpty {
-        Console.report(
-          refusal.diagnostics.map {
-            var diagnostic = $0
-            diagnostic.file = file == "-" ? "<standard input>" : file
-            return diagnostic
-          })
+        Console.report(refusal.diagnostics.map(source.placed))
       } else {
         Console.complain(error.description)
       }

@@ -12,16 +12,20 @@ struct Run: ParsableCommand {
       once. SIGHUP reads the file again: a file with mistakes changes nothing.
       """)
 
-  @Argument(help: "The configuration, YAML or JSON.", completion: .file())
+  @Argument(help: "The configuration: of Sluice, Kong or nginx.", completion: .file())
   var file: String
+
+  @OptionGroup var options: SourceOptions
 
   func run() throws {
     let signals = GatewayProcess.holdSignals()
-    let source = ConfigurationFile(file)
+    let source = ConfigurationFile(file, overrides: options.overrides)
     guard let result = source.readResultOrComplain() else { throw ExitCode(1) }
     let process: GatewayProcess
     do throws(Gateway.StartError) {
-      process = try GatewayProcess(result, logger: Console.makeLogger()) { [file] in
+      process = try GatewayProcess(
+        result, logger: Console.makeLogger(), overrides: options.overrides
+      ) { [file] in
         do throws(SystemError) {
           let result = try source.read()
           Console.report(result.diagnostics)

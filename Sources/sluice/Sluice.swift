@@ -5,8 +5,8 @@ import SluiceControl
 struct Sluice: ParsableCommand {
   /// Those in the help.
   static let commands: [any ParsableCommand.Type] = [
-    Run.self, Check.self, Explain.self, Plan.self, Connections.self, Top.self, HashPassword.self,
-    Demo.self,
+    Run.self, Check.self, Explain.self, Plan.self, Convert.self, Connections.self, Top.self,
+    HashPassword.self, Demo.self,
   ]
 
   static let configuration = CommandConfiguration(

@@ -1,10 +1,11 @@
 """A page in a headless Chromium: quotes of `sluice demo` for a page of the gateway's own origin, and
-none for a page from elsewhere. Run by `make test-browser`; the demo's ports must be free."""
+none for a page from elsewhere; over HTTPS the WebSocket is a stream of the page's own HTTP/2 connection. Run by `make test-browser`; the demo's ports must be free."""
 
 import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -15,12 +16,14 @@ from aiohttp import web
 from kit import PATIENCE
 
 GATEWAY = "127.0.0.1:8080"
+SECURE = "127.0.0.1:8443"
 ADMIN = "http://127.0.0.1:9901"
 
 # The script holds up the page's end until the socket has told, so that the printed DOM has it.
 PAGE = f"""<!doctype html><title>quotes</title><p id="result">nothing yet</p><script>
 const say = text => {{ document.getElementById("result").textContent = text; fetch("told"); }};
-const socket = new WebSocket("ws://{GATEWAY}/stocks");
+const socket = new WebSocket(
+  location.protocol === "https:" ? "wss://{SECURE}/stocks" : "ws://{GATEWAY}/stocks");
 socket.onmessage = event => {{ socket.onerror = null; say("quote " + event.data); socket.close(); }};
 socket.onerror = () => say("refused");
 </script><script src="hold.js"></script>"""
@@ -62,17 +65,30 @@ async def dom(url: str) -> str:
     with tempfile.TemporaryDirectory() as profile:
         process = await asyncio.create_subprocess_exec(
             program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--no-first-run", "--no-proxy-server", f"--user-data-dir={profile}", "--dump-dom", url,
+            "--ignore-certificate-errors", "--no-first-run", "--no-proxy-server", f"--user-data-dir={profile}", "--dump-dom", url,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         output, _ = await asyncio.wait_for(process.communicate(), 3 * PATIENCE)
         return output.decode()
 
 
-def show_pages(port: int):
-    """Lets the running demo serve the pages, too."""
+def certificate(folder: Path) -> dict[str, str]:
+    """Of nobody whom the browser knows."""
+    paths = {name: str(folder / f"{name}.pem") for name in ("certificate", "key")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", paths["key"], "-out", paths["certificate"], "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return paths
+
+
+def show_pages(port: int, files: dict[str, str]):
+    """Lets the running demo serve the pages, too, and speak HTTPS."""
+    secure = f'{{address: "{SECURE}", tls: {{certificates: [{json.dumps(files)}]}}}}'
     text = Path(__file__).parents[2].joinpath("examples/quickstart/sluice.yaml").read_text()
-    text = text.replace(
+    text = text.replace("\nlisteners:\n", f"\nlisteners:\n  secure: {secure}\n").replace(
         "\nservices:\n", f'\nservices:\n  pages: {{targets: ["http://127.0.0.1:{port}"]}}\n'
     ).replace(
         "\nroutes:\n", "\nroutes:\n  pages: {match: {prefix: /pages}, service: pages}\n"
@@ -91,23 +107,34 @@ async def main():
             if not line:
                 sys.exit("sluice demo did not start; are its ports taken?")
         port = await Pages().start()
-        await asyncio.to_thread(show_pages, port)
+        with tempfile.TemporaryDirectory() as folder:
+            files = await asyncio.to_thread(certificate, Path(folder))
+            await asyncio.to_thread(show_pages, port, files)
         own = await dom(f"http://{GATEWAY}/pages/")
+        secure = await dom(f"https://{SECURE}/pages/")
         foreign = await dom(f"http://127.0.0.1:{port}/pages/")
     finally:
         demo.terminate()
         await demo.communicate()
-    assert '"symbol"' in own and '<p id="result">quote ' in own, own
+    for page in (own, secure):
+        assert '"symbol"' in page and '<p id="result">quote ' in page, page
     assert '<p id="result">refused</p>' in foreign, foreign
     log.seek(0)
     lines = [json.loads(line) for line in log if line.startswith("{")]
     assert [line["cause"] for line in lines if line.get("event") == "session-closed"] == [
-        "client"
+        "client",
+        "client",
+    ], lines
+    # By HTTP/2 the browser needs no connection of its own for it.
+    assert [line["protocol"] for line in lines if line.get("status") == 101] == [
+        "HTTP/1.1",
+        "HTTP/2",
     ], lines
     assert [line["code"] for line in lines if line.get("status") == 403] == [
         "origin-not-allowed"
     ], lines
-    print("The page of the gateway's own origin got a quote, the page from elsewhere was refused.")
+    print("Pages of the gateway's own origin got quotes, by HTTP/1.1 and by HTTP/2; the page from "
+          "elsewhere was refused.")  # fmt: skip
 
 
 asyncio.run(main())

@@ -102,6 +102,132 @@ extension Scenarios {
       #expect(upstream.requests.count == 1)
     }
 
+    /// What is no set of keys leaves those that are known, and a slow one holds nobody up who has one.
+    @Test(arguments: 0..<11)
+    func aSetThatIsNoneLeavesTheFormer(lie: Int) throws {
+      let answer = Self.lies[lie]
+      let upstream = try ScriptedUpstream.echoing()
+      let published = Locked(ok(Self.keys("first")))
+      let login = try ScriptedUpstream.answering { _ in published.withLock { $0 } }
+      let fixture = try Fixture(to: upstream) {
+        var settings = tokens(login.url)
+        settings.jwks?.pause = .milliseconds(1)
+        settings.jwks?.timeout = .milliseconds(200)
+        settings.cacheSize = 0
+        $0.all.policies[Configuration.JWT.self] = settings
+      }
+      let (first, second) = (
+        "Authorization: Bearer \(Self.first)", "Authorization: Bearer \(Self.second)"
+      )
+      try waitUntil { (try? fixture.get("/", first).status) == 200 }
+      published.withLock { $0 = answer }
+      let before = login.requests.count
+      // Makes it be fetched.
+      try waitUntil {
+        _ = try? fixture.get("/", second)
+        return login.requests.count > before
+      }
+      #expect(try fixture.get("/", second).status == 401)
+      #expect(try fixture.get("/", first).status == 200)
+      // And the truth is noticed when it is told again.
+      published.withLock { $0 = ok(Self.keys("second")) }
+      try waitUntil { (try? fixture.get("/", second).status) == 200 }
+      #expect(try fixture.get("/", first).status == 401)
+    }
+
+    /// A token that was seen is not believed for longer than its key.
+    @Test func aKeyThatIsPublishedNoMoreEndsItsTrust() async throws {
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          guard let key = request["Sec-WebSocket-Key"] else {
+            try peer.send(ok("here"))
+            continue
+          }
+          try peer.send(WebSocketPeer.accept(key))
+          return try WebSocketPeer(peer.socket, peer.reader, masks: false).echo()
+        }
+      }
+      let published = Locked(ok(Self.ownKeys))
+      let login = try ScriptedUpstream.answering { _ in published.withLock { $0 } }
+      let fixture = try Fixture(to: upstream) {
+        var settings = tokens(login.url)
+        settings.jwks?.pause = .milliseconds(1)
+        // One set for both routes.
+        $0.policies[Configuration.JWT.self] = settings
+        var sockets = $0.all
+        sockets.kind = .websocket
+        sockets.match.path = "/socket"
+        $0.routes["sockets"] = sockets
+      }
+      let (first, second) = (
+        "Authorization: Bearer \(Self.first)", "Authorization: Bearer \(Self.second)"
+      )
+      try waitUntil { (try? fixture.get("/", first).status) == 200 }
+      let socket = try fixture.client().open(first)
+      // The same key by another name, and another one besides: nothing has ended.
+      published.withLock { $0 = ok(Self.keys("second")) }
+      try waitUntil { (try? fixture.get("/", second).status) == 200 }
+      try socket.send(text: "still")
+      #expect(try socket.text() == "still")
+      published.withLock { $0 = ok(Self.otherKeys) }
+      try waitUntil {
+        _ = try? fixture.get("/", "Authorization: Bearer \(TestToken.make())")
+        return (try? fixture.get("/", second).status) == 401
+      }
+      #expect(try socket.read()?.closeCode == 1_008)
+      try socket.sendClose(1_008)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions(of: "sockets").closed == [.policy: 1] }
+      #expect(try fixture.get("/", first).status == 401)
+    }
+
+    private static let lies = [
+      ok("<html>"), ok("{}"), ok("{\"keys\":{}}"), ok("{\"keys\":\"none\"}"), ok(""),
+      ok("{\"keys\":[],\"keys\":[]}"),
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[]}",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n"
+        + String(repeating: " ", count: 2_000_000),
+      "garbage\r\n\r\n",
+    ]
+
+    private static let ownKeys = keys("first")
+    /// RFC 7515 A.3.
+    private static let otherKeys =
+      #"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#
+
+    /// Neither what a token says of keys nor where it says one is.
+    @Test func aTokensOwnKeyIsNotAsked() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let evil = try ScriptedUpstream.answering { _ in ok(Self.keys("first")) }
+      let fixture = try Fixture(to: upstream) {
+        var settings = TestToken.policy
+        settings.keys[0].id = "own"
+        $0.all.policies[Configuration.JWT.self] = settings
+      }
+      let secret = "ffffffffffffffffffffffffffffffff"
+      for header in [
+        #"{"alg":"HS256","jwk":{"kty":"oct","k":"ZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmY"}}"#,
+        #"{"alg":"HS256","jku":"\#(evil.url)/keys","x5u":"\#(evil.url)/x","kid":"own"}"#,
+        #"{"alg":"HS256","kid":"/dev/null"}"#, #"{"alg":"HS256","kid":"own' OR '1'='1"}"#,
+      ] {
+        let token = TestToken.make(header: header, secret: secret)
+        #expect(try fixture.get("/", "Authorization: Bearer \(token)").status == 401)
+      }
+      // With the right secret another key's name is another key.
+      let named = TestToken.make(header: #"{"alg":"HS256","kid":"../own"}"#)
+      #expect(try fixture.get("/", "Authorization: Bearer \(named)").status == 401)
+      let good = TestToken.make(header: #"{"alg":"HS256","kid":"own"}"#)
+      #expect(try fixture.get("/", "Authorization: Bearer \(good)").status == 200)
+      // Larger than any token is, and than a head may be.
+      let huge = String(repeating: "a", count: 20_000)
+      #expect(try fixture.get("/", "Authorization: Bearer \(huge)").status == 401)
+      #expect(try fixture.get("/", "Authorization: Bearer \(huge)\(huge)").status == 431)
+      #expect(evil.requests.isEmpty)
+      #expect(upstream.requests.count == 1)
+    }
+
     // MARK: Forward-auth
 
     /// Lets `let-me-in` pass.

@@ -70,6 +70,30 @@ extension Scenarios {
       #expect(try send(large).response.code == "body-too-large")
     }
 
+    /// Of a body without end the gateway takes no more than it may hold, and what sockets hold.
+    @Test func aHundredMegabytesAreRefusedAfterTheFirst() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        var policy = Configuration.JSONSchema()
+        policy.schema = "true"
+        $0.all.policies[Configuration.JSONSchema.self] = policy
+      }
+      let client = try fixture.client()
+      try client.send(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+          + "Transfer-Encoding: chunked\r\n\r\n")
+      let piece = "10000\r\n" + String(repeating: "[", count: 65_536) + "\r\n"
+      var sent = 0
+      while sent < 100 << 20, !client.socket.isReadable(within: 0) {
+        // Whoever is not read any more can't send for ever.
+        guard (try? client.send(piece)) != nil else { break }
+        sent += 65_536
+      }
+      #expect(sent < 32 << 20)
+      #expect(try client.reader.readResponse(to: "POST").code == "body-too-large")
+      #expect(upstream.requests.isEmpty)
+    }
+
     /// The schema is for what callers send, not for what becomes of it.
     @Test func bodiesAreCheckedBeforeTheyAreChanged() throws {
       let result = try send(#"{"item":"a"}"#) {

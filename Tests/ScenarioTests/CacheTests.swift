@@ -82,6 +82,54 @@ extension Scenarios {
       #expect(upstream.requests.count == 1)
     }
 
+    /// From where the kernel takes bodies to where they are copied, and what passes a policy on its way.
+    @Test(arguments: [16_383, 16_384, 16_385, 65_536, 65_537, 300_000])
+    func bodiesOfEverySizeAreWhatTheyWere(size: Int) async throws {
+      let upstream = try ScriptedUpstream.answering { request in
+        request.target == "/other"
+          ? ok("another", "Cache-Control: max-age=60")
+          : ok(
+            String(repeating: "0123456789abcdef", count: size / 16 + 1).prefix(size).description,
+            "Cache-Control: max-age=60", "Content-Type: text/plain")
+      }
+      let fixture = try fixture(
+        to: upstream,
+        rest: { $0.all.policies[Configuration.Compression.self] = Configuration.Compression() })
+      let client = try fixture.client()
+      let first = try client.get("/")
+      #expect(first.body.count == size)
+      for _ in 0..<2 {
+        #expect(try client.get("/").body == first.body)
+        #expect(try client.get("/other").text == "another")
+        let packed = try client.get("/", "Accept-Encoding: gzip")
+        #expect(packed["Content-Encoding"] == "gzip" && packed.body.count < size)
+        let old = try fixture.client().exchange("GET / HTTP/1.0\r\nHost: gateway.test\r\n\r\n")
+        #expect(old.body == first.body && old["Content-Length"] == "\(size)")
+      }
+      #expect(upstream.requests.count == 2)
+      let moved = await fixture.gateway.reports().reduce(0) { $0 + $1.splicedBytes }
+      #expect(moved == (size < 16_384 ? 0 : UInt64(4 * size)))
+    }
+
+    /// What was taken out while it was on its way arrives as it was, though its memory is given back.
+    @Test func aBodyOnItsWayOutlivesItsEntry() throws {
+      let body = String(repeating: "0123456789abcdef", count: 50_000)
+      let upstream = try ScriptedUpstream.answering { request in
+        let filler = String(repeating: "z", count: body.utf8.count)
+        return ok(request.target == "/" ? body : filler, "Cache-Control: max-age=60")
+      }
+      let fixture = try fixture(to: upstream)
+      #expect(try fixture.get("/").text == body)
+      let slow = try fixture.client(receiveBuffer: 4_096)
+      try slow.send("GET / HTTP/1.1\r\nHost: gateway.test\r\n\r\n")
+      // Behind it in the same loop, so that it has begun.
+      #expect(try fixture.get("/").text == body)
+      #expect(fixture.gateway.purgeCache(.everything) == 1)
+      for number in 0..<8 { _ = try fixture.get("/\(number)") }
+      #expect(try slow.reader.readResponse().text == body)
+      #expect(upstream.requests.count == 9)
+    }
+
     /// Neither what was cut short nor what might have been.
     @Test func onlyWholeResponsesAreStored() throws {
       let upstream = try ScriptedUpstream { peer in

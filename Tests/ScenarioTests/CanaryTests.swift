@@ -32,7 +32,7 @@ extension Scenarios {
     @Test func callersStayWhereTheyAre() throws {
       let (old, new) = (try Self.named("old"), try Self.named("new"))
       let fixture = try fixture(old, new) {
-        $0.by = .cookie("session")
+        $0.by = .field(.cookie("session"))
       } rest: {
         $0.all.path.replacePrefix = "/inner"
         $0.all.match.prefix = "/a"
@@ -72,7 +72,7 @@ extension Scenarios {
     @Test func theCacheKeepsVersionsApart() throws {
       let (old, new) = (try Self.named("old"), try Self.named("new"))
       let fixture = try fixture(old, new) {
-        $0.by = .header("X-Tenant")
+        $0.by = .field(.header("X-Tenant"))
       } rest: {
         $0.all.policies[Configuration.Cache.self] = Configuration.Cache()
       }
@@ -93,7 +93,7 @@ extension Scenarios {
       }
       let (old, new) = (try named("service"), try named("next"))
       let fixture = try fixture(old, new) {
-        $0.by = .header("X-Tenant")
+        $0.by = .field(.header("X-Tenant"))
       } rest: {
         $0.all.kind = .websocket
       }

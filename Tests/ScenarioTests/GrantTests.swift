@@ -226,27 +226,35 @@ extension Scenarios {
       #expect(service.requests.allSatisfy { $0["X-Forwarded-Uri"] == "/private?a=%2e" })
     }
 
-    /// It may live longer, but what it may do is for the path of the handshake.
+    /// Wherever they are shown, the service is asked about what the session was let in to, and so groups and
+    /// grants are for it.
     @Test(arguments: [true, false])
-    func newCredentialsBringNoOtherGrants(byMessage: Bool) async throws {
+    func newCredentialsAreAskedAboutTheHandshake(byMessage: Bool) async throws {
       let service = try ScriptedUpstream.answering { request in
         var fields = "X-User: alice\r\n"
-        if request["X-Forwarded-Uri"] == "/socket" {
-          fields += "Sluice-Grant-Expiry: 20m\r\nSluice-Grant-Actions: look\r\n"
+        if request["X-Forwarded-Uri"] == "/socket?a=%2F", request["X-Forwarded-Method"] == "GET",
+          request["X-Forwarded-Host"] == "gateway.test"
+        {
+          let isLong = request["Authorization"] == "Bearer long"
+          fields += "Sluice-Grant-Expiry: \(isLong ? 60 : 20)m\r\n"
+          fields += "Sluice-Grant-Actions: look\(isLong ? ", buy" : "")\r\nX-Groups: socket\r\n"
         } else {
-          fields += "Sluice-Grant-Actions: look, sell\r\n"
-          if request["Authorization"] == "Bearer long" { fields += "Sluice-Grant-Expiry: 60m\r\n" }
+          fields += "Sluice-Grant-Actions: look, sell\r\nX-Groups: admins\r\n"
         }
         return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\(fields)\r\n"
       }
       let fixture = try asking(service) {
+        $0.all.policies[Configuration.ForwardAuth.self]?.groupsHeader = "X-Groups"
+        var acl = Configuration.ACL()
+        acl.allow = ["socket"]
+        $0.all.policies[Configuration.ACL.self] = acl
         var connection = Configuration.ConnectionSettings()
         connection.refresh = Configuration.TokenRefresh()
         connection.refresh?.message = "$.token"
         $0.all.connection = connection
       }
       let gateway = fixture.gateway
-      let socket = try fixture.client().open()
+      let socket = try fixture.client().open(path: "/socket?a=%2F")
       let before = try #require(await gateway.page(SessionQuery()).sessions.first)
       func refresh(_ token: String) throws {
         if byMessage {
@@ -254,7 +262,7 @@ extension Scenarios {
           #expect(try socket.text() == #"{"type":"token-accepted"}"#)
         } else {
           let answer = try fixture.client().exchange(
-            "POST /.sluice/connections/\(before.id)/token HTTP/1.1\r\nHost: gateway.test\r\n"
+            "POST /.sluice/connections/\(before.id)/token?admin=1 HTTP/1.1\r\nHost: evil.test\r\n"
               + "Content-Length: 0\r\nAuthorization: Bearer \(token)\r\n\r\n")
           #expect(answer.status == 204)
         }
@@ -265,8 +273,11 @@ extension Scenarios {
         let added = try #require(after.expiresAt) - #require(before.expiresAt)
         #expect(abs(added - minutes * 60_000) < 30_000, "\(token)")
         #expect(try mayDo("look", socket))
+        #expect(try mayDo("buy", socket) == (token == "long"))
         #expect(try !mayDo("sell", socket))
       }
+      #expect(service.requests.count == 3)
+      #expect(service.requests.allSatisfy { $0["X-Forwarded-Uri"] == "/socket?a=%2F" })
     }
 
     @Test func whatIsNotListedIsNotListenedTo() async throws {

@@ -30,6 +30,7 @@ extension Scenarios {
         sum.failed += report.mirrored.failed
         sum.busy += report.mirrored.busy
         sum.tooLarge += report.mirrored.tooLarge
+        sum.late += report.mirrored.late
       }
     }
 
@@ -159,6 +160,33 @@ extension Scenarios {
       #expect(try fixture.get("/b").status == 200)
       try await eventually("the copy") { await counts(fixture).answered == 1 }
       #expect(shadow.requests.map(\.target) == ["/b"])
+    }
+
+    /// Whoever takes their time holds no place for longer than a copy may take, and their own request goes on.
+    @Test func aSlowUploadGivesItsPlaceBack() async throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let shadow = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream, and: shadow) {
+        $0.maxInFlight = 1
+        $0.timeout = .milliseconds(100)
+      }
+      let client = try fixture.client()
+      try client.send("POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabc")
+      try await eventually("it is given up") { await counts(fixture).late == 1 }
+      #expect(try fixture.get("/b").status == 200)
+      try await eventually("the copy") { await counts(fixture).answered == 1 }
+      try client.send("de")
+      #expect(try client.reader.readResponse(to: "POST").status == 200)
+      #expect(shadow.requests.map(\.target) == ["/b"])
+      // A reload in the middle of another one leaves nothing behind.
+      let second = try fixture.client()
+      try second.send("POST /again HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabc")
+      try await eventually("the request") { upstream.connectionCount >= 2 }
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.Mirror.self] = nil
+      try fixture.gateway.reload(next)
+      try second.send("de")
+      #expect(try second.reader.readResponse(to: "POST").status == 200)
     }
 
     @Test(arguments: [0, 30]) func aShareIsCopied(percent: Int) async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 import Testing
 
 extension Scenarios {
@@ -71,9 +72,84 @@ extension Scenarios {
       let handshake = try fixture.client().exchange(
         WebSocketPeer.handshake("apikey: alice-1"))
       #expect(handshake.status == 401)
-      #expect(gateway.takeBack(revocation: id)?.id == id)
-      #expect(gateway.takeBack(revocation: id) == nil)
+      #expect(await gateway.takeBack(revocation: id)?.id == id)
+      #expect(await gateway.takeBack(revocation: id) == nil)
       try await eventually { try !isRevoked(fixture, "apikey: alice-1") }
+    }
+
+    // MARK: Over restarts
+
+    private func file() -> String {
+      FileManager.default.temporaryDirectory.appending(path: "revocations-\(UUID().uuidString)")
+        .path
+    }
+
+    private func fixture(keptIn path: String) throws -> Fixture {
+      try fixture {
+        var admin = Configuration.Admin()
+        admin.revocationFile = path
+        $0.admin = admin
+      }
+    }
+
+    @Test func aFileKeepsThemOverARestart() async throws {
+      let path = file()
+      defer {
+        for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: path + end) }
+      }
+      let odd = Array("a\"\\\n\u{0}é".utf8)
+      var ids: [UInt64] = []
+      do {
+        let fixture = try fixture(keptIn: path)
+        for what in [Revocation.What.consumer(Array("alice".utf8)), .subject(odd), .tokenID(odd)] {
+          let done = await fixture.gateway.revoke(what, reason: "é \"x\"", lifetime: Self.hour)
+          #expect(done?.isKept == true)
+          ids.append(done?.revocation.id ?? 0)
+        }
+        _ = await fixture.gateway.revoke(
+          .session(try #require(SessionID(String(repeating: "A", count: 22)))), lifetime: Self.hour)
+        #expect(await fixture.gateway.takeBack(revocation: ids[1]) != nil)
+        // Nobody else writes into it meanwhile.
+        #expect(throws: Gateway.StartError.self) { _ = try self.fixture(keptIn: path) }
+      }
+      do {
+        let fixture = try fixture(keptIn: path)
+        #expect(try isRevoked(fixture, "apikey: alice-1"))
+        #expect(try !isRevoked(fixture, "apikey: bob-1"))
+        let known = fixture.gateway.allRevocations
+        #expect(known.map(\.id) == [ids[0], ids[2]])
+        #expect(known.map(\.what) == [.consumer(Array("alice".utf8)), .tokenID(odd)])
+        #expect(known.allSatisfy { $0.reason == "é \"x\"" })
+        let left = try #require(known.first).expires.nanoseconds(since: .now())
+        #expect(left > 0 && left <= Self.hour)
+        let next = await fixture.gateway.revoke(.consumer(Array("bob".utf8)), lifetime: Self.hour)
+        #expect(next?.revocation.id ?? 0 > ids[2])
+        #expect(await fixture.gateway.takeBack(revocation: ids[0]) != nil)
+      }
+      let last = try fixture(keptIn: path)
+      #expect(try !isRevoked(last, "apikey: alice-1"))
+      #expect(try isRevoked(last, "apikey: bob-1"))
+    }
+
+    @Test func aFileThatIsNoneStopsTheStartAndStaysAsItIs() throws {
+      let path = file()
+      defer {
+        for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: path + end) }
+      }
+      let text = "listeners:\n  web: {}\n"
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(throws: Gateway.StartError.self) { _ = try fixture(keptIn: path) }
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+      #expect(throws: Gateway.StartError.self) { _ = try fixture(keptIn: "/nowhere/revocations") }
+    }
+
+    @Test func anotherFileNeedsARestart() throws {
+      let fixture = try fixture()
+      var next = fixture.gateway.configuration
+      var admin = Configuration.Admin()
+      admin.revocationFile = file()
+      next.admin = admin
+      #expect(throws: Gateway.StartError.self) { try fixture.gateway.reload(next) }
     }
 
     @Test func oneOfTwoKeysIsRefused() async throws {

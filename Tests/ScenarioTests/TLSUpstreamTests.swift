@@ -113,6 +113,19 @@ extension Scenarios {
       try expectRefusal(of: .echoing(tls: tls), "certificate has expired")
     }
 
+    @Test func aRevokedCertificateIsRefused() throws {
+      let identity = authority.issue(names: ["DNS:localhost"])
+      let upstream = try ScriptedUpstream.echoing(tls: TestTLSSettings(server: identity))
+      try expectRefusal(of: upstream, "certificate revoked") {
+        $0.service.tls?.crl = authority.revocations(of: [identity])
+      }
+      // Another one's revocation is nobody else's.
+      let fixture = try fixture(to: upstream) {
+        $0.service.tls?.crl = authority.revocations(of: [authority.issue("other")])
+      }
+      #expect(try fixture.get("/").status == 200)
+    }
+
     @Test func aCertificateForAnotherNameIsRefused() throws {
       let tls = server(names: ["DNS:other.test"])
       try expectRefusal(of: .echoing(tls: tls), "hostname mismatch")

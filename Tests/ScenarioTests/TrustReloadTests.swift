@@ -76,6 +76,64 @@ extension Scenarios {
       #expect(try bearer.read()?.closeCode == 1_008)
     }
 
+    /// Keys of the policy itself: by their bytes, not by their names or places.
+    @Test func aKeyOfThePolicyThatIsGoneEndsItsSessions() async throws {
+      let other = "ffffffffffffffffffffffffffffffff"
+      let fixture = try fixture {
+        $0.all.policies = Configuration.Policies()
+        var settings = TestToken.policy
+        var key = settings.keys[0]
+        key.secret = Secret(other)
+        settings.keys.append(key)
+        $0.all.policies[Configuration.JWT.self] = settings
+      }
+      let first = try fixture.client().open(TestToken.bearer())
+      let second = try fixture.client().open(
+        "Authorization: Bearer \(TestToken.make(secret: other))")
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.JWT.self]?.keys.reverse()
+      try fixture.gateway.reload(next)
+      #expect(try staysOpen(first))
+      #expect(try staysOpen(second))
+      next.all.policies[Configuration.JWT.self]?.keys.removeLast()
+      try fixture.gateway.reload(next)
+      #expect(try first.read()?.closeCode == 1_008)
+      try first.sendClose(1_008)
+      #expect(try staysOpen(second))
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.policy: 1] }
+      // A set that was not fetched yet says nothing of keys.
+      let gate = Gate()
+      let login = try ScriptedUpstream { _ in gate.wait() }
+      next.all.policies[Configuration.JWT.self]?.keys = []
+      var published = Configuration.JWKS()
+      published.url = login.url
+      next.all.policies[Configuration.JWT.self]?.jwks = published
+      try fixture.gateway.reload(next)
+      #expect(try staysOpen(second))
+      gate.open()
+    }
+
+    @Test func aSessionWhoseKeyIsGoneMayStayAndBeMute() throws {
+      let fixture = try fixture {
+        $0.all.policies = Configuration.Policies()
+        $0.all.policies[Configuration.JWT.self] = TestToken.policy
+        var connection = Configuration.ConnectionSettings()
+        connection.onDenial = .refuse
+        $0.all.connection = connection
+      }
+      let socket = try fixture.client().open(TestToken.bearer())
+      let former = fixture.gateway.configuration
+      var next = former
+      next.all.policies[Configuration.JWT.self]?.keys[0].secret = Secret(
+        "ffffffffffffffffffffffffffffffff")
+      try fixture.gateway.reload(next)
+      try socket.send(text: "heard?")
+      #expect((try socket.text() ?? "").contains("message-forbidden"))
+      try fixture.gateway.reload(former)
+      #expect(try staysOpen(socket))
+    }
+
     @Test func aGroupThatWasTakenAwayOrDeniedEndsThem() throws {
       let fixture = try fixture {
         $0.consumers["bob"] = .init(keys: ["bob-1"], groups: ["staff", "guests"])

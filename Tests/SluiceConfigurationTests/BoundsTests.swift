@@ -12,7 +12,7 @@ import Testing
     }
     #expect(
       diagnostics(text) == [
-        "6:45: error: more than 1000000 values, counting what aliases stand for"
+        "7:20: error: more than 4000000 values, counting what aliases stand for"
       ])
   }
 
@@ -38,7 +38,7 @@ import Testing
 
   @Test func sizeIsBounded() {
     let text = "a: " + String(repeating: "x", count: SourceTree.maximumBytes)
-    #expect(diagnostics(text) == ["1:1: error: the file is larger than 8 MiB"])
+    #expect(diagnostics(text) == ["1:1: error: the file is larger than 32 MiB"])
   }
 
   @Test func diagnosticsAreBounded() {
@@ -67,6 +67,22 @@ import Testing
     #expect(services["b"]?.retries.connect == 0)
     #expect(services["c"]?.targets == [Configuration.Target(url: "http://c")])
     #expect(services["c"]?.balance == .leastConnections)
+  }
+
+  /// Long maps are found in by an index, short ones are looked through.
+  @Test(arguments: [1, 15, 16, 17, 300])
+  func entriesAreFoundInMapsOfEveryLength(count: Int) throws {
+    let text = (0..<count).map { "key\($0): \($0)\n" }.joined()
+    var diagnostics = DiagnosticCollector(file: "test.yaml")
+    let tree = SourceTree.parse(text, diagnostics: &diagnostics)
+    let root = try #require(tree)
+    #expect(root.entries.map(\.key) == (0..<count).map { "key\($0)" })
+    for number in 0..<count {
+      let entry = try #require(root.entry("key\(number)"))
+      #expect(entry.keyPosition == Position(line: number + 1, column: 1))
+    }
+    let missing = root["key\(count)"]
+    #expect(missing?.position == nil)
   }
 
   @Test func mistakeBehindAnAliasIsReportedAtTheAnchor() {

@@ -53,7 +53,8 @@ extension JSONValue {
   /// What YAML's core schema makes of the text, as an editor sees it.
   fileprivate init(_ node: SourceNode) {
     switch node.content {
-    case .mapping(let entries): self = .object(entries.map { ($0.key, JSONValue($0.value)) })
+    case .mapping(let mapping):
+      self = .object(mapping.entries.map { ($0.key, JSONValue($0.value)) })
     case .sequence(let elements): self = .array(elements.map { JSONValue($0) })
     case .scalar(let scalar):
       if node.isNull {

@@ -42,6 +42,8 @@ import Testing
     try add(Configuration.FirstMessage.schema, Configuration.FirstMessage())
     try add(Configuration.MessageAuthorization.schema, Configuration.MessageAuthorization())
     try add(Configuration.MessageSpending.schema, Configuration.MessageSpending())
+    try add(Configuration.MessageValidation.schema, Configuration.MessageValidation())
+    try add(Configuration.MessageTransformation.schema, Configuration.MessageTransformation())
     try add(Configuration.TokenRefresh.schema, Configuration.TokenRefresh())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())
     try add(Configuration.ListenerTLS.schema, Configuration.ListenerTLS())
@@ -70,6 +72,12 @@ import Testing
     try add(Configuration.FieldNames.schema, Configuration.FieldNames())
     try add(Configuration.FieldRenames.schema, Configuration.FieldRenames())
     try add(Configuration.FieldValues.schema, Configuration.FieldValues())
+    try add(Configuration.AddedHeader.schema, Configuration.AddedHeader())
+    try add(Configuration.LocationChange.schema, Configuration.LocationChange())
+    try add(Configuration.ErrorAnswer.schema, Configuration.ErrorAnswer())
+    try add(Configuration.Variable.schema, Configuration.Variable())
+    try add(Configuration.VariablePattern.schema, Configuration.VariablePattern())
+    try add(Configuration.VariableShare.schema, Configuration.VariableShare())
     func add<Settings: PolicySettings>(policy: Settings.Type) throws {
       try add(policy.schema, policy.init())
     }

@@ -49,7 +49,7 @@ import Testing
       "match: {path: /a, regex: b}",
       """
       4:46: error: routes.a.match has both 'path' and 'regex'
-        hint: a route has one of path, prefix and regex
+        hint: a route has one of path, prefix, startsWith and regex
       """
     ),
     (
@@ -128,7 +128,8 @@ import Testing
     ),
     (
       "path: {replacePrefix: /}",
-      "4:35: error: routes.a.path.replacePrefix needs 'path' or 'prefix' in the route's match"
+      "4:35: error: routes.a.path.replacePrefix needs 'path', 'prefix' or 'startsWith' in the "
+        + "route's match"
     ),
     (
       "match: {path: /a}, path: {replacePrefix: '/{x}'}",

@@ -202,14 +202,14 @@ import Testing
     (
       file(rest: "hosts: {a: [b]}"),
       """
-      5:13: error: hosts.a[0]: 'b' is not an IP address
+      5:13: error: hosts.a[0]: 'b' is not an IP address, with or without a port
         hint: write it like 192.0.2.1
       """
     ),
     (
       file(rest: "hosts: {x y: [1.2.3.4]}"),
       """
-      5:9: error: hosts: 'x y' is not a host name
+      5:9: error: hosts: 'x y' is not a host name, with or without a port
         hint: write it like time-service.internal
       """
     ),

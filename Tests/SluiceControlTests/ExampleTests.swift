@@ -6,7 +6,9 @@ import Testing
   /// The script's name, and what it says, at last or of what matters most.
   @Test(arguments: [
     ("examples/tls/check.sh", ["ok    wss"]),
+    ("examples/grpc/check.sh", ["ok    a page calls it by gRPC-Web"]),
     ("examples/rest/check.sh", ["ok    others are not concerned"]),
+    ("examples/kong/check.sh", ["ok    the converted file is right"]),
     (
       "examples/live-trust/check.py",
       ["ok    a session ends with its token", "ok    requests and messages spend one budget"]

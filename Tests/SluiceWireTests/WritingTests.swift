@@ -27,6 +27,15 @@ import Testing
         + "Server: v w\r\nVia: sluice\r\nAge: 120\r\nX-Name: v w\r\n\r\n")
   }
 
+  @Test func lowerCase() {
+    var out = ByteBuffer()
+    let mixed = ascii("aZ-@[`{09.Example:80")
+    out.append(0x41)
+    out.append(lowercased: mixed.span)
+    out.append(lowercased: mixed.span.extracting(..<0))
+    #expect(text(out.span) == "Aaz-@[`{09.example:80")
+  }
+
   /// What the chunk writer writes, the chunk decoder reads.
   @Test func chunks() {
     var out = ByteBuffer()

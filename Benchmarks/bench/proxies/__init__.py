@@ -10,9 +10,10 @@ from bench.proxies.envoy import Envoy
 from bench.proxies.haproxy import HAProxy
 from bench.proxies.nginx import Nginx
 from bench.proxies.sluice import Sluice
+from bench.proxies.varnish import Varnish
 
 PROXIES: dict[str, Proxy] = {
-    proxy.name: proxy for proxy in (Sluice(), Nginx(), HAProxy(), Envoy(), Caddy())
+    proxy.name: proxy for proxy in (Sluice(), Nginx(), HAProxy(), Envoy(), Caddy(), Varnish())
 }
 
 __all__ = ["PROXIES", "Proxy"]

@@ -21,8 +21,11 @@ class Setup:
     websocket: bool = False
     # A PEM file with a certificate and its key: the proxy speaks TLS to its callers. None: it does not.
     certificate: Path | None = None
-    # See `Case.policies`.
+    # HTTP/2 beside HTTP/1.1.
+    http2: bool = False
+    # See `Case.policies`, and `Case.count` for how many there are of what they look for.
     policies: str = ""
+    count: int = 0
 
     @property
     def scheme(self) -> str:
@@ -34,6 +37,8 @@ class Proxy(ABC):
 
     name: str
     environment: dict[str, str] = {}
+    # Takes part only in cases that name it.
+    is_invited = False
 
     @abstractmethod
     def command(self, setup: Setup) -> list[str]:

@@ -10,7 +10,7 @@ _CONFIGURATION = """\
   persist_config off
   storage file_system {folder}
   servers {{
-    protocols h1
+    protocols {protocols}
   }}
   log {{
     output discard
@@ -45,6 +45,7 @@ class Caddy(Proxy):
                 folder=setup.folder,
                 port=setup.port,
                 scheme=setup.scheme,
+                protocols="h1 h2" if setup.http2 else "h1",
                 tls=f"  tls {setup.certificate} {setup.certificate}" if setup.certificate else "",
                 backend_port=setup.backend_port,
                 routes=_routes(setup.routes),

@@ -35,7 +35,7 @@ def _listener(setup: Setup) -> dict[str, Any]:
         "@type": f"{_TYPES}.extensions.filters.network.http_connection_manager.v3"
         ".HttpConnectionManager",
         "stat_prefix": "web",
-        "codec_type": "HTTP1",
+        "codec_type": "AUTO" if setup.http2 else "HTTP1",
         "use_remote_address": True,
         "generate_request_id": False,
         "http_filters": [{
@@ -59,7 +59,7 @@ def _listener(setup: Setup) -> dict[str, Any]:
         manager["upgrade_configs"] = [{"upgrade_type": "websocket"}]
     chain: dict[str, Any] = {"filters": [{"name": "http", "typed_config": manager}]}
     if setup.certificate:
-        chain["transport_socket"] = _tls(str(setup.certificate))
+        chain["transport_socket"] = _tls(str(setup.certificate), setup.http2)
     return {
         "name": "web",
         "address": _address(setup.port),
@@ -68,9 +68,9 @@ def _listener(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _tls(certificate: str) -> dict[str, Any]:
+def _tls(certificate: str, http2: bool) -> dict[str, Any]:
     common = {
-        "alpn_protocols": ["http/1.1"],
+        "alpn_protocols": ["h2", "http/1.1"] if http2 else ["http/1.1"],
         "tls_params": {
             "tls_minimum_protocol_version": "TLSv1_2",
             "tls_maximum_protocol_version": "TLSv1_3",

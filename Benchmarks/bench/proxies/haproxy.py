@@ -32,7 +32,14 @@ backend service
 """
 
 
-_SSL = "ssl alpn http/1.1 ssl-min-ver TLSv1.2 curves X25519:P-256:P-384"
+_SSL = "ssl alpn {alpn} ssl-min-ver TLSv1.2 curves X25519:P-256:P-384"
+
+
+def _ssl(setup: Setup) -> str:
+    if not setup.certificate:
+        return ""
+    alpn = "h2,http/1.1" if setup.http2 else "http/1.1"
+    return f" {_SSL.format(alpn=alpn)} crt {setup.certificate}"
 
 
 class HAProxy(Proxy):
@@ -54,7 +61,7 @@ class HAProxy(Proxy):
                 # Two descriptors a session; the default number of pipes would pass 20,000 of them.
                 pipes="\n  maxpipes 50" if setup.websocket else "",
                 scheme=setup.scheme,
-                ssl=f" {_SSL} crt {setup.certificate}" if setup.certificate else "",
+                ssl=_ssl(setup),
             )
         )
         return [*tool("haproxy"), "-db", "-f", str(configuration)]

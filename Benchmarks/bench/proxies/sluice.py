@@ -2,7 +2,7 @@
 
 from bench.install import MissingTool
 from bench.paths import SLUICE
-from bench.policies import KEY, token
+from bench.policies import KEY, key, network, token
 from bench.proxies.base import Proxy, Setup
 
 _CONFIGURATION = """\
@@ -12,6 +12,7 @@ listeners:
   web:
     address: "127.0.0.1:{port}"
     limits: {{connections: 20000}}
+    trustedProxies: [{trusted}]
 {tls}
 services:
   service:
@@ -22,14 +23,16 @@ routes:
 accessLog: {log}
 {rest}"""
 
+_CONSUMER = """\
+  {name}: {{groups: [partners], credentials: [{{key-auth: "{key}"}}]}}
+"""
 # The brief's chain: who calls, whether they may, how often, what it looks like; a log and metrics.
+_ADDED = {
+    "key-auth": "  key-auth: {}\n",
+    "acl": "  acl: {allow: [partners]}\n",
+    "rate-limit": "  rate-limit: {limit: 1000000000, window: 1s, hide: true}\n",
+}
 _CHAIN = """\
-consumers:
-  alice: {{groups: [partners], credentials: [{{key-auth: "{key}"}}]}}
-policies:
-  key-auth: {{}}
-  acl: {{allow: [partners]}}
-  rate-limit: {{limit: 1000000000, window: 1s, hide: true}}
   request-transform: {{add: {{headers: {{X-Bench: "${{consumer.name}}"}}}}}}
   response-transform: {{add: {{headers: {{X-Bench: "1"}}}}}}
 admin: {{address: "unix:{folder}/admin.sock"}}
@@ -67,6 +70,7 @@ class Sluice(Proxy):
                 backend_port=setup.backend_port,
                 routes="\n".join(routes),
                 tls=_tls(setup),
+                trusted="127.0.0.1" if setup.policies == "networks" else "",
                 log=f"{{output: {setup.folder}/access.log}}"
                 if setup.policies == "chain"
                 else '{format: "off"}',
@@ -91,12 +95,26 @@ def _tls(setup: Setup) -> str:
 
 
 def _policies(setup: Setup) -> str:
+    added = list(_ADDED)
     if setup.policies == "chain":
-        return _CHAIN.format(key=KEY, folder=setup.folder)
+        return _keys({"alice": KEY}, added) + _CHAIN.format(folder=setup.folder)
+    if setup.policies in added:
+        return _keys({"alice": KEY}, added[: added.index(setup.policies) + 1])
+    if setup.policies == "consumers":
+        return _keys({f"consumer-{n}": key(n) for n in range(setup.count)}, added[:1])
+    if setup.policies == "networks":
+        denied = ", ".join(network(number) for number in range(setup.count))
+        return f"policies:\n  ip-restriction: {{deny: [{denied}]}}\n"
     if setup.policies == "jwt":
         (setup.folder / "public.pem").write_text(token().public_key)
         return _JWT.format(folder=setup.folder)
-    return _CACHE if setup.policies == "cache" else ""
+    return _CACHE if setup.policies.startswith("cache") else ""
+
+
+def _keys(consumers: dict[str, str], added: list[str]) -> str:
+    """Consumers by name with their keys, and the policies that look at them."""
+    lines = "".join(_CONSUMER.format(name=name, key=value) for name, value in consumers.items())
+    return f"consumers:\n{lines}policies:\n" + "".join(_ADDED[name] for name in added)
 
 
 def _binary() -> str:

@@ -44,6 +44,13 @@ int clinux_open_pipe(int ends[2], int capacity);
 /// may raise SIGPIPE.
 ssize_t clinux_splice(int from, int to, size_t count);
 
+/// Opens a file in memory that has no name; -1 with errno.
+int clinux_open_memory_file(const char *name);
+/// Gives back the memory of a part of a file, which reads as zeros from then on; 0, or -1 with errno.
+int clinux_punch_hole(int file, off_t offset, off_t count);
+/// Sends a part of a file from where it lies. Unlike a send it may raise SIGPIPE.
+ssize_t clinux_sendfile(int to, int file, off_t offset, size_t count);
+
 /// Fills `buffer` with random bytes for secrets; -1 with errno. May wait, once, early after boot.
 int clinux_random(void *buffer, size_t count);
 

@@ -6,7 +6,8 @@
 public struct Configuration: Codable, Equatable, Sendable {
   public var version = 1
   public var workers = WorkerCount.automatic
-  /// Static addresses for host names; looked up before DNS.
+  /// Static addresses for host names, or `name:port`; looked up before DNS. Addresses may have a port
+  /// of their own.
   public var hosts: [String: [String]] = [:]
   public var resolver = Resolver()
   public var listeners: [String: Listener] = [:]
@@ -14,6 +15,8 @@ public struct Configuration: Codable, Equatable, Sendable {
   public var consumers: [String: Consumer] = [:]
   public var groups: [String: Group] = [:]
   public var routes: [String: Route] = [:]
+  /// Texts that depend on the request, for templates.
+  public var variables: [String: Variable] = [:]
   /// Policies for every route.
   public var policies = Policies()
   public var cacheStore = CacheStore()
@@ -27,7 +30,7 @@ public struct Configuration: Codable, Equatable, Sendable {
 
   private enum CodingKeys: CodingKey {
     case version, workers, hosts, resolver, listeners, services, consumers, groups, routes, policies
-    case cacheStore, accessLog, admin, shutdown
+    case variables, cacheStore, accessLog, admin, shutdown
   }
 }
 
@@ -61,6 +64,8 @@ extension Configuration {
     public var token: String?
     /// Bytes of each frame's payload that `GET /connections/{id}/tap` may show; none unless set.
     public var tapPayloads: ByteCount?
+    /// Keeps revocations over restarts; in memory only unless set.
+    public var revocationFile: String?
     public init() {}
   }
 
@@ -83,8 +88,9 @@ extension Configuration {
       Field("version", .integer(1...1), "The version of this format.", isRequired: true),
       Field("workers", .text(.workers), "Event-loop threads; `auto` is one per CPU."),
       Field(
-        "hosts", .map(keys: .hostName, of: .list(of: .text(.ipAddress), atLeast: 1), atLeast: 0),
-        "Addresses of host names, looked up before DNS."),
+        "hosts", .map(keys: .hostKey, of: .list(of: .text(.hostAddress), atLeast: 1), atLeast: 0),
+        "Addresses of host names, looked up before DNS. `name:port` is for targets with this port "
+          + "only, and wins; an address with a port is connected to on that port."),
       Field("resolver", .object(Resolver.schema), "How names of targets are looked up."),
       Field(
         "listeners", .entities(Listener.schema, atLeast: 1), "The addresses to accept on, by name.",
@@ -94,6 +100,9 @@ extension Configuration {
       Field("groups", .entities(Group.schema), "What is said about groups of consumers, by name."),
       Field("policies", .policies(.anywhere), "Policies for every route."),
       Field("routes", .entities(Route.schema), "What goes where, by name."),
+      Field(
+        "variables", .entities(Variable.schema),
+        "Texts that depend on the request, by name, for `${variables.NAME}` in templates."),
       Field(
         "cacheStore", .object(CacheStore.schema),
         "The memory in which every `cache` policy keeps its responses."),
@@ -136,6 +145,11 @@ extension Configuration.Admin {
         "tapPayloads", .byteCount(ByteCount(1)...(.kibibytes(64))),
         "Bytes of each frame's payload that whoever taps a session may see; no payloads unless set. "
           + "Payloads may hold secrets of callers."),
+      Field(
+        "revocationFile", .text(.stateFile),
+        "The path of a file that keeps revocations over restarts; without it they end with the process. "
+          + "It is made if it is not there, and one process at a time has it. A restart is needed to change it."
+      ),
     ])
 }
 

@@ -20,6 +20,7 @@ extension Configuration {
     public var basicAuth: PasswordCredential?
     public var jwt: TokenCredential?
     public var hmacAuth: SigningCredential?
+    public var mtlsAuth: CertificateCredential?
     public init() {}
 
     private enum CodingKeys: String, CodingKey {
@@ -27,6 +28,7 @@ extension Configuration {
       case basicAuth = "basic-auth"
       case jwt
       case hmacAuth = "hmac-auth"
+      case mtlsAuth = "mtls-auth"
     }
   }
 
@@ -144,6 +146,9 @@ extension Configuration.Credential {
       Field(
         "hmac-auth", .object(Configuration.SigningCredential.schema),
         "A secret that this consumer signs its requests with, for the policy `hmac-auth`."),
+      Field(
+        "mtls-auth", .object(Configuration.CertificateCredential.schema),
+        "What this consumer's certificate says, for the policy `mtls-auth`."),
     ], hidesValues: true)
 }
 

@@ -9,6 +9,8 @@ extension Configuration {
     public var forwarded = Forwarded()
     /// What an encoded slash (%2F) in a path does.
     public var encodedSlashes = EncodedSlashes.reject
+    /// What happens to fields of requests whose names have a `_`.
+    public var underscores = Underscores.drop
     public var timeouts = ListenerTimeouts()
     public var limits = Limits()
     /// Plain HTTP without.
@@ -16,8 +18,18 @@ extension Configuration {
     public var redirectToHTTPS: RedirectToHTTPS?
     /// HTTP/2 beside HTTP/1.
     public var http2 = HTTP2()
+    /// TLS connections that go on to a service undecrypted, by the server's name.
+    public var passthrough: Passthrough?
     /// Connections begin with a PROXY header; for trusted proxies only.
     public var proxyProtocol = false
+    public init() {}
+  }
+
+  public struct Passthrough: Codable, Equatable, Sendable {
+    /// A service for each name or `*.name`.
+    public var names: [String: String] = [:]
+    /// Without a byte in either direction.
+    public var idleTimeout = Timespan.seconds(3_600)
     public init() {}
   }
 
@@ -26,8 +38,12 @@ extension Configuration {
     public var enabled = true
     /// Requests under way at the same time on one connection.
     public var streams = 100
+    /// WebSockets may be streams of a connection (RFC 8441); otherwise callers open one for each.
+    public var websockets = true
     public init() {}
   }
+
+  public enum Underscores: String, Codable, CaseIterable, Sendable { case drop, pass }
 
   public enum EncodedSlashes: String, Codable, CaseIterable, Sendable {
     case reject, keep, decode
@@ -91,6 +107,10 @@ extension Configuration.Listener {
         "encodedSlashes", .choice(Configuration.EncodedSlashes.self),
         "What `%2F` in a path does: answer 400, stay as it is, or become a `/`."),
       Field(
+        "underscores", .choice(Configuration.Underscores.self),
+        "What happens to fields of a request with a `_` in their names, which CGI and its kin take for a `-`: targets don't get them, or do."
+      ),
+      Field(
         "timeouts", .object(Configuration.ListenerTimeouts.schema), "How long clients may take."),
       Field("limits", .object(Configuration.Limits.schema), "How much clients may send and hold."),
       Field("tls", .object(Configuration.ListenerTLS.schema), "Speaks HTTPS; plain HTTP without."),
@@ -100,9 +120,28 @@ extension Configuration.Listener {
       Field(
         "http2", .object(Configuration.HTTP2.schema), "HTTP/2 beside HTTP/1; on by default."),
       Field(
+        "passthrough", .object(Configuration.Passthrough.schema),
+        "TLS connections that go on to a service as they are, by the name that the caller asks for. "
+          + "Others are for `tls`; without it they are refused."),
+      Field(
         "proxyProtocol", .boolean,
         "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
           + "`trustedProxies` may connect."),
+    ])
+}
+
+extension Configuration.Passthrough {
+  static let schema = Schema(
+    "Passthrough", of: Self(),
+    "TLS connections that are not ended here: the caller's first message says for whom it is, and all bytes go on to a target of that service, which speaks TLS itself. Nothing of HTTP applies to them: no routes, policies or limits but the listener's.",
+    [
+      Field(
+        "names", .map(keys: .hostPattern, of: .text(.entityReference), atLeast: 1),
+        "The service for each server name; `*.example.com` stands for every name below it.",
+        isRequired: true),
+      Field(
+        "idleTimeout", .duration, "How long a connection may be without a byte in either direction."
+      ),
     ])
 }
 
@@ -117,6 +156,10 @@ extension Configuration.HTTP2 {
       Field(
         "streams", .integer(1...10_000),
         "Requests that may be under way at the same time on one connection."),
+      Field(
+        "websockets", .boolean,
+        "WebSockets may be streams of a connection (RFC 8441), which browsers then do; otherwise each "
+          + "has a connection of its own by HTTP/1.1."),
     ])
 }
 

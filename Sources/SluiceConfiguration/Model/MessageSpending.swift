@@ -15,11 +15,19 @@ extension Configuration {
     public var isAskedFor = false
     /// Messages may count for a limit of requests.
     public var spends = false
+    /// Their bytes may count for a bandwidth that requests have, too.
+    public var countsBytes = false
+    /// Policies may look into those of callers, or change them.
+    public var readsCallers = false
+    /// Policies may change those of targets.
+    public var readsTargets = false
     /// A service may limit the messages of a session.
     public var hasGrantedRates = false
     public init() {}
 
-    public var isInspected: Bool { isAskedFor || spends || hasGrantedRates }
+    public var isInspected: Bool {
+      isAskedFor || spends || hasGrantedRates || countsBytes || readsCallers || readsTargets
+    }
   }
 
   public func messageUses(ofRoute name: String) -> MessageUses {
@@ -27,10 +35,22 @@ extension Configuration {
     guard let route = routes[name], route.kind == .websocket else { return uses }
     uses.isAskedFor = route.isInspected
     let policies = policies(ofRoute: name)
-    uses.spends =
-      policies.contains(where: \.countsMessages)
-      // Who comes is known only later, and a session can't change its extensions then.
-      || everyPolicy.contains { $0.countsMessages && $0.origin.concerns(callersOf: route, name) }
+    // Who comes is known only later, and a session can't change its extensions then.
+    let possible = policies + everyPolicy.filter { $0.origin.concerns(callersOf: route, name) }
+    uses.spends = possible.contains(where: \.countsMessages)
+    for case let limit as BandwidthLimit in possible.map(\.settings) where limit.messages {
+      uses.countsBytes = true
+    }
+    for policy in possible {
+      switch policy.settings {
+      case let schema as JSONSchema: if schema.messages != nil { uses.readsCallers = true }
+      case let transform as RequestTransform:
+        if transform.messages != nil { uses.readsCallers = true }
+      case let transform as ResponseTransform:
+        if transform.messages != nil { uses.readsTargets = true }
+      default: break
+      }
+    }
     uses.hasGrantedRates = policies.contains {
       ($0.settings as? ForwardAuth)?.grants.contains(.messageRate) ?? false
     }

@@ -75,7 +75,7 @@ extension Configuration.MessageSettings {
       ),
       Field(
         "inspect", .boolean,
-        "Whether messages are put together and checked as a whole even where no other setting needs it. `rateLimit`, `rateLimitFromUpstream`, `authorize`, `conflate`, a `slowConsumer` that drops and limits that count messages need it. Inspected messages are not compressed."
+        "Whether messages are put together and checked as a whole even where no other setting needs it. `rateLimit`, `rateLimitFromUpstream`, `authorize`, `conflate`, a `slowConsumer` that drops and policies with `messages` need it. Inspected messages are not compressed."
       ),
       Field(
         "maxFragments", .integer(1...65_535),

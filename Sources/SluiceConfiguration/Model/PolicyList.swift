@@ -2,10 +2,14 @@ extension PolicyRegistry {
   /// Every policy that comes with the gateway: one line each. Within a stage they run in this order.
   public static let standard = PolicyRegistry([
     // entry
+    Configuration.KongFields.self,
     Configuration.RequestID.self,
     Configuration.CORS.self,
+    Configuration.CallerHeaders.self,
+    Configuration.ErrorAnswers.self,
     // identify
     Configuration.Identify.self,
+    Configuration.MTLSAuth.self,
     Configuration.KeyAuth.self,
     Configuration.BasicAuth.self,
     Configuration.HMACAuth.self,
@@ -25,12 +29,14 @@ extension PolicyRegistry {
     Configuration.BandwidthLimit.self,
     // transform; responses meet these the other way round, so what compresses is the first
     Configuration.Compression.self,
+    Configuration.GRPCWeb.self,
     Configuration.Fault.self,
     Configuration.JSONSchema.self,
     Configuration.Mock.self,
     Configuration.Redirect.self,
     Configuration.Rewrite.self,
     Configuration.RequestTransform.self,
+    Configuration.TargetHeaders.self,
     Configuration.ResponseTransform.self,
     Configuration.Split.self,
     // when all is said that targets get

@@ -2,6 +2,8 @@ extension Configuration {
   /// Match rules, policies and the destination.
   public struct Route: Codable, Equatable, Sendable {
     public var kind = RouteKind.rest
+    /// Routes with a greater one are tried first, whatever their hosts and paths; 0 is none.
+    public var priority = 0
     public var match = Match()
     /// The name of the service that answers.
     public var service = ""
@@ -23,8 +25,8 @@ extension Configuration {
     public init() {}
 
     private enum CodingKeys: CodingKey {
-      case kind, match, service, path, origins, connection, messages, timeouts, maxBodySize,
-        policies
+      case kind, priority, match, service, path, origins, connection, messages, timeouts
+      case maxBodySize, policies
       case consumers, groups
     }
   }
@@ -34,10 +36,12 @@ extension Configuration {
 
   /// All conditions that are given must hold.
   public struct Match: Codable, Equatable, Sendable {
-    /// Exactly one of `path`, `prefix` and `regex`, or none for every path.
+    /// Exactly one of `path`, `prefix`, `startsWith` and `regex`, or none for every path.
     /// Segments written `{name}` in `path` and `prefix` match any one segment.
     public var path: String?
     public var prefix: String?
+    /// The first bytes of the path, wherever a segment ends.
+    public var startsWith: String?
     /// Matches the whole path (PCRE2 syntax).
     public var regex: String?
     /// `name` or `*.name`; empty is every host.
@@ -54,9 +58,9 @@ extension Configuration {
 
   /// At most one of the two.
   public struct PathRewrite: Codable, Equatable, Sendable {
-    /// Removes what `path` or `prefix` matched.
+    /// Removes what `path`, `prefix` or `startsWith` matched.
     public var stripPrefix = false
-    /// Puts this in the place of what `path` or `prefix` matched.
+    /// Puts this in the place of what `path`, `prefix` or `startsWith` matched.
     public var replacePrefix: String?
     public init() {}
   }
@@ -79,6 +83,10 @@ extension Configuration.Route {
       Field(
         "kind", .choice(Configuration.RouteKind.self),
         "Which life its exchanges lead; picks the defaults."),
+      Field(
+        "priority", .integer(0...1_000_000),
+        "Routes that have one are tried before all others, the greater first, whatever their hosts and paths, and equal ones in the order of the file; the cost of a request grows with their number. 0 leaves the order to the routes' conditions."
+      ),
       Field(
         "match", .object(Configuration.Match.schema),
         "The conditions, which must all hold; none matches everything."),
@@ -117,12 +125,16 @@ extension Configuration.Route {
 extension Configuration.Match {
   static let schema = Schema(
     "Match", of: Self(),
-    "All conditions that are given must hold; at most one of `path`, `prefix` and `regex`.",
+    "All conditions that are given must hold; at most one of `path`, `prefix`, `startsWith` and `regex`.",
     [
       Field("path", .text(.path), "The whole path; a segment `{name}` stands for any one segment."),
       Field(
         "prefix", .text(.path),
         "The first segments of the path: `/time` does not match `/timeout`."),
+      Field(
+        "startsWith", .text(.plainPath),
+        "The first characters of the path: `/time` matches `/timeout`, too. Meant for what comes from other gateways; `prefix` is safer."
+      ),
       Field("regex", .text(.regex), "Matches the whole path (PCRE2 syntax)."),
       Field("hosts", .list(of: .text(.hostPattern)), "Names, or `*.name` for any name below it."),
       Field("methods", .list(of: .text(.method)), "Methods."),
@@ -139,12 +151,12 @@ extension Configuration.Match {
 extension Configuration.PathRewrite {
   static let schema = Schema(
     "PathRewrite", of: Self(),
-    "At most one of the two; for routes with `path` or `prefix`.",
+    "At most one of the two; for routes with `path`, `prefix` or `startsWith`.",
     [
-      Field("stripPrefix", .boolean, "Removes what `path` or `prefix` matched."),
+      Field("stripPrefix", .boolean, "Removes what `path`, `prefix` or `startsWith` matched."),
       Field(
         "replacePrefix", .text(.plainPath),
-        "Puts this in the place of what `path` or `prefix` matched."),
+        "Puts this in the place of what `path`, `prefix` or `startsWith` matched."),
     ])
 }
 

@@ -2,6 +2,8 @@ extension Configuration {
   /// A load-balanced group of targets.
   public struct Service: Codable, Equatable, Sendable {
     public var targets: [Target] = []
+    /// What targets are spoken to in; `auto` leaves it to ALPN, and so to `https` targets.
+    public var `protocol` = TargetProtocol.http1
     public var balance = Balance.roundRobin
     /// What `consistent-hash` hashes; required for it, refused for the others.
     public var hash: HashKey?
@@ -21,6 +23,8 @@ extension Configuration {
     public var groups: [String: Policies] = [:]
     public init() {}
   }
+
+  public enum TargetProtocol: String, Codable, CaseIterable, Sendable { case http1, http2, auto }
 
   public enum ProxyProtocol: String, Codable, CaseIterable, Sendable { case v1, v2 }
 
@@ -48,8 +52,7 @@ extension Configuration {
   public enum HashKey: Equatable, Sendable {
     case address
     case path
-    case header(String)
-    case cookie(String)
+    case field(FieldKey)
   }
 
   public enum HostField: Equatable, Sendable {
@@ -105,7 +108,19 @@ extension Configuration {
     public var idempotent = 0
     /// Share of requests, in percent, that may be idempotent retries.
     public var budgetPercent = 20
+    /// Of calls of gRPC: the statuses, answered before any message, after which a call is made again.
+    public var grpc: [GRPCRetryStatus] = []
+    /// Further attempts for such a call.
+    public var grpcAttempts = 1
     public init() {}
+  }
+
+  /// A status that a call may be made again after.
+  public enum GRPCRetryStatus: String, Codable, CaseIterable, Sendable {
+    case cancelled, unavailable, aborted, unknown
+    case deadlineExceeded = "deadline-exceeded"
+    case resourceExhausted = "resource-exhausted"
+    case `internal`
   }
 }
 
@@ -119,6 +134,10 @@ extension Configuration.Service {
         "targets",
         .list(of: .textOrObject(.targetURL, Configuration.Target.schema), atLeast: 1),
         "Where requests go: URLs, or objects with a weight.", isRequired: true),
+      Field(
+        "protocol", .choice(Configuration.TargetProtocol.self),
+        "What targets are spoken to in: `http1`, `http2` (by prior knowledge, or over TLS by ALPN) or, "
+          + "over TLS, `auto`: HTTP/2 where the target speaks it."),
       Field("balance", .choice(Configuration.Balance.self), "How a target is picked."),
       Field(
         "hash", .text(.hashKey),
@@ -215,6 +234,12 @@ extension Configuration.Retries {
       ),
       Field(
         "budgetPercent", .integer(0...100),
-        "The share of requests, in percent, that may be such attempts."),
+        "The share of requests, in percent, that may be such attempts or follow a status of gRPC."),
+      Field(
+        "grpc", .list(of: .choice(Configuration.GRPCRetryStatus.self)),
+        "Calls of gRPC that were answered with one of these statuses and nothing else are made again, as "
+          + "long as the call's messages so far have not more than 64 KiB."),
+      Field(
+        "grpcAttempts", .integer(1...10), "Further attempts for such a call."),
     ])
 }

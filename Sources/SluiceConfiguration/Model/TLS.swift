@@ -44,6 +44,7 @@ extension Configuration {
   public struct ServiceTLS: Codable, Equatable, Sendable {
     /// PEM authorities; the system's unless set.
     public var ca: String?
+    public var crl: String?
     public var verify = true
     /// The name to ask for and to verify; the target's host unless set.
     public var serverName: String?
@@ -118,6 +119,10 @@ extension Configuration.ServiceTLS {
     [
       Field(
         "ca", .text(.file), "PEM: who vouches for targets; the system's authorities unless set."),
+      Field(
+        "crl", .text(.file),
+        "PEM: lists of revoked certificates, one for every authority in a target's chain; with `ca`."
+      ),
       Field("verify", .boolean, "Whether a target has to prove that it has its name."),
       Field(
         "serverName", .text(.hostName),

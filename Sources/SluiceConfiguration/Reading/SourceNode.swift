@@ -1,60 +1,113 @@
 /// A place in the file; line and column count from 1, columns in Unicode scalars.
-struct Position: Hashable, Comparable, Sendable {
-  var line: Int
-  var column: Int
+public struct Position: Hashable, Comparable, Sendable {
+  public var line: Int
+  public var column: Int
 
-  static let start = Position(line: 1, column: 1)
+  public static let start = Position(line: 1, column: 1)
 
-  static func < (left: Position, right: Position) -> Bool {
+  public init(line: Int, column: Int) {
+    self.line = line
+    self.column = column
+  }
+
+  public static func < (left: Position, right: Position) -> Bool {
     (left.line, left.column) < (right.line, right.column)
   }
 }
 
 /// What the file says at one place: YAML or JSON with aliases and merge keys already followed.
-struct SourceNode: Sendable {
-  var position: Position
-  var content: Content
+///
+/// Public for the converters of other gateways' files that are YAML, too.
+public struct SourceNode: Sendable {
+  public var position: Position
+  public var content: Content
 
-  enum Content: Sendable {
-    case scalar(Scalar)
-    case sequence([SourceNode])
-    case mapping([Entry])
+  public init(position: Position, content: Content) {
+    self.position = position
+    self.content = content
   }
 
-  struct Scalar: Sendable {
+  public enum Content: Sendable {
+    case scalar(Scalar)
+    case sequence([SourceNode])
+    case mapping(Mapping)
+  }
+
+  public struct Scalar: Sendable {
     /// As written, references unexpanded.
-    var text: String
+    public var text: String
     /// Neither quoted nor a block, so that `4`, `true` and nothing mean themselves.
-    var isPlain: Bool
+    public var isPlain: Bool
+
+    public init(text: String, isPlain: Bool) {
+      self.text = text
+      self.isPlain = isPlain
+    }
   }
 
   /// Keys are unique within a mapping.
-  struct Entry: Sendable {
-    var key: String
-    var keyPosition: Position
-    var value: SourceNode
+  public struct Entry: Sendable {
+    public var key: String
+    public var keyPosition: Position
+    public var value: SourceNode
+
+    public init(key: String, keyPosition: Position, value: SourceNode) {
+      self.key = key
+      self.keyPosition = keyPosition
+      self.value = value
+    }
+  }
+
+  /// Entries in the order of the file.
+  public struct Mapping: Sendable {
+    public let entries: [Entry]
+    /// By key, of what is too long to be looked through for each of a hundred thousand consumers.
+    private let places: [String: Int]
+
+    private static let indexedFrom = 16
+
+    public init(_ entries: [Entry]) {
+      self.entries = entries
+      places =
+        entries.count < Self.indexedFrom
+        ? [:] : Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.key, $0) })
+    }
+
+    public func entry(_ key: String) -> Entry? {
+      if entries.count < Self.indexedFrom { return entries.first { $0.key == key } }
+      return places[key].map { entries[$0] }
+    }
   }
 }
 
 extension SourceNode {
-  var entries: [Entry] {
-    if case .mapping(let entries) = content { entries } else { [] }
+  /// Reads a YAML or JSON text within the bounds of a configuration file; no tree when it is neither.
+  public static func parse(
+    _ text: String, file: String
+  ) -> (root: SourceNode?, diagnostics: [Diagnostic]) {
+    var diagnostics = DiagnosticCollector(file: file)
+    let root = SourceTree.parse(text, diagnostics: &diagnostics)
+    return (root, diagnostics.sorted())
   }
 
-  var elements: [SourceNode] {
+  public var entries: [Entry] {
+    if case .mapping(let mapping) = content { mapping.entries } else { [] }
+  }
+
+  public var elements: [SourceNode] {
     if case .sequence(let elements) = content { elements } else { [] }
   }
 
-  func entry(_ key: String) -> Entry? {
-    entries.first { $0.key == key }
+  public func entry(_ key: String) -> Entry? {
+    if case .mapping(let mapping) = content { mapping.entry(key) } else { nil }
   }
 
-  subscript(key: String) -> SourceNode? {
+  public subscript(key: String) -> SourceNode? {
     entry(key)?.value
   }
 
   /// `key:` with nothing behind it, `~` or `null`.
-  var isNull: Bool {
+  public var isNull: Bool {
     guard case .scalar(let scalar) = content, scalar.isPlain else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(scalar.text)
   }

@@ -3,10 +3,11 @@
 /// Text that is no YAML ends it; duplicate keys, unknown tags and the like are reported and passed
 /// over.
 struct SourceTree {
-  static let maximumBytes = 8 << 20
+  /// Some 300,000 consumers.
+  static let maximumBytes = 32 << 20
   static let maximumDepth = 64
   /// Aliases count as what they stand for.
-  static let maximumNodes = 1_000_000
+  static let maximumNodes = 4_000_000
 
   private struct Anchored {
     var node: SourceNode
@@ -22,7 +23,7 @@ struct SourceTree {
     _ text: String, diagnostics: inout DiagnosticCollector
   ) -> SourceNode? {
     guard text.utf8.count <= maximumBytes else {
-      diagnostics.error("the file is larger than 8 MiB", at: .start)
+      diagnostics.error("the file is larger than 32 MiB", at: .start)
       return nil
     }
     do throws(YAMLFailure) {
@@ -103,7 +104,7 @@ struct SourceTree {
         mapping.add(key, value, at: next.position, &diagnostics)
         height = max(height, keyHeight + 1, valueHeight + 1)
       }
-      content = .mapping(mapping.finish())
+      content = .mapping(SourceNode.Mapping(mapping.finish()))
       name = anchor
     case .documentStart, .streamEnd, .end:
       throw YAMLFailure(message: "not valid YAML: a value is missing", position: event.position)
@@ -171,11 +172,11 @@ private struct MappingBuilder {
 
   private mutating func merge(_ value: SourceNode, _ diagnostics: inout DiagnosticCollector) {
     switch value.content {
-    case .mapping(let entries): merged += entries
+    case .mapping(let mapping): merged += mapping.entries
     case .sequence(let elements):
       for element in elements {
-        if case .mapping(let entries) = element.content {
-          merged += entries
+        if case .mapping(let mapping) = element.content {
+          merged += mapping.entries
         } else {
           refuseMerge(element, &diagnostics)
         }

@@ -1,5 +1,5 @@
 /// "Did you mean …".
-enum Suggestion {
+public enum Suggestion {
   /// The candidate that is nearest to the text, if it is near enough to be a typing mistake.
   static func nearest(to text: String, among candidates: some Sequence<String>) -> String? {
     guard text.utf8.count <= 64 else { return nil }
@@ -13,7 +13,8 @@ enum Suggestion {
     return best?.candidate
   }
 
-  static func hint(for text: String, among candidates: some Sequence<String>) -> String? {
+  /// A hint with the nearest candidate, if one is near.
+  public static func hint(for text: String, among candidates: some Sequence<String>) -> String? {
     nearest(to: text, among: candidates).map { "did you mean '\($0)'?" }
   }
 

@@ -48,6 +48,9 @@ public struct TextForm: Sendable {
 }
 
 extension TextForm {
+  /// What is wrong with a text from elsewhere than the file, a command line; nil when it is right.
+  public func problem(in text: String) -> String? { check(text)?.reason }
+
   public static let any = TextForm("text", accepts: { _ in true })
 
   public static let entityName = TextForm(
@@ -100,6 +103,11 @@ extension TextForm {
     reason: "a path has a / in it",
     accepts: { $0 == "stdout" || $0 == "stderr" || ($0.contains("/") && !$0.hasSuffix("/")) })
 
+  static let stateFile = TextForm(
+    "the path of a file", examples: ["/var/lib/sluice/revocations"],
+    reason: "a path has a / in it, and not at its end",
+    accepts: { $0.contains("/") && !$0.hasSuffix("/") })
+
   static let file = TextForm(
     "the path of a file", examples: ["/etc/sluice/tls/certificate.pem"],
     reason: "a path does not end with /",
@@ -113,6 +121,32 @@ extension TextForm {
 
   public static let ipAddress = TextForm(
     "an IP address", examples: ["192.0.2.1", "2001:db8::1"], accepts: { IPAddress($0) != nil })
+
+  /// With a port where the name has one in the file.
+  static let hostAddress = TextForm(
+    "an IP address, with or without a port", examples: ["192.0.2.1", "127.0.0.1:9000"],
+    accepts: { IPAddress($0) != nil || addressWithPort.problem(in: $0) == nil })
+
+  public static let addressWithPort = TextForm(
+    "an IP address with a port", examples: ["127.0.0.1:9000", "[2001:db8::1]:9000"],
+    accepts: { text in
+      guard case .ip(_, let port) = ListenAddress(text) else { return false }
+      return port > 0
+    })
+
+  /// A host and a port, as target URLs name them.
+  public static let hostEndpoint = TextForm(
+    "a host name with a port", examples: ["time-service.internal:8080"],
+    accepts: { text in
+      guard let colon = text.lastIndex(of: ":"), let port = parsePort(text[colon...].dropFirst())
+      else { return false }
+      return port > 0 && HostName.isHost(text[..<colon])
+    })
+
+  static let hostKey = TextForm(
+    "a host name, with or without a port",
+    examples: ["time-service.internal", "time-service.internal:8080"],
+    accepts: { HostName.normalized($0) != nil || hostEndpoint.problem(in: $0) == nil })
 
   public static let addressRange = TextForm(
     "an address range", examples: ["10.0.0.0/8", "fd00::/8", "192.0.2.1"],
@@ -258,17 +292,9 @@ extension TextForm {
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })
 
-  public static let hashKey = TextForm(
-    "a hash key", pattern: "^(address|path|header:.+|cookie:.+)$",
-    examples: ["address", "path", "header:X-Account", "cookie:session"],
-    check: { text in
-      switch Configuration.HashKey(text: text) {
-      case .address, .path: nil
-      case .header(let name), .cookie(let name):
-        isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
-      case nil: TextProblem("", hint: "write address, path, header:NAME or cookie:NAME")
-      }
-    })
+  public static let hashKey = key(
+    "a hash key", words: ["address", "path"],
+    examples: ["address", "path", "header:X-Account", "cookie:session"])
 
   public static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
 }

@@ -40,6 +40,9 @@ extension ConfigurationValidator {
       diagnostics.error(
         "\(path) needs either 'password' or 'digest'", at: kind.keyPosition)
     }
+    if let problem = credential.mtlsAuth?.problem {
+      diagnostics.error("\(path) \(problem)", at: kind.keyPosition)
+    }
     if let problem = credential.jwt?.signing.problem {
       diagnostics.error("\(path): \(problem)", at: kind.keyPosition)
     }
@@ -56,6 +59,7 @@ extension Configuration.Credential {
     }
     if let hmacAuth { values.append(("username", hmacAuth.username)) }
     if let jwt { values.append(("key", jwt.key)) }
+    if let mtlsAuth { values += mtlsAuth.uniqueValues }
     if let basicAuth { values.append(("username", basicAuth.username)) }
     return values
   }
@@ -87,13 +91,14 @@ extension ConfigurationValidator {
   private mutating func checkCallers(
     _ kind: String, _ consumers: [String: [String: Configuration.Policies]]
   ) {
-    let known = root["consumers"]?.entries.map(\.key) ?? []
+    let known = root["consumers"]
     for owner in consumers.keys {
       for entry in root[kind]?[owner]?["consumers"]?.entries ?? []
-      where !known.contains(entry.key) {
+      where known?.entry(entry.key) == nil {
         diagnostics.error(
           "\(kind).\(owner).consumers: no consumer is named \(quoted(entry.key))",
-          at: entry.keyPosition, hint: Suggestion.hint(for: entry.key, among: known))
+          at: entry.keyPosition,
+          hint: Suggestion.hint(for: entry.key, among: known?.entries.map(\.key) ?? []))
       }
     }
   }

@@ -49,12 +49,12 @@ extension ConfigurationValidator {
     _ route: Configuration.Route, _ node: SourceNode, name: String
   ) {
     let match = node["match"]
-    let given = ["path", "prefix", "regex"].compactMap { match?.entry($0) }
+    let given = ["path", "prefix", "startsWith", "regex"].compactMap { match?.entry($0) }
     if let first = given.first {
       for entry in given.dropFirst() {
         diagnostics.error(
           "routes.\(name).match has both '\(first.key)' and '\(entry.key)'", at: entry.keyPosition,
-          hint: "a route has one of path, prefix and regex")
+          hint: "a route has one of path, prefix, startsWith and regex")
       }
     }
     if let regex = route.match.regex, let place = match?["regex"], diagnostics.isSound(place),
@@ -87,7 +87,7 @@ extension ConfigurationValidator {
         at: entry.keyPosition)
     } else if given.isEmpty {
       diagnostics.error(
-        "routes.\(name).path.\(entry.key) needs 'path' or 'prefix' in the route's match",
+        "routes.\(name).path.\(entry.key) needs 'path', 'prefix' or 'startsWith' in the route's match",
         at: entry.keyPosition)
     }
   }
@@ -98,6 +98,7 @@ extension ConfigurationValidator {
 extension ConfigurationValidator {
   private mutating func checkKind(_ route: Configuration.Route, _ node: SourceNode, name: String) {
     guard diagnostics.isSound(node["kind"]) else { return }
+    checkGRPCWeb(route, node, name: name)
     guard route.kind == .websocket else {
       for key in ["connection", "messages", "origins"] {
         guard let entry = node.entry(key) else { continue }
@@ -110,6 +111,7 @@ extension ConfigurationValidator {
       }
       return
     }
+    checkSpeaks(route, node, name: name)
     checkMessages(route, node, name: name)
     checkReconnect(route, node, name: name)
     for (key, instead) in [
@@ -136,11 +138,45 @@ extension ConfigurationValidator {
   }
 }
 
+extension ConfigurationValidator {
+  /// gRPC is spoken by HTTP/2.
+  private mutating func checkGRPCWeb(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    guard let entry = node["policies"]?.entry(Configuration.GRPCWeb.policyName),
+      route.policies[Configuration.GRPCWeb.self] != nil, diagnostics.isSound(node["service"]),
+      configuration.services[route.service]?.protocol == .http1
+    else { return }
+    diagnostics.error(
+      "routes.\(name).policies.grpc-web: service \(route.service) does not speak gRPC",
+      at: entry.keyPosition, hint: "set protocol: http2 in the service")
+  }
+
+  /// WebSockets begin by HTTP/1.1.
+  private mutating func checkSpeaks(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    guard let place = node["service"], diagnostics.isSound(place) else { return }
+    let splits = route.policies[Configuration.Split.self]?.services.keys.sorted() ?? []
+    for service in [route.service] + splits {
+      guard let spoken = configuration.services[service]?.protocol, spoken != .http1 else {
+        continue
+      }
+      diagnostics.error(
+        "routes.\(name) is for WebSockets, and service \(service) has protocol: \(spoken.rawValue)",
+        at: place.position,
+        hint: "WebSockets begin by HTTP/1.1: use a service of the same targets with protocol: http1"
+      )
+    }
+  }
+}
+
 // MARK: Routes that hide each other
 
 extension ConfigurationValidator {
   /// Equal for two routes that match exactly the same requests.
   private struct MatchKey: Hashable {
+    var priority: Int
     var path: String
     var hosts: Set<String>
     var methods: Set<String>
@@ -148,12 +184,17 @@ extension ConfigurationValidator {
     var query: [String: String]
     var listeners: Set<String>
 
-    init(_ match: Configuration.Match) {
-      switch (match.path, match.prefix, match.regex) {
-      case (let path?, _, _): self.path = "path " + Self.withoutNames(path)
-      case (_, let prefix?, _): path = "prefix " + Self.withoutNames(prefix)
-      case (_, _, let regex?): path = "regex " + regex
-      case (nil, nil, nil): path = ""
+    init(_ route: Configuration.Route) {
+      let match = route.match
+      priority = route.priority
+      if let path = match.path {
+        self.path = "path " + Self.withoutNames(path)
+      } else if let prefix = match.prefix {
+        path = "prefix " + Self.withoutNames(prefix)
+      } else if let start = match.startsWith {
+        path = "startsWith " + start
+      } else {
+        path = match.regex.map { "regex " + $0 } ?? ""
       }
       hosts = Set(match.hosts.map { $0.lowercased() })
       methods = Set(match.methods)
@@ -177,7 +218,7 @@ extension ConfigurationValidator {
     guard diagnostics.isSound(entry.value["match"]), diagnostics.isSound(entry.value) else {
       return
     }
-    let key = MatchKey(route.match)
+    let key = MatchKey(route)
     let line = entry.keyPosition.line
     if let first = places[key] {
       diagnostics.error(

@@ -42,6 +42,11 @@ extension ConfigurationValidator {
         "services.\(name).tls has no effect: no target is https", at: entry.keyPosition,
         hint: "write the targets as https://host, or remove tls")
     }
+    if tls.crl != nil, let crl = entry.value.entry("crl"), tls.ca == nil || !tls.verify {
+      diagnostics.error(
+        "services.\(name).tls.crl needs 'ca' and verification: nothing else asks for it",
+        at: crl.keyPosition, hint: "set ca to the authority that has revoked them")
+    }
     if !tls.verify {
       let place = entry.value["verify"] ?? entry.value
       diagnostics.warning(

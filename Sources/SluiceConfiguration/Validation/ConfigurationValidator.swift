@@ -21,6 +21,7 @@ struct ConfigurationValidator {
       validator.checkListeners()
       validator.checkServices()
       validator.checkRoutes()
+      validator.checkVariables()
       validator.checkConsumers()
       validator.checkPolicies()
       diagnostics = validator.diagnostics
@@ -38,6 +39,7 @@ extension ConfigurationValidator {
       checkLimits(listener, entry.value["limits"], name: entry.key)
       checkTLS(listener, entry.value, name: entry.key)
       checkProxyProtocol(listener, entry.value, name: entry.key)
+      checkPassthrough(listener, entry.value, name: entry.key)
       guard let node = entry.value["address"] else { continue }
       checkAddress(listener.address, node, owner: "listeners.\(entry.key)", &places)
     }
@@ -109,6 +111,7 @@ extension ConfigurationValidator {
       guard let service = configuration.services[entry.key] else { continue }
       checkTargets(service, entry.value["targets"], name: entry.key)
       checkHash(service, entry.value, name: entry.key)
+      checkProtocol(service, entry.value, name: entry.key)
       checkTLS(service, entry.value, name: entry.key)
       let health = entry.value["health"]
       if let health, diagnostics.isSound(health), service.health.maxPause < service.health.pause {
@@ -139,6 +142,18 @@ extension ConfigurationValidator {
         places[url] = element.position
       }
     }
+  }
+
+  private mutating func checkProtocol(
+    _ service: Configuration.Service, _ node: SourceNode, name: String
+  ) {
+    guard service.protocol == .auto, let entry = node.entry("protocol"),
+      diagnostics.isSound(node["targets"]),
+      !service.targets.contains(where: { TargetURL($0.url)?.isEncrypted == true })
+    else { return }
+    diagnostics.error(
+      "services.\(name).protocol: auto has no effect: no target is https", at: entry.keyPosition,
+      hint: "without TLS nothing tells what a target speaks: write http1 or http2")
   }
 
   private mutating func checkHash(

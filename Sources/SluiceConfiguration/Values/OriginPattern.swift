@@ -1,3 +1,5 @@
+import SluiceWire
+
 /// Whose pages may open sessions: `scheme://host[:port]` (RFC 6454 6.2), where the host may begin with
 /// `*.` for any name below.
 public struct OriginPattern: Equatable, Sendable {
@@ -10,28 +12,31 @@ public struct OriginPattern: Equatable, Sendable {
   public let port: UInt16
 
   public init?(_ text: String) {
-    guard let colon = text.firstRange(of: "://") else { return nil }
-    scheme = text[..<colon.lowerBound].lowercased()
-    guard let ownPort = Self.ports[scheme] else { return nil }
-    var rest = text[colon.upperBound...].lowercased()[...]
-    isWildcard = rest.hasPrefix("*.")
-    if isWildcard { rest = rest.dropFirst(2) }
-    var port = ownPort
-    // A colon behind the bracket of an IPv6 address, or the only one.
-    if let end = rest.lastIndex(of: ":"), !rest.hasSuffix("]") {
-      guard let number = UInt16(rest[rest.index(after: end)...]), number > 0 else { return nil }
-      port = number
-      rest = rest[..<end]
+    var bytes = Array(text.lowercased().utf8)
+    let mark = Array("://*.".utf8)
+    // In front of the host it is no part of its name.
+    if let start = bytes.firstRange(of: mark) {
+      isWildcard = true
+      bytes.removeSubrange(start.lowerBound + 3..<start.upperBound)
+    } else {
+      isWildcard = false
     }
-    guard HostName.isHost(rest), !isWildcard || HostName.normalized(String(rest)) != nil else {
+    guard case .named(let scheme, let host, let port) = OriginSyntax.parse(bytes.span) else {
       return nil
     }
-    host = String(rest)
-    self.port = port
+    self.scheme = String(decoding: bytes[scheme], as: UTF8.self)
+    self.host = String(decoding: bytes[host], as: UTF8.self)
+    let ownPort =
+      OriginSyntax.defaultPort(bytes[scheme].span)
+      ?? (Self.applications.contains(self.scheme) ? 0 : nil)
+    guard let ownPort, HostName.isHost(self.host),
+      !isWildcard || HostName.normalized(self.host) != nil
+    else { return nil }
+    self.port = port ?? ownPort
   }
 
-  private static let ports: [String: UInt16] = [
-    "http": 80, "https": 443, "ws": 80, "wss": 443, "capacitor": 0, "chrome-extension": 0,
-    "moz-extension": 0, "ionic": 0, "app": 0, "file": 0,
+  /// Schemes of pages that come from no network.
+  private static let applications: Set<String> = [
+    "capacitor", "chrome-extension", "moz-extension", "ionic", "app", "file",
   ]
 }

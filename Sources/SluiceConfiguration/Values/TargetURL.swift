@@ -86,6 +86,24 @@ public struct TargetURL: Hashable, Sendable {
     }
   }
 
+  /// The host and its port, always written; nil for a Unix-domain socket.
+  public var endpoint: String? {
+    guard case .network(let name) = host else { return nil }
+    return name.utf8.contains(UInt8(ascii: ":")) ? "[\(name)]:\(port)" : "\(name):\(port)"
+  }
+
+  /// The name or address that is looked up: `name:port` if `hosts` has addresses for just that; nil
+  /// for a Unix-domain socket.
+  public func lookupName(hosts: [String: [String]]) -> String? {
+    guard case .network(let name) = host, let endpoint else { return nil }
+    if hosts[endpoint] != nil { return endpoint }
+    // Names in the file are in any case.
+    let isWritten = hosts.keys.contains {
+      $0.utf8.count == endpoint.utf8.count && $0.lowercased() == endpoint
+    }
+    return isWritten ? endpoint : name
+  }
+
   /// What a target is called in logs, metrics and explanations: without its base path, which may hold
   /// a secret. Two targets that differ in nothing else have the same.
   public var displayName: String {

@@ -3,10 +3,21 @@ public struct Template: Equatable, Sendable {
   public enum Variable: Hashable, Sendable {
     case header(String)
     case parameter(String)
-    /// A `{name}` segment of the route's path.
+    /// A `{name}` segment of the route's path, or what a group of its regex matched, by name or number.
     case segment(String)
     case claim(String)
+    case cookie(String)
+    /// One of the file's `variables`.
+    case named(String)
+    /// `http` or `https`; the host without its port, in lower case; the target as it was sent; `?` where
+    /// there is a query.
+    case scheme, httpVersion, hostname, target, questionMark
+    /// What a proxy in front said of the caller, and the caller itself.
+    case forwardedFor
+    case clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
+    /// The session's id and its listener's name.
+    case connection, listener
   }
 
   public enum Segment: Equatable, Sendable {
@@ -42,10 +53,18 @@ public struct Template: Equatable, Sendable {
   private static let plain: [String: Variable] = [
     "request.method": .method, "request.path": .path, "request.query": .query,
     "request.host": .host, "request.id": .id, "client.address": .client,
-    "consumer.name": .consumer, "consumer.groups": .groups, "credential.id": .credential,
+    "request.scheme": .scheme, "request.protocol": .httpVersion, "request.hostname": .hostname,
+    "request.target": .target, "request.questionMark": .questionMark,
+    "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
+    "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups,
+    "credential.id": .credential, "connection.id": .connection,
+    "connection.listener": .listener,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
-  static let roots = ["request.", "client.", "consumer.", "credential.", "claims."]
+  static let roots = [
+    "request.", "listener.", "variables.", "client.", "connection.", "consumer.", "credential.",
+    "claims.",
+  ]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
     if let variable = plain[name] { return variable }
@@ -57,25 +76,46 @@ public struct Template: Equatable, Sendable {
       guard isToken(field) else { throw TextProblem("'\(field)' is no field name") }
       return .header(field.lowercased())
     }
+    if let cookie = rest("request.cookie.") {
+      guard isToken(cookie) else { throw TextProblem("'\(cookie)' is no name of a cookie") }
+      return .cookie(cookie)
+    }
     if let parameter = rest("request.query.") { return .parameter(parameter) }
+    if let name = rest("variables.") { return .named(name) }
     if let segment = rest("request.path.") { return .segment(segment) }
     if let claim = rest("claims.") { return .claim(claim) }
     throw TextProblem(
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
-          "request.header.NAME", "request.query.NAME", "request.path.NAME", "claims.NAME",
+          "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME",
+          "request.path.NAME", "claims.NAME",
         ]).joined(separator: ", "))
+  }
+
+  /// Whether a regular expression may have a group of this name or number; how many it has only its
+  /// compiler knows, and a group too many stays empty.
+  private static func hasGroup(_ name: String, _ regex: String) -> Bool {
+    if let number = Int(name) { return (1...9).contains(number) && regex.contains("(") }
+    return regex.contains("<\(name)>") || regex.contains("'\(name)'")
   }
 
   /// Reports segments of a path that the route does not name.
   static func check(_ text: String, in check: inout PolicyCheck, _ first: String, _ keys: String...)
   {
-    guard let template = Template(text), case .route(let name) = check.origin else { return }
+    guard let template = Template(text) else { return }
+    for case .variable(.named(let name)) in template.segments
+    where check.configuration.variables[name] == nil {
+      check.error(
+        "there is no variable '\(name)' in the file", at: first,
+        hint: check.suggestion(for: name, among: check.configuration.variables.keys.sorted()))
+    }
+    guard case .route(let name) = check.origin else { return }
     let match = check.configuration.routes[name]?.match
     let path = match?.path ?? match?.prefix ?? ""
+    let regex = match?.regex
     for case .variable(.segment(let segment)) in template.segments
-    where !path.contains("{\(segment)}") {
+    where !path.contains("{\(segment)}") && !(regex.map { hasGroup(segment, $0) } ?? false) {
       switch keys.count {
       case 0: check.error("the route's path has no {\(segment)}", at: first)
       case 1: check.error("the route's path has no {\(segment)}", at: first, keys[0])
@@ -95,6 +135,11 @@ extension TextForm {
       }
       _ = try Template(parsing: text)
     })
+
+  /// A text of any characters with variables.
+  public static let bodyTemplate = TextForm(
+    "a text with ${…}", examples: ["Hello ${client.address}"],
+    parse: { (text) throws(TextProblem) in _ = try Template(parsing: text) })
 
   /// A path with variables; the values of variables can't add segments.
   public static let pathTemplate = TextForm(

@@ -112,13 +112,8 @@ extension Configuration.HashKey: TextValue {
     case "address": self = .address
     case "path": self = .path
     default:
-      let parts = text.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2 else { return nil }
-      switch parts[0] {
-      case "header": self = .header(String(parts[1]))
-      case "cookie": self = .cookie(String(parts[1]))
-      default: return nil
-      }
+      guard let key = FieldKey(text: text) else { return nil }
+      self = .field(key)
     }
   }
 
@@ -126,8 +121,7 @@ extension Configuration.HashKey: TextValue {
     switch self {
     case .address: "address"
     case .path: "path"
-    case .header(let name): "header:\(name)"
-    case .cookie(let name): "cookie:\(name)"
+    case .field(let key): key.text
     }
   }
 }

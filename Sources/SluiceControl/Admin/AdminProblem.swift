@@ -23,6 +23,7 @@ struct AdminProblem: Error {
     case payloadsNotAllowed = "payloads-not-allowed"
     case noSuchRevocation = "no-such-revocation"
     case tooManyRevocations = "too-many-revocations"
+    case revocationNotKept = "revocation-not-kept"
     case noSuchJob = "no-such-job"
     case tooManyJobs = "too-many-jobs"
     case tooManyStreams = "too-many-streams"
@@ -43,7 +44,7 @@ struct AdminProblem: Error {
       case .sessionClosing, .recorderOff, .reloadRefused, .noFile, .notDraining: 409
       case .invalidConfiguration: 422
       case .backlogFull, .tooManyRevocations, .tooManyJobs, .tooManyStreams: 429
-      case .fileUnreadable, .resumeFailed: 500
+      case .fileUnreadable, .resumeFailed, .revocationNotKept: 500
       case .notRunning: 503
       case .unknownParameter, .invalidParameter, .missingParameter, .bodyMissing, .bodyNotText,
         .filterMissing, .purgeUnclear:
@@ -73,6 +74,8 @@ struct AdminProblem: Error {
         "Payloads are shown only if admin.tapPayloads says how much of them."
       case .noSuchRevocation: "There is no such revocation, or it is over."
       case .tooManyRevocations: "Too many revocations are in force; take some back."
+      case .revocationNotKept:
+        "It holds, but the file of admin.revocationFile could not be written: after a restart it would not."
       case .noSuchJob: "There is no such job, or it ended long ago."
       case .tooManyJobs: "Too many jobs run already."
       case .tooManyStreams: "Too many event streams are open already."

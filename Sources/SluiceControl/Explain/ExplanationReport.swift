@@ -157,6 +157,7 @@ extension RouteExplanation.Reason {
   private static func path(of match: Configuration.Match) -> String {
     if let path = match.path { return path }
     if let prefix = match.prefix { return "\(prefix) and below" }
+    if let start = match.startsWith { return "\(start)…" }
     return match.regex.map { "regex \($0)" } ?? "any"
   }
 

@@ -43,7 +43,7 @@ extension MetricFamily {
     "sluice_requests_in_progress", .gauge, "Requests, WebSockets included, under way now.")
   static let mirrored = MetricFamily(
     "sluice_mirrored_requests_total", .counter, ["result"],
-    "Copies of the policy `mirror`: `answered`; `failed` (no answer, or one with 5xx); not made because too many are under way (`busy`) or the body is too large (`too-large`)."
+    "Copies of the policy `mirror`: `answered`; `failed` (no answer, or one with 5xx); not made because too many are under way (`busy`), the body is too large (`too-large`) or took longer than the policy's `timeout` to come (`late`)."
   )
   static let regexLimits = MetricFamily(
     "sluice_regex_limit_exceeded_total", .counter,
@@ -68,6 +68,10 @@ extension MetricFamily {
   static let http2Floods = MetricFamily(
     "sluice_http2_floods_total", .counter, ["limit"],
     "HTTP/2 connections ended with ENHANCE_YOUR_CALM, by the limit that they went beyond.")
+  static let passthroughEnds = MetricFamily(
+    "sluice_passthrough_ends_total", .counter, ["cause"],
+    "Connections of listeners with `passthrough` that were passed on and are over, or were not passed on, by their cause."
+  )
   static let exhaustions = MetricFamily(
     "sluice_descriptor_exhaustions_total", .counter, ["listener"],
     "Times that accepting paused because the process was out of descriptors or memory.")
@@ -153,7 +157,7 @@ extension MetricFamily {
       "Listeners",
       [
         openConnections, accepted, refused, handshakes, http2Connections, http2Requests,
-        http2Floods, exhaustions,
+        http2Floods, passthroughEnds, exhaustions,
       ]
     ),
     (

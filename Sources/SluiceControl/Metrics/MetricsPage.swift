@@ -65,6 +65,7 @@ struct MetricsPage: Sendable {
     output.sample("failed", value: sum(\.mirrored.failed))
     output.sample("busy", value: sum(\.mirrored.busy))
     output.sample("too-large", value: sum(\.mirrored.tooLarge))
+    output.sample("late", value: sum(\.mirrored.late))
     output.begin(.regexLimits)
     output.sample(value: sum(\.regexLimitExceeded))
   }
@@ -93,6 +94,10 @@ struct MetricsPage: Sendable {
     output.begin(.http2Floods)
     for (index, limit) in WorkerReport.http2Limits.enumerated() {
       output.sample(limit, value: reports.reduce(0) { $0 + $1.http2Floods[index] })
+    }
+    output.begin(.passthroughEnds)
+    for (index, cause) in WorkerReport.passthroughCauses.enumerated() {
+      output.sample(cause, value: reports.reduce(0) { $0 + $1.passthroughEnds[index] })
     }
     output.begin(.exhaustions)
     for (name, count) in exhaustions.sorted(by: { $0.key < $1.key }) {

@@ -12,6 +12,7 @@ public final class GatewayProcess: Sendable {
   private let logger: Logger
   private let admin: AdminContext
   private let reread: (@Sendable () -> ReadResult?)?
+  private let overrides: ConfigurationOverrides
   /// Where the configuration in force has references; see `ReadResult`.
   private let referencedPaths: Locked<Set<String>>
   /// Free while nobody reloads through this object.
@@ -23,12 +24,16 @@ public final class GatewayProcess: Sendable {
   ///   - result: with a configuration.
   ///   - reread: reads the file again, for SIGHUP and `POST /reload`; nil when it can't be read.
   ///     Called on any thread.
+  ///   - overrides: what holds for configurations that come through the admin API, too.
   public init(
-    _ result: ReadResult, logger: Logger, reread: (@Sendable () -> ReadResult?)? = nil
+    _ result: ReadResult, logger: Logger,
+    overrides: ConfigurationOverrides = ConfigurationOverrides(),
+    reread: (@Sendable () -> ReadResult?)? = nil
   ) throws(Gateway.StartError) {
     let configuration = result.configuration ?? Configuration()
     self.logger = logger
     self.reread = reread
+    self.overrides = overrides
     let admin: AdminContext
     do throws(SystemError) {
       admin = try AdminContext()
@@ -166,6 +171,11 @@ public final class GatewayProcess: Sendable {
       failed(error)
       throw error
     }
+  }
+
+  /// Reads a configuration that came through the admin API.
+  func read(_ text: String) -> ReadResult {
+    ConfigurationFile.read(text: text, file: "<request>", overrides: overrides)
   }
 
   /// Reads the file again and puts it in force.

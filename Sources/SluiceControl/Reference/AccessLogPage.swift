@@ -62,6 +62,24 @@ enum AccessLogPage {
     ),
   ]
 
+  /// Of lines about connections that were passed on undecrypted; `time` and `event` come first.
+  static let passthroughKeys: [(key: String, isOptional: Bool, meaning: String)] = [
+    ("time", false, "When the line was written, in seconds since 1970, with microseconds."),
+    ("event", false, "`passthrough-closed`."),
+    ("client", false, "The caller's address; what a PROXY header says, where one is taken."),
+    ("listener", false, "The listener's name."),
+    ("serverName", false, "The name that the caller asked for."),
+    ("service", false, "The service of that name."),
+    ("target", true, "The last target that was tried."),
+    (
+      "cause", false,
+      "`client` or `upstream`: whose end came first; `network`, `idle-timeout`, `no-target`, `shutdown`."
+    ),
+    ("duration", false, "Milliseconds since the caller's first message was whole."),
+    ("bytesReceived", false, "Bytes from the caller, those of TLS itself included."),
+    ("bytesSent", false, "The same to the caller."),
+  ]
+
   static func text() -> String {
     """
     # Access log
@@ -92,6 +110,18 @@ enum AccessLogPage {
     \(MarkdownTable.text(
       ["Key", "Always", "Meaning"],
       sessionKeys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
+    ## Connections passed on undecrypted
+
+    A connection of a listener with `passthrough` that went on to a service writes one line when it has
+    ended. Those that did not go on are only counted (`sluice_passthrough_ends_total`).
+
+    ```json
+    {"time":1795396911.015002,"event":"passthrough-closed","client":"127.0.0.1","listener":"web","serverName":"mail.example.com","service":"mail","target":"https://10.0.0.7:993","cause":"client","duration":1204.118,"bytesReceived":2210,"bytesSent":5480}
+    ```
+
+    \(MarkdownTable.text(
+      ["Key", "Always", "Meaning"],
+      passthroughKeys.map { ["`\($0.key)`", $0.isOptional ? "" : "yes", $0.meaning] }))
     """
   }
 }

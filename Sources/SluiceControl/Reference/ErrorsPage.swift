@@ -25,6 +25,9 @@ enum ErrorsPage {
     or the gateway's operator (`gateway`).
 
     \(codes())
+    A caller that speaks gRPC (`application/grpc` and the like) gets status 200, and in the problem's stead
+    `grpc-status` as below and the meaning with the code as `grpc-message`.
+
     A caller that leaves before its answer is complete has status 499 and the code `client-gone` in the
     access log.
 
@@ -42,10 +45,11 @@ enum ErrorsPage {
       ($0.status, "\($0.code)") < ($1.status, "\($1.code)")
     }
     return MarkdownTable.text(
-      ["Code", "Status", "Side", "Meaning", "Retry-After"],
+      ["Code", "Status", "gRPC", "Side", "Meaning", "Retry-After"],
       errors.map { error in
         [
-          "`\(error.code)`", "\(error.status)", error.row.side.rawValue, "\(error.row.title)",
+          "`\(error.code)`", "\(error.status)", error.grpcStatus.name, error.row.side.rawValue,
+          "\(error.row.title)",
           error.row.retryAfter.map { "\($0) s" } ?? "",
         ]
       })

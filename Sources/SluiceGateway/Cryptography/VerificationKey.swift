@@ -17,6 +17,9 @@ final class VerificationKey {
   /// The `kid`; nil fits any token.
   let id: [UInt8]?
   let algorithms: Set<Algorithm>
+  /// Tells the key from every other, whatever it is called and however it was written. No secret: those
+  /// have at least 32 bytes.
+  let fingerprint: SHA256Digest
   private let material: Material
 
   /// Why there is no key.
@@ -36,6 +39,7 @@ final class VerificationKey {
         throw Problem(text: "the secret has less than 32 bytes, which can be guessed")
       }
       material = .secret(secret)
+      fingerprint = Self.fingerprint(ofSecret: secret)
       return
     }
     let text = Array((settings.publicKey ?? "").utf8)
@@ -43,6 +47,7 @@ final class VerificationKey {
       throw Problem(text: "publicKey is no public key or certificate in PEM")
     }
     material = .publicKey(key)
+    fingerprint = Self.fingerprint(of: key)
     guard Self.fits(key, settings.algorithm) else {
       throw Problem(
         text:
@@ -83,6 +88,7 @@ final class VerificationKey {
     id = jwk["kid"]?.string
     self.algorithms = possible.filter { !$0.isSymmetric && Self.fits(key, $0) }
     material = .publicKey(key)
+    fingerprint = Self.fingerprint(of: key)
     if self.algorithms.isEmpty { return nil }
   }
 
@@ -120,6 +126,21 @@ final class VerificationKey {
   private static let curves: [String: (name: String, size: Int)] = [
     "P-256": ("prime256v1", 32), "P-384": ("secp384r1", 48), "P-521": ("secp521r1", 66),
   ]
+
+  private static func fingerprint(ofSecret secret: [UInt8]) -> SHA256Digest {
+    SHA256().digest(of: (Array("jwt-secret\0".utf8) + secret).span)
+  }
+
+  private static func fingerprint(of key: OpaquePointer) -> SHA256Digest {
+    let count = i2d_PUBKEY(key, nil)
+    precondition(count > 0, "a public key can't be written")
+    var der = [UInt8](repeating: 0, count: Int(count))
+    der.withUnsafeMutableBufferPointer { room in
+      var end = room.baseAddress
+      _ = i2d_PUBKEY(key, &end)
+    }
+    return SHA256().digest(of: der.span)
+  }
 
   deinit {
     if case .publicKey(let key) = material { EVP_PKEY_free(key) }

@@ -22,6 +22,16 @@ open class BodyFilter {
     .unchanged
   }
 
+  /// The trailers behind the body; called before `filter` gets the body's end, which may still say what is
+  /// taken out here.
+  open func trailersArrived(_ trailers: inout TrailerSection) {}
+
+  /// Shows them to this filter and those behind it.
+  final func passTrailers(_ trailers: inout TrailerSection) {
+    trailersArrived(&trailers)
+    next?.passTrailers(&trailers)
+  }
+
   /// The next filter of this body.
   fileprivate(set) var next: BodyFilter?
   private var output = ByteBuffer()

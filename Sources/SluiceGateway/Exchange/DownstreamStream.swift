@@ -18,6 +18,9 @@ protocol DownstreamStream: AnyObject {
   var takesSplices: Bool { get }
   /// Moves a part of the body; only while `takesSplices`.
   func sendBody(from source: StreamConnection, atMost limit: Int) -> StreamConnection.SpliceOutcome
+  /// Sends a part of the body from where it is stored; only while `takesSplices`. False when it can't be
+  /// read.
+  func sendBody(_ piece: MemoryFilePiece, _ range: Range<Int>) -> Bool
   func sendEnd(_ trailers: borrowing TrailerSection)
   /// A whole response that the gateway makes itself.
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange)
@@ -63,6 +66,7 @@ extension DownstreamStream {
   func sendBody(
     from source: StreamConnection, atMost limit: Int
   ) -> StreamConnection.SpliceOutcome { .refused }
+  func sendBody(_ piece: MemoryFilePiece, _ range: Range<Int>) -> Bool { false }
 }
 
 /// A carrier that has no connection of its own to tell of.

@@ -5,7 +5,7 @@ extension Exchange {
   /// Answers in the target's stead. `detail` must not contain anything internal.
   func fail(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
     record.error = error
-    var answer = LocalAnswer(error, detail: detail, requestID: requestID)
+    var answer = self.answer(for: error, detail: detail, fields: fields)
     if let allow { answer.fields.append(FieldLine("Allow", allow)) }
     if error == .upgradeRequired {
       answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
@@ -14,7 +14,6 @@ extension Exchange {
       answer.fields.append(FieldLine("Upgrade", RouteEntry.websocket))
       answer.fields.append(FieldLine("Sec-WebSocket-Version", RouteEntry.version))
     }
-    answer.fields += fields
     self.answer(answer)
   }
 

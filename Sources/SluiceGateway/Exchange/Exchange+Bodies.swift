@@ -27,15 +27,19 @@ extension Exchange {
   func sendRequestBody(_ bytes: Span<UInt8>, isLast: Bool) -> Bool {
     hasPassedBody = true
     guard let requestFilter else {
-      upstream?.sendBody(bytes)
+      passBody(bytes)
       return true
     }
-    let upstream = self.upstream
-    guard
-      let error = requestFilter.pass(bytes, isLast: isLast, to: { upstream?.sendBody($0) })
-    else { return true }
+    guard let error = requestFilter.pass(bytes, isLast: isLast, to: { passBody($0) }) else {
+      return true
+    }
     refuseBody(error)
     return false
+  }
+
+  private func passBody(_ bytes: Span<UInt8>) {
+    if keepsBody { keepBody(bytes) }
+    upstream?.sendBody(bytes)
   }
 
   /// A piece of the response on its way to the caller; false when it could not go on.
@@ -80,7 +84,7 @@ extension Exchange {
     record.error = error
     record.isCutShort = true
     leaveUpstream()
-    downstream?.abortResponse()
+    if !endCall(error) { downstream?.abortResponse() }
     finish()
   }
 
@@ -138,7 +142,16 @@ extension Exchange {
   }
 
   /// The connection to a target is there and has the head: the body's turn.
-  func sendCollectedBody(on upstream: any UpstreamStream) {
+  func sendFirstBody(on upstream: any UpstreamStream) {
+    if isBodyCollected { return sendCollectedBody(on: upstream) }
+    if keepsBody && hasPassedBody {
+      withKeptBody { if !$0.isEmpty { upstream.sendBody($0) } }
+      if isBodyPassed { return upstream.sendEnd(TrailerSection()) }
+    }
+    downstream?.resumeRequestBody()
+  }
+
+  private func sendCollectedBody(on upstream: any UpstreamStream) {
     let error = withCollectedBody { bytes -> GatewayError? in
       if let requestFilter {
         return requestFilter.pass(bytes, isLast: true) { upstream.sendBody($0) }
@@ -148,6 +161,37 @@ extension Exchange {
     }
     if let error { return refuseBody(error) }
     upstream.sendEnd(TrailerSection())
+  }
+
+  // MARK: Bodies that may be sent again
+
+  /// What is kept of a request's body until a target answers: enough for most calls, and bounded for a
+  /// caller who uploads.
+  static let maxKeptBody = 64 * 1_024
+
+  /// From here on a target may say that it did not look at the request after its body went out, so that is
+  /// kept.
+  func beginKeepingBody() {
+    if hasPassedBody || isBodyCollected { return }
+    keepsBody = true
+  }
+
+  private func keepBody(_ bytes: Span<UInt8>) {
+    if keptBody.count + bytes.count > Self.maxKeptBody { return stopKeepingBody() }
+    keptBody.append(bytes)
+  }
+
+  func stopKeepingBody() {
+    keepsBody = false
+    keptBody.release()
+  }
+
+  private func withKeptBody(_ body: (Span<UInt8>) -> Void) {
+    // Taken out for the call, which may come back here.
+    var taken = ByteBuffer()
+    swap(&taken, &keptBody)
+    body(taken.span)
+    if keepsBody { swap(&taken, &keptBody) }
   }
 
   static let expectField = Array("expect".utf8)

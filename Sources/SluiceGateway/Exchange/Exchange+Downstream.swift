@@ -30,6 +30,8 @@ extension Exchange {
     if let local { return askResponder(local) }
     // Even an empty chunked body has been written: its end.
     if requestFraming == .chunked { hasPassedBody = true }
+    isBodyPassed = true
+    if !trailers.isEmpty && keepsBody { stopKeepingBody() }
     if trailers.isEmpty { upstream?.sendEnd(trailers) } else { sendTrailers(trailers) }
   }
 

@@ -163,9 +163,8 @@ extension Exchange {
       case .answer(let answer): replaceResponse(head, by: answer)
       case .refuse(let refusal):
         record.error = refusal.error
-        var answer = LocalAnswer(refusal.error, detail: refusal.detail, requestID: requestID)
-        answer.fields += refusal.fields
-        replaceResponse(head, by: answer)
+        replaceResponse(
+          head, by: answer(for: refusal.error, detail: refusal.detail, fields: refusal.fields))
       case .wait, .collect: preconditionFailure("a response can't wait")
       }
       return false

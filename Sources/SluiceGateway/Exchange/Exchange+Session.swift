@@ -3,6 +3,15 @@ import SluiceWire
 
 /// A handshake (RFC 6455 4): an exchange like any other until its 101.
 extension Exchange {
+  /// Why the route refuses this head, whatever policies say; see `RouteEntry`.
+  func refusal(
+    of head: borrowing RequestHead, by route: CompiledRoute
+  ) -> GatewayError? {
+    // What is no handshake to the target would be a request that nobody has made.
+    if record.wantsTunnel && route.session == nil { return .protocolNotOffered }
+    return RouteEntry.refusal(of: head, by: route)
+  }
+
   /// A place under the limits of the route's sessions; the error when there is none.
   func admitSession(on route: CompiledRoute) -> GatewayError? {
     guard let session = route.session else { return nil }
@@ -97,7 +106,7 @@ extension Exchange {
       let accept = head.onlyIndex(of: .secWebSocketAccept)
     else { return nil }
     let expected = WebSocketAccept.value(forKey: request.span(request.fields[key].value))
-    guard head.span(head.fields[accept].value).hasSameBytes(as: expected.span) else { return nil }
+    guard head.span(head.fields[accept].value).equals(expected.span) else { return nil }
     var agreement = HandshakeAgreement()
     do throws(WebSocketHandshakeError) {
       if head.firstIndex(of: .secWebSocketProtocol) != nil {

@@ -17,8 +17,33 @@ extension Exchange {
     if entry.body.count > StreamConnection.highWater {
       return StoredBodyReader(entry.body, self).start()
     }
-    entry.body.withBytes { upstreamBody($0) }
+    storedBody(entry.body, 0..<entry.body.count)
     if self.use == use && state == .responding { upstreamEnd(TrailerSection()) }
+  }
+
+  /// A part of a stored body: sent from where it lies, unless somebody looks at it.
+  fileprivate func storedBody(_ body: StoredBody, _ range: Range<Int>) {
+    guard let piece = body.piece else {
+      return body.withBytes { upstreamBody($0.extracting(range)) }
+    }
+    guard splicesResponse, let downstream else { return storedCopy(piece, range) }
+    record.sent &+= UInt64(range.count)
+    worker.counters.splicedBytes &+= UInt64(range.count)
+    if !downstream.sendBody(piece, range) { return cutShort(.internalError) }
+    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
+  }
+
+  private func storedCopy(_ piece: MemoryFilePiece, _ range: Range<Int>) {
+    // Taken away meanwhile: sending may lead here again, for another exchange.
+    var part = ByteBuffer()
+    swap(&part, &worker.storedPart)
+    part.clear()
+    if piece.read(range, into: &part) {
+      upstreamBody(part.span)
+    } else {
+      cutShort(.internalError)
+    }
+    swap(&part, &worker.storedPart)
   }
 }
 
@@ -190,7 +215,7 @@ final class StoredBodyReader: UpstreamStream {
       let end = min(body.count, offset + Self.piece)
       let range = offset..<end
       offset = end
-      body.withBytes { exchange.upstreamBody($0.extracting(range)) }
+      exchange.storedBody(body, range)
     }
     guard offset == body.count, let exchange else { return }
     self.exchange = nil

@@ -16,13 +16,14 @@ extension Exchange {
         return fail(error)
       }
       service.state.retryBudget.recordRequest(now: now)
+      if service.mayCarryGRPC { readCallTimeout() }
       if let totalDeadline { setDeadline(totalDeadline) }
     }
     if !chooseTarget(of: service, now: now) { failUpstream(.noTargetAvailable) }
   }
 
   /// False when there is none.
-  private func chooseTarget(of service: UpstreamService, now: MonotonicTime) -> Bool {
+  func chooseTarget(of service: UpstreamService, now: MonotonicTime) -> Bool {
     state = .waiting
     guard
       case .target(let index) = service.state.choose(
@@ -87,7 +88,7 @@ extension Exchange {
     if let attempt { tried.insert(attempt.target) }
     let retries = route?.service.settings.retries ?? Configuration.Retries()
     let decision = RetryDecision.decide(
-      failure, isIdempotent: isIdempotent, isReplayable: !hasPassedBody,
+      failure, isIdempotent: isIdempotent, isReplayable: !hasPassedBody || keepsBody,
       isResponseBegun: state == .responding, attempts: attempts,
       connectRetries: retries.connect, idempotentRetries: retries.idempotent)
     // That a target closed a connection between two requests says nothing about its health.
@@ -139,7 +140,9 @@ extension Exchange {
   }
 
   func upstreamHead(_ head: borrowing ResponseHead) {
+    if triesAgain(after: head) { return }
     state = .responding
+    if keepsBody { stopKeepingBody() }
     record.status = head.status
     record.responded = loop.now
     if var attempt, let service = route?.service {
@@ -194,9 +197,15 @@ extension Exchange {
       storedReplacement = nil
       return serve(stored.entry, isNotModified: stored.isNotModified)
     }
-    if responseFilter != nil, !endResponseBody() { return }
     let downstream = self.downstream
-    downstream?.sendEnd(trailers)
+    if let responseFilter {
+      var kept = copy trailers
+      responseFilter.passTrailers(&kept)
+      if !endResponseBody() { return }
+      downstream?.sendEnd(kept)
+    } else {
+      downstream?.sendEnd(trailers)
+    }
     finish()
   }
 

@@ -52,6 +52,11 @@ public final class Exchange: EventHandler {
   var attempts = RetryDecision.Attempts()
   /// A part of the request body has gone to a target, so the request cannot be sent again.
   var hasPassedBody = false
+  /// What has gone is in `keptBody`, so that it can.
+  var keepsBody = false
+  var keptBody = ByteBuffer()
+  /// All of it has gone.
+  var isBodyPassed = false
 
   /// Who calls; nil while nobody knows.
   public internal(set) var identity: Identity?
@@ -88,6 +93,9 @@ public final class Exchange: EventHandler {
   var storedReplacement: (entry: CacheEntry, isNotModified: Bool)?
   /// Holds its bodies up; nil unless a policy does so now or did before.
   var gate: BandwidthGate?
+  /// What services are asked about in the place of the request; there when a session's caller shows new
+  /// credentials.
+  var subject: HandshakeSubject?
   /// There while and after the caller was asked for one, see `Exchange+FirstMessage`.
   var firstMessage: FirstMessage?
   /// Waits for an event, and goes on without it when the time is over.
@@ -96,6 +104,8 @@ public final class Exchange: EventHandler {
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
 
+  /// Nanoseconds that a call of gRPC may take, says its caller.
+  var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
   private(set) var allow: [UInt8]?
@@ -259,13 +269,13 @@ public final class Exchange: EventHandler {
       // Policies of the stage `entry` come first.
       if policies.entryCount > 0 { return nil }
     }
-    return RouteEntry.refusal(of: head, by: route)
+    return refusal(of: head, by: route)
   }
 
   /// Why the route refuses the request, whoever sends it.
   var entryRefusal: GatewayError? {
     guard let route else { return nil }
-    return RouteEntry.refusal(of: request, by: route)
+    return refusal(of: request, by: route)
   }
 
   func normalisePath(_ head: borrowing RequestHead) -> GatewayError? {
@@ -322,10 +332,6 @@ public final class Exchange: EventHandler {
 
   /// Where this exchange is counted.
   var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
-
-  var connectTimeout: Int64 { route?.connectTimeout ?? 0 }
-  var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
-  var idleTimeout: Int64 { route?.idleTimeout ?? 0 }
 
   /// Who calls: behind trusted proxies the last address that is not one of them.
   var clientAddress: SocketAddress {
@@ -430,6 +436,8 @@ public final class Exchange: EventHandler {
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false
+    isBodyPassed = false
+    if keepsBody { stopKeepingBody() }
     requestFraming = .none
     if policies != nil || isBodyCollected { resetPolicies() }
     if let local {
@@ -443,6 +451,7 @@ public final class Exchange: EventHandler {
       self.ticket = nil
     }
     if allow != nil { allow = nil }
+    callTimeout = nil
     record = ExchangeRecord()
   }
 
@@ -472,12 +481,8 @@ public final class Exchange: EventHandler {
     firstMessage = nil
     awaitsEvent = false
     gate = nil
+    subject = nil
     notes.removeAll(keepingCapacity: true)
-  }
-
-  /// When the route's or service's `total` timeout ends the exchange.
-  var totalDeadline: MonotonicTime? {
-    (route?.totalTimeout).map { record.started.advanced(byNanoseconds: $0) }
   }
 
   /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,

@@ -16,6 +16,8 @@ struct ExchangeRecord {
   var routed = false
   /// How the caller's request came.
   var isHTTP2 = false
+  /// By an extended CONNECT (RFC 8441).
+  var wantsTunnel = false
   var isReusedConnection = false
   /// The response was begun and not completed.
   var isCutShort = false

@@ -83,6 +83,8 @@ struct FieldEdits: ~Copyable {
     if index < 128 { dropped |= 1 &<< UInt128(index) } else { droppedBeyond.append(index) }
   }
 
+  var dropsNothing: Bool { dropped == 0 && droppedBeyond.isEmpty }
+
   @inline(__always)
   func drops(_ index: Int) -> Bool {
     if isEmpty { return false }

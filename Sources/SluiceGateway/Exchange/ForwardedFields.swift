@@ -10,8 +10,8 @@ final class ForwardedFields {
   private let writesXForwarded: Bool
   private let writesForwarded: Bool
   private let via: [UInt8]
-  private let port: UInt16
-  private let scheme: StaticString
+  let port: UInt16
+  let scheme: StaticString
   /// What every caller's request gets alike.
   private let constants: [UInt8]
   /// Fields of the request that are not copied, as bits by `FieldName`.
@@ -45,19 +45,19 @@ final class ForwardedFields {
   func dropped(isTrusted: Bool) -> UInt128 { isTrusted ? droppedTrusted : droppedUntrusted }
 
   /// Appends the fields for one request. `peer` is the connection's other end; `client` is who calls,
-  /// which is another one behind trusted proxies.
+  /// which is another one behind trusted proxies; `authority` is what was asked for, if it is not the head's.
   func append(
     to output: inout ByteBuffer, head: borrowing RequestHead, peer: SocketAddress,
-    client: SocketAddress, isTrusted: Bool
+    client: SocketAddress, isTrusted: Bool, authority: [UInt8]? = nil
   ) {
     if writesXForwarded {
       if isTrusted {
-        appendMerged(to: &output, head, peer, client)
+        appendMerged(to: &output, head, peer, client, authority)
       } else {
-        appendOwn(to: &output, head, peer)
+        appendOwn(to: &output, head, peer, authority)
       }
     }
-    if writesForwarded { appendForwarded(to: &output, head, peer, isTrusted) }
+    if writesForwarded { appendForwarded(to: &output, head, peer, isTrusted, authority) }
     if !via.isEmpty {
       output.append("Via: ")
       appendValues(of: .via, head, to: &output)
@@ -72,7 +72,8 @@ final class ForwardedFields {
   }
 
   private func appendOwn(
-    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress
+    to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress,
+    _ asked: [UInt8]?
   ) {
     output.append("X-Forwarded-For: ")
     let start = output.count
@@ -82,7 +83,9 @@ final class ForwardedFields {
     output.appendCopy(of: start..<(start + length))
     output.append("\r\n")
     output.append(constants)
-    if let authority = head.authority {
+    if let asked {
+      output.appendField("X-Forwarded-Host", asked.span)
+    } else if let authority = head.authority {
       output.appendField("X-Forwarded-Host", head.span(authority))
     }
   }
@@ -90,7 +93,7 @@ final class ForwardedFields {
   /// What a trusted proxy said stays; it is added where it said nothing.
   private func appendMerged(
     to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress,
-    _ client: SocketAddress
+    _ client: SocketAddress, _ asked: [UInt8]?
   ) {
     output.append("X-Forwarded-For: ")
     appendValues(of: .xForwardedFor, head, to: &output)
@@ -109,14 +112,17 @@ final class ForwardedFields {
       appendHost(of: client, to: &output)
       output.append("\r\n")
     }
-    if let authority = head.authority, head.firstIndex(of: .xForwardedHost) == nil {
+    if head.firstIndex(of: .xForwardedHost) != nil { return }
+    if let asked {
+      output.appendField("X-Forwarded-Host", asked.span)
+    } else if let authority = head.authority {
       output.appendField("X-Forwarded-Host", head.span(authority))
     }
   }
 
   private func appendForwarded(
     to output: inout ByteBuffer, _ head: borrowing RequestHead, _ peer: SocketAddress,
-    _ isTrusted: Bool
+    _ isTrusted: Bool, _ asked: [UInt8]?
   ) {
     output.append("Forwarded: ")
     if isTrusted { appendValues(of: .forwarded, head, to: &output) }
@@ -128,7 +134,11 @@ final class ForwardedFields {
     } else {
       output.append("for=unknown")
     }
-    if let authority = head.authority {
+    if let asked {
+      output.append(";host=\"")
+      output.append(asked)
+      output.append("\"")
+    } else if let authority = head.authority {
       output.append(";host=\"")
       output.append(head.span(authority))
       output.append("\"")

@@ -31,6 +31,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case quotaExceeded
   case concurrencyLimited
   case connectRefused
+  case protocolNotOffered
   case headTooLarge
   case versionNotSupported
   case transferCodingNotSupported
@@ -122,6 +123,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
         retryAfter: 1)
     case .connectRefused:
       Row("connect-refused", 405, .downstream, "CONNECT is not offered here.")
+    case .protocolNotOffered:
+      Row(
+        "protocol-not-offered", 501, .downstream,
+        "CONNECT asks for a protocol that is not spoken here.")
     case .headTooLarge:
       Row("head-too-large", 431, .downstream, "The request head is larger than allowed.")
     case .versionNotSupported:
@@ -134,7 +139,9 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       // Not the caller's fault: the path is well-formed, and the pattern is the operator's.
       Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
     case .upstreamRefused:
-      Row("upstream-refused", 503, .upstream, "No target accepted a connection.", retryAfter: 1)
+      Row(
+        "upstream-refused", 503, .upstream, "No target accepted a connection, or the request.",
+        retryAfter: 1)
     case .tlsRequired:
       Row("tls-required", 400, .downstream, "This port speaks TLS, and the request came without.")
     case .upstreamTLSFailed:

@@ -4,11 +4,14 @@ import SluiceWire
 /// Who calls, as the stage `identify` found it.
 ///
 /// Made once for a credential and shared by all exchanges and sessions of a worker that it vouches
-/// for; never changed. Holds no secret.
+/// for; never changed. Holds no secret. What every request reads comes first: one of a hundred thousand
+/// identities is not in the processor's cache.
 public final class Identity {
+  public let groups: [[UInt8]]
+  /// What targets are told, as header lines; those of claims come last.
+  let upstreamFields: [UInt8]
   /// The consumer's name; empty when nobody in the configuration is meant.
   public let consumer: [UInt8]
-  public let groups: [[UInt8]]
   /// Names the credential without being it.
   public let credential: [UInt8]
   /// What a token or another service says about the caller, as far as it was asked for.
@@ -18,8 +21,6 @@ public final class Identity {
   /// Whether nobody was asked to prove anything.
   public let isAnonymous: Bool
   let proof: IdentityProof
-  /// What targets are told, as header lines; those of claims come last.
-  let upstreamFields: [UInt8]
   private let claimLines: [UInt8]
   private var profile = 0
   /// The directory that `profile` counts in.
@@ -143,6 +144,8 @@ struct IdentityFacts: Sendable {
 struct IdentityProof: Sendable {
   /// Of the file's credential; nil when none of the file's proved it.
   var fingerprint: SHA256Digest?
+  /// Of the key of a policy that a token was signed with; nil for anything else.
+  var key: SHA256Digest?
   /// The token's `jti` and `sub`; empty without.
   var tokenID: [UInt8] = []
   var subject: [UInt8] = []

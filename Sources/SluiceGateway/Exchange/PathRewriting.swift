@@ -23,11 +23,13 @@ extension CompiledRoute.Rewrite {
     case .replace(let prefix):
       output.append(prefix)
       let rest = path.extracting(matched...)
-      // "/new" + "" stays "/new"; "/" + "/x" must not become "//x".
-      if prefix.last == 0x2F, rest.count > 0, rest[0] == 0x2F {
-        output.append(rest.extracting(1...))
-      } else {
+      // "/new" + "" stays "/new"; one slash stands between the two, whoever brings it.
+      if rest.isEmpty { return }
+      if prefix.last != 0x2F {
+        if rest[0] != 0x2F { output.append(0x2F) }
         output.append(rest)
+      } else {
+        output.append(rest[0] == 0x2F ? rest.extracting(1...) : rest)
       }
     }
   }

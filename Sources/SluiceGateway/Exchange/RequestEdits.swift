@@ -17,8 +17,15 @@ struct RequestEdits: ~Copyable {
   /// The method in the place of the head's; nil for that one.
   private(set) var method: [UInt8]?
 
+  /// The Host field in the place of what the service's settings make of it.
+  private(set) var host = ByteBuffer()
+  private(set) var hasHost = false
+  /// X-Forwarded-* and their like pass as the caller sent them, and the gateway writes none.
+  private(set) var keepsForwarded = false
+
   var isEmpty: Bool {
-    fields.isEmpty && !hasQuery && !hasPath && method == nil && droppedCookies.isEmpty
+    fields.isEmpty && !hasHost && !keepsForwarded && !hasQuery && !hasPath && method == nil
+      && droppedCookies.isEmpty
       && droppedSubprotocols.isEmpty
   }
 
@@ -42,12 +49,24 @@ struct RequestEdits: ~Copyable {
   /// Neither HEAD nor CONNECT: whether a response has a body must not hang on it.
   mutating func setMethod(_ method: [UInt8]) { self.method = method }
 
+  mutating func setHost(_ host: consuming ByteBuffer) {
+    self.host = host
+    hasHost = true
+  }
+
+  mutating func keepForwarded() { keepsForwarded = true }
+
   /// Makes this the same as `other`.
   mutating func copy(_ other: borrowing RequestEdits) {
     fields.copy(other.fields)
     droppedCookies = other.droppedCookies
     droppedSubprotocols = other.droppedSubprotocols
     method = other.method
+    keepsForwarded = other.keepsForwarded
+    if other.hasHost {
+      host.append(other.host.span)
+      hasHost = true
+    }
     if other.hasQuery {
       query.append(other.query.span)
       hasQuery = true
@@ -61,6 +80,11 @@ struct RequestEdits: ~Copyable {
   mutating func clear() {
     if isEmpty { return }
     method = nil
+    keepsForwarded = false
+    if hasHost {
+      host.release()
+      hasHost = false
+    }
     if hasPath {
       path.release()
       hasPath = false

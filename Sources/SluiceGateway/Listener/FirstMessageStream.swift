@@ -19,6 +19,8 @@ final class FirstMessageStream: StreamConnection {
 
   let acceptor: HTTPListener
   let peer: SocketAddress
+  /// Its connection counts by itself.
+  let sharesConnection: Bool
   private let worker: Worker
   /// It holds this, and is let go of when it is over.
   private var exchange: Exchange?
@@ -38,7 +40,10 @@ final class FirstMessageStream: StreamConnection {
   private static let lingerNanoseconds: Int64 = 2_000_000_000
   private static let lingerBytes = 1 << 20
 
-  init(_ exchange: Exchange, acceptor: HTTPListener, maxSize: Int) {
+  init(
+    _ exchange: Exchange, acceptor: HTTPListener, maxSize: Int, sharesConnection: Bool = false
+  ) {
+    self.sharesConnection = sharesConnection
     self.exchange = exchange
     self.acceptor = acceptor
     peer = exchange.peer
@@ -208,6 +213,7 @@ extension FirstMessageStream: DownstreamStream {
   func handOver(to session: Session) {
     exchange = nil
     clearDeadline()
+    session.sharesConnection = sharesConnection
     acceptor.becameSession(self)
     handOver(to: session.downstream as StreamConnection)
   }

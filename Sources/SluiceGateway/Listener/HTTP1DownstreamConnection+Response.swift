@@ -38,14 +38,22 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     // The closure only borrows for the call; a borrowed parameter can't be captured, a pointer can.
     withUnsafePointer(to: head) { head in
       stage { output in
-        output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
-        Self.appendFields(head.pointee, of: exchange, to: &output)
+        if let exchange, Self.isSentAsItIs(head.pointee, framing, of: exchange) {
+          // All but the empty line.
+          let bytes = head.pointee.bytes.span
+          output.append(bytes.extracting(..<(bytes.count &- 2)))
+        } else {
+          output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
+          Self.appendFields(head.pointee, of: exchange, to: &output)
+          if let exchange, status != 101 {
+            Self.appendFraming(
+              framing, head.pointee, isLengthUnknown: exchange.isResponseLengthUnknown, to: &output)
+          }
+        }
         if let exchange {
           if status == 101 {
             Self.appendUpgrade(head.pointee, to: &output)
           } else {
-            Self.appendFraming(
-              framing, head.pointee, isLengthUnknown: exchange.isResponseLengthUnknown, to: &output)
             Self.appendConnection(keepsAlive: keepsAlive, isOld: isOld, to: &output)
           }
           Self.appendLines(of: exchange.responseEdits, to: &output)
@@ -53,6 +61,14 @@ extension HTTP1DownstreamConnection: DownstreamStream {
         output.append("\r\n")
       }
     }
+  }
+
+  /// Whether policies and the caller leave a stored head as it was composed.
+  private static func isSentAsItIs(
+    _ head: borrowing ResponseHead, _ framing: BodyFraming, of exchange: Exchange
+  ) -> Bool {
+    guard head.isComposed, framing == head.framing else { return false }
+    return !exchange.isResponseLengthUnknown && exchange.responseEdits.dropsNothing
   }
 
   private static func appendFields(
@@ -134,6 +150,12 @@ extension HTTP1DownstreamConnection: DownstreamStream {
     let outcome = splice(from: source, atMost: limit)
     timeWriting()
     return outcome
+  }
+
+  func sendBody(_ piece: MemoryFilePiece, _ range: Range<Int>) -> Bool {
+    let isWhole = write(piece, range)
+    timeWriting()
+    return isWhole
   }
 
   /// The caller's time runs from when it stops taking what there is. What is staged leaves, or does not,

@@ -18,6 +18,9 @@ final class HTTPListener: StreamListener {
   private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
   /// Connections whose PROXY header has not come.
   private var preambles: [ObjectIdentifier: ProxyPreamble] = [:]
+  /// Connections whose ClientHello has not come.
+  private var names: [ObjectIdentifier: NamePreamble] = [:]
+  private var passthroughs: [ObjectIdentifier: Passthrough] = [:]
   /// Callers whose first message will say who they are.
   private var strangers: [ObjectIdentifier: FirstMessageStream] = [:]
   /// Open connections by caller, see `caller(_:)`; kept only while there is a limit.
@@ -34,7 +37,8 @@ final class HTTPListener: StreamListener {
   private(set) var sessionCount = 0
 
   var connectionCount: Int {
-    connections.count &+ preambles.count &+ strangers.count &+ sessionCount
+    connections.count &+ preambles.count &+ names.count &+ passthroughs.count &+ strangers.count
+      &+ sessionCount
   }
 
   override var hasRoom: Bool { connectionCount < compiled.maxConnections }
@@ -84,6 +88,17 @@ final class HTTPListener: StreamListener {
       }
       perAddress[ip, default: 0] += 1
     }
+    guard let table = compiled.passthrough else { return openHTTP(descriptor, from: address) }
+    let preamble = NamePreamble(acceptor: self, table: table, peer: address)
+    names[ObjectIdentifier(preamble)] = preamble
+    do throws(SystemError) {
+      try preamble.start(descriptor)
+    } catch {
+      preambleEnded(preamble)
+    }
+  }
+
+  private func openHTTP(_ descriptor: Int32, from address: SocketAddress) {
     let connection = HTTP1DownstreamConnection(acceptor: self, peer: address)
     connections[ObjectIdentifier(connection)] = connection
     do throws(SystemError) {
@@ -91,6 +106,44 @@ final class HTTPListener: StreamListener {
     } catch {
       connectionClosed(connection)
     }
+  }
+
+  // MARK: Passing on
+
+  /// Its place is free again.
+  func preambleEnded(_ preamble: NamePreamble) {
+    names[ObjectIdentifier(preamble)] = nil
+    placeFreed(preamble.peer)
+  }
+
+  /// The name is none that is passed on: TLS ends here.
+  func secure(_ preamble: NamePreamble, _ descriptor: Int32) {
+    names[ObjectIdentifier(preamble)] = nil
+    openHTTP(descriptor, from: preamble.peer)
+  }
+
+  /// The connection is a service's.
+  func passOn(
+    _ preamble: NamePreamble, _ descriptor: Int32, name: [UInt8], service: String,
+    _ table: PassthroughTable
+  ) {
+    names[ObjectIdentifier(preamble)] = nil
+    guard let service = worker.snapshot.services[service] else {
+      // A reload has just taken it away.
+      worker.counters.passthroughEnds[Int(PassthroughEnd.noTarget.rawValue)] &+= 1
+      Glibc.close(descriptor)
+      return placeFreed(preamble.peer)
+    }
+    let passthrough = Passthrough(
+      acceptor: self, peer: preamble.peer, name: name, service: service,
+      idleTimeout: table.idleTimeout)
+    passthroughs[ObjectIdentifier(passthrough)] = passthrough
+    passthrough.begin(descriptor)
+  }
+
+  func passthroughEnded(_ passthrough: Passthrough) {
+    guard passthroughs.removeValue(forKey: ObjectIdentifier(passthrough)) != nil else { return }
+    placeFreed(passthrough.peer)
   }
 
   /// The same caller goes on by another protocol.
@@ -123,19 +176,32 @@ final class HTTPListener: StreamListener {
     strangers[ObjectIdentifier(stream)] = stream
   }
 
+  /// One that came by a connection with others, which counts by itself.
+  func becameStranger(_ stream: FirstMessageStream) {
+    strangers[ObjectIdentifier(stream)] = stream
+  }
+
   func becameSession(_ stream: FirstMessageStream) {
     guard strangers.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
-    sessionCount += 1
+    if !stream.sharesConnection { sessionCount += 1 }
   }
 
   func connectionClosed(_ stream: FirstMessageStream) {
     guard strangers.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
-    placeFreed(stream.peer)
+    if !stream.sharesConnection {
+      placeFreed(stream.peer)
+    } else if isDraining {
+      worker.drainProgressed()
+    }
   }
 
-  func sessionEnded(peer: SocketAddress) {
+  func sessionEnded(_ session: Session) {
+    if session.sharesConnection {
+      if isDraining { worker.drainProgressed() }
+      return
+    }
     sessionCount -= 1
-    placeFreed(peer)
+    placeFreed(session.peer)
   }
 
   private var countsAddresses: Bool { compiled.maxConnectionsPerAddress > 0 }
@@ -146,10 +212,17 @@ final class HTTPListener: StreamListener {
     for connection in connections.values {
       if let ip = Self.caller(connection.peer) { perAddress[ip, default: 0] += 1 }
     }
-    for stream in strangers.values {
+    for passthrough in passthroughs.values {
+      if let ip = Self.caller(passthrough.peer) { perAddress[ip, default: 0] += 1 }
+    }
+    for preamble in names.values {
+      if let ip = Self.caller(preamble.peer) { perAddress[ip, default: 0] += 1 }
+    }
+    for stream in strangers.values where !stream.sharesConnection {
       if let ip = Self.caller(stream.peer) { perAddress[ip, default: 0] += 1 }
     }
-    for session in worker.sessions.all() where session.listener === self {
+    for session in worker.sessions.all()
+    where session.listener === self && !session.sharesConnection {
       if let ip = Self.caller(session.peer) { perAddress[ip, default: 0] += 1 }
     }
   }
@@ -176,12 +249,16 @@ final class HTTPListener: StreamListener {
     for connection in Array(connections.values) { connection.drain() }
   }
 
-  private func endPreambles() { for preamble in Array(preambles.values) { preamble.end() } }
+  private func endPreambles() {
+    for preamble in Array(preambles.values) { preamble.end() }
+    for preamble in Array(names.values) { preamble.end(.shutdown) }
+  }
 
   /// Ends what is still open.
   func closeConnections() {
     endPreambles()
     for connection in Array(connections.values) { connection.shutDown() }
     for stream in Array(strangers.values) { stream.shutDown() }
+    for passthrough in Array(passthroughs.values) { passthrough.shutDown() }
   }
 }

@@ -14,7 +14,7 @@ public struct Revocation: Sendable, Equatable {
     case session(SessionID)
   }
 
-  /// Of this process; never used twice.
+  /// Never used twice by this process, nor, but for those of sessions, by others that have the same file after it.
   public let id: UInt64
   public let what: What
   public var reason: String

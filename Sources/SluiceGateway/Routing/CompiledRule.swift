@@ -1,4 +1,5 @@
 internal import SluiceConfiguration
+internal import SluiceWire
 
 /// A route's match rules, read and ready to be compared.
 struct CompiledRule {
@@ -6,6 +7,8 @@ struct CompiledRule {
   let name: String
   /// The place in the configuration.
   let order: Int
+  /// 0 is none.
+  let priority: Int
   /// Not empty; `[.any]` for a route without hosts.
   let hosts: [HostPattern]
   let path: PathRule
@@ -17,6 +20,7 @@ struct CompiledRule {
     self.index = index
     self.name = name
     order = route.order
+    priority = route.priority
     path = try Self.pathRule(match, route: name)
     var hosts: [HostPattern] = []
     for text in match.hosts {
@@ -31,11 +35,15 @@ struct CompiledRule {
   private static func pathRule(_ match: Configuration.Match, route: String)
     throws(RouterError) -> PathRule
   {
-    let given = [match.path, match.prefix, match.regex].count { $0 != nil }
+    let given = [match.path, match.prefix, match.startsWith, match.regex].count { $0 != nil }
     if given > 1 { throw .severalPaths(route: route) }
     if let regex = match.regex { return .regex(regex) }
-    guard let text = match.path ?? match.prefix else { return .any }
+    guard let text = match.path ?? match.prefix ?? match.startsWith else { return .any }
     guard let pattern = PathPattern(text) else { throw .invalidPath(route: route, path: text) }
+    if match.startsWith != nil {
+      if pattern.hasParameters { throw .invalidPath(route: route, path: text) }
+      return .start(pattern.literalBytes)
+    }
     if pattern.segments.count > Router.maximumSegments { throw .tooManySegments(route: route) }
     return match.path != nil ? .exact(pattern) : .prefix(pattern)
   }
@@ -51,6 +59,8 @@ struct CompiledRule {
     case (.prefix(let a), .prefix(let b)):
       if a.prefixRank != b.prefixRank { return a.prefixRank > b.prefixRank }
       if let first = a.isMoreLiteral(than: b) { return first }
+    case (.start(let a), .start(let b)):
+      if a.count != b.count { return a.count > b.count }
     case (.regex, .regex):
       return (left.order, left.name) < (right.order, right.name)
     default: break
@@ -58,5 +68,19 @@ struct CompiledRule {
     if left.conditions != right.conditions { return left.conditions > right.conditions }
     if left.listsHead != right.listsHead { return left.listsHead }
     return left.name < right.name
+  }
+
+  /// The order among routes with a priority.
+  static func isPreferred(_ left: CompiledRule, to right: CompiledRule) -> Bool {
+    if left.priority != right.priority { return left.priority > right.priority }
+    return (left.order, left.name) < (right.order, right.name)
+  }
+
+  /// - Parameter host: as a request has it, in any case and maybe with a dot at its end.
+  func matches(host: Span<UInt8>) -> Bool {
+    let hasDot = !host.isEmpty && host[host.count &- 1] == UInt8(ascii: ".")
+    let name = hasDot ? host.extracting(0..<host.count &- 1) : host
+    for pattern in hosts where pattern.matches(name) { return true }
+    return false
   }
 }

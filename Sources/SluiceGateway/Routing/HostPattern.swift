@@ -36,11 +36,13 @@ enum HostPattern: Hashable {
     }
   }
 
-  func matches(_ host: [UInt8]) -> Bool {
+  /// - Parameter host: in any case, without a dot at the end.
+  func matches(_ host: Span<UInt8>) -> Bool {
     switch self {
-    case .exact(let name): host == name
+    case .exact(let name): host.count == name.count && host.equalsIgnoringCase(name.span)
     case .wildcard(let suffix):
-      host.count > suffix.count && host.suffix(suffix.count) == suffix[...]
+      host.count > suffix.count
+        && host.extracting((host.count - suffix.count)...).equalsIgnoringCase(suffix.span)
     case .any: true
     }
   }

@@ -98,30 +98,33 @@ struct PathPattern: Equatable {
 
   /// How many bytes of `path` the pattern matches, as an exact path or as a prefix (then without
   /// the slash it may end in); nil when it does not. Slow: `Router.match` has tables for this.
-  func matchedLength(_ path: [UInt8], asPrefix: Bool) -> Int? {
+  func matchedLength(_ path: Span<UInt8>, asPrefix: Bool) -> Int? {
     let slash = UInt8(ascii: "/")
-    guard path.first == slash else { return nil }
+    guard !path.isEmpty, path[0] == slash else { return nil }
     var offset = 0
     for segment in segments {
       guard offset < path.count, path[offset] == slash else { return nil }
       let start = offset + 1
-      let end = path[start...].firstIndex(of: slash) ?? path.count
+      var end = start
+      while end < path.count, path[end] != slash { end += 1 }
       switch segment {
       case .parameter: if start == end { return nil }
-      case .literal(let bytes): if !path[start..<end].elementsEqual(bytes) { return nil }
+      case .literal(let bytes):
+        if !bytesEqual(path.extracting(start..<end), bytes.span) { return nil }
       }
       offset = end
     }
-    let rest = path[offset...]
-    if asPrefix { return endsInSlash && rest.isEmpty ? nil : offset }
-    return rest.elementsEqual(endsInSlash ? [slash] : []) ? path.count : nil
+    if asPrefix { return endsInSlash && offset == path.count ? nil : offset }
+    return path.count - offset == (endsInSlash ? 1 : 0) ? path.count : nil
   }
 }
 
-/// Which of the three ways (or none) a route looks at the path; the order is that of precedence.
+/// Which of the four ways (or none) a route looks at the path; the order is that of precedence.
 enum PathRule: Equatable {
   case exact(PathPattern)
   case prefix(PathPattern)
+  /// The first bytes, whatever segment they end in.
+  case start([UInt8])
   case regex(String)
   case any
 
@@ -129,8 +132,23 @@ enum PathRule: Equatable {
     switch self {
     case .exact: 0
     case .prefix: 1
-    case .regex: 2
-    case .any: 3
+    case .start: 2
+    case .regex: 3
+    case .any: 4
+    }
+  }
+
+  /// How many bytes of the path it matches, as `RouteMatch.route` has it; nil when it does not. Of a
+  /// regex nothing is known here: 0.
+  func matchedLength(_ path: Span<UInt8>) -> Int? {
+    switch self {
+    case .any, .regex: return 0
+    case .exact(let pattern): return pattern.matchedLength(path, asPrefix: false)
+    case .prefix(let pattern): return pattern.matchedLength(path, asPrefix: true)
+    case .start(let bytes):
+      guard path.count >= bytes.count, bytesEqual(path.extracting(0..<bytes.count), bytes.span)
+      else { return nil }
+      return bytes.count
     }
   }
 }

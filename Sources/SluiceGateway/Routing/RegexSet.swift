@@ -1,4 +1,5 @@
 internal import CPCRE2
+internal import SluiceWire
 
 /// The compiled regexes of a worker and the memory they match in.
 ///
@@ -141,6 +142,24 @@ final class RegexSet {
     // SAFETY: writes the one number that this question is answered with.
     pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
     return Int(count)
+  }
+
+  /// The names of a pattern's groups, in lower case, with their numbers.
+  func groupNames(_ index: Int) -> [(name: [UInt8], number: Int)] {
+    var count: UInt32 = 0
+    var size: UInt32 = 0
+    var table: UnsafePointer<UInt8>?
+    // SAFETY: each call writes the one value that it is asked for; the table lives as long as the code.
+    unsafe pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_NAMECOUNT), &count)
+    unsafe pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_NAMEENTRYSIZE), &size)
+    unsafe pcre2_pattern_info_8(codes[index], UInt32(PCRE2_INFO_NAMETABLE), &table)
+    guard let table, size > 2 else { return [] }
+    return (0..<Int(count)).map { place in
+      // SAFETY: `count` entries of `size` bytes: the number, the name and a NUL.
+      let entry = unsafe UnsafeBufferPointer(start: table + place * Int(size), count: Int(size))
+      let name = entry.dropFirst(2).prefix { $0 != 0 }.map { $0.asciiLowercased }
+      return (name, Int(entry[0]) << 8 | Int(entry[1]))
+    }
   }
 
   private static func message(_ code: Int32) -> String {

@@ -24,6 +24,11 @@ struct RouteConditions: ~Copyable, Sendable {
     var query: ListRange = .empty
     /// The regex that the path has to match; -1 is none.
     var regex: Int32 = -1
+
+    /// There are none.
+    var isEmpty: Bool {
+      methods == 0 && listeners < 0 && headers.isEmpty && query.isEmpty && regex < 0
+    }
   }
 
   private struct Pair: Sendable {

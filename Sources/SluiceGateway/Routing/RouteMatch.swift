@@ -2,7 +2,7 @@
 enum RouteMatch: Equatable, Sendable {
   /// `index` counts in `Router.routeNames`. `matchedLength` is the number of bytes of the path that
   /// `path` or `prefix` matched, without the slash a prefix may end in, so that what follows is
-  /// empty or begins with a slash; 0 for a regex or no path at all.
+  /// empty or begins with a slash; all that `startsWith` matched, whatever follows; 0 for a regex or no path at all.
   case route(index: Int, matchedLength: Int)
   /// Routes would have matched but for their methods; `Router.allowValue(_:)` lists those.
   case methodNotAllowed(allow: Int)

@@ -11,6 +11,7 @@ struct RouteTables: ~Copyable, Sendable {
     /// The next less specific level that covers the same hosts; -1 ends the chain.
     var fallback: Int32 = -1
     var hasLiteralPaths = false
+    var starts: ListRange = .empty
     var regexes: ListRange = .empty
     var anyPath: ListRange = .empty
   }
@@ -39,7 +40,7 @@ struct RouteTables: ~Copyable, Sendable {
   var longestSuffix = 0
   /// `levels[0]` is the one of routes without hosts.
   var levels: [Level]
-  /// (level, whole path) → index in `pathLists`.
+  /// (level, whole path) → index in `pathLists`, or the `loneRoute` itself.
   var paths: ByteTable
   var pathLists: [ListRange]
   /// (node, segment) → node.
@@ -47,6 +48,11 @@ struct RouteTables: ~Copyable, Sendable {
   var nodes: [Node]
   /// What every `ListRange` here counts in: route indices.
   var candidates: [Int32]
+
+  /// The value in `paths` of a path whose only route has no conditions; its own inverse. With
+  /// thousands of routes in use, list, candidates and conditions would each be a miss of the
+  /// processor's cache. -1 is no route.
+  static func loneRoute(_ route: Int32) -> Int32 { -2 &- route }
 
   /// The most specific level for a host: exact, then the longest suffix, then the one of no hosts.
   ///

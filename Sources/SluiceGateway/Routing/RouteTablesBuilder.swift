@@ -14,6 +14,7 @@ struct RouteTablesBuilder {
   private struct Level {
     var root: Int
     var literalPaths: [[UInt8]: [Int32]] = [:]
+    var starts: [Int32] = []
     var regexes: [Int32] = []
     var anyPath: [Int32] = []
   }
@@ -42,6 +43,7 @@ struct RouteTablesBuilder {
       } else {
         nodes[node].prefix.append(route)
       }
+    case .start: levels[level].starts.append(route)
     case .regex: levels[level].regexes.append(route)
     case .any: levels[level].anyPath.append(route)
     }
@@ -80,7 +82,8 @@ struct RouteTablesBuilder {
   /// How many trie nodes one request may visit at worst; known after `build`.
   private(set) var steps = 0
 
-  mutating func build() -> RouteTables {
+  /// - Parameter isUnconditional: whether host and path alone decide about this route.
+  mutating func build(_ isUnconditional: (Int32) -> Bool) -> RouteTables {
     var tables = RouteTables(
       hosts: ByteTable(capacity: levels.count),
       levels: [],
@@ -90,7 +93,7 @@ struct RouteTablesBuilder {
       nodes: nodes.map { _ in RouteTables.Node() },
       candidates: [])
     let stepsBelow = layOutNodes(&tables)
-    layOutLevels(&tables)
+    layOutLevels(&tables, isUnconditional)
     layOutHosts(&tables)
     tables.candidates = candidates
     var total = levels.map { stepsBelow[$0.root] }
@@ -146,17 +149,25 @@ struct RouteTablesBuilder {
     return depths
   }
 
-  private mutating func layOutLevels(_ tables: inout RouteTables) {
+  private mutating func layOutLevels(
+    _ tables: inout RouteTables, _ isUnconditional: (Int32) -> Bool
+  ) {
     for (index, level) in levels.enumerated() {
       var laid = RouteTables.Level(root: Int32(level.root))
       laid.hasLiteralPaths = !level.literalPaths.isEmpty
+      laid.starts = list(level.starts)
       laid.regexes = list(level.regexes)
       laid.anyPath = list(level.anyPath)
       for (bytes, routes) in level.literalPaths {
+        let value: Int32
+        if routes.count == 1 && isUnconditional(routes[0]) {
+          value = RouteTables.loneRoute(routes[0])
+        } else {
+          value = Int32(tables.pathLists.count)
+          tables.pathLists.append(list(routes))
+        }
         tables.paths.insert(
-          owner: Int32(index), hash: hash(of: bytes.span), key: bytes,
-          value: Int32(tables.pathLists.count))
-        tables.pathLists.append(list(routes))
+          owner: Int32(index), hash: hash(of: bytes.span), key: bytes, value: value)
       }
       tables.levels.append(laid)
     }

@@ -10,12 +10,17 @@ extension Router {
     listener: Int
   ) -> RouteTrace {
     let host = Self.hostName(host)
-    let pathBytes = Self.bytes(path)
     let candidates = rules.map { rule in
-      (rule: rule, host: rule.hosts.filter { $0.matches(host) }.map(\.precedence).min() ?? Int.max)
+      (
+        rule: rule,
+        host: rule.hosts.filter { $0.matches(host.span) }.map(\.precedence).min() ?? Int.max
+      )
     }
     let ordered = candidates.sorted { left, right in
-      left.host != right.host
+      if left.rule.priority != 0 || right.rule.priority != 0 {
+        return CompiledRule.isPreferred(left.rule, to: right.rule)
+      }
+      return left.host != right.host
         ? left.host < right.host : CompiledRule.precedes(left.rule, right.rule)
     }
     // The route that matches, or the one whose regex ends the search.
@@ -28,7 +33,7 @@ extension Router {
       if host == Int.max {
         reason = .host
       } else {
-        let (failure, length) = pathFailure(rule, path, pathBytes)
+        let (failure, length) = pathFailure(rule, path)
         let other = conditions.firstFailure(rule.index, head, query: query, listener: listener)
         reason =
           failure ?? other ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
@@ -50,17 +55,13 @@ extension Router {
     return RouteTrace(match: matched, verdicts: verdicts)
   }
 
-  private func pathFailure(_ rule: CompiledRule, _ path: Span<UInt8>, _ bytes: [UInt8])
+  private func pathFailure(_ rule: CompiledRule, _ path: Span<UInt8>)
     -> (failure: RouteVerdict.Reason?, matchedLength: Int)
   {
-    let length: Int?
-    switch rule.path {
-    case .any: length = 0
-    case .exact(let pattern): length = pattern.matchedLength(bytes, asPrefix: false)
-    case .prefix(let pattern): length = pattern.matchedLength(bytes, asPrefix: true)
-    case .regex:
+    var length = rule.path.matchedLength(path)
+    if case .regex = rule.path {
       switch regexes.run(Int(conditions.entries[rule.index].regex), path) {
-      case .match: length = 0
+      case .match: break
       case .noMatch: length = nil
       case .limit: return (.regexLimit, 0)
       }

@@ -7,13 +7,15 @@ internal import SluiceWire
 /// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then routes
 ///    without hosts. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
-/// 2. Path, within a host: an exact path, then the longest prefix, then regexes, then routes
-///    without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
+/// 2. Path, within a host: an exact path, then the longest prefix, then the longest `startsWith`,
+///    then regexes, then routes without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
 ///    at the first segment that differs. The length of a prefix is its number of segments; one that
 ///    ends in a slash is longer than the same without. Regexes are tried in the order in which they are written.
 /// 3. More conditions before fewer: `methods` and `listeners` count one each, every header and
 ///    every query parameter one.
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
+///
+/// Routes with a `priority` are tried before all of this, one by one.
 ///
 /// A candidate whose conditions fail is passed over for the next. The answer is "method not
 /// allowed" only when nothing matches and some route failed by its method alone. A regex that gives
@@ -22,7 +24,7 @@ internal import SluiceWire
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
 /// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
 /// that share one host and path, and by the number of regexes of the host; not by the number of
-/// routes. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
+/// routes, unless they have a `priority` or `startsWith`: each of those costs a comparison. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
 /// most `maximumSteps`, or the routes are refused.
 final class Router {
   /// Segments of a path that a route may have.
@@ -36,6 +38,8 @@ final class Router {
   let conditions: RouteConditions
   let regexes: RegexSet
   private let tables: RouteTables
+  /// Routes with a priority, in their order; they are in no table.
+  private let preferred: [CompiledRule]
 
   /// Matches nothing.
   static var empty: Router {
@@ -67,16 +71,18 @@ final class Router {
       rules.append(rule)
     }
     var builder = RouteTablesBuilder()
-    for rule in rules.sorted(by: CompiledRule.precedes) {
+    for rule in rules.sorted(by: CompiledRule.precedes) where rule.priority == 0 {
       for host in rule.hosts {
         builder.add(route: Int32(rule.index), host: host, path: rule.path)
       }
     }
-    let tables = builder.build()
+    let entries = conditions.entries
+    let tables = builder.build { entries[Int($0)].isEmpty }
     guard builder.steps <= Self.maximumSteps else {
       throw .tooManyOverlaps(steps: builder.steps)
     }
     self.rules = rules
+    preferred = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.isPreferred)
     self.conditions = conditions
     self.regexes = regexes
     self.tables = tables
@@ -100,6 +106,7 @@ final class Router {
     listener: Int
   ) -> RouteMatch {
     var search = Search(method: conditions.methods.bit(head), listener: listener)
+    if !preferred.isEmpty { searchPreferred(head, host, path, query, &search) }
     var level = Int32(tables.level(host))
     while level >= 0, search.route < 0, !search.isLimited {
       searchLevel(Int(level), head, path, query, &search)
@@ -133,6 +140,19 @@ final class Router {
     }
   }
 
+  private func searchPreferred(
+    _ head: borrowing RequestHead, _ host: Span<UInt8>, _ path: Span<UInt8>, _ query: Span<UInt8>,
+    _ search: inout Search
+  ) {
+    for rule in preferred {
+      guard let length = rule.path.matchedLength(path), rule.matches(host: host) else { continue }
+      if takeOne(Int32(rule.index), head, path, query, &search) {
+        search.matchedLength = length
+        return
+      }
+    }
+  }
+
   private func searchLevel(
     _ index: Int, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
     _ search: inout Search
@@ -140,8 +160,13 @@ final class Router {
     let level = tables.levels[index]
     if !path.isEmpty, path[0] == UInt8(ascii: "/") {
       if level.hasLiteralPaths {
-        let list = tables.paths.value(owner: Int32(index), hash: hash(of: path), key: path)
-        if list >= 0, take(tables.pathLists[Int(list)], head, path, query, &search) {
+        let found = tables.paths.value(owner: Int32(index), hash: hash(of: path), key: path)
+        if found < -1 {
+          search.route = RouteTables.loneRoute(found)
+          search.matchedLength = path.count
+          return
+        }
+        if found >= 0, take(tables.pathLists[Int(found)], head, path, query, &search) {
           search.matchedLength = path.count
           return
         }
@@ -149,6 +174,7 @@ final class Router {
       _ = walk(level.root, 0, 0, head, path, query, &search)
       if search.route >= 0 { return }
     }
+    if takeStart(level.starts, head, path, query, &search) { return }
     if take(level.regexes, head, path, query, &search) { return }
     _ = take(level.anyPath, head, path, query, &search)
   }
@@ -212,32 +238,53 @@ final class Router {
     _ list: ListRange, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
     _ search: inout Search
   ) -> Bool {
+    for at in list.range
+    where takeOne(tables.candidates[at], head, path, query, &search) { return true }
+    return false
+  }
+
+  private func takeStart(
+    _ list: ListRange, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
+    _ search: inout Search
+  ) -> Bool {
     for at in list.range {
       let route = tables.candidates[at]
-      let entry = conditions.entries[Int(route)]
-      let outcome = conditions.check(
-        Int(route), head, query: query, listener: search.listener, method: search.method)
-      switch outcome {
-      case .fails: continue
-      case .methodFails:
-        // A regex runs only if its route would add a method.
-        if entry.methods & ~search.allow == 0 { continue }
-        if entry.regex >= 0, regexes.test(Int(entry.regex), path) != .match { continue }
-        search.allow |= entry.methods
-      case .holds:
-        if entry.regex >= 0 {
-          switch regexes.test(Int(entry.regex), path) {
-          case .match: break
-          case .noMatch: continue
-          case .limit:
-            search.isLimited = true
-            return true
-          }
-        }
-        search.route = route
+      guard let length = rules[Int(route)].path.matchedLength(path) else { continue }
+      if takeOne(route, head, path, query, &search) {
+        search.matchedLength = length
         return true
       }
     }
     return false
+  }
+
+  private func takeOne(
+    _ route: Int32, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
+    _ search: inout Search
+  ) -> Bool {
+    let entry = conditions.entries[Int(route)]
+    let outcome = conditions.check(
+      Int(route), head, query: query, listener: search.listener, method: search.method)
+    switch outcome {
+    case .fails: return false
+    case .methodFails:
+      // A regex runs only if its route would add a method.
+      if entry.methods & ~search.allow == 0 { return false }
+      if entry.regex >= 0, regexes.test(Int(entry.regex), path) != .match { return false }
+      search.allow |= entry.methods
+      return false
+    case .holds:
+      if entry.regex >= 0 {
+        switch regexes.test(Int(entry.regex), path) {
+        case .match: break
+        case .noMatch: return false
+        case .limit:
+          search.isLimited = true
+          return true
+        }
+      }
+      search.route = route
+      return true
+    }
   }
 }

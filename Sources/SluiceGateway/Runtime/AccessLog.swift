@@ -36,6 +36,11 @@ final class AccessLog: EventHandler {
     flushSoon()
   }
 
+  func write(_ passthrough: Passthrough, _ end: PassthroughEnd) {
+    PassthroughLogLine.append(passthrough, end, now: loop.now, to: &lines)
+    flushSoon()
+  }
+
   override func deadlineReached() { flush() }
 
   /// Hands the lines over; when the writer can't keep up they are counted and lost.

@@ -29,7 +29,11 @@ final class CompiledListener {
   let tls: TLSServerContext?
   /// Nil where only HTTP/1 is spoken.
   let http2: HTTP2Limits?
+  /// Whose connections go on undecrypted; nil for nobody's.
+  let passthrough: PassthroughTable?
   let takesProxyHeader: Bool
+  /// Field names with a `_` pass.
+  let takesUnderscores: Bool
   /// Where every request is sent instead of being routed.
   let redirect: HTTPSRedirect?
   let headLimits: HeadLimits
@@ -57,7 +61,9 @@ final class CompiledListener {
     forwarded = ForwardedFields(settings.forwarded, port: port, isEncrypted: tls != nil)
     self.tls = tls
     http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
+    passthrough = settings.passthrough.map { PassthroughTable($0) }
     takesProxyHeader = settings.proxyProtocol
+    takesUnderscores = settings.underscores == .pass
     redirect = settings.redirectToHTTPS.map(HTTPSRedirect.init)
     headLimits = Self.headLimits(of: settings)
     slashes = Self.slashes(of: settings)
@@ -90,5 +96,16 @@ final class CompiledListener {
   func trusts(_ peer: SocketAddress) -> Bool {
     if peer.isUnix { return isTrustingUnix }
     return !trustedProxies.isEmpty && trustedProxies.contains(peer)
+  }
+}
+
+extension HTTP2Limits {
+  init(_ settings: Configuration.Listener) {
+    streams = settings.http2.streams
+    takesWebSockets = settings.http2.websockets
+    let head = CompiledListener.headLimits(of: settings)
+    headBytes = min(head.bytes, Self.largestHead)
+    fields = head.fields
+    target = head.target
   }
 }

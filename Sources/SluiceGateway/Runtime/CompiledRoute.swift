@@ -3,38 +3,43 @@ import SluiceReactor
 import SluiceWire
 
 /// What a route's settings compile to; one per worker.
+///
+/// Every request reads the first properties, none the last: with thousands of routes in use each line of
+/// the processor's cache has to be fetched, so what is read together stands together.
 final class CompiledRoute {
-  let name: String
-  let nameBytes: [UInt8]
-  let kind: Configuration.RouteKind
-  let service: UpstreamService
-  /// The service's base path is in front of what this makes of the path.
-  let rewrite: Rewrite
-  let maxBodySize: UInt64?
-  let connectTimeout: Int64
-  let responseTimeout: Int64
-  let idleTimeout: Int64
-  let totalTimeout: Int64?
-  /// Of a `websocket` route; nil for the others.
-  let session: CompiledSession?
+  let counters: RouteCounters
   /// What every caller's requests meet; nil for none.
   let policies: PolicyChain?
+  let service: UpstreamService
+  /// Of a `websocket` route; nil for the others.
+  let session: CompiledSession?
+  let kind: Configuration.RouteKind
+  let maxBodySize: UInt64?
+  /// The service's base path is in front of what this makes of the path.
+  let rewrite: Rewrite
+  let totalTimeout: Int64?
+  let responseTimeout: Int64
+  let connectTimeout: Int64
+  let idleTimeout: Int64
   /// For callers about whom something of their own is said; nil when there are none.
   let callerPolicies: CallerPolicies?
+  /// Keeps what is stored for this route apart from all else, also from what was stored before the
+  /// route led elsewhere.
+  let cacheScope: CacheScope
+  let name: String
+  let nameBytes: [UInt8]
   /// What new credentials for its sessions meet; nil when there can be none.
   let refresh: PolicyChain?
   /// Whether callers may show such.
   let takesTokens: Bool
   /// Nil for calls of the gateway's own.
   let consumers: ConsumerDirectory?
-  let counters: RouteCounters
   /// A policy leads here: the route itself has another service, or may have.
   let isAside: Bool
-  /// Keeps what is stored for this route apart from all else, also from what was stored before the
-  /// route led elsewhere.
-  let cacheScope: [UInt8]
   /// The `{name}` segments of its path, by their places.
   let pathNames: [(index: Int, name: [UInt8])]
+  /// The route's regex, if it has groups that templates may name.
+  let captures: RouteCaptures?
   /// Nil of the gateway's own calls.
   private let settings: Configuration.Route?
 
@@ -77,8 +82,9 @@ final class CompiledRoute {
     takesTokens = false
     consumers = nil
     self.counters = counters
-    cacheScope = []
+    cacheScope = .none
     pathNames = []
+    captures = nil
     isAside = false
     settings = nil
   }
@@ -144,10 +150,11 @@ final class CompiledRoute {
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
     }
+    captures = settings.match.regex.flatMap { RouteCaptures($0) }
     let destination = service.settings
-    cacheScope = Array(
+    cacheScope = CacheScope(
       "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"
-        .utf8)
+    )
     kind = settings.kind
     self.service = service
     self.counters = counters

@@ -41,7 +41,9 @@ final class ControlLoop: WorkerControl {
     var names: Set<String> = []
     for service in configuration.allServices.values {
       for target in service.targets {
-        if case .network(let name)? = TargetURL(target.url)?.host { names.insert(name) }
+        if let name = TargetURL(target.url)?.lookupName(hosts: configuration.hosts) {
+          names.insert(name)
+        }
       }
     }
     let interval = configuration.resolver.interval.nanoseconds

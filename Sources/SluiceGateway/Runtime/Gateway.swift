@@ -32,7 +32,7 @@ public final class Gateway: Sendable {
 
   let workers: [WorkerHandle]
   private let control: ControlLoop
-  let revocations = RevocationList()
+  let revocations: RevocationList
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
   private let stores = PolicyStores()
@@ -46,6 +46,11 @@ public final class Gateway: Sendable {
   /// runs. The configuration must come from the reader without errors.
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
+    do throws(RevocationFile.Problem) {
+      revocations = try RevocationList(file: configuration.admin?.revocationFile)
+    } catch {
+      throw .revocations(error.text)
+    }
     do throws(LogWriter.OpenError) {
       logWriter =
         configuration.accessLog.format == .off
@@ -88,6 +93,7 @@ public final class Gateway: Sendable {
       throw .system(error)
     }
     self.workers = workers
+    restoreRevocations()
     do throws(StartError) {
       try apply(configuration, options.responders)
     } catch {
@@ -105,6 +111,7 @@ public final class Gateway: Sendable {
     case policy(String)
     case tls(owner: String, error: TLSError)
     case log(String)
+    case revocations(String)
     case system(SystemError)
     case restartNeeded(String)
     case shuttingDown
@@ -119,6 +126,7 @@ public final class Gateway: Sendable {
       case .policy(let text): text
       case .tls(let owner, let error): "\(owner): tls.\(error.setting): \(error.reason)"
       case .log(let text): "access log: \(text)"
+      case .revocations(let text): "admin.revocationFile: \(text)"
       case .system(let error): error.description
       case .restartNeeded(let setting): "\(setting) can't change while the gateway runs"
       case .shuttingDown: "the gateway is being drained"
@@ -160,6 +168,9 @@ public final class Gateway: Sendable {
     if drain != nil { throw .shuttingDown }
     if configuration.workers != current.workers { throw .restartNeeded("workers") }
     if configuration.accessLog != current.accessLog { throw .restartNeeded("accessLog") }
+    if configuration.admin?.revocationFile != current.admin?.revocationFile {
+      throw .restartNeeded("admin.revocationFile")
+    }
     try Self.check(configuration)
     try apply(configuration, responders ?? state.withLock { $0.responders })
     logWriter?.reopen()

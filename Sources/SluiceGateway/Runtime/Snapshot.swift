@@ -13,6 +13,8 @@ final class Snapshot {
   /// The `websocket` routes by name.
   let sessionRoutes: [String: CompiledRoute]
   let services: [String: UpstreamService]
+  /// For templates.
+  let variables: [String: CompiledVariable]
   /// Nil when nothing is configured yet.
   let policies: PolicyCompiler?
 
@@ -22,6 +24,7 @@ final class Snapshot {
     routes = []
     sessionRoutes = [:]
     services = [:]
+    variables = [:]
     policies = nil
   }
 
@@ -30,6 +33,7 @@ final class Snapshot {
   init(
     _ configuration: Configuration, tls: TLSMaterial, worker: Worker, former: Snapshot?
   ) throws(RouterError) {
+    variables = configuration.variables.mapValues { CompiledVariable($0) }
     let tokenRoutes = configuration.tokenRoutes
     router = try Router(
       routes: configuration.routes.merging(tokenRoutes) { $1 },

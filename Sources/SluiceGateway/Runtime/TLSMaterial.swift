@@ -29,7 +29,8 @@ struct TLSMaterial: Sendable {
       guard service.targets.contains(where: { TargetURL($0.url)?.isEncrypted == true }) else {
         continue
       }
-      let settings = TLSClientSettings(service.tls ?? Configuration.ServiceTLS())
+      var settings = TLSClientSettings(service.tls ?? Configuration.ServiceTLS())
+      settings.protocols = service.protocol.offered
       do throws(TLSError) {
         let context: TLSClientContext
         if let same = made[settings] {
@@ -62,11 +63,23 @@ extension TLSServerSettings {
   }
 }
 
+extension Configuration.TargetProtocol {
+  /// What ALPN may agree on, the best first.
+  fileprivate var offered: [String] {
+    switch self {
+    case .http1: ["http/1.1"]
+    case .http2: ["h2"]
+    case .auto: ["h2", "http/1.1"]
+    }
+  }
+}
+
 extension TLSClientSettings {
   init(_ tls: Configuration.ServiceTLS) {
     self.init()
     verifies = tls.verify
     authorities = tls.ca
+    revocations = tls.crl
     certificate = tls.clientCertificate?.certificate
     key = tls.clientCertificate?.key
   }

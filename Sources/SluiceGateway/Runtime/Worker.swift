@@ -24,6 +24,8 @@ final class Worker {
   private(set) var listeners: [Int: HTTPListener] = [:]
   /// What is known of targets' names; from the control thread.
   private(set) var addresses: [String: NameAddresses] = [:]
+  /// The static table of the configuration in force; decides what a target looks up.
+  private(set) var hosts: [String: [String]] = [:]
   let noListener: CompiledListener
   /// Of the gateway's own calls, which say nothing about forwarding but what they are made of.
   let ownCalls: CompiledListener
@@ -45,8 +47,12 @@ final class Worker {
   let admission: SessionAdmission
   /// A response's fields on their way to HPACK, within one call.
   var http2Fields = HTTP2FieldList()
+  /// A request in HTTP/1.1's words on its way there.
+  var http2Text = ByteBuffer()
   /// A control frame's payload, within one call.
   var scratch = ByteBuffer(capacity: 128)
+  /// A part of a stored body that somebody wants to see; empty unless that has happened.
+  var storedPart = ByteBuffer()
   private var spareExchanges: [Exchange] = []
   private var dateCache = HTTPDate()
   private var lastClock: WallClock?
@@ -179,6 +185,7 @@ final class Worker {
     sessions reconciliation: SessionReconciliation? = nil
   ) {
     let former = snapshot
+    hosts = configuration.hosts
     do throws(RouterError) {
       snapshot = try Snapshot(configuration, tls: tls, worker: self, former: former)
     } catch {

@@ -12,6 +12,8 @@ struct WorkerCounters {
   var http2Requests: UInt64 = 0
   /// HTTP/2 connections that were ended for what they cost, by `HTTP2Flood`.
   var http2Floods = [UInt64](repeating: 0, count: HTTP2Flood.allCases.count)
+  /// Connections passed on undecrypted, or not, by `PassthroughEnd`.
+  var passthroughEnds = [UInt64](repeating: 0, count: PassthroughEnd.allCases.count)
   var malformedRequests: UInt64 = 0
   var exchangesInProgress = 0
   var upstreamConnections: UInt64 = 0

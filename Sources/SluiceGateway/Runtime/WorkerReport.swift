@@ -37,6 +37,9 @@ public struct WorkerReport: Sendable {
   /// The names of what an HTTP/2 connection may be ended for.
   public static var http2Limits: [String] { HTTP2Flood.allCases.map { "\($0.name)" } }
 
+  /// The labels of how a connection ends that is passed on undecrypted.
+  public static var passthroughCauses: [String] { PassthroughEnd.allCases.map { "\($0.label)" } }
+
   /// The bounds of `Route.buckets` in nanoseconds; each status class has one more bucket than these.
   public static var latencyBounds: [Int64] { RouteCounters.bounds }
 
@@ -58,6 +61,8 @@ public struct WorkerReport: Sendable {
   public let http2Connections: UInt64
   /// HTTP/2 connections that were ended for what they cost, in the order of `http2Limits`.
   public let http2Floods: [UInt64]
+  /// Connections passed on undecrypted that are over, in the order of `passthroughCauses`.
+  public let passthroughEnds: [UInt64]
   public let exchangesInProgress: Int
   public let upstreamConnections: UInt64
   public let ejections: UInt64
@@ -98,7 +103,7 @@ extension Worker {
       requests: counters.requests,
       malformedRequests: counters.malformedRequests,
       http2Requests: counters.http2Requests, http2Connections: counters.http2Connections,
-      http2Floods: counters.http2Floods,
+      http2Floods: counters.http2Floods, passthroughEnds: counters.passthroughEnds,
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
       splicedBytes: counters.splicedBytes, mirrored: counters.mirrored,

@@ -7,27 +7,7 @@ struct MessageBudget {
   let limit: CompiledLimit
   let key: LimitKey
 
-  /// Of a session that the exchange becomes.
-  static func all(of exchange: Exchange) -> [MessageBudget] {
-    limits(of: exchange.policies).map { MessageBudget(limit: $0, key: $0.key(of: exchange)) }
-  }
-
-  /// Of a session after a reload, or when it is somebody else's group that decides. What only the
-  /// handshake knew stays; without it the limit is new, and counts by address.
-  static func all(of session: Session, former: [MessageBudget]) -> [MessageBudget] {
-    let own = session.identity.flatMap { session.route.callerPolicies?.chain(for: $0) }
-    return limits(of: own ?? session.route.policies).map { limit in
-      let known = former.first { $0.limit.by == limit.by }?.key
-      return MessageBudget(
-        limit: limit, key: limit.key(of: session) ?? known ?? Self.byAddress(session))
-    }
-  }
-
-  private static func byAddress(_ session: Session) -> LimitKey {
-    LimitKeyReader(.address).key(of: session) ?? LimitKey(high: 0, low: 0)
-  }
-
-  private static func limits(of policies: PolicyChain?) -> [CompiledLimit] {
+  static func limits(of policies: PolicyChain?) -> [CompiledLimit] {
     (policies?.request ?? []).compactMap {
       guard let limit = $0.policy as? CompiledLimit, limit.messages != nil else { return nil }
       return limit
@@ -43,7 +23,7 @@ final class MessageSpendingPolicy: MessagePolicy {
     _ message: WebSocketMessage, _ payload: Span<UInt8>, of session: Session,
     _ inspection: SessionInspection
   ) -> MessageOutcome {
-    for budget in inspection.budgets {
+    for budget in inspection.policies.budgets {
       guard let spending = budget.limit.messages else { continue }
       let decision = budget.limit.take(
         budget.key, cost: UInt64(spending.cost), now: session.loop.now)

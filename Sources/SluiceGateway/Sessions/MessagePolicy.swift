@@ -15,6 +15,8 @@ enum MessageOutcome {
   /// It passes, and then nothing is read from its sender until this moment.
   case passThenWait(until: MonotonicTime)
   case drop(MessageDrop)
+  /// It goes on as what the inspection's `changed` holds, which no policy looks at any more.
+  case change
   /// It was meant for the gateway, and goes no further.
   case taken
   /// It is dropped, and its sender, a caller, is told by a message.
@@ -32,6 +34,8 @@ public enum MessageDrop: UInt8, CaseIterable, Sendable {
   case budget
   /// The caller may not send it.
   case forbidden
+  /// It is not what it has to be.
+  case invalid
 
   public var label: StaticString {
     switch self {
@@ -40,6 +44,7 @@ public enum MessageDrop: UInt8, CaseIterable, Sendable {
     case .conflated: "conflated"
     case .budget: "budget"
     case .forbidden: "forbidden"
+    case .invalid: "invalid"
     }
   }
 }
@@ -81,13 +86,18 @@ final class MessagePipeline {
       messages.rateLimit.map { MessageRatePolicy($0, from: .client) },
       uses.hasGrantedRates ? GrantedRatePolicy(messages.rateLimit?.action ?? .delay) : nil,
       uses.spends ? MessageSpendingPolicy() : nil,
+      uses.countsBytes ? MessageBandwidthPolicy(.request) : nil,
       settings.connection?.refresh?.message.flatMap(SessionTokenMessages.init),
       settings.connection?.onDenial == .refuse ? DenialPolicy(from: .client) : nil,
       messages.authorize.flatMap(MessageAuthorizationPolicy.init),
+      uses.readsCallers ? MessageSchemaPolicy() : nil,
+      uses.readsCallers ? MessageTransformPolicy(from: .client) : nil,
     ])
     fromUpstream = Self.inOrder([
       messages.rateLimitFromUpstream.map { MessageRatePolicy($0, from: .upstream) },
+      uses.countsBytes ? MessageBandwidthPolicy(.response) : nil,
       settings.connection?.onDenial == .refuse ? DenialPolicy(from: .upstream) : nil,
+      uses.readsTargets ? MessageTransformPolicy(from: .upstream) : nil,
     ])
     var cells = 0
     for policy in fromClient + fromUpstream {

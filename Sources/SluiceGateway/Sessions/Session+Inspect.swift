@@ -82,13 +82,14 @@ extension Session {
     var delayEnd = loop.now
     var drop: MessageDrop?
     var answer: SessionMessage?
-    var isTaken = false
+    var (isTaken, isChanged) = (false, false)
     for policy in side == .client ? pipeline.fromClient : pipeline.fromUpstream {
       switch policy.meet(message, payload, of: self, inspection) {
       case .pass: continue
       case .passThenWait(let end):
         delayEnd = max(delayEnd, end)
         continue
+      case .change: isChanged = true
       case .taken: isTaken = true
       case .drop(let reason): drop = reason
       case .refuse(let reason, let message):
@@ -109,7 +110,10 @@ extension Session {
     } else if isTaken {
       decision = .absorbed
     } else {
-      decision = forward(message, payload, input, from: side, inspection)
+      decision =
+        isChanged
+        ? forwardChanged(message, input, from: side, inspection)
+        : forward(message, payload, input, from: side, inspection)
       if decision == .passed && delayEnd > loop.now { decision = .delayed }
     }
     if isWatched {
@@ -127,6 +131,18 @@ extension Session {
     if side == .client || inspection.queue.isEmpty || !holdsBack(.client) { return true }
     upstream.pauseReading()
     return false
+  }
+
+  /// Passes on what a policy has made of a message.
+  private func forwardChanged(
+    _ message: WebSocketMessage, _ input: Span<UInt8>, from side: SessionSide,
+    _ inspection: SessionInspection
+  ) -> FrameRecord.Decision {
+    var changed = ByteBuffer()
+    swap(&changed, &inspection.changed)
+    var message = message
+    message.frame = nil
+    return forward(message, changed.span, input, from: side, inspection)
   }
 
   private func forward(

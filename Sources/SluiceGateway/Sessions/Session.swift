@@ -46,6 +46,8 @@ final class Session: EventHandler {
   var untold: SessionStateMachine.Actions = []
   /// Somebody looks on, see `SessionWatch`. Kept here, where a byte is free.
   var isWatched = false
+  /// Its caller's connection carries others, too, and counts by itself.
+  var sharesConnection = false
   /// A policy has sent it to its service, where it stays when a reload brings its route anew.
   let isAside: Bool
   var closingEnd = MonotonicTime.distantFuture
@@ -82,7 +84,7 @@ final class Session: EventHandler {
     let trust = SessionTrust(exchange, handshake)
     extras =
       handshake != nil || trust != nil ? SessionExtras(handshake: handshake, trust: trust) : nil
-    inspection?.budgets = MessageBudget.all(of: exchange)
+    inspection?.policies = SessionPolicies(of: exchange)
     opened = now
     lastActivity = now
     trustEnd =
@@ -150,7 +152,7 @@ final class Session: EventHandler {
     breakRings()
     loop.unregister(self)
     leaveTarget()
-    listener.sessionEnded(peer: peer)
+    listener.sessionEnded(self)
   }
 
   /// Gives the place at the target back. How a session's connection ends does not tell of the target's

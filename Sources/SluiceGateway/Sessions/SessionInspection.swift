@@ -9,8 +9,10 @@ final class SessionInspection {
   var cells: [MonotonicTime]
   /// It would not be let in any more, see `onDenial`.
   var isBarred = false
-  /// Limits of requests that its messages spend, too.
-  var budgets: [MessageBudget] = []
+  /// What is said of its messages beside the route's own settings.
+  var policies = SessionPolicies()
+  /// What a policy made of the message under way, see `MessageOutcome.change`.
+  var changed = ByteBuffer()
   /// Messages towards a caller who does not take them.
   var queue = MessageQueue()
 

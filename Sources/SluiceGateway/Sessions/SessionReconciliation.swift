@@ -63,6 +63,27 @@ extension Worker {
   }
 }
 
+extension Worker {
+  /// A published set of keys has lost some: what rests on them ends.
+  func keysChanged() {
+    if sessions.count == 0 { return }
+    _ = SessionWalk(
+      self, SessionFilter(), [HandlerToken](),
+      visit: { session, found in
+        if !session.machine.isEnding && session.lacksItsKey { found.append(session.token) }
+      },
+      done: { [self] found in
+        // In the order of the registry, which is none.
+        for token in found {
+          guard let session = loop.handler(token) as? Session, !session.machine.isEnding else {
+            continue
+          }
+          session.deny("credentials")
+        }
+      })
+  }
+}
+
 extension Session {
   /// The same route as the new snapshot has it.
   func adopt(_ route: CompiledRoute) {
@@ -72,13 +93,13 @@ extension Session {
     if settings.isInspected && inspection == nil {
       inspection = SessionInspection(settings, allowsRSV1: fromClient.follower.allowsRSV1)
     }
-    updateBudgets()
+    updatePolicies()
   }
 
   /// Route or identity have changed.
-  func updateBudgets() {
+  func updatePolicies() {
     guard let inspection else { return }
-    inspection.budgets = MessageBudget.all(of: self, former: inspection.budgets)
+    inspection.policies = SessionPolicies(of: self, former: inspection.policies)
   }
 
   /// Would this session be let in now?
@@ -87,7 +108,13 @@ extension Session {
     adopt(route)
     if machine.isEnding { return }
     let policy = objection(former)
-    updateBudgets()
+    updatePolicies()
+    deny(policy)
+  }
+
+  /// Ends or silences the session if there is a policy that would not let it in, and lets it speak again if
+  /// there is none.
+  func deny(_ policy: String?) {
     if settings.onDenial == .refuse, let inspection {
       inspection.isBarred = policy != nil
       barredWithoutTarget()
@@ -109,10 +136,22 @@ extension Session {
     return refusing()
   }
 
+  /// What is in force for its caller.
+  private var chain: PolicyChain? {
+    identity.flatMap { route.callerPolicies?.chain(for: $0) } ?? route.policies
+  }
+
+  /// Whether a key that proved who calls is none of the route's any more.
+  var lacksItsKey: Bool {
+    guard isProved(by: { $0.proof.key != nil }), let stage = chain?.identifyStage else {
+      return false
+    }
+    return isProved(by: { !stage.vouches(for: $0) })
+  }
+
   /// The policy that would not let the session in now.
   func refusing() -> String? {
-    let own = identity.flatMap { route.callerPolicies?.chain(for: $0) }
-    return ((own ?? route.policies)?.request ?? []).first {
+    (chain?.request ?? []).first {
       !$0.policy.admits(identity, from: client)
     }?.name
   }
@@ -135,7 +174,7 @@ extension Session {
         return "consumers"
       }
     }
-    return isProved(by: { !consumers.has($0) }) ? "credentials" : nil
+    return isProved(by: { !consumers.has($0) }) || lacksItsKey ? "credentials" : nil
   }
 }
 

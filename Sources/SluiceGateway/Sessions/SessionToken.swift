@@ -28,12 +28,15 @@ enum SessionToken {
 final class SessionTokenTarget {
   let id: SessionID
   let worker: Int
+  /// Nil where no service is asked about it.
+  let subject: HandshakeSubject?
   /// Asked by the gateway itself, with what the handshake showed.
   let isRenewal: Bool
 
-  init(id: SessionID, worker: Int, isRenewal: Bool = false) {
+  init(id: SessionID, worker: Int, subject: HandshakeSubject?, isRenewal: Bool = false) {
     self.id = id
     self.worker = worker
+    self.subject = subject
     self.isRenewal = isRenewal
   }
 }
@@ -52,7 +55,8 @@ final class SessionTokenLookUp: CompiledPolicy {
     let worker = exchange.worker
     guard let id = exchange.withPath({ Self.id(inPath: $0) }) else { return .refuse(unknown) }
     if let session = worker.sessions[id] {
-      return found(session.route.name, id, on: worker.index, exchange)
+      return found(
+        session.route.name, id, on: worker.index, about: session.trust?.subject, exchange)
     }
     if worker.workerCount == 1 { return .refuse(unknown) }
     if worker.lookUps >= Self.maxLookUps { return .refuse(busy) }
@@ -81,7 +85,8 @@ final class SessionTokenLookUp: CompiledPolicy {
     }
     let own = worker.loop.mailbox
     let isRunning = peer.post { loop in
-      let route = Worker.of(loop).sessions[id]?.route.name
+      let session = Worker.of(loop).sessions[id]
+      let (route, subject) = (session?.route.name, session?.trust?.subject)
       own.post { loop in
         let worker = Worker.of(loop)
         guard let route else { return ask(index + 1, for: id, ticket, worker) }
@@ -90,7 +95,7 @@ final class SessionTokenLookUp: CompiledPolicy {
           guard let step = exchange.policies?.request.first?.policy as? SessionTokenLookUp else {
             return .refuse(.internalError)
           }
-          return step.found(route, id, on: index, exchange)
+          return step.found(route, id, on: index, about: subject, exchange)
         }
       }
     }
@@ -98,12 +103,18 @@ final class SessionTokenLookUp: CompiledPolicy {
   }
 
   private func found(
-    _ route: String, _ id: SessionID, on worker: Int, _ exchange: Exchange
+    _ route: String, _ id: SessionID, on worker: Int, about subject: HandshakeSubject?,
+    _ exchange: Exchange
   ) -> PolicyOutcome {
     guard let route = exchange.worker.snapshot.sessionRoutes[route], route.takesTokens,
       let chain = route.refresh
     else { return .refuse(unknown) }
-    exchange.judge(by: chain, for: SessionTokenTarget(id: id, worker: worker))
+    // A service that came with a reload can't be asked about a handshake that nobody kept.
+    if subject == nil, chain.identifyStage?.asksAboutRequests == true {
+      return .refuse(PolicyRefusal(.checkUnavailable))
+    }
+    exchange.judge(
+      by: chain, for: SessionTokenTarget(id: id, worker: worker, subject: subject))
     return .next
   }
 }
@@ -146,6 +157,7 @@ extension Exchange {
   /// The policies in force from the next step on.
   func judge(by chain: PolicyChain, for target: SessionTokenTarget) {
     policies = chain
+    subject = target.subject
     if let renewal = chain.request.last { setNote(target, of: renewal.policy) }
   }
 }
@@ -181,11 +193,14 @@ extension Session {
     {
       return .unauthorized
     }
-    // Its service was asked about another path than that of the handshake, and so what it grants is not
-    // for this session, except that it trusts the caller for so long.
-    let renewed = isRenewal ? grants : nil
+    if let stage = route.policies?.identifyStage,
+      !stage.vouches(for: next) || !parts.allSatisfy(stage.vouches)
+    {
+      return .unauthorized
+    }
+    // What no service was asked about now keeps the end that one gave.
     var next = next
-    if renewed == nil, grants?.lifetime == nil, trust?.grants?.lifetime != nil {
+    if grants == nil, trust?.grants?.lifetime != nil {
       next = next.ending(by: former.expiresAt)
     }
     let end =
@@ -197,13 +212,13 @@ extension Session {
       identity = former
       return .forbidden
     }
-    if parts.count > 1 || renewed != nil || trust != nil {
+    if parts.count > 1 || grants != nil || trust != nil {
       if trust == nil { trust = SessionTrust() }
-      trust?.renew(parts, renewed)
+      trust?.renew(parts, grants)
     }
     trustEnd = end
     inspection?.isBarred = false
-    updateBudgets()
+    updatePolicies()
     schedule()
     return nil
   }

@@ -64,9 +64,17 @@ extension Session {
       worker.giveBack(exchange)
       return done(self, 400)
     }
+    // A renewal's head is that of the handshake itself.
+    let subject = isRenewal ? nil : trust.subject
+    if subject == nil, !isRenewal, chain.identifyStage?.asksAboutRequests == true {
+      worker.giveBack(exchange)
+      return done(self, 503)
+    }
     trust.isAsking = true
     exchange.judge(
-      by: chain, for: SessionTokenTarget(id: id, worker: worker.index, isRenewal: isRenewal),
+      by: chain,
+      for: SessionTokenTarget(
+        id: id, worker: worker.index, subject: subject, isRenewal: isRenewal),
       SessionTokenCall(self, done), listener: listener.compiled, peer: client)
   }
 

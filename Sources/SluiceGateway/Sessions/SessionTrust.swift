@@ -5,6 +5,8 @@ final class SessionTrust {
   /// What each of several policies found that all had to find something; empty otherwise.
   private(set) var joined: [Identity]
   private(set) var grants: SessionGrants?
+  /// What services are asked about again; nil where none is.
+  let subject: HandshakeSubject?
   /// New credentials of a message are being judged.
   var isAsking = false
   /// Nil when only its caller can extend it.
@@ -13,7 +15,11 @@ final class SessionTrust {
   /// Nil when there is nothing to remember.
   init?(_ exchange: Exchange, _ handshake: KeptHandshake?) {
     let isJoined = exchange.joinedIdentities.count > 1
-    if !isJoined && exchange.grants == nil { return nil }
+    let asksAgain =
+      exchange.route?.takesTokens == true
+      && exchange.policies?.identifyStage?.asksAboutRequests == true
+    if !isJoined && exchange.grants == nil && !asksAgain { return nil }
+    subject = asksAgain ? HandshakeSubject(exchange) : nil
     joined = isJoined ? exchange.joinedIdentities : []
     grants = exchange.grants
     if let before = exchange.renewBefore, let lifetime = exchange.grants?.lifetime,
@@ -30,6 +36,7 @@ final class SessionTrust {
   init() {
     joined = []
     grants = nil
+    subject = nil
   }
 
   /// New credentials have been judged. Without new grants those so far stay.
@@ -58,6 +65,7 @@ extension Session {
       guard let current else { return end(SessionEnding(.routeRemoved, code: 1_012)) }
       recheck(current)
     }
+    if !machine.isEnding, lacksItsKey { deny("credentials") }
     if worker.hasRevocations, !machine.isEnding, worker.revocations.revokes(self) {
       end(.revoked)
     }

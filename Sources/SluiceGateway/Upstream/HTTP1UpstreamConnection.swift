@@ -7,9 +7,7 @@ import SluiceWire
 /// It belongs to one exchange at a time or waits in its target's pool. While idle it owns no buffer
 /// and its only memory is this object. Its deadline is connect, response or idle timeout, whichever
 /// applies; idle connections are timed by the pool.
-final class HTTP1UpstreamConnection: StreamConnection {
-  let target: UpstreamTarget
-  private let worker: Worker
+final class HTTP1UpstreamConnection: UpstreamConnection {
   private let attemptsLeft: Int
   var machine = HTTP1UpstreamStateMachine()
   private(set) var exchange: Exchange?
@@ -30,10 +28,8 @@ final class HTTP1UpstreamConnection: StreamConnection {
   private static let readsPerTurn = 4
 
   init(target: UpstreamTarget, attemptsLeft: Int) {
-    self.target = target
     self.attemptsLeft = attemptsLeft
-    worker = target.worker
-    super.init(loop: target.loop)
+    super.init(target: target)
   }
 
   // MARK: Connecting
@@ -48,12 +44,29 @@ final class HTTP1UpstreamConnection: StreamConnection {
   }
 
   override func streamConnected() {
+    switch target.agreement(on: self) {
+    case .http1: break
+    case .http2: return beginHTTP2()
+    case nil: return streamHandshakeFailed(.noProtocol)
+    }
     clearDeadline()
     machine.opened()
     worker.counters.upstreamConnections &+= 1
     let exchange = self.exchange
     self.exchange = nil
     target.connected(self, for: exchange)
+  }
+
+  /// The target speaks HTTP/2: the socket is another's from here on.
+  private func beginHTTP2() {
+    let exchange = self.exchange
+    self.exchange = nil
+    isClosing = true
+    machine.closed()
+    let successor = HTTP2UpstreamConnection(target: target, exchange: exchange, until: deadline)
+    clearDeadline()
+    handOver(to: successor)
+    successor.open(for: exchange)
   }
 
   override func streamHandshakeFailed(_ failure: TLSFailure) {
@@ -76,7 +89,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
 
   // MARK: Sending the request
 
-  func begin(_ exchange: Exchange, isReused: Bool) {
+  override func begin(_ exchange: Exchange, isReused: Bool) {
     self.exchange = exchange
     scanned = 0
     isReadingBody = false
@@ -91,11 +104,7 @@ final class HTTP1UpstreamConnection: StreamConnection {
     } else {
       // While the caller owes its body, its own deadline runs: it must not look like the target's.
       clearDeadline()
-      if exchange.isBodyCollected {
-        exchange.sendCollectedBody(on: self)
-      } else {
-        exchange.downstream?.resumeRequestBody()
-      }
+      exchange.sendFirstBody(on: self)
     }
   }
 

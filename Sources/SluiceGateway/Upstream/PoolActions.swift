@@ -26,6 +26,8 @@ enum LeaseAction: Equatable, Sendable {
 enum ReleaseAction: Equatable, Sendable {
   /// It is leased to the exchange that has waited longest.
   case assign(ConnectionID, to: WaiterID)
+  /// It carries other exchanges.
+  case keep
   /// It is idle; watch it for the peer's FIN and tell `closed`.
   case park
   /// Close it; the pool has forgotten it. With `connectFor`, open one for that exchange.
@@ -45,6 +47,8 @@ enum PoolEvent: Equatable, Sendable {
   case close(ConnectionID)
   /// Open a connection for this exchange, which has left the queue.
   case connect(for: WaiterID)
+  /// This connection, which takes more than one, is leased to this exchange, too.
+  case assign(ConnectionID, to: WaiterID)
   /// This exchange's time in the queue is over.
   case fail(WaiterID)
 }

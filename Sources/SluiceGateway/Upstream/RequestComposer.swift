@@ -29,14 +29,16 @@ enum RequestComposer {
     output.append(" HTTP/1.1\r\nHost: ")
     appendHost(head, exchange, target, to: &output)
     output.append("\r\n")
-    var dropped = never | forwarded.dropped(isTrusted: exchange.isTrusted)
+    let keepsForwarded = exchange.requestEdits.keepsForwarded
+    var dropped = never
+    if !keepsForwarded { dropped |= forwarded.dropped(isTrusted: exchange.isTrusted) }
     if exchange.wantsUpgrade { dropped |= FieldName.secWebSocketExtensions.bit }
     let isEdited = !exchange.requestEdits.isEmpty
     var copy = FieldCopy()
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
-      if mayForge(field, of: head) { continue }
+      if mayForge(field, of: head, underscores: exchange.listener.takesUnderscores) { continue }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
         exchange.requestEdits.append(field, of: head, to: &output)
@@ -45,9 +47,11 @@ enum RequestComposer {
       }
     }
     copy.finish(of: head, to: &output)
-    forwarded.append(
-      to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
-      isTrusted: exchange.isTrusted)
+    if !keepsForwarded {
+      forwarded.append(
+        to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
+        isTrusted: exchange.isTrusted)
+    }
     if let identity = exchange.identity { output.append(identity.upstreamFields) }
     if isEdited { appendLines(of: exchange.requestEdits, to: &output) }
     if exchange.wantsUpgrade { appendHandshake(head, exchange, to: &output) }
@@ -61,11 +65,13 @@ enum RequestComposer {
 
   /// Whether a caller's field could pass for one that the gateway sets: for targets, and for services
   /// that are asked about callers.
-  static func mayForge(_ field: HeaderField, of head: borrowing RequestHead) -> Bool {
+  static func mayForge(
+    _ field: HeaderField, of head: borrowing RequestHead, underscores: Bool = false
+  ) -> Bool {
     if field.known != .other { return field.known == .sluiceConnectionID }
     let name = head.span(field.name)
     // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP.
-    return name.containsUnderscore || IdentityFields.contains(name)
+    return !underscores && name.containsUnderscore || IdentityFields.contains(name)
   }
 
   private static func appendHandshake(
@@ -113,10 +119,17 @@ enum RequestComposer {
     output.append(edits.fields.lines.span)
   }
 
+  private static func appendOwnHost(
+    of edits: borrowing RequestEdits, to output: inout ByteBuffer
+  ) { output.append(edits.host.span) }
+
   private static func appendHost(
     _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
     to output: inout ByteBuffer
   ) {
+    if exchange.requestEdits.hasHost {
+      return appendOwnHost(of: exchange.requestEdits, to: &output)
+    }
     switch exchange.route?.service.host ?? .preserve {
     case .preserve:
       if let authority = head.authority {

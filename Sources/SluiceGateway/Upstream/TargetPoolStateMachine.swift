@@ -18,6 +18,10 @@ import SluiceReactor
 ///
 /// A leased connection whose exchange becomes a session is detached: it only keeps its place.
 ///
+/// A connection of HTTP/2 has a capacity of more than one exchange: leased it is still handed out until it
+/// is full, and it is idle when the last one is over. Where connections are shared, exchanges wait for
+/// one that is being opened instead of opening more of them.
+///
 /// An exchange: `lease` gives it a connection at once, an attempt of its own to connect, a place in
 /// the queue, or a refusal. From the queue it gets a connection that another gives back, or, when a
 /// place becomes free, an attempt to connect; it leaves by `cancel` or at its deadline. An exchange
@@ -39,7 +43,13 @@ final class TargetPoolStateMachine {
     var id: ConnectionID
     var openedAt: MonotonicTime
     var idleSince: MonotonicTime
-    var isIdle: Bool
+    /// Exchanges that it is leased to, and how many it takes.
+    var inUse = 1
+    var capacity: Int
+    /// Takes no more exchanges, whatever its capacity.
+    var isLeaving = false
+
+    var isIdle: Bool { inUse == 0 }
   }
 
   private struct Waiter: Sendable {
@@ -50,12 +60,16 @@ final class TargetPoolStateMachine {
   private(set) var limits: PoolLimits
   private(set) var isRetired = false
   private(set) var connecting = 0
+  /// One connection is expected to carry many exchanges. False for HTTP/1.1.
+  var sharesConnections = false
 
   private var connections: [Connection] = []
   private var freeConnections: [Int32] = []
   private var connectionSlots = SlotTable()
   /// Idle connections, the longest idle first.
   private var idleList = SlotList()
+  /// Leased connections that take more exchanges, the one that has for longest first.
+  private var roomyList = SlotList()
   /// Open connections that age has not caught up with, the oldest first.
   private var ages = SlotList()
 
@@ -82,12 +96,11 @@ final class TargetPoolStateMachine {
 
   /// An exchange asks for a connection.
   func lease(waiter: WaiterID, now: MonotonicTime) -> LeaseAction {
-    if let slot = freshestIdle(now: now) {
-      idleList.remove(slot)
-      connections[slot].isIdle = false
+    if let slot = roomiest(now: now) ?? freshestIdle(now: now) {
+      take(slot)
       return .reuse(connections[slot].id)
     }
-    if hasRoom && queue.isEmpty {
+    if hasRoom && (sharesConnections ? !isEnoughConnecting : queue.isEmpty) {
       connecting += 1
       return .connect
     }
@@ -108,10 +121,12 @@ final class TargetPoolStateMachine {
   // MARK: - Connections
 
   /// An attempt to connect succeeded; the connection is leased to the exchange it was opened for.
-  func connectionOpened(_ id: ConnectionID, now: MonotonicTime) {
+  ///
+  /// `capacity`: exchanges that it takes at a time. With more than one, `nextEvent` tells who else gets it.
+  func connectionOpened(_ id: ConnectionID, capacity: Int = 1, now: MonotonicTime) {
     precondition(connecting > 0, "a connection opened that the pool did not ask for")
     connecting -= 1
-    let connection = Connection(id: id, openedAt: now, idleSince: now, isIdle: false)
+    let connection = Connection(id: id, openedAt: now, idleSince: now, capacity: capacity)
     let slot: Int
     if let free = freeConnections.popLast() {
       slot = Int(free)
@@ -122,6 +137,22 @@ final class TargetPoolStateMachine {
     }
     connectionSlots.insert(id.raw, slot: slot)
     ages.append(slot)
+    placeRoomy(slot)
+  }
+
+  /// The peer takes so many exchanges at a time from now on; `nextEvent` tells what follows.
+  func setCapacity(_ id: ConnectionID, _ capacity: Int) {
+    guard let slot = connectionSlots[id.raw] else { return }
+    connections[slot].capacity = capacity
+    placeRoomy(slot)
+  }
+
+  /// The connection takes no more exchanges. True when it has none: then the shell closes it.
+  func leave(_ id: ConnectionID) -> Bool {
+    guard let slot = connectionSlots[id.raw] else { return false }
+    connections[slot].isLeaving = true
+    placeRoomy(slot)
+    return connections[slot].isIdle
   }
 
   /// An attempt to connect failed or was given up; its place may go to the next in the queue.
@@ -140,16 +171,22 @@ final class TargetPoolStateMachine {
       assertionFailure("a connection was released that is not leased")
       return .close(connectFor: nil)
     }
-    guard reusable, !isOverLimit, ages.contains(slot), !isAged(slot, now: now) else {
-      return close(slot)
-    }
-    if let next = queue.first {
+    if !reusable { connections[slot].isLeaving = true }
+    let takesMore =
+      !connections[slot].isLeaving && !isOverLimit && ages.contains(slot)
+      && !isAged(slot, now: now)
+    if takesMore, connections[slot].inUse <= connections[slot].capacity, let next = queue.first {
       let waiter = waiters[next].id
       dequeue(next)
       return .assign(id, to: waiter)
     }
-    guard !isRetired, idleList.count < limits.maxIdle else { return close(slot) }
-    connections[slot].isIdle = true
+    connections[slot].inUse -= 1
+    if connections[slot].inUse > 0 {
+      placeRoomy(slot)
+      return .keep
+    }
+    guard takesMore, !isRetired, idleList.count < limits.maxIdle else { return close(slot) }
+    if roomyList.contains(slot) { roomyList.remove(slot) }
     connections[slot].idleSince = now
     idleList.append(slot)
     return .park
@@ -215,6 +252,13 @@ final class TargetPoolStateMachine {
       }
       // A leased one is closed when it is released; until then it needs no timer.
       ages.remove(slot)
+      placeRoomy(slot)
+    }
+    if let waiting = queue.first, let slot = roomiest(now: now) ?? freshestIdle(now: now) {
+      let waiter = waiters[waiting].id
+      dequeue(waiting)
+      take(slot)
+      return .assign(connections[slot].id, to: waiter)
     }
     // Before the deadlines: whoever can still be served is.
     if case .connect(let waiter) = useRoom() { return .connect(for: waiter) }
@@ -250,6 +294,40 @@ final class TargetPoolStateMachine {
 
   // MARK: - Details
 
+  /// What a connection that is not open yet is expected to take.
+  static let expectedCapacity = 100
+
+  /// All that wait, and one more, will find a place on what is being opened.
+  private var isEnoughConnecting: Bool { queue.count < connecting * (Self.expectedCapacity - 1) }
+
+  /// A leased connection that takes more.
+  private func roomiest(now: MonotonicTime) -> Int? {
+    var candidate = roomyList.first
+    while let slot = candidate {
+      if !isAged(slot, now: now) { return slot }
+      roomyList.remove(slot)
+      candidate = roomyList.first
+    }
+    return nil
+  }
+
+  /// One more exchange for this connection.
+  private func take(_ slot: Int) {
+    if connections[slot].isIdle { idleList.remove(slot) }
+    connections[slot].inUse += 1
+    placeRoomy(slot)
+  }
+
+  /// After every change of what the connection carries or takes.
+  private func placeRoomy(_ slot: Int) {
+    let connection = connections[slot]
+    let isRoomy =
+      connection.inUse > 0 && connection.inUse < connection.capacity && !connection.isLeaving
+      && ages.contains(slot)
+    if isRoomy == roomyList.contains(slot) { return }
+    if isRoomy { roomyList.append(slot) } else { roomyList.remove(slot) }
+  }
+
   private var hasRoom: Bool {
     guard let limit = limits.maxConnections else { return true }
     return open + connecting < limit
@@ -267,7 +345,8 @@ final class TargetPoolStateMachine {
     while let slot = candidate {
       // Those before it have been idle for longer still.
       if isIdleTooLong(slot, now: now) { return nil }
-      if !isAged(slot, now: now) { return slot }
+      let connection = connections[slot]
+      if !isAged(slot, now: now), !connection.isLeaving, connection.capacity > 0 { return slot }
       candidate = idleList.slot(before: slot)
     }
     return nil
@@ -289,6 +368,7 @@ final class TargetPoolStateMachine {
 
   private func useRoom() -> PoolAction {
     guard let slot = queue.first, hasRoom else { return .none }
+    if sharesConnections && connecting > 0 && isEnoughConnecting { return .none }
     let waiter = waiters[slot].id
     dequeue(slot)
     connecting += 1
@@ -303,7 +383,8 @@ final class TargetPoolStateMachine {
 
   private func forget(_ slot: Int) {
     connectionSlots.remove(connections[slot].id.raw)
-    if connections[slot].isIdle { idleList.remove(slot) }
+    if idleList.contains(slot) { idleList.remove(slot) }
+    if roomyList.contains(slot) { roomyList.remove(slot) }
     if ages.contains(slot) { ages.remove(slot) }
     freeConnections.append(Int32(slot))
   }

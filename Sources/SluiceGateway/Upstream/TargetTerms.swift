@@ -9,16 +9,40 @@ struct TargetTerms: Equatable {
   private let context: TLSClientContext?
   private let serverName: String?
   private let proxyProtocol: Configuration.ProxyProtocol?
+  private let wanted: Configuration.TargetProtocol
 
   init(_ settings: Configuration.Service, _ context: TLSClientContext?) {
     self.context = context
     serverName = settings.tls?.serverName
     proxyProtocol = settings.proxyProtocol
+    wanted = settings.protocol
   }
 
   static func == (left: TargetTerms, right: TargetTerms) -> Bool {
     left.context === right.context && left.serverName == right.serverName
-      && left.proxyProtocol == right.proxyProtocol
+      && left.proxyProtocol == right.proxyProtocol && left.wanted == right.wanted
+  }
+
+  /// What is spoken on a connection; nil when the target did not agree to what has to be.
+  func agreement(isEncrypted: Bool, hasAgreedOnHTTP2: Bool) -> UpstreamProtocol? {
+    switch wanted {
+    case .http1: .http1
+    case .auto: hasAgreedOnHTTP2 ? .http2 : .http1
+    case .http2: isEncrypted && !hasAgreedOnHTTP2 ? nil : .http2
+    }
+  }
+
+  /// Only a connection tells what the target speaks.
+  var learns: Bool { wanted == .auto }
+
+  /// Whether one connection may turn out to carry many exchanges.
+  func mayShare(_ url: TargetURL) -> Bool {
+    if isForOneCaller { return false }
+    return switch wanted {
+    case .http1: false
+    case .http2: true
+    case .auto: url.isEncrypted
+    }
   }
 
   /// Nil for a plain target.
@@ -33,7 +57,13 @@ struct TargetTerms: Equatable {
 
   /// Appends the PROXY header for the exchange that a connection is opened for.
   func append(_ exchange: Exchange, to output: inout ByteBuffer) {
-    let header = Self.header(of: exchange)
+    append(
+      caller: exchange.clientAddress, local: exchange.downstream?.localAddress, to: &output)
+  }
+
+  /// The same for a caller of whom no more is known.
+  func append(caller: SocketAddress, local: SocketAddress?, to output: inout ByteBuffer) {
+    let header = Self.header(caller, local)
     switch proxyProtocol {
     case .v1: header.appendVersion1(to: &output)
     case .v2: header.appendVersion2(to: &output)
@@ -41,13 +71,14 @@ struct TargetTerms: Equatable {
     }
   }
 
-  private static func header(of exchange: Exchange) -> ProxyHeader {
-    let client = exchange.clientAddress
-    guard let source = client.ip, let local = exchange.downstream?.localAddress,
-      let destination = local.ip
+  private static func header(_ client: SocketAddress, _ local: SocketAddress?) -> ProxyHeader {
+    guard let source = client.ip, let local, let destination = local.ip
     else { return ProxyHeader() }
     return ProxyHeader(
       source: ProxyHeader.End(ip: source, port: client.port),
       destination: ProxyHeader.End(ip: destination, port: local.port))
   }
 }
+
+/// What is spoken on a connection to a target.
+enum UpstreamProtocol { case http1, http2 }

@@ -12,6 +12,11 @@ enum UpstreamFailure: Equatable, Sendable {
   /// TLS broke before any byte of a response. In TLS 1.3 that is also how a target refuses the
   /// gateway's certificate; whether it saw the request can't be told.
   case tlsBroken
+  /// HTTP/2 had to be spoken, and the target does not: nothing of the request was sent.
+  case notHTTP2
+  /// The target has not looked at the request (RFC 9113 8.7). `isLeaving`: because it ends the
+  /// connection; it takes others.
+  case refusedStream(isLeaving: Bool)
   /// The gateway has no descriptor, port or memory for another connection.
   case exhausted
   case notResolved
@@ -35,7 +40,7 @@ enum UpstreamFailure: Equatable, Sendable {
 
   var error: GatewayError {
     switch self {
-    case .connectFailed: .upstreamRefused
+    case .connectFailed, .refusedStream: .upstreamRefused
     case .connectTimeout: .upstreamConnectTimeout
     case .tlsFailed, .tlsBroken: .upstreamTLSFailed
     case .exhausted: .overloaded
@@ -44,14 +49,15 @@ enum UpstreamFailure: Equatable, Sendable {
     case .queueTimeout: .queueTimeout
     case .closedBeforeResponse, .truncatedResponse: .upstreamReset
     case .responseTimeout: .upstreamResponseTimeout
-    case .malformedResponse: .upstreamMalformed
+    case .malformedResponse, .notHTTP2: .upstreamMalformed
     }
   }
 
-  /// The gateway's own limits are not the target's fault.
+  /// The gateway's own limits are not the target's fault; and a target that says itself that it has
+  /// enough to do is well.
   var outcome: TargetOutcome {
     switch self {
-    case .queueFull, .queueTimeout, .exhausted: .abandoned
+    case .queueFull, .queueTimeout, .exhausted, .refusedStream: .abandoned
     default: .failed
     }
   }
@@ -72,6 +78,8 @@ enum RetryDecision: Equatable, Sendable {
     var connect = 0
     var stale = 0
     var idempotent = 0
+    /// For the status of a call of gRPC.
+    var grpc = 0
   }
 
   static let maxStale = 5
@@ -83,7 +91,9 @@ enum RetryDecision: Equatable, Sendable {
   ) -> RetryDecision {
     if isResponseBegun || !isReplayable { return .no }
     switch failure {
-    case .connectFailed, .connectTimeout, .tlsFailed, .notResolved:
+    case .refusedStream(isLeaving: true): return attempts.stale < maxStale ? .silently : .no
+    case .connectFailed, .connectTimeout, .tlsFailed, .notResolved, .notHTTP2,
+      .refusedStream(isLeaving: false):
       return attempts.connect < connectRetries ? .elsewhere : .no
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently

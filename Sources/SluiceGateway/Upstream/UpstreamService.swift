@@ -11,6 +11,8 @@ final class UpstreamService {
   let tls: TLSClientContext?
   let host: Host
   let targets: [UpstreamTarget]
+  /// Calls of gRPC can reach its targets.
+  let mayCarryGRPC: Bool
   var state: ServiceState
   /// The name of the field or cookie to balance by.
   private let hashName: [UInt8]
@@ -31,6 +33,7 @@ final class UpstreamService {
     nameBytes = Array(name.utf8)
     self.settings = settings
     self.tls = tls
+    mayCarryGRPC = settings.protocol != .http1
     host =
       switch settings.host {
       case .preserve: .preserve
@@ -39,7 +42,7 @@ final class UpstreamService {
       }
     hashName =
       switch settings.hash {
-      case .header(let name), .cookie(let name): Array(name.utf8)
+      case .field(let key): Array(key.name.utf8)
       case .address, .path, nil: []
       }
     let limits = PoolLimits(
@@ -78,9 +81,16 @@ final class UpstreamService {
       guard let ip = exchange.clientAddress.ip else { return 0 }
       return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
     case .path: return exchange.withPath { StableHash.hash($0) }
-    case .header: return Self.hash(ofField: hashName, exchange.request) ?? 0
-    case .cookie: return Self.hash(ofCookie: hashName, exchange.request) ?? 0
+    case .field(.header): return Self.hash(ofField: hashName, exchange.request) ?? 0
+    case .field(.cookie): return Self.hash(ofCookie: hashName, exchange.request) ?? 0
     }
+  }
+
+  /// The same for a caller of whom nothing but its address is known.
+  func hash(ofCaller caller: SocketAddress) -> UInt64 {
+    guard settings.balance == .consistentHash, case .address? = settings.hash, let ip = caller.ip
+    else { return 0 }
+    return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
   }
 
   /// Nil without this field.

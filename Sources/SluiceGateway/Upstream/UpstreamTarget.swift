@@ -47,27 +47,26 @@ final class UpstreamTarget: EventHandler {
     self.terms = terms
     origin = terms.origin(of: url)
     pool = TargetPoolStateMachine(limits: limits)
+    pool.sharesConnections = terms.mayShare(url)
     super.init(loop: worker.loop)
     loop.register(self)
     switch url.host {
     case .unix(let path):
       if let address = SocketAddress(unixPath: Array(path.utf8)) { addresses = [address] }
-    case .network(let name):
-      if let known = worker.addresses[name] { addressesChanged(known) }
+    case .network:
+      if let known = lookupName.flatMap({ worker.addresses[$0] }) { addressesChanged(known) }
     }
   }
 
   /// The name or IP address that is looked up; nil for a Unix socket.
-  var lookupName: String? {
-    if case .network(let name) = url.host { name } else { nil }
-  }
+  var lookupName: String? { url.lookupName(hosts: worker.hosts) }
 
   // MARK: Addresses
 
   func addressesChanged(_ resolution: NameAddresses) {
     guard case .network = url.host else { return }
     switch resolution {
-    case .found(let found): addresses = found.map { $0.withPort(url.port) }
+    case .found(let found): addresses = found.map { $0.port == 0 ? $0.withPort(url.port) : $0 }
     case .failed: break
     }
     lookupFailed = addresses.isEmpty
@@ -76,6 +75,13 @@ final class UpstreamTarget: EventHandler {
     addressDeadline = .distantFuture
     for waiter in waiting { openConnection(for: waiter.exchange) }
     settle()
+  }
+
+  /// The next of its addresses, for a connection that is none of the pool's; nil while there is none.
+  func takeAddress() -> SocketAddress? {
+    if addresses.isEmpty { return nil }
+    nextAddress = (nextAddress + 1) % addresses.count
+    return addresses[nextAddress]
   }
 
   // MARK: Leases
@@ -87,8 +93,8 @@ final class UpstreamTarget: EventHandler {
     switch pool.lease(waiter: WaiterID(raw: exchange.token.raw), now: loop.now) {
     case .reuse(let id):
       let connection = connection(id)
-      if exchange.needsProvenConnection && !connection.isQuiet() {
-        connection.close()
+      if !connection.isFit(for: exchange) {
+        connection.dismiss()
         perform(pool.closed(id))
         return lease(for: exchange)
       }
@@ -171,28 +177,66 @@ final class UpstreamTarget: EventHandler {
     exchange?.upstreamFailed(.tlsFailed)
   }
 
+  /// The target was connected to, and HTTP/2 did not begin.
+  func openingFailed(for exchange: Exchange?, _ failure: UpstreamFailure) {
+    if failure == .notHTTP2 { logTLS(.noProtocol) }
+    perform(pool.connectFailed())
+    settle()
+    exchange?.upstreamFailed(failure)
+  }
+
   func logTLS(_ failure: TLSFailure) {
     if loop.now < nextHandshakeLog { return }
     nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
     worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
   }
 
+  /// What is spoken on a connection that was just made; nil when it is not what has to be.
+  func agreement(on connection: StreamConnection) -> UpstreamProtocol? {
+    terms.agreement(isEncrypted: origin != nil, hasAgreedOnHTTP2: connection.hasNegotiated("h2"))
+  }
+
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.
-  func connected(_ connection: HTTP1UpstreamConnection, for exchange: Exchange?) {
-    pool.connectionOpened(ConnectionID(raw: connection.token.raw), now: loop.now)
+  func connected(_ connection: UpstreamConnection, for exchange: Exchange?) {
+    let capacity = connection.capacity
+    pool.connectionOpened(
+      ConnectionID(raw: connection.token.raw), capacity: capacity, now: loop.now)
+    let shared = pool.sharesConnections
+    if terms.learns { pool.sharesConnections = capacity > 1 }
     if let exchange {
       connection.begin(exchange, isReused: false)
     } else {
       release(connection, reusable: true)
     }
+    // Others may wait for it, or for more than one of it.
+    if shared || capacity > 1 {
+      performEvents()
+      settle()
+    }
+  }
+
+  /// The target takes more exchanges at a time than before, or fewer.
+  func capacityChanged(_ connection: UpstreamConnection) {
+    pool.setCapacity(ConnectionID(raw: connection.token.raw), connection.capacity)
+    performEvents()
+    settle()
+  }
+
+  /// The connection takes no more exchanges.
+  func leave(_ connection: UpstreamConnection) {
+    let id = ConnectionID(raw: connection.token.raw)
+    if !pool.leave(id) { return }
+    connection.dismiss()
+    perform(pool.closed(id))
+    settle()
   }
 
   // MARK: Giving back
 
-  func release(_ connection: HTTP1UpstreamConnection, reusable: Bool) {
+  func release(_ connection: UpstreamConnection, reusable: Bool) {
     let id = ConnectionID(raw: connection.token.raw)
     switch pool.release(id, now: loop.now, reusable: reusable && !terms.isForOneCaller) {
-    case .park: settle()
+    case .park, .keep: settle()
     case .assign(_, let waiter):
       if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
         exchange.isQueued = false
@@ -201,20 +245,20 @@ final class UpstreamTarget: EventHandler {
         release(connection, reusable: true)
       }
     case .close(let waiter):
-      connection.close()
+      connection.dismiss()
       if let waiter { connect(for: waiter) }
       settle()
     }
   }
 
   /// The connection closed while it was idle or leased.
-  func closed(_ connection: HTTP1UpstreamConnection, id: ConnectionID) {
+  func closed(_ connection: UpstreamConnection, id: ConnectionID) {
     perform(pool.closed(id))
     settle()
   }
 
   /// The connection, which is still this one, becomes a session's; `sessionEnded` follows.
-  func detach(_ connection: HTTP1UpstreamConnection) {
+  func detach(_ connection: UpstreamConnection) {
     pool.detach(ConnectionID(raw: connection.token.raw))
   }
 
@@ -245,9 +289,13 @@ final class UpstreamTarget: EventHandler {
     isConnectingNext = false
   }
 
-  private func connection(_ id: ConnectionID) -> HTTP1UpstreamConnection {
+  private func connection(_ id: ConnectionID) -> UpstreamConnection {
     // Whoever closes a connection tells the pool in the same breath, so the handler is there.
-    loop.handler(HandlerToken(raw: id.raw)) as! HTTP1UpstreamConnection
+    guard let handler = loop.handler(HandlerToken(raw: id.raw)) else {
+      preconditionFailure("the pool holds a connection that is gone")
+    }
+    // SAFETY: the pool's ids are tokens of such connections alone, and a token is never given twice.
+    return unsafeDowncast(handler, to: UpstreamConnection.self)
   }
 
   // MARK: Time and configuration
@@ -281,8 +329,16 @@ final class UpstreamTarget: EventHandler {
   private func performEvents() {
     while let event = pool.nextEvent(now: loop.now) {
       switch event {
-      case .close(let id): connection(id).close()
+      case .close(let id): connection(id).dismiss()
       case .connect(let waiter): connect(for: waiter)
+      case .assign(let id, let waiter):
+        let connection = connection(id)
+        if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
+          exchange.isQueued = false
+          connection.begin(exchange, isReused: true)
+        } else {
+          release(connection, reusable: true)
+        }
       case .fail(let waiter):
         if let exchange = worker.exchange(HandlerToken(raw: waiter.raw)) {
           exchange.isQueued = false

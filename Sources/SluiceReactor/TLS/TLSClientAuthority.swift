@@ -20,7 +20,7 @@ final class TLSClientAuthority {
     digest.add([isRequired ? 1 : 0])
     try digest.add(file: settings.authorities, "clientCertificates.ca")
     if let path = settings.revocations {
-      try Self.addRevocations(path, to: store)
+      try TLSRevocations.add(path, "clientCertificates.crl", to: store)
       try digest.add(file: path, "clientCertificates.crl")
     }
     self.digest = digest.finish()
@@ -30,23 +30,6 @@ final class TLSClientAuthority {
   deinit {
     for authority in authorities { X509_free(authority) }
     X509_STORE_free(store)
-  }
-
-  private static func addRevocations(
-    _ path: String, to store: OpaquePointer
-  ) throws(TLSError) {
-    let setting = "clientCertificates.crl"
-    try TLSFile.open(path, setting) { (bio) throws(TLSError) in
-      var count = 0
-      while let list = PEM_read_bio_X509_CRL(bio, nil, refusePassphrase, nil) {
-        X509_STORE_add_crl(store, list)
-        X509_CRL_free(list)
-        count += 1
-      }
-      if count == 0 { throw TLSError(setting, "it holds no revocation list in PEM form") }
-    }
-    // Every authority of a chain must have a list: a missing one must not let a revoked caller in.
-    X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL))
   }
 
   func apply(to context: OpaquePointer) {

@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 
 /// Who a caller is by its certificate, which the listener's authority vouched for.
 public final class TLSClientCertificate: Sendable {
@@ -11,6 +12,8 @@ public final class TLSClientCertificate: Sendable {
   public let fingerprint: [UInt8]
   /// Hexadecimal digits.
   public let serialNumber: String
+  /// When it expires, in seconds of Unix time.
+  public let notAfter: Int64
 
   /// Nil when the peer has shown none.
   init?(of ssl: OpaquePointer) {
@@ -23,7 +26,15 @@ public final class TLSClientCertificate: Sendable {
     var digest = [UInt8](repeating: 0, count: 32)
     X509_digest(certificate, EVP_sha256(), &digest, nil)
     fingerprint = digest
+    notAfter = Self.seconds(X509_get0_notAfter(certificate))
     serialNumber = Self.text { i2a_ASN1_INTEGER($0, X509_get0_serialNumber(certificate)) }
+  }
+
+  /// What cannot be read has expired.
+  private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64 {
+    var date = tm()
+    guard let time, ASN1_TIME_to_tm(time, &date) == 1 else { return 0 }
+    return Int64(timegm(&date))
   }
 
   /// What `print` writes to a BIO.

@@ -6,9 +6,13 @@ public struct TLSClientSettings: Hashable, Sendable {
   public var verifies = true
   /// Who vouches for targets; the system's authorities without.
   public var authorities: String?
+  /// Lists of what these have revoked; only with `authorities`.
+  public var revocations: String?
   /// What the gateway shows to a target that asks.
   public var certificate: String?
   public var key: String?
+  /// What ALPN offers, the best first.
+  public var protocols = ["http/1.1"]
 
   public init() {}
 }
@@ -38,7 +42,7 @@ public final class TLSClientContext: @unchecked Sendable {
     self.digest = digest.finish()
     _ = copenssl_ctx_set_min_version(context, TLS1_2_VERSION)
     TLSProfile.applyCommon(to: context)
-    let protocols = [8] + Array("http/1.1".utf8)
+    let protocols = settings.protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
     SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count))
     copenssl_ctx_set_session_cache(context, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL))
     SSL_CTX_sess_set_new_cb(context) { ssl, session in
@@ -56,6 +60,7 @@ public final class TLSClientContext: @unchecked Sendable {
     _ settings: TLSClientSettings, _ context: OpaquePointer, _ digest: inout TLSDigest
   ) throws(TLSError) {
     digest.add([settings.verifies ? 1 : 0])
+    digest.add(Array(settings.protocols.joined(separator: ",").utf8))
     if let path = settings.authorities {
       guard let store = X509_STORE_new() else { throw TLSError("ca", OpenSSLError.take()) }
       SSL_CTX_set_cert_store(context, store)
@@ -64,6 +69,10 @@ public final class TLSClientContext: @unchecked Sendable {
         X509_free(authority)
       }
       try digest.add(file: path, "ca")
+      if let path = settings.revocations {
+        try TLSRevocations.add(path, "crl", to: store)
+        try digest.add(file: path, "crl")
+      }
     } else if settings.verifies {
       SSL_CTX_set_default_verify_paths(context)
     }

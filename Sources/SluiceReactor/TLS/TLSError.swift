@@ -22,6 +22,8 @@ public enum TLSFailure: Error, Equatable, Sendable {
   case certificate(String)
   /// What the peer sent, or its alert, as OpenSSL puts it.
   case handshake(String)
+  /// ALPN, or the peer's first bytes, did not agree to HTTP/2.
+  case noProtocol
 
   /// One line for a log.
   public var reason: String {
@@ -29,6 +31,7 @@ public enum TLSFailure: Error, Equatable, Sendable {
     case .plainText: "the peer does not speak TLS"
     case .peerLeft(0): "the peer closed the connection within the handshake"
     case .peerLeft: "the connection broke within the handshake"
+    case .noProtocol: "the peer does not speak HTTP/2"
     case .certificate(let reason), .handshake(let reason): reason
     }
   }

@@ -29,10 +29,10 @@ final class TestTLSSettings: @unchecked Sendable {
     }
   }
 
-  /// A target that shows `identity`.
+  /// A target that shows `identity`, and agrees on `protocol` if that is offered.
   init(
     server identity: TestAuthority.Identity, version: Int32 = 0,
-    callersOf authority: TestAuthority? = nil
+    callersOf authority: TestAuthority? = nil, protocol name: StaticString? = nil
   ) {
     isServer = true
     serverName = nil
@@ -43,6 +43,31 @@ final class TestTLSSettings: @unchecked Sendable {
     }
     SSL_CTX_set_session_id_context(context, [1], 1)
     finish(identity, version, nil)
+    if let name { agree(on: name) }
+  }
+
+  private func agree(on name: StaticString) {
+    // What ALPN's callback gets: the name behind its length. It lives as long as the tests.
+    let wanted = UnsafeMutablePointer<UInt8>.allocate(capacity: name.utf8CodeUnitCount + 1)
+    wanted[0] = UInt8(name.utf8CodeUnitCount)
+    (wanted + 1).update(from: name.utf8Start, count: name.utf8CodeUnitCount)
+    SSL_CTX_set_alpn_select_cb(
+      context,
+      { _, output, length, offered, count, wanted in
+        guard let wanted = wanted?.assumingMemoryBound(to: UInt8.self), let offered else {
+          return SSL_TLSEXT_ERR_NOACK
+        }
+        var at = 0
+        while at < Int(count) {
+          if offered[at] == wanted[0], memcmp(offered + at, wanted, Int(wanted[0]) + 1) == 0 {
+            output?.pointee = offered + at + 1
+            length?.pointee = offered[at]
+            return SSL_TLSEXT_ERR_OK
+          }
+          at += Int(offered[at]) + 1
+        }
+        return SSL_TLSEXT_ERR_NOACK
+      }, wanted)
   }
 
   private func finish(

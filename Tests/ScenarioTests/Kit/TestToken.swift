@@ -9,7 +9,8 @@ enum TestToken {
   /// `claims` are members of a JSON object; `exp` is so many seconds from now, an hour unless given.
   static func make(
     subject: String = "alice", id: String? = nil, expiresIn seconds: Double? = nil,
-    claims: [String: String] = [:]
+    claims: [String: String] = [:], header: String = "{\"alg\":\"HS256\"}",
+    secret: String = Self.secret
   ) -> String {
     var members = claims.map { "\"\($0)\":\"\($1)\"" }.sorted()
     members.append("\"sub\":\"\(subject)\"")
@@ -17,9 +18,9 @@ enum TestToken {
     let end = Date().timeIntervalSince1970 + (seconds ?? 3_600)
     members.append("\"exp\":\(Int(end.rounded(.up)))")
     let signed =
-      encoded(Array("{\"alg\":\"HS256\"}".utf8)) + "."
+      encoded(Array(header.utf8)) + "."
       + encoded(Array("{\(members.joined(separator: ","))}".utf8))
-    return signed + "." + encoded(code(of: Array(signed.utf8)))
+    return signed + "." + encoded(code(of: Array(signed.utf8), secret))
   }
 
   static func bearer(
@@ -42,7 +43,7 @@ enum TestToken {
     return settings
   }
 
-  private static func code(of bytes: [UInt8]) -> [UInt8] {
+  private static func code(of bytes: [UInt8], _ secret: String) -> [UInt8] {
     var output = [UInt8](repeating: 0, count: 32)
     var count: UInt32 = 32
     let key = Array(secret.utf8)

@@ -8,7 +8,8 @@ import Testing
   private static let failures: [UpstreamFailure] = [
     .connectFailed(ECONNREFUSED), .connectTimeout, .exhausted, .notResolved, .queueFull,
     .queueTimeout, .closedBeforeResponse(isReused: true), .closedBeforeResponse(isReused: false),
-    .responseTimeout, .malformedResponse, .truncatedResponse,
+    .responseTimeout, .malformedResponse, .truncatedResponse, .notHTTP2,
+    .refusedStream(isLeaving: false), .refusedStream(isLeaving: true),
   ]
 
   private func decide(
@@ -33,7 +34,7 @@ import Testing
     for failure in Self.failures {
       let wasNeverSent =
         switch failure {
-        case .connectFailed, .connectTimeout, .notResolved: true
+        case .connectFailed, .connectTimeout, .notResolved, .notHTTP2, .refusedStream: true
         default: false
         }
       #expect((decide(failure, isIdempotent: false) == .no) == !wasNeverSent, "\(failure)")
@@ -52,6 +53,14 @@ import Testing
     #expect(decide(.responseTimeout, attempts: attempts) == .no)
     #expect(decide(.malformedResponse, idempotent: 0) == .no)
 
+    // A target that refuses a stream is a target that could not be connected to; one that ends a
+    // connection takes the next one.
+    #expect(decide(.refusedStream(isLeaving: false), attempts: attempts) == .no)
+    #expect(decide(.refusedStream(isLeaving: true), attempts: attempts) == .silently)
+    attempts.stale = RetryDecision.maxStale
+    #expect(decide(.refusedStream(isLeaving: true), attempts: attempts) == .no)
+    attempts.stale = 0
+
     let stale = UpstreamFailure.closedBeforeResponse(isReused: true)
     #expect(decide(stale, attempts: attempts, idempotent: 0) == .silently)
     attempts.stale = RetryDecision.maxStale
@@ -62,7 +71,11 @@ import Testing
 
   @Test func theGatewaysOwnLimitsAreNotTheTargetsFault() {
     for failure in Self.failures {
-      let isOwn = [.queueFull, .queueTimeout, .exhausted].contains(failure)
+      // Nor is it one that a target says that it has enough to do, or leaves.
+      let isOwn = [
+        .queueFull, .queueTimeout, .exhausted, .refusedStream(isLeaving: false),
+        .refusedStream(isLeaving: true),
+      ].contains(failure)
       #expect(failure.outcome == (isOwn ? .abandoned : .failed), "\(failure)")
     }
     #expect(UpstreamFailure(connectError: EMFILE) == .exhausted)

@@ -77,6 +77,21 @@ import Testing
     #expect(!memory.session.isInHead && memory.stream(1)?.head != nil)
   }
 
+  /// A busy caller's reads may all end inside a head; each has a deadline of its own.
+  @Test func everyHeadIsAnotherOne() {
+    let memory = HTTP2Memory()
+    var numbers: [Int] = []
+    var rest: [UInt8] = []
+    for id in [1, 3, 5] {
+      let bytes = rest + HTTP2Frame.headers(id, HTTP2Frame.request()).bytes
+      memory.send(bytes: Array(bytes.dropLast(5)))
+      rest = Array(bytes.suffix(5))
+      #expect(memory.session.isInHead)
+      numbers.append(memory.session.headNumber)
+    }
+    #expect(numbers == [1, 2, 3])
+  }
+
   @Test func aHeadInSomePiecesIsWhole() {
     let memory = HTTP2Memory()
     memory.send(.headers(1, HTTP2Frame.request(), isWhole: false))
@@ -198,8 +213,8 @@ import Testing
     #expect(memory.received.settings[3] == 100)
     #expect(memory.received.settings[6] == 20_000)
     #expect(memory.received.settings[9] == 1)
-    // RFC 8441 is not offered.
-    #expect(memory.received.settings[8] == nil)
+    // RFC 8441.
+    #expect(memory.received.settings[8] == 1)
     #expect(memory.received[0].window == Int(HTTP2Limits.connectionWindow) - 65_535)
   }
 

@@ -4,7 +4,7 @@ import SluiceWire
 @testable import SluiceGateway
 
 /// A stream that writes down what it is told.
-final class RecordingStream: HTTP2Stream {
+final class RecordingStream: HTTP2ServerStream {
   var head: String?
   var isComplete = false
   var fault: HTTP2HeadFault?
@@ -30,7 +30,7 @@ final class RecordingStream: HTTP2Stream {
     bytes.withUnsafeBufferPointer { body += $0 }
   }
 
-  override func requestEnded(_ trailers: TrailerSection) {
+  override func inputEnded(_ trailers: TrailerSection) {
     self.trailers = trailers.fields.map {
       (Self.text(trailers.span($0.name)), Self.text(trailers.span($0.value)))
     }
@@ -44,11 +44,11 @@ final class RecordingStream: HTTP2Stream {
   }
 }
 
-final class RecordingSession: HTTP2Session {
+final class RecordingSession: HTTP2ServerSession {
   var made: [Int32: RecordingStream] = [:]
   var takesBodies = true
 
-  override func makeStream(_ id: Int32) -> HTTP2Stream {
+  override func makeStream(_ id: Int32) -> HTTP2ServerStream {
     let stream = RecordingStream(id: id)
     stream.takes = takesBodies
     made[id] = stream

@@ -48,7 +48,7 @@ import Testing
       .init(name: "1m", limit: 100, window: 60, burst: 150), nil, .init(name: "month", limit: 5),
     ])
     #expect(
-      text(fields.policy)
+      fields.policy.map(text)
         == "RateLimit-Policy: \"1m\";q=100;w=60;sluice-burst=150, \"month\";q=5\r\n")
     var decision = RateDecision()
     decision.steps[0] = .taken(0, remaining: 149, wait: 400_000_001)

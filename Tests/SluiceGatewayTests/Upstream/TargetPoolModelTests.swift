@@ -123,6 +123,7 @@ private struct PoolRun {
     case .park:
       #expect(reusable)
       parked.insert(id)
+    case .keep: Issue.record("a connection of HTTP/1.1 carried more than one exchange")
     case .close(let waiter):
       if let waiter {
         take(waiter)
@@ -170,6 +171,7 @@ private struct PoolRun {
       case .connect(let waiter):
         take(waiter)
         connects += 1
+      case .assign: Issue.record("an exchange waited while a connection was idle")
       case .fail(let waiter): take(waiter)
       }
     }

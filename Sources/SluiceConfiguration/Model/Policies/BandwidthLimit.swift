@@ -10,6 +10,8 @@ extension Configuration {
     public var by = BandwidthKey.caller(.consumer)
     public var maxDelay = Timespan.seconds(10)
     public var maxKeys = 100_000
+    /// Messages of sessions count, too.
+    public var messages = false
     public init() {}
   }
 
@@ -29,7 +31,7 @@ extension Configuration.BandwidthLimit {
 
   public static let schema = Schema(
     "BandwidthLimit", of: Self(),
-    "Limits how many bytes of bodies pass in a second, by reading more slowly from who sends them; nothing is lost and little is held in memory. Bodies move in pieces of up to 72 KiB, so a low limit makes pauses between them. A new request waits until what its caller has had too much is made up for. What the gateway answers itself is not limited, nor are messages of WebSocket sessions: see `messages.rateLimit`.",
+    "Limits how many bytes of bodies pass in a second, by reading more slowly from who sends them; nothing is lost and little is held in memory. Bodies move in pieces of up to 72 KiB, so a low limit makes pauses between them. A new request waits until what its caller has had too much is made up for. What the gateway answers itself is not limited. With `messages` the WebSocket messages of the same caller share the rate.",
     [
       Field(
         "request", .byteCount(rates), "Bytes of request bodies in a second; no limit unless set."),
@@ -47,6 +49,10 @@ extension Configuration.BandwidthLimit {
         "maxDelay", .duration,
         "A request that would have to wait for longer before it begins gets 429 and `Retry-After`."),
       LimitField.maxKeys,
+      Field(
+        "messages", .boolean,
+        "Whether payloads of messages on `websocket` routes count, too: those of callers for `request`, those of targets for `response`. They are looked at as a whole then, and not compressed; with `by: request` each session has the whole rate."
+      ),
     ])
 
   public static let example = """
@@ -67,11 +73,10 @@ extension Configuration.BandwidthLimit {
     if request == nil && response == nil {
       check.error("limits nothing", hint: "set request or response")
     }
-    if case .route(let name) = check.origin,
+    if case .route(let name) = check.origin, !messages,
       check.configuration.routes[name]?.kind == .websocket
     {
-      check.warning(
-        "does nothing for sessions", hint: "messages.rateLimit has 'bytes' for what they send")
+      check.warning("does nothing for sessions", hint: "set messages: true")
     }
   }
 }

@@ -6,6 +6,7 @@ extension Configuration {
     public var maxBodySize = ByteCount.mebibytes(1)
     /// Refuses POST, PUT and PATCH without a body.
     public var requireBody = true
+    public var messages: MessageValidation?
     public init() {}
   }
 }
@@ -16,7 +17,7 @@ extension Configuration.JSONSchema {
 
   public static let schema = Schema(
     "BodySchema", of: Self(),
-    "Checks request bodies against a JSON Schema (draft 2020-12) and refuses others with 400; the answer's `pointer` and `keyword` say what is wrong first. Bodies have to be JSON that names nothing twice. Known are `type`, `enum`, `const`; `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf` (numbers are doubles); `minLength`, `maxLength`, `pattern` (PCRE2 on bytes, bounded); `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`, `contains`, `minContains`, `maxContains`; `properties`, `patternProperties`, `additionalProperties`, `propertyNames`, `required`, `dependentRequired`, `dependentSchemas`, `minProperties`, `maxProperties`; `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`; `$ref` to `#` and `#/$defs/NAME`. Annotations such as `title` and `format` say nothing about what is right. Any other keyword is an error of the configuration.",
+    "Checks request bodies against a JSON Schema (draft 2020-12) and refuses others with 400; the answer's `pointer` and `keyword` say what is wrong first. Bodies have to be JSON that names nothing twice. Known are `type`, `enum`, `const`; `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf` (numbers are doubles); `minLength`, `maxLength`, `pattern` (PCRE2 on bytes, bounded); `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`, `contains`, `minContains`, `maxContains`; `properties`, `patternProperties`, `additionalProperties`, `propertyNames`, `required`, `dependentRequired`, `dependentSchemas`, `minProperties`, `maxProperties`; `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`; `$ref` to `#` and `#/$defs/NAME`. Annotations such as `title` and `format` say nothing about what is right. Any other keyword is an error of the configuration. With `messages` it checks what callers send on WebSockets, too.",
     [
       Field(
         "schema", .text(.any),
@@ -29,6 +30,10 @@ extension Configuration.JSONSchema {
       Field(
         "requireBody", .boolean,
         "Refuses POST, PUT and PATCH without a body; other requests may always be without."),
+      Field(
+        "messages", .object(Configuration.MessageValidation.schema),
+        "Set, messages from callers on `websocket` routes are checked as well; one larger than `maxBodySize` is not what the schema asks for."
+      ),
     ])
 
   public static let example = """
@@ -54,4 +59,8 @@ extension Configuration.JSONSchema {
                 }
               }
     """
+
+  public func check(_ check: inout PolicyCheck) {
+    check.warnOfSessions(withoutMessages: messages == nil)
+  }
 }

@@ -29,7 +29,10 @@ extension Configuration.Mirror {
         "maxInFlight", .integer(1...100_000),
         "Copies under way at a time, in the whole process; with as many, further requests are not copied. This and `maxBodySize` bound the memory."
       ),
-      Field("timeout", .duration, "For a whole copy, answer included; it is given up then."),
+      Field(
+        "timeout", .duration,
+        "For a whole copy, answer included, and before that for the body to come from the caller; it is given up then."
+      ),
     ])
 
   public static let example = """

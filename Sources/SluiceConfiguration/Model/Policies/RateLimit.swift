@@ -14,6 +14,8 @@ extension Configuration {
     public var budget: String?
     /// Leaves `RateLimit` and `RateLimit-Policy` out of responses.
     public var hide = false
+    /// How responses tell of the limits; `fields` in the file.
+    public var fieldStyle = FieldStyle.standard
     /// Nil: only requests count.
     public var messages: MessageSpending?
     public var maxKeys = 100_000
@@ -23,6 +25,13 @@ extension Configuration {
       case tokenBucket = "token-bucket"
       case slidingWindow = "sliding-window"
       case fixedWindow = "fixed-window"
+    }
+
+    public enum FieldStyle: String, Codable, CaseIterable, Sendable { case standard, kong }
+
+    private enum CodingKeys: String, CodingKey {
+      case limit, window, burst, windows, algorithm, by, cost, budget, hide, messages, maxKeys
+      case fieldStyle = "fields"
     }
 
     public struct Window: Codable, Equatable, Sendable {
@@ -80,6 +89,10 @@ extension Configuration.RateLimit {
         "budget", .text(.entityName), "Places that name the same budget count together."),
       Field(
         "hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
+      Field(
+        "fields", .choice(FieldStyle.self),
+        "How responses tell of the limits: `standard` by `RateLimit-Policy` and `RateLimit`, `kong` by `X-RateLimit-Limit-Minute` and the like."
+      ),
       LimitField.messages, LimitField.maxKeys,
     ])
 

@@ -10,6 +10,8 @@ extension Configuration {
   public struct Mock: PolicySettings {
     public var status = 200
     public var contentType = MockType.json
+    /// In the place of `contentType`, for everything else.
+    public var mediaType: String?
     public var body = ""
     public var headers: [String: String] = [:]
     public init() {}
@@ -73,10 +75,15 @@ extension Configuration.Mock {
     [
       Field("status", .integer(200...599), "The answer's status."),
       Field("contentType", .choice(MockType.self), "What the body is."),
-      Field("body", .text(.any), "The answer's body."),
       Field(
-        "headers", .map(keys: .fieldName, of: .text(.fieldValue), atLeast: 0),
-        "Further fields of the answer."),
+        "mediaType", .text(.fieldValue),
+        "In the place of `contentType`: the `Content-Type` as it is."),
+      Field(
+        "body", .text(.bodyTemplate),
+        "The answer's body; may hold the variables of request-transform."),
+      Field(
+        "headers", .map(keys: .fieldName, of: .text(.template), atLeast: 0),
+        "Further fields of the answer, with such variables, too."),
     ])
 
   public static let example = """
@@ -98,6 +105,10 @@ extension Configuration.Mock {
       check.error("a response with status \(status) has no body", at: "body")
     }
     let own = ["content-length", "transfer-encoding", "connection", "content-type", "date"]
+    Template.check(body, in: &check, "body")
+    for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+      Template.check(value, in: &check, "headers", name)
+    }
     for name in headers.keys.sorted() where own.contains(name.lowercased()) {
       check.error("\(name) is the gateway's own", at: "headers", name)
     }

@@ -10,6 +10,8 @@ extension Configuration {
     public var append = TransformValues()
     /// Of bodies that are changed.
     public var maxBodySize = ByteCount.mebibytes(1)
+    /// Messages from callers are changed as bodies are.
+    public var messages: MessageTransformation?
     public init() {}
   }
 
@@ -22,6 +24,8 @@ extension Configuration {
     public var append = FieldValues()
     /// Of bodies that are changed.
     public var maxBodySize = ByteCount.mebibytes(1)
+    /// Messages from targets are changed as bodies are.
+    public var messages: MessageTransformation?
     public init() {}
   }
 
@@ -73,7 +77,7 @@ extension Configuration.RequestTransform {
 
   public static let schema = Schema(
     "RequestTransform", of: Self(),
-    "Changes what targets get. The order is that of Kong: remove, rename, replace, add, append. JSON bodies (`application/json`, `+json`) are read whole where they are changed, and refused with 400 when they are none. Values may hold `${request.header.NAME}`, `${request.query.NAME}`, `${request.path.NAME}` (a `{NAME}` of the route's path), `${request.method}`, `${request.path}`, `${request.query}`, `${request.host}`, `${request.id}`, `${client.address}`, `${consumer.name}`, `${consumer.groups}`, `${credential.id}` and `${claims.NAME}`; in quotes, as YAML wants it. A value that comes out empty is not set.",
+    "Changes what targets get. The order is that of Kong: remove, rename, replace, add, append. JSON bodies (`application/json`, `+json`) are read whole where they are changed, and refused with 400 when they are none. Values may hold `${request.header.NAME}`, `${request.query.NAME}`, `${request.path.NAME}` (a `{NAME}` of the route's path), `${request.method}`, `${request.path}`, `${request.query}`, `${request.host}`, `${request.id}`, `${client.address}`, `${connection.id}` (of a session, as targets get it in `Sluice-Connection-Id`), `${connection.listener}`, `${consumer.name}`, `${consumer.groups}`, `${credential.id}` and `${claims.NAME}`; in quotes, as YAML wants it. A value that comes out empty is not set.",
     [
       Field("method", .text(.method), "The method that targets get; HEAD stays HEAD."),
       Field(
@@ -90,6 +94,10 @@ extension Configuration.RequestTransform {
         "append", .object(Configuration.TransformValues.schema),
         "Values that come to those that are there."),
       TransformCheck.maxBodySize("A larger JSON body that was to be changed is refused with 413."),
+      Field(
+        "messages", .object(Configuration.MessageTransformation.schema),
+        "Set, messages from callers on `websocket` routes are changed as bodies are; their values may hold no `${request.…}`. A larger one than `maxBodySize` counts as unusable."
+      ),
     ])
 
   public static let example = """
@@ -128,7 +136,8 @@ extension Configuration.RequestTransform {
     }
     TransformCheck.body(
       remove: remove.body, rename: rename.body,
-      values: [("replace", replace.body), ("add", add.body), ("append", append.body)], &check)
+      values: [("replace", replace.body), ("add", add.body), ("append", append.body)],
+      forMessages: messages != nil, &check)
   }
 }
 
@@ -150,6 +159,10 @@ extension Configuration.ResponseTransform {
         "Values that come to those that are there."),
       TransformCheck.maxBodySize(
         "A response whose larger JSON body was to be changed becomes a 502."),
+      Field(
+        "messages", .object(Configuration.MessageTransformation.schema),
+        "Set, messages from targets on `websocket` routes are changed as bodies are; their values may hold no `${request.…}`. A larger one than `maxBodySize` counts as unusable."
+      ),
     ])
 
   public static let example = """
@@ -177,6 +190,7 @@ extension Configuration.ResponseTransform {
     }
     TransformCheck.body(
       remove: remove.body, rename: rename.body,
-      values: [("replace", replace.body), ("add", add.body), ("append", append.body)], &check)
+      values: [("replace", replace.body), ("add", add.body), ("append", append.body)],
+      forMessages: messages != nil, &check)
   }
 }

@@ -14,8 +14,7 @@ extension Configuration {
     case request
     case consumer
     case address
-    case header(String)
-    case cookie(String)
+    case field(FieldKey)
   }
 }
 
@@ -77,13 +76,8 @@ extension Configuration.SplitKey: TextValue {
     case "consumer": self = .consumer
     case "address": self = .address
     default:
-      let parts = text.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2 else { return nil }
-      switch parts[0] {
-      case "header": self = .header(String(parts[1]))
-      case "cookie": self = .cookie(String(parts[1]))
-      default: return nil
-      }
+      guard let key = FieldKey(text: text) else { return nil }
+      self = .field(key)
     }
   }
 
@@ -92,23 +86,13 @@ extension Configuration.SplitKey: TextValue {
     case .request: "request"
     case .consumer: "consumer"
     case .address: "address"
-    case .header(let name): "header:\(name)"
-    case .cookie(let name): "cookie:\(name)"
+    case .field(let key): key.text
     }
   }
 }
 
 extension TextForm {
-  static let splitKey = TextForm(
-    "what to split by", pattern: "^(request|consumer|address|header:.+|cookie:.+)$",
-    examples: ["request", "consumer", "address", "header:X-Tenant", "cookie:session"],
-    check: { text in
-      switch Configuration.SplitKey(text: text) {
-      case .request, .consumer, .address: nil
-      case .header(let name), .cookie(let name):
-        isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
-      case nil:
-        TextProblem("", hint: "write request, consumer, address, header:NAME or cookie:NAME")
-      }
-    })
+  static let splitKey = key(
+    "what to split by", words: ["request", "consumer", "address"],
+    examples: ["request", "consumer", "address", "header:X-Tenant", "cookie:session"])
 }

@@ -43,7 +43,7 @@ enum TransformCheck {
 
   static func body(
     remove: [String], rename: [String: String], values: [(String, [String: String])],
-    _ check: inout PolicyCheck
+    forMessages: Bool, _ check: inout PolicyCheck
   ) {
     for (index, path) in remove.enumerated() {
       if let problem = problem(path) { check.error(problem, at: "remove", "body", "\(index)") }
@@ -63,6 +63,8 @@ enum TransformCheck {
     if count > maxBodyEdits {
       check.error("changes \(count) places of bodies; there may be \(maxBodyEdits)")
     }
+    check.warnOfSessions(withoutMessages: count > 0 && !forMessages)
+    if forMessages { MessageTemplateCheck.check(values, isEmpty: count == 0, &check) }
   }
 
   private static func problem(_ text: String) -> String? {

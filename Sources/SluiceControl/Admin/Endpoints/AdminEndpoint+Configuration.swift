@@ -54,7 +54,7 @@ extension AdminEndpoint {
       ],
       handler: { (request, context) async throws(AdminProblem) in
         let process = try context.process
-        let result = ConfigurationFile.read(text: try request.bodyText(), file: "<request>")
+        let result = process.read(try request.bodyText())
         guard let configuration = result.configuration else {
           throw AdminProblem(diagnostics: result.diagnostics)
         }
@@ -74,7 +74,7 @@ extension AdminEndpoint {
     } catch {
       throw AdminProblem(of: error)
     }
-    let result = ConfigurationFile.read(text: try request.bodyText(), file: "<request>")
+    let result = process.read(try request.bodyText())
     do throws(GatewayProcess.ReloadRefusal) {
       return .json(
         ReloadContent(

@@ -28,6 +28,7 @@ extension AdminEndpoint {
       answers: [
         .json(201, "No worker trusts it any more.", example: RevocationContent.example),
         .problem(.missingParameter), .problem(.invalidParameter), .problem(.tooManyRevocations),
+        .problem(.revocationNotKept),
       ],
       handler: revoke),
     AdminEndpoint(
@@ -38,9 +39,9 @@ extension AdminEndpoint {
         .json(200, "The revocation, which holds no more.", example: RevocationContent.example),
         .problem(.noSuchRevocation),
       ],
-      handler: { (request, context) throws(AdminProblem) in
+      handler: { (request, context) async throws(AdminProblem) in
         guard let id = request.text("id").flatMap({ UInt64($0) }),
-          let revocation = try context.process.gateway.takeBack(revocation: id)
+          let revocation = try await context.process.gateway.takeBack(revocation: id)
         else { throw AdminProblem(.noSuchRevocation) }
         return .json(RevocationContent(revocation, RevocationClock()))
       }),
@@ -63,6 +64,7 @@ extension AdminEndpoint {
     guard let done = await gateway.revoke(what, reason: reason, lifetime: lifetime) else {
       throw AdminProblem(.tooManyRevocations)
     }
+    if !done.isKept { throw AdminProblem(.revocationNotKept) }
     var content = RevocationContent(done.revocation, RevocationClock())
     content.closing = done.closing
     var answer = LocalAnswer.json(content, status: 201)

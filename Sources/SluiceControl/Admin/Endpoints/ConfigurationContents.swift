@@ -36,6 +36,7 @@ public struct RouteContent: Codable, Sendable {
   struct Match: Codable, Sendable {
     var path: String?
     var prefix: String?
+    var startsWith: String?
     var regex: String?
     var hosts: [String]
     var methods: [String]
@@ -106,6 +107,7 @@ extension RouteContent.Match {
   init(_ match: Configuration.Match) {
     path = match.path
     prefix = match.prefix
+    startsWith = match.startsWith
     regex = match.regex
     hosts = match.hosts
     methods = match.methods

@@ -1,25 +1,30 @@
 import SluiceReactor
 import SluiceWire
 
-/// A caller's HTTP/2 connection: the shell around `HTTP2Session`.
+/// A caller's HTTP/2 connection: the shell around `HTTP2ServerSession`.
 ///
 /// It takes over the socket from the `HTTP1DownstreamConnection` that was accepted, once ALPN or the
 /// caller's preface has said what is spoken. Each request is an `HTTP2DownstreamStream` with an
 /// exchange of its own. Its deadline is the earliest of those of the connection and of its streams.
 final class HTTP2DownstreamConnection: DownstreamConnection {
   /// Nil before the beginning and after the end.
-  private(set) var session: HTTP2Session?
+  private(set) var session: HTTP2ServerSession?
   /// What the caller sent before this connection was there.
   private var early = ByteBuffer()
   private var isLingering = false
   private var lingered = 0
   private var isPumping = false
+  /// A turn was asked for.
+  private var isPumpDue = false
   private var isFloodCounted = false
   /// Streams whose targets take bodies again.
   private var bodyTurns: [HTTP2DownstreamStream] = []
+  private var readableTunnels: [HTTP2Tunnel] = []
 
   // The caller's time, each `distantFuture` while it does not run.
   private var headDeadline = MonotonicTime.distantFuture
+  /// Whose `headDeadline` is.
+  private var timedHead = 0
   private var idleDeadline = MonotonicTime.distantFuture
   private var writeDeadline = MonotonicTime.distantFuture
   private var drainDeadline = MonotonicTime.distantFuture
@@ -80,6 +85,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
       received(taken.span)
     }
     giveBodyTurns()
+    if isPumpDue { pump() }
     if isReadable && !isReadingPaused && !isClosed { streamReadable() }
   }
 
@@ -101,6 +107,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     guard let session else { return }
     session.receive(bytes, now: loop.now)
     timeHead(session)
+    tellTunnels()
     pump()
   }
 
@@ -110,6 +117,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   func pump() {
     guard let session, !isPumping, !session.isReceiving, !isClosed else { return }
     isPumping = true
+    isPumpDue = false
     var isAnyDrained = true
     while isAnyDrained {
       isAnyDrained = false
@@ -131,6 +139,13 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     timeWriting()
   }
 
+  /// The same in a turn of its own, for those who are in the middle of something.
+  func wantsPump() {
+    if isPumping || isPumpDue { return }
+    isPumpDue = true
+    loop.resumeLater(self)
+  }
+
   override func streamProgressed() {
     writeDeadline = .distantFuture
     timeWriting()
@@ -147,6 +162,23 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   }
 
   // MARK: Streams
+
+  /// Something can be read from a tunnel. What came is told when the session is done with the loop's
+  /// buffer, into which the reader reads.
+  func tunnelReadable(_ tunnel: HTTP2Tunnel) {
+    if session?.isReceiving ?? false {
+      readableTunnels.append(tunnel)
+    } else {
+      tunnel.changed(.input)
+    }
+  }
+
+  private func tellTunnels() {
+    if readableTunnels.isEmpty { return }
+    var tunnels: [HTTP2Tunnel] = []
+    swap(&tunnels, &readableTunnels)
+    for tunnel in tunnels { tunnel.deliver(.input) }
+  }
 
   /// The target takes more of this stream's body now; in a turn of its own, because it says so from
   /// within its own work.
@@ -185,10 +217,11 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     wake(at: idleDeadline)
   }
 
-  private func timeHead(_ session: HTTP2Session) {
+  private func timeHead(_ session: HTTP2ServerSession) {
     if !session.isInHead {
       headDeadline = .distantFuture
-    } else if headDeadline == .distantFuture {
+    } else if headDeadline == .distantFuture || timedHead != session.headNumber {
+      timedHead = session.headNumber
       headDeadline = loop.now.advanced(byNanoseconds: listener.headTimeout)
       wake(at: headDeadline)
     }
@@ -278,7 +311,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
 }
 
 /// The session of a connection's: its streams carry exchanges.
-final class HTTP2DownstreamSession: HTTP2Session {
+final class HTTP2DownstreamSession: HTTP2ServerSession {
   private unowned let connection: HTTP2DownstreamConnection
 
   init?(_ limits: HTTP2Limits, connection: HTTP2DownstreamConnection) {
@@ -286,7 +319,11 @@ final class HTTP2DownstreamSession: HTTP2Session {
     super.init(limits)
   }
 
-  override func makeStream(_ id: Int32) -> HTTP2Stream {
+  override func makeNonce() -> (UInt64, UInt64) {
+    (connection.worker.random.next(), connection.worker.random.next())
+  }
+
+  override func makeStream(_ id: Int32) -> HTTP2ServerStream {
     HTTP2DownstreamStream(id: id, connection)
   }
 }

@@ -2,13 +2,17 @@ import SluiceReactor
 import SluiceWire
 
 /// One request of an HTTP/2 caller: the exchange's downstream side.
-final class HTTP2DownstreamStream: HTTP2Stream {
+final class HTTP2DownstreamStream: HTTP2ServerStream {
   let connection: HTTP2DownstreamConnection
   private(set) var exchange: Exchange?
   /// What `Content-Length` says is still to come; nil where nothing says it.
   var responseLeft: UInt64?
   /// When the caller's time for a piece of the body, or for reading, is over.
   private(set) var deadline = MonotonicTime.distantFuture
+  /// There from the handshake's end to the tunnel's.
+  private(set) var tunnel: HTTP2Tunnel?
+  /// Until it is refused, or over.
+  private var isTunnelWanted = true
 
   init(id: Int32, _ connection: HTTP2DownstreamConnection) {
     self.connection = connection
@@ -26,7 +30,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
       // What was sent is counted; here are the words of HTTP/1.1 beside it.
       try exchange.request.parse(
         head,
-        limits: HeadLimits(bytes: .max, fields: limits.fields + 3, target: limits.target))
+        limits: HeadLimits(bytes: .max, fields: limits.fields + 5, target: limits.target))
     } catch {
       worker.giveBack(exchange)
       return requestRefused(.head(error))
@@ -37,10 +41,11 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     }
     exchange.request.arrivedByHTTP2()
     exchange.record.isHTTP2 = true
+    exchange.record.wantsTunnel = isTunnel
     self.exchange = exchange
     isWatched = true
     connection.requestBegan()
-    if !isComplete { timeBody() }
+    if !isComplete && !isTunnel { timeBody() }
     exchange.begin(self, listener: connection.listener, peer: connection.peer)
   }
 
@@ -56,7 +61,8 @@ final class HTTP2DownstreamStream: HTTP2Stream {
 
   /// Also the end of a body is for somebody who takes it: nobody could keep it until then.
   override var takesBody: Bool {
-    exchange.map { $0.takesRequestBody || $0.request.framing.isEmpty } ?? true
+    if isTunnel && isTunnelWanted { return false }
+    return exchange.map { $0.takesRequestBody || $0.request.framing.isEmpty } ?? true
   }
 
   override func bodyArrived(_ bytes: Span<UInt8>) {
@@ -65,26 +71,30 @@ final class HTTP2DownstreamStream: HTTP2Stream {
     exchange.downstreamBody(bytes)
   }
 
-  override func requestEnded(_ trailers: TrailerSection) {
+  override func inputEnded(_ trailers: TrailerSection) {
     if output.isEmpty { deadline = .distantFuture }
-    guard let exchange, !exchange.request.framing.isEmpty else { return }
+    guard !isTunnel, let exchange, !exchange.request.framing.isEmpty else { return }
     exchange.downstreamBodyEnded(trailers)
   }
+
+  override func tunnelReadable() { if let tunnel { connection.tunnelReadable(tunnel) } }
 
   func takeBodyTurn() { if session != nil { takeInput() } }
 
   // MARK: Time
 
   private func timeBody() {
-    if !output.isEmpty { return }
+    if !output.isEmpty || isTunnel { return }
     deadline = connection.loop.now.advanced(byNanoseconds: connection.listener.bodyTimeout)
     connection.wake(at: deadline)
   }
 
   /// The caller's time runs from when it stops taking what there is.
   private func timeWriting(isProgress: Bool = false) {
+    // What a session's caller does not take is the session's affair.
+    if tunnel != nil { return }
     if output.isEmpty {
-      if isRequestComplete { deadline = .distantFuture } else if isProgress { timeBody() }
+      if isInputComplete { deadline = .distantFuture } else if isProgress { timeBody() }
     } else if isProgress || deadline == .distantFuture {
       deadline = connection.loop.now.advanced(byNanoseconds: connection.listener.writeTimeout)
       connection.wake(at: deadline)
@@ -93,14 +103,16 @@ final class HTTP2DownstreamStream: HTTP2Stream {
 
   override func outputTaken() { timeWriting(isProgress: true) }
 
-  override func outputDrained() { exchange?.downstreamDrained() }
+  override func outputDrained() {
+    if let tunnel { tunnel.outputDrained() } else { exchange?.downstreamDrained() }
+  }
 
   func timedOut() {
     deadline = .distantFuture
     if session == nil { return }
     if output.isEmpty {
       // A target that does not take the body is not the caller's fault.
-      if hasInput || isRequestComplete { return }
+      if hasInput || isInputComplete { return }
       if let exchange, exchange.state != .responding { return exchange.fail(.requestTimeout) }
     }
     let exchange = self.exchange
@@ -114,8 +126,9 @@ final class HTTP2DownstreamStream: HTTP2Stream {
   override func closed(_ code: HTTP2ErrorCode) {
     if !hasBegun && code == .protocolError { worker.counters.malformedRequests &+= 1 }
     connection.streamClosed()
+    if let tunnel { return tunnel.streamClosed() }
     // All of the response is out, and the exchange is about to say that this was all.
-    if isResponseEnded && code == .noError { return }
+    if isOutputEnded && code == .noError { return }
     let exchange = self.exchange
     self.exchange = nil
     exchange?.downstreamGone()
@@ -123,6 +136,7 @@ final class HTTP2DownstreamStream: HTTP2Stream {
 
   /// The response is complete as far as the exchange is concerned.
   private func responseCompleted() {
+    isTunnelWanted = false
     exchange = nil
     isWatched = false
     dropInput()
@@ -165,10 +179,11 @@ extension HTTP2DownstreamStream: DownstreamStream {
   }
 
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
+    if isTunnel && head.status == 101 { return openTunnel(head, of: exchange) }
     let isLengthUnknown = exchange.isResponseLengthUnknown
     let isEnd = head.framing == .none || head.framing == .length(0) && !isLengthUnknown
     if !isEnd, !isLengthUnknown, case .length(let count) = head.framing { responseLeft = count }
-    worker.http2Fields.begin(status: head.status)
+    worker.http2Fields.begin(status: shown(head.status))
     Self.append(head, of: exchange, to: &worker.http2Fields)
     // HEAD and 304 announce the length that a GET would have had; RFC 9110 8.6 forbids it in 204.
     if head.status != 204, !isLengthUnknown, let count = head.contentLength {
@@ -184,10 +199,17 @@ extension HTTP2DownstreamStream: DownstreamStream {
   ) {
     let dropped = FieldName.contentLength.bit | FieldName.transferEncoding.bit
     let isEdited = exchange.map { !$0.responseEdits.isEmpty } ?? false
+    let isHandshake = exchange?.wantsUpgrade ?? false
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       if isEdited, let exchange, exchange.responseEdits.drops(index) { continue }
+      if isHandshake, field.known == .secWebSocketAccept || field.known == .other,
+        field.known == .secWebSocketAccept
+          || head.span(field.name).hasPrefixIgnoringCase(SessionFacts.labelPrefix)
+      {
+        continue
+      }
       output.append(name: head.span(field.name), value: head.span(field.value))
     }
   }
@@ -237,7 +259,7 @@ extension HTTP2DownstreamStream: DownstreamStream {
 
   private func beginAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
     let date = worker.date
-    worker.http2Fields.begin(status: answer.status)
+    worker.http2Fields.begin(status: shown(answer.status))
     worker.http2Fields.append("date") { $0.append(date) }
     let hasType = answer.contentType.utf8CodeUnitCount > 0
     if hasType && (!answer.body.isEmpty || answer.stream != nil) {
@@ -264,7 +286,65 @@ extension HTTP2DownstreamStream: DownstreamStream {
 
   // MARK: Sessions
 
-  // No request by HTTP/2 is a handshake, so there is nothing to hand over.
-  func handOver(to session: Session) {}
+  func handOver(to session: Session) {
+    session.sharesConnection = true
+    beginTunnel(session.downstream)
+  }
+
+  /// What came already waits in the tunnel.
   func deliverEarly(to session: Session) {}
+
+  func beginWebSocket(
+    _ head: [UInt8], of exchange: Exchange, maxSize: Int
+  ) -> FirstMessageStream? {
+    if !isTunnel || session == nil { return nil }
+    worker.http2Fields.begin(status: 200)
+    worker.http2Fields.appendLines(head.span, without: .secWebSocketAccept)
+    session?.respond(self, &worker.http2Fields, isEnd: false)
+    let stream = FirstMessageStream(
+      exchange, acceptor: acceptor, maxSize: maxSize, sharesConnection: true)
+    beginTunnel(stream)
+    acceptor.becameStranger(stream)
+    return stream
+  }
+
+  /// The answer to an extended CONNECT is a status like any other (RFC 8441 5).
+  private func openTunnel(_ head: borrowing ResponseHead, of exchange: Exchange) {
+    worker.http2Fields.begin(status: 200)
+    Self.append(head, of: exchange, to: &worker.http2Fields)
+    Self.appendLines(of: exchange.responseEdits, to: &worker.http2Fields)
+    session?.respond(self, &worker.http2Fields, isEnd: false)
+    connection.wantsPump()
+  }
+
+  /// The bytes are `carried`'s from now on, and its end is the stream's.
+  private func beginTunnel(_ carried: StreamConnection) {
+    exchange = nil
+    if session == nil { return }
+    staysOpen = true
+    let tunnel = HTTP2Tunnel(self)
+    self.tunnel = tunnel
+    carried.carry(by: tunnel)
+    connection.wantsPump()
+  }
+
+  /// The carried connection is gone.
+  func tunnelEnded(isOrderly: Bool) {
+    tunnel = nil
+    isTunnelWanted = false
+    isWatched = false
+    dropInput()
+    guard let session else { return }
+    if isOrderly {
+      session.end(self)
+      session.stopListening(to: self)
+      timeWriting()
+    } else {
+      session.reset(self, .cancel)
+    }
+    connection.wantsPump()
+  }
+
+  /// What a caller that asked for a tunnel takes for one (RFC 9110 9.3.6) is none without a 101.
+  private func shown(_ status: Int) -> Int { isTunnel && status / 100 == 2 ? 502 : status }
 }

@@ -37,6 +37,8 @@ final class CompiledRedirect: CompiledPolicy {
 /// Answers in the target's place.
 final class CompiledMock: CompiledPolicy {
   private let answer: LocalAnswer
+  private let body: CompiledTemplate?
+  private let fields: [(name: String, value: CompiledTemplate)]
 
   init(_ settings: Configuration.Mock) {
     let type: StaticString =
@@ -47,13 +49,43 @@ final class CompiledMock: CompiledPolicy {
       }
     var answer = LocalAnswer(
       status: settings.status, contentType: type, body: Array(settings.body.utf8))
-    answer.fields = settings.headers.sorted { $0.key < $1.key }.compactMap {
-      FieldLine(name: $0.key, value: $0.value)
+    if let type = settings.mediaType {
+      answer.contentType = ""
+      if let line = FieldLine(name: "Content-Type", value: type) { answer.fields.append(line) }
+    }
+    func varies(_ text: String) -> Bool {
+      Template(text)?.segments.contains { if case .variable = $0 { true } else { false } } ?? false
+    }
+    var fields: [(name: String, value: CompiledTemplate)] = []
+    for (name, value) in settings.headers.sorted(by: { $0.key < $1.key }) {
+      if varies(value) {
+        fields.append((name, CompiledTemplate(value)))
+      } else if let line = FieldLine(name: name, value: value) {
+        answer.fields.append(line)
+      }
     }
     self.answer = answer
+    self.fields = fields
+    body = varies(settings.body) ? CompiledTemplate(settings.body) : nil
   }
 
-  override func request(_ exchange: Exchange) -> PolicyOutcome { .answer(answer) }
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    if body == nil && fields.isEmpty { return .answer(answer) }
+    var answer = answer
+    if let body {
+      var text = ByteBuffer()
+      body.append(exchange, .field, to: &text)
+      answer.body = text.copiedBytes()
+    }
+    for (name, value) in fields {
+      var text = ByteBuffer()
+      value.append(exchange, .field, to: &text)
+      if let line = FieldLine(name: name, value: Exchange.text(text.span)) {
+        answer.fields.append(line)
+      }
+    }
+    return .answer(answer)
+  }
 }
 
 /// Makes a share of the requests slow, or fail.

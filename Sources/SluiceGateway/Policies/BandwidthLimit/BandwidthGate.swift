@@ -3,8 +3,8 @@ import SluiceWire
 
 /// Holds an exchange's bodies up: its reads are paused until the time for more has come.
 ///
-/// One for each exchange that has to wait, and none before. Registered with the loop until the policy's
-/// `finished`, so it never outlives its exchange.
+/// One for each exchange that has to wait, and none before; whoever lets a side go on, the latest time
+/// counts. Registered with the loop until a policy's `finished`, so it never outlives its exchange.
 final class BandwidthGate: EventHandler {
   private let exchange: Exchange
   /// When each side may go on; distantFuture while it is not held.
@@ -25,13 +25,18 @@ final class BandwidthGate: EventHandler {
     let end = loop.now.advanced(byNanoseconds: nanoseconds)
     switch side {
     case .request:
-      requestEnd = end
+      requestEnd = Self.later(requestEnd, end)
       exchange.downstream?.pauseRequestBody()
     case .response:
-      responseEnd = end
+      responseEnd = Self.later(responseEnd, end)
       exchange.upstream?.pauseResponse()
     }
     setDeadline(min(requestEnd, responseEnd))
+  }
+
+  /// No hold is no later time.
+  private static func later(_ one: MonotonicTime, _ other: MonotonicTime) -> MonotonicTime {
+    one == .distantFuture ? other : max(one, other)
   }
 
   override func deadlineReached() {
@@ -54,6 +59,18 @@ final class BandwidthGate: EventHandler {
 }
 
 extension Exchange {
+  /// Reads no more of this side's body for so long.
+  func hold(_ side: BandwidthSide, nanoseconds: Int64) {
+    let gate = self.gate ?? BandwidthGate(self)
+    self.gate = gate
+    gate.hold(side, nanoseconds: nanoseconds)
+  }
+
+  func endHolds() {
+    gate?.end()
+    gate = nil
+  }
+
   /// More of the request's body may be read, as far as the target takes it.
   fileprivate func requestReleased() { if takesRequestBody { downstream?.resumeRequestBody() } }
 

@@ -12,8 +12,11 @@ extension Configuration.BandwidthLimit: Policy {
 /// Counts the bytes of bodies, and makes who had too many wait for the next ones.
 final class CompiledBandwidthLimit: CompiledPolicy {
   private let rules: BandwidthRules
+  let by: Configuration.BandwidthKey
   /// Nil where each request counts for itself.
-  private let reader: LimitKeyReader?
+  let reader: LimitKeyReader?
+  /// Whether messages of sessions count, too.
+  let countsMessages: Bool
   private let cells: LimitCells
   private let maxDelay: UInt64
   private let refusal = PolicyRefusal(.rateLimited)
@@ -23,7 +26,6 @@ final class CompiledBandwidthLimit: CompiledPolicy {
     /// Nil where its own numbers count.
     let key: LimitKey?
     var own: [UInt64] = [0, 0]
-    var gate: BandwidthGate?
 
     init(key: LimitKey?) { self.key = key }
   }
@@ -34,6 +36,8 @@ final class CompiledBandwidthLimit: CompiledPolicy {
     }
     rules = BandwidthRules(request: rule(settings.request), response: rule(settings.response))
     if case .caller(let key) = settings.by { reader = LimitKeyReader(key) } else { reader = nil }
+    by = settings.by
+    countsMessages = settings.messages
     maxDelay = UInt64(settings.maxDelay.nanoseconds)
     cells = LimitCells(table)
   }
@@ -77,10 +81,7 @@ final class CompiledBandwidthLimit: CompiledPolicy {
   }
 
   override func finished(_ exchange: Exchange) {
-    guard let note = exchange.note(of: self) as? Note else { return }
-    note.gate?.end()
-    note.gate = nil
-    exchange.gate = nil
+    exchange.endHolds()
   }
 
   // MARK: Counting
@@ -103,23 +104,26 @@ final class CompiledBandwidthLimit: CompiledPolicy {
 
   /// So many bytes pass; those behind them may have to wait.
   fileprivate func passed(_ count: Int, _ side: BandwidthSide, _ exchange: Exchange) {
-    guard let rule = rules[side], let note = exchange.note(of: self) as? Note else { return }
-    let now = Self.now(exchange)
-    let number: UInt64
-    if let key = note.key {
-      number = cells.withCell(key, judge: BandwidthJudge(rules: rules, now: now)) {
-        Self.take(count, side, rule, from: $0, now: now)
-      }
-    } else {
-      number = rule.take(count, note.own[side.rawValue], now: now)
-      note.own[side.rawValue] = number
+    guard let note = exchange.note(of: self) as? Note else { return }
+    let wait = take(
+      count, side, for: note.key, own: &note.own[side.rawValue], now: Self.now(exchange))
+    if wait > 0 { exchange.hold(side, nanoseconds: Int64(clamping: wait)) }
+  }
+
+  /// So many bytes pass for whoever has this key, or without one count in `own`; nanoseconds until more
+  /// may.
+  func take(
+    _ count: Int, _ side: BandwidthSide, for key: LimitKey?, own: inout UInt64, now: UInt64
+  ) -> UInt64 {
+    guard let rule = rules[side] else { return 0 }
+    guard let key else {
+      own = rule.take(count, own, now: now)
+      return rule.wait(own, now: now)
     }
-    let wait = rule.wait(number, now: now)
-    if wait == 0 { return }
-    let gate = note.gate ?? BandwidthGate(exchange)
-    note.gate = gate
-    exchange.gate = gate
-    gate.hold(side, nanoseconds: Int64(wait))
+    let number = cells.withCell(key, judge: BandwidthJudge(rules: rules, now: now)) {
+      Self.take(count, side, rule, from: $0, now: now)
+    }
+    return rule.wait(number, now: now)
   }
 
   /// Nil when the cell is dead.

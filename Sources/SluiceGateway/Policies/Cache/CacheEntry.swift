@@ -5,13 +5,25 @@ import Synchronization
 // SAFETY: the bytes are never changed after init; reading them from several threads is no race.
 /// A body in memory, shared by every entry and exchange that has it.
 final class StoredBody: @unchecked Sendable {
+  /// Empty when there is a piece.
   private let buffer: ByteBuffer
+  /// Of a large one: where the kernel can send it from.
+  let piece: MemoryFilePiece?
 
-  init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
+  /// Smaller ones are copied faster than their pages are referred to.
+  static let fewestPieceBytes = 16 * 1_024
 
-  var count: Int { buffer.count }
-  var allocatedBytes: Int { buffer.allocatedBytes }
+  /// `file` takes large ones, where there is one and memory in it.
+  init(_ buffer: consuming ByteBuffer, in file: MemoryFile?) {
+    let piece = buffer.count < Self.fewestPieceBytes ? nil : file?.store(buffer.span)
+    self.piece = piece
+    if piece == nil { self.buffer = buffer } else { self.buffer = ByteBuffer() }
+  }
 
+  var count: Int { piece?.count ?? buffer.count }
+  var allocatedBytes: Int { piece?.allocatedBytes ?? buffer.allocatedBytes }
+
+  /// Of one that has no piece.
   func withBytes(_ body: (Span<UInt8>) -> Void) { Self.read(buffer, body) }
 
   private static func read(_ buffer: borrowing ByteBuffer, _ body: (Span<UInt8>) -> Void) {

@@ -27,7 +27,9 @@ final class CacheFill: BodyFilter {
   private var body = ByteBuffer()
   private var reserved = 0
   private var draft: Draft?
-  private weak var exchange: Exchange?
+  /// Tells the time. Not the exchange itself: an object that was ever referred to weakly counts its
+  /// references in a slower way from then on, and exchanges are used again.
+  private let loop: EventLoop
 
   private static let step = 64 * 1_024
 
@@ -44,7 +46,7 @@ final class CacheFill: BodyFilter {
   init(
     policy: CompiledCache, key: CacheKey, owned: CacheKey.Stored, shared: CacheKey.Stored,
     boarding: CacheStore.Boarding, request: CacheRules.Request, stale: CacheEntry?,
-    began: MonotonicTime
+    loop: EventLoop
   ) {
     self.policy = policy
     self.key = key
@@ -52,7 +54,8 @@ final class CacheFill: BodyFilter {
     sharedKey = shared
     self.request = request
     self.stale = stale
-    self.began = began
+    self.loop = loop
+    began = loop.now
     epoch = boarding.epoch
     if case .leads(let flight) = boarding.part { self.flight = flight } else { flight = nil }
   }
@@ -95,7 +98,6 @@ final class CacheFill: BodyFilter {
       complete()
       return true
     }
-    self.exchange = exchange
     isCollecting = true
     exchange.addResponseFilter(self, keepsLength: true)
     return true
@@ -107,7 +109,7 @@ final class CacheFill: BodyFilter {
     guard isCollecting else { return .unchanged }
     let count = body.count + bytes.count
     if count > policy.maxObjectSize || count > reserved && !reserve(max(bytes.count, Self.step)) {
-      policy.store.pass(key, now: exchange?.loop.now ?? began)
+      policy.store.pass(key, now: loop.now)
       end()
       return .unchanged
     }
@@ -120,9 +122,10 @@ final class CacheFill: BodyFilter {
     if let draft, draft.expected ?? UInt64(body.count) == UInt64(body.count),
       let head = finalHead(), let notModified = CacheHead.notModified(head)
     {
-      // Growing has left up to as much room as there are bytes.
+      // Growing has left up to as much room as there are bytes; what is copied elsewhere leaves it behind.
       var exact = ByteBuffer()
-      if body.allocatedBytes > body.count + body.count / 4 {
+      if body.count < StoredBody.fewestPieceBytes, body.allocatedBytes > body.count + body.count / 4
+      {
         exact.reserve(body.count)
         exact.append(body.span)
       } else {
@@ -130,7 +133,7 @@ final class CacheFill: BodyFilter {
       }
       let entry = CacheEntry(
         key: storedKey(draft.freshness), variances: draft.variances, head: head,
-        notModified: notModified, body: StoredBody(exact), tags: draft.tags,
+        notModified: notModified, body: StoredBody(exact, in: policy.store.file), tags: draft.tags,
         freshness: draft.freshness, storedAt: draft.storedAt)
       policy.store.insert(entry, began: epoch, maxVariants: policy.maxVariants)
     }

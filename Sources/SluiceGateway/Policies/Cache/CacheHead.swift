@@ -73,6 +73,7 @@ enum CacheHead {
     var head = ResponseHead()
     do throws(HeadError) {
       try head.parse(output.span, requestMethod: .get, limits: limits)
+      if case .length = head.framing { head.isComposed = true }
       return head
     } catch {
       return nil

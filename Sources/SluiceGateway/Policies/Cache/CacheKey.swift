@@ -3,7 +3,7 @@ import SluiceWire
 /// What a stored response is found by.
 ///
 /// ```
-/// host/path ?query \0 route, settings and what else makes a difference \0 whose it is
+/// host/path ?query \0 scopes of route and settings, what else makes a difference \0 whose it is
 /// └─group─┘
 /// └─────url──────┘
 /// ```
@@ -36,10 +36,9 @@ struct CacheKey {
     mutating func append(_ part: Span<UInt8>) { bytes.append(part) }
     mutating func append(_ part: [UInt8]) { bytes.append(part) }
     mutating func append(_ byte: UInt8) { bytes.append(byte) }
+    mutating func append(_ scope: CacheScope) { bytes.append(scope.digest.span) }
 
-    mutating func appendLowercased(_ part: Span<UInt8>) {
-      for index in part.indices { bytes.append(part[index].asciiLowercased) }
-    }
+    mutating func append(lowercased part: Span<UInt8>) { bytes.append(lowercased: part) }
 
     /// A part that may hold any byte and can't be taken for two.
     mutating func appendCounted(_ part: Span<UInt8>) {
@@ -86,7 +85,25 @@ struct CacheKey {
 
     func matches(_ stored: Stored) -> Bool {
       let end = stored.isOwned ? bytes.count : sharedCount
-      return bytes.span.extracting(..<end).hasSameBytes(as: stored.bytes.span)
+      return bytes.span.extracting(..<end).equals(stored.bytes.span)
     }
+  }
+}
+
+/// Keeps what was stored under one configuration apart from what was under another: a digest of all
+/// that makes a difference, in the place of a text of some hundred bytes that every look-up would hash
+/// and compare. The same on all workers and after a reload that changes nothing.
+struct CacheScope {
+  fileprivate let digest: InlineArray<16, UInt8>
+
+  /// Of calls that no route is the way of.
+  static let none = CacheScope()
+
+  private init() { digest = InlineArray(repeating: 0) }
+
+  /// For when the configuration is compiled.
+  init(_ text: String) {
+    let bytes = SHA256().digest(of: Array(text.utf8).span).bytes
+    digest = InlineArray { bytes[$0] }
   }
 }

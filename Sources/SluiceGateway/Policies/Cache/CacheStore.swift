@@ -13,6 +13,8 @@ final class CacheStore: Sendable {
   private let maxBytes: Atomic<Int>
   /// Bytes of responses that are being collected and are not stored yet.
   private let collecting = Atomic<Int>(0)
+  /// Of large bodies; nil where the kernel gives none.
+  let file = MemoryFile()
 
   init(_ settings: Configuration.CacheStore = Configuration.CacheStore()) {
     let budget = settings.maxObjectSize.bytes

@@ -25,7 +25,7 @@ final class CompiledCache: CompiledPolicy {
   let maxVariants: Int
   private let settings: Configuration.Cache
   /// Tells apart what other settings stored.
-  private let scope: [UInt8]
+  private let scope: CacheScope
   private let keyHeaders: [[UInt8]]
   private let queryOnly: [[UInt8]]?
   private let queryIgnored: [[UInt8]]
@@ -43,7 +43,7 @@ final class CompiledCache: CompiledPolicy {
     rules = CacheRules(settings)
     maxObjectSize = settings.maxObjectSize.bytes
     maxVariants = settings.maxVariants
-    scope = Array(String(describing: settings).utf8)
+    scope = CacheScope(String(describing: settings))
     keyHeaders = settings.key.headers.map { Array($0.lowercased().utf8) }
     queryOnly = settings.key.queryOnly.map { $0.map { Array($0.utf8) } }
     queryIgnored = settings.key.queryIgnored.map { Array($0.utf8) }
@@ -72,8 +72,8 @@ final class CompiledCache: CompiledPolicy {
     if queryOnly == nil && queryIgnored.isEmpty { return }
     exchange.editQuery { query, output in
       QueryParameters.append(query, to: &output) { name in
-        if let queryOnly { return queryOnly.contains { name.hasSameBytes(as: $0.span) } }
-        return !queryIgnored.contains { name.hasSameBytes(as: $0.span) }
+        if let queryOnly { return queryOnly.contains { name.equals($0.span) } }
+        return !queryIgnored.contains { name.equals($0.span) }
       }
     }
   }
@@ -131,7 +131,7 @@ final class CompiledCache: CompiledPolicy {
     for variance in entry.variances {
       scratch.clear()
       exchange.appendSentValues(of: variance.name, to: &scratch)
-      if !scratch.span.hasSameBytes(as: variance.value.span) { return false }
+      if !scratch.span.equals(variance.value.span) { return false }
     }
     return true
   }
@@ -188,7 +188,7 @@ final class CompiledCache: CompiledPolicy {
     return CacheFill(
       policy: self, key: flightKey, owned: key.stored(owned: key.isOwned),
       shared: key.stored(owned: false), boarding: boarding, request: facts, stale: stale,
-      began: exchange.loop.now)
+      loop: exchange.loop)
   }
 
   /// Asks for the whole response, or whether what is stored is still good. What the caller has itself
@@ -424,7 +424,7 @@ final class CompiledCache: CompiledPolicy {
 
   private func build(_ exchange: Exchange, _ head: borrowing RequestHead) {
     key.clear()
-    if let authority = head.authority { key.appendLowercased(head.span(authority)) }
+    if let authority = head.authority { key.append(lowercased: head.span(authority)) }
     exchange.withPath { key.append($0) }
     key.endGroup()
     // As targets get it: also a question mark with nothing behind it, unless a policy wrote the query.
@@ -441,9 +441,9 @@ final class CompiledCache: CompiledPolicy {
       exchange.appendSentPath(to: &scratch)
       key.appendCounted(scratch.span)
     }
-    key.append(exchange.route?.cacheScope ?? [])
+    key.append(exchange.route?.cacheScope ?? .none)
     key.append(scope)
-    key.append(exchange.listener.nameBytes)
+    key.appendCounted(exchange.listener.nameBytes)
     exchange.appendForwardedKey(to: &key)
     for name in keyHeaders {
       scratch.clear()

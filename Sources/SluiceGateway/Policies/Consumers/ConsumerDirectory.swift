@@ -15,12 +15,14 @@ final class ConsumerDirectory {
   let generation: UInt64
   /// The consumers as the file has them.
   let settings: [String: Configuration.Consumer]
-  /// Groups by consumer.
+  /// Groups by consumer. Those in the same groups share one list: among a hundred thousand consumers it
+  /// then is in the processor's cache, whoever calls.
   private let groups: [String: [[UInt8]]]
   let keys: KeyDirectory
   let passwords: PasswordDirectory
   let tokens: TokenDirectory
   let secrets: SecretDirectory
+  let certificates: CertificateDirectory
   private let namesWithPolicies: (consumers: Set<String>, groups: Set<String>)
   private(set) var profiles: [Profile] = [Profile(consumer: nil, groups: [])]
   private var profileIndices: [Profile: Int] = [:]
@@ -35,19 +37,34 @@ final class ConsumerDirectory {
     generation = (former?.generation ?? 0) + 1
     settings = configuration.consumers
     namesWithPolicies = configuration.namesWithPolicies
-    groups = configuration.consumers.mapValues { $0.groups.map { Array($0.utf8) } }
     if let former, former.settings == configuration.consumers {
+      groups = former.groups
       keys = former.keys
       passwords = former.passwords
       tokens = former.tokens
       secrets = former.secrets
+      certificates = former.certificates
     } else {
-      keys = KeyDirectory(configuration.consumers)
-      passwords = PasswordDirectory(configuration.consumers)
-      tokens = TokenDirectory(configuration.consumers)
-      secrets = SecretDirectory(configuration.consumers)
+      groups = Self.groups(of: configuration.consumers)
+      keys = KeyDirectory(configuration.consumers, groups)
+      passwords = PasswordDirectory(configuration.consumers, groups)
+      tokens = TokenDirectory(configuration.consumers, groups)
+      secrets = SecretDirectory(configuration.consumers, groups)
+      certificates = CertificateDirectory(configuration.consumers, groups)
     }
     profileIndices[profiles[0]] = 0
+  }
+
+  private static func groups(
+    of consumers: [String: Configuration.Consumer]
+  ) -> [String: [[UInt8]]] {
+    var lists: [[String]: [[UInt8]]] = [:]
+    return consumers.mapValues { consumer in
+      if let list = lists[consumer.groups] { return list }
+      let list = consumer.groups.map { Array($0.utf8) }
+      lists[consumer.groups] = list
+      return list
+    }
   }
 
   /// Whether what proved the identity is in the file. What other places vouch for is not theirs to say.
@@ -55,6 +72,7 @@ final class ConsumerDirectory {
     guard let fingerprint = identity.proof.fingerprint else { return true }
     return keys.fingerprints.contains(fingerprint) || passwords.fingerprints.contains(fingerprint)
       || tokens.fingerprints.contains(fingerprint) || secrets.fingerprints.contains(fingerprint)
+      || certificates.fingerprints.contains(fingerprint)
   }
 
   /// The groups of a consumer; nil when there is none of this name.

@@ -11,9 +11,10 @@ final class KeyDirectory {
   private(set) var fingerprints: Set<SHA256Digest> = []
   private let hash = SHA256()
 
-  init(_ consumers: [String: Configuration.Consumer]) {
+  /// `groups` by consumer.
+  init(_ consumers: [String: Configuration.Consumer], _ groups: [String: [[UInt8]]]) {
     for (name, consumer) in consumers {
-      let groups = consumer.groups.map { Array($0.utf8) }
+      let groups = groups[name] ?? []
       var count = 0
       for credential in consumer.credentials {
         guard let key = credential.keyAuth else { continue }

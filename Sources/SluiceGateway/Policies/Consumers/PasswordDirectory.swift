@@ -19,10 +19,11 @@ final class PasswordDirectory {
   /// What a name that is nobody's is checked against, so that it takes as long as any other.
   private(set) var decoy: PasswordDigest?
 
-  init(_ consumers: [String: Configuration.Consumer]) {
+  /// `groups` by consumer.
+  init(_ consumers: [String: Configuration.Consumer], _ groups: [String: [[UInt8]]]) {
     let hash = SHA256()
     for (name, consumer) in consumers {
-      let groups = consumer.groups.map { Array($0.utf8) }
+      let groups = groups[name] ?? []
       for credential in consumer.credentials.compactMap(\.basicAuth) {
         let username = Array(credential.username.utf8)
         let fingerprint = hash.fingerprint(

@@ -10,10 +10,11 @@ final class TokenDirectory {
   private var entries: [[UInt8]: Entry] = [:]
   private(set) var fingerprints: Set<SHA256Digest> = []
 
-  init(_ consumers: [String: Configuration.Consumer]) {
+  /// `groups` by consumer.
+  init(_ consumers: [String: Configuration.Consumer], _ groups: [String: [[UInt8]]]) {
     let hash = SHA256()
     for (name, consumer) in consumers {
-      let groups = consumer.groups.map { Array($0.utf8) }
+      let groups = groups[name] ?? []
       for credential in consumer.credentials.compactMap(\.jwt) {
         guard let key = try? VerificationKey(credential.signing) else { continue }
         let id = Array(credential.key.utf8)

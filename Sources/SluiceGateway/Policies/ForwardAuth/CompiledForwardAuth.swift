@@ -86,7 +86,12 @@ final class CompiledForwardAuth: IdentifyPolicy {
     }
     forwarded.append(
       to: &lines, head: head, peer: exchange.peer, client: exchange.clientAddress,
-      isTrusted: exchange.isTrusted)
+      isTrusted: exchange.isTrusted, authority: exchange.subject?.authority)
+    if let subject = exchange.subject {
+      lines.append("X-Forwarded-Method: GET\r\nX-Forwarded-Uri: ")
+      lines.append(subject.uri)
+      return lines.appendLineEnd()
+    }
     lines.appendField("X-Forwarded-Method", head.span(head.methodName))
     lines.append("X-Forwarded-Uri: ")
     exchange.withPath { lines.append($0) }

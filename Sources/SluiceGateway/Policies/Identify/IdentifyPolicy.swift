@@ -10,6 +10,9 @@ open class IdentifyPolicy: CompiledPolicy {
   /// passes, not even when another policy found out who they are.
   open var ownedFields: [[UInt8]] { [] }
 
+  /// Whether it would accept what this key has signed.
+  func holds(key: SHA256Digest) -> Bool { false }
+
   /// Whether, and within which bounds, it also looks into the first message of a WebSocket; what came is
   /// `exchange.firstMessage` when `identify` is called again.
   var firstMessage: FirstMessageLimits? { nil }

@@ -45,6 +45,16 @@ final class IdentifyStage: CompiledPolicy {
     return identity.map { !$0.isAnonymous } ?? false
   }
 
+  /// Whether the key that proved an identity still would. Where nobody is asked who they are, nobody needs
+  /// one.
+  func vouches(for identity: Identity) -> Bool {
+    guard let key = identity.proof.key, !members.isEmpty else { return true }
+    return members.contains { $0.holds(key: key) }
+  }
+
+  /// Whether others are asked about what a request asks for, and not only about its credentials.
+  var asksAboutRequests: Bool { members.contains { $0 is CompiledForwardAuth } }
+
   /// Whether a session of it may be renewed by the gateway itself.
   var renews: Bool { members.contains { ($0 as? CompiledForwardAuth)?.renewBefore != nil } }
 

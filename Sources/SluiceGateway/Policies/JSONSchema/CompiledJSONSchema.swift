@@ -18,8 +18,10 @@ extension Configuration.JSONSchema: Policy {
 final class CompiledJSONSchema: CompiledPolicy {
   /// Nil for one that can't be compiled, which `problem` has told of; then nothing passes.
   private let schema: CompiledSchema?
-  private let limit: Int
+  let limit: Int
   private let requiresBody: Bool
+  /// Nil where messages are not looked at.
+  let messageAction: Configuration.RefusalAction?
   private let missing = PolicyRefusal(.bodyNotJSON, detail: "This needs a body.")
   private let otherType = PolicyRefusal(
     .bodyNotJSON, detail: "Send JSON, with Content-Type: application/json.")
@@ -33,6 +35,7 @@ final class CompiledJSONSchema: CompiledPolicy {
     schema = try? CompiledSchema.compile(settings.schema)
     limit = settings.maxBodySize.bytes
     requiresBody = settings.requireBody
+    messageAction = settings.messages?.action
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
@@ -52,11 +55,33 @@ final class CompiledJSONSchema: CompiledPolicy {
     exchange.withCollectedBody { judge($0, exchange) }
   }
 
-  private func judge(_ body: Span<UInt8>, _ exchange: Exchange) -> PolicyOutcome {
-    guard let schema, UTF8Validator.isValid(body) else { return .refuse(invalid) }
+  /// What a JSON text is to the schema.
+  enum Verdict {
+    case right
+    case wrong(SchemaRun.Failure)
+    /// It is no JSON.
+    case unreadable
+    /// It says something twice.
+    case ambiguous
+  }
+
+  /// Costs at most what `SchemaRun.maxSteps` does, and 28 bytes for each value of the text meanwhile.
+  func verdict(_ text: Span<UInt8>) -> Verdict {
+    guard let schema, UTF8Validator.isValid(text) else { return .unreadable }
     do throws(JSONTape.Failure) {
-      var run = SchemaRun(schema, try JSONTape(body))
-      guard let failure = run.failure(body) else { return .next }
+      var run = SchemaRun(schema, try JSONTape(text))
+      return run.failure(text).map { .wrong($0) } ?? .right
+    } catch {
+      return error == .duplicateKey ? .ambiguous : .unreadable
+    }
+  }
+
+  private func judge(_ body: Span<UInt8>, _ exchange: Exchange) -> PolicyOutcome {
+    switch verdict(body) {
+    case .right: return .next
+    case .unreadable: return .refuse(invalid)
+    case .ambiguous: return .refuse(ambiguous)
+    case .wrong(let failure):
       exchange.record.error = .bodyInvalid
       return .answer(
         LocalAnswer(.bodyInvalid, detail: nil, requestID: exchange.requestID) { text in
@@ -65,8 +90,6 @@ final class CompiledJSONSchema: CompiledPolicy {
           text.append("\",\"keyword\":\"")
           text.append(failure.keyword)
         })
-    } catch {
-      return .refuse(error == .duplicateKey ? ambiguous : invalid)
     }
   }
 }

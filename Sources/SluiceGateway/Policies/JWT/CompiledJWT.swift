@@ -39,6 +39,8 @@ final class CompiledJWT: IdentifyPolicy {
   private let challenge: FieldLine
   private let unavailable = PolicyRefusal(.checkUnavailable)
   private var good: RecentCache<SHA256Digest, Good>
+  /// Of the published set that all of `good` was checked with.
+  private var keysTaken = 0
 
   init(_ settings: Configuration.JWT, _ context: PolicyContext) {
     self.settings = settings
@@ -55,6 +57,7 @@ final class CompiledJWT: IdentifyPolicy {
     published = Self.published(settings, context)
     challenge = AuthorizationField.challenge("Bearer", realm: settings.realm)
     good = RecentCache(size: settings.cacheSize)
+    keysTaken = published?.keysTaken ?? 0
   }
 
   /// Goes on with the keys of before the reload, if they are from the same place.
@@ -74,6 +77,13 @@ final class CompiledJWT: IdentifyPolicy {
       jwks, algorithms: settings.algorithms, client: client, loop: context.worker.loop)
   }
 
+  /// What a set says that was not fetched yet is not known.
+  override func holds(key: SHA256Digest) -> Bool {
+    if keys.contains(where: { $0.fingerprint == key }) { return true }
+    guard let published else { return false }
+    return !published.isKnown || published.keys.contains { $0.fingerprint == key }
+  }
+
   override func retired() { published?.end() }
   override var challenges: [FieldLine] { [challenge] }
   override var ownedFields: [[UInt8]] { reader.fields }
@@ -87,6 +97,10 @@ final class CompiledJWT: IdentifyPolicy {
   private func check(_ text: Span<UInt8>, _ exchange: Exchange) -> IdentifyOutcome {
     let digest = hash.digest(of: text)
     let unixTime = Int64(time(nil))
+    if let published, published.keysTaken != keysTaken {
+      keysTaken = published.keysTaken
+      good.removeAll()
+    }
     if let known = good.value(digest, now: worker.loop.now), !isOver(known.expiresAt, unixTime) {
       return .known(known.identity)
     }
@@ -131,11 +145,13 @@ final class CompiledJWT: IdentifyPolicy {
     // A consumer's own key decides alone: no other may speak for it.
     if let value = token.claims[keyClaim]?.text, let entry = tokens.entry(for: value) {
       guard token.isSigned(by: entry.key, text) else { return refused(Self.wrongSignature) }
-      return accept(token, owner: entry.identity, digest, unixTime)
+      return accept(token, owner: entry.identity, key: nil, digest, unixTime)
     }
     var hasCandidate = published == nil
     for key in keys + (published?.keys ?? []) where mayFit(key, token) {
-      if token.isSigned(by: key, text) { return accept(token, owner: nil, digest, unixTime) }
+      if token.isSigned(by: key, text) {
+        return accept(token, owner: nil, key: key.fingerprint, digest, unixTime)
+      }
       if key.id != nil && key.id == token.keyID { hasCandidate = true }
     }
     return hasCandidate ? refused(Self.wrongSignature) : nil
@@ -147,11 +163,12 @@ final class CompiledJWT: IdentifyPolicy {
   }
 
   private func accept(
-    _ token: SignedToken, owner: Identity?, _ digest: SHA256Digest, _ unixTime: Int64
+    _ token: SignedToken, owner: Identity?, key: SHA256Digest?, _ digest: SHA256Digest,
+    _ unixTime: Int64
   ) -> IdentifyOutcome {
     if let problem = rules.problem(token.claims, unixTime: unixTime) { return refused(problem) }
     let expiresAt = token.claims["exp"]?.seconds
-    let identity = reader.identity(token.claims, owner: owner, expiresAt: expiresAt)
+    let identity = reader.identity(token.claims, owner: owner, key: key, expiresAt: expiresAt)
     good.set(
       digest, Good(identity: identity, expiresAt: expiresAt),
       expires: worker.loop.now.advanced(byNanoseconds: settings.cacheFor.nanoseconds))

@@ -14,6 +14,8 @@ final class KeySource: EventHandler {
   private(set) var keys: [VerificationKey] = []
   /// Whether it was ever fetched.
   private(set) var isKnown = false
+  /// How often a set lacked a key that the one before had.
+  private(set) var keysTaken = 0
   private var waiting: [() -> Void] = []
   private(set) var isOver = false
 
@@ -72,14 +74,23 @@ final class KeySource: EventHandler {
 
   private func fetched(_ body: [UInt8]?) {
     let found = body.flatMap { JSONTree(parsing: $0.span) }?["keys"]?.elements
+    var isTrustEnded = false
     if let found {
+      let former = keys
       keys = found.prefix(Self.maxKeys).compactMap {
         VerificationKey(jwk: $0, algorithms: algorithms)
       }
+      let isTaken = !former.allSatisfy { key in
+        keys.contains { $0.fingerprint == key.fingerprint }
+      }
+      if isTaken { keysTaken += 1 }
+      // The first set of a place may lack what that of another place had before a reload.
+      isTrustEnded = isTaken || !isKnown
       isKnown = true
     }
     if isOver { return }
     setDeadline(machine.fetched(isGood: found != nil, now: loop.now))
+    if isTrustEnded { Worker.of(loop).keysChanged() }
     wake()
   }
 

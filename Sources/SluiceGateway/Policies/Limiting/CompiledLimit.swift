@@ -43,7 +43,7 @@ class CompiledLimit: CompiledPolicy {
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     let decision = take(reader.key(of: exchange), cost: cost, now: exchange.loop.now)
     if let fields {
-      exchange.responseEdits.add(fields.policy)
+      if let policy = fields.policy { exchange.responseEdits.add(policy) }
       exchange.responseEdits.add { fields.append(decision, to: &$0) }
     }
     guard let retryAfter = decision.retryAfter else { return .next }

@@ -14,24 +14,27 @@ struct RateLimitFields {
     var burst: Int?
   }
 
-  /// Always the same.
-  let policy: FieldLine
+  /// Always the same; nil in Kong's way of telling.
+  let policy: FieldLine?
+  private let kong: KongLimitFields?
   /// By rule; empty for those that limit nothing.
   private let names: [[UInt8]]
 
   /// One for each rule, nil where it limits nothing.
-  init(_ items: [Item?]) {
+  init(_ items: [Item?], asKong: Bool = false) {
+    kong = asKong ? KongLimitFields(items) : nil
     names = items.map { Array(($0?.name ?? "").utf8) }
     let texts = items.compactMap(\.self).map { item in
       "\"\(item.name)\";q=\(item.limit)" + (item.window.map { ";w=\($0)" } ?? "")
         + (item.burst.map { ";sluice-burst=\($0)" } ?? "")
     }
-    policy = FieldLine("RateLimit-Policy", texts.joined(separator: ", "))
+    policy = asKong ? nil : FieldLine("RateLimit-Policy", texts.joined(separator: ", "))
   }
 
   /// Of a refusal only the limits that refuse are told: the draft wants no `Retry-After` that is
   /// earlier than the end of a window told beside it.
   func append(_ decision: RateDecision, to lines: inout ByteBuffer) {
+    if let kong { return kong.append(decision, to: &lines) }
     var isFirst = true
     for index in names.indices {
       if names[index].isEmpty { continue }

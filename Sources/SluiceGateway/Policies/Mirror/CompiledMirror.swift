@@ -9,7 +9,7 @@ extension Configuration.Mirror: Policy {
     }
     return CompiledMirror(
       self, CompiledRoute(calling: destination, timeout: timeout),
-      context.shared("places") { MirrorPlaces() })
+      context.shared("places") { MirrorPlaces() }, context.worker.loop)
   }
 }
 
@@ -21,15 +21,21 @@ extension Configuration.Mirror: Policy {
 /// ```
 ///
 /// A copy has the head and the edits that the request has by then. It holds its place, and with it its
-/// share of the memory, until its exchange is over; the timeout sees to that.
+/// share of the memory, until its exchange is over; the timeout sees to that, as it does before to callers
+/// who take their time to send a body.
 final class CompiledMirror: CompiledPolicy {
   private let percent: UInt64
   private let maxBodySize: Int
   private let maxInFlight: Int
   private let destination: CompiledRoute
   private let places: MirrorPlaces
+  private let uploads: MirrorUploads
 
-  init(_ settings: Configuration.Mirror, _ destination: CompiledRoute, _ places: MirrorPlaces) {
+  init(
+    _ settings: Configuration.Mirror, _ destination: CompiledRoute, _ places: MirrorPlaces,
+    _ loop: EventLoop
+  ) {
+    uploads = MirrorUploads(timeout: settings.timeout.nanoseconds, loop)
     percent = UInt64(settings.percent)
     maxBodySize = settings.maxBodySize.bytes
     maxInFlight = settings.maxInFlight
@@ -57,11 +63,14 @@ final class CompiledMirror: CompiledPolicy {
       exchange.withCollectedBody { body.append($0) }
       send(exchange, body, place)
     } else {
-      exchange.addRequestFilter(
-        MirrorCopy(self, exchange, place, limit: maxBodySize), keepsLength: true)
+      let copy = MirrorCopy(self, exchange, place, limit: maxBodySize)
+      uploads.add(copy)
+      exchange.addRequestFilter(copy, keepsLength: true)
     }
     return .next
   }
+
+  override func retired() { uploads.end() }
 
   fileprivate func isTooLarge(_ exchange: Exchange) {
     exchange.worker.counters.mirrored.tooLarge &+= 1
@@ -92,7 +101,7 @@ final class CompiledMirror: CompiledPolicy {
 
 /// Copies a body on its way to the target; the copy is sent when it is whole, and dropped with the
 /// exchange when that ends before.
-private final class MirrorCopy: BodyFilter {
+final class MirrorCopy: BodyFilter {
   private let policy: CompiledMirror
   private weak var exchange: Exchange?
   /// Nil when the copy was sent or given up.
@@ -100,11 +109,24 @@ private final class MirrorCopy: BodyFilter {
   private let limit: Int
   private var body = ByteBuffer()
 
-  init(_ policy: CompiledMirror, _ exchange: Exchange, _ place: MirrorPlace, limit: Int) {
+  fileprivate init(
+    _ policy: CompiledMirror, _ exchange: Exchange, _ place: MirrorPlace, limit: Int
+  ) {
     self.policy = policy
     self.exchange = exchange
     self.place = place
     self.limit = limit
+  }
+
+  /// Whether it still waits for the body's end.
+  var isPending: Bool { place != nil }
+
+  /// The caller has had its time; the request itself goes on.
+  func giveUp() {
+    guard place != nil else { return }
+    place = nil
+    body.release()
+    if let exchange { exchange.worker.counters.mirrored.late &+= 1 }
   }
 
   override func filter(

@@ -9,6 +9,8 @@ public struct MirrorCounts: Equatable, Sendable {
   public var busy: UInt64 = 0
   /// Not made: the body is too large.
   public var tooLarge: UInt64 = 0
+  /// Not made: the caller took too long to send the body.
+  public var late: UInt64 = 0
 
   public init() {}
 }

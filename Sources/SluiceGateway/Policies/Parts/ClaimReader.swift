@@ -17,8 +17,10 @@ struct ClaimReader {
     self.consumers = consumers
   }
 
-  /// `owner` is the consumer whose own credential vouches for the claims.
-  func identity(_ claims: JSONTree, owner: Identity? = nil, expiresAt: Int64?) -> Identity {
+  /// `owner` is the consumer whose own credential vouches for the claims, `key` the policy's that does.
+  func identity(
+    _ claims: JSONTree, owner: Identity? = nil, key: SHA256Digest? = nil, expiresAt: Int64?
+  ) -> Identity {
     let name = owner?.consumer ?? (consumer.isEmpty ? [] : claims[consumer]?.text ?? [])
     var all = consumers.groups(of: name) ?? []
     if !groups.isEmpty {
@@ -30,7 +32,7 @@ struct ClaimReader {
       consumer: name, groups: all, credential: credential, claims: kept(claims),
       expiresAt: expiresAt, lines: lines(claims),
       proof: IdentityProof(
-        fingerprint: owner?.proof.fingerprint, tokenID: claims["jti"]?.text ?? [],
+        fingerprint: owner?.proof.fingerprint, key: key, tokenID: claims["jti"]?.text ?? [],
         subject: claims["sub"]?.text ?? []))
   }
 

@@ -15,7 +15,7 @@ extension Configuration.RateLimit: Policy {
           name: window.window.text, limit: window.limit,
           window: window.window.nanoseconds / 1_000_000_000,
           burst: window.burst == window.limit ? nil : window.burst)
-      })
+      }, asKong: fieldStyle == .kong)
     return CompiledLimit(
       RateLimiter(windows.map { LimitRule(algorithm, $0) }, table: table), by: by, cost: cost,
       messages: messages, fields: hide ? nil : fields, error: .rateLimited)

@@ -38,8 +38,8 @@ final class CompiledSplit: CompiledPolicy {
       case .request: .request
       case .consumer: .consumer
       case .address: .address
-      case .header(let name): .header(Array(name.utf8))
-      case .cookie(let name): .cookie(Array(name.utf8))
+      case .field(.header(let name)): .header(Array(name.utf8))
+      case .field(.cookie(let name)): .cookie(Array(name.utf8))
       }
   }
 

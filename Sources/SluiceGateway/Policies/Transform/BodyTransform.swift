@@ -44,16 +44,21 @@ struct BodyTransform {
       add: settings.add.body, append: settings.append.body, limit: settings.maxBodySize)
   }
 
-  /// Changes `body`; each step reads it once and copies it if it changes.
-  func apply(to body: inout ByteBuffer, _ exchange: Exchange) throws(JSONEdit.Failure) {
+  /// Changes `body`, and whether it did; each step reads it once and copies it if it changes.
+  func apply(
+    to body: inout ByteBuffer, _ source: TemplateSource
+  ) throws(JSONEdit.Failure) -> Bool {
+    var isChanged = false
     for step in steps {
       var value = ByteBuffer()
-      if let template = step.value, !template.append(exchange, to: &value) { continue }
+      if let template = step.value, !template.append(source, to: &value) { continue }
       var changed = ByteBuffer(capacity: body.count + value.count + 64)
       if try step.edit.apply(to: body.span, value: value.span, into: &changed) {
         swap(&body, &changed)
+        isChanged = true
       }
     }
+    return isChanged
   }
 }
 
@@ -81,13 +86,13 @@ struct JSONTemplate {
   }
 
   /// False for a text that comes out empty, which is not set.
-  func append(_ exchange: Exchange, to output: inout ByteBuffer) -> Bool {
+  func append(_ source: TemplateSource, to output: inout ByteBuffer) -> Bool {
     if isJSON {
-      template.append(json: exchange, literals: .asWritten, to: &output)
+      template.append(json: source, literals: .asWritten, to: &output)
       return true
     }
     output.append(0x22)
-    template.append(json: exchange, literals: .escaped, to: &output)
+    template.append(json: source, literals: .escaped, to: &output)
     output.append(0x22)
     return output.count > 2
   }
@@ -111,7 +116,7 @@ final class BodyEditFilter: BodyFilter {
     body.append(bytes)
     guard isLast, let exchange else { return .replaced }
     do throws(JSONEdit.Failure) {
-      try transform.apply(to: &body, exchange)
+      _ = try transform.apply(to: &body, .exchange(exchange))
     } catch {
       return .refused(.upstreamBodyUnusable)
     }

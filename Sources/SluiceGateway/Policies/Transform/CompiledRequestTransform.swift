@@ -8,6 +8,8 @@ final class CompiledRequestTransform: CompiledPolicy {
   private let body: BodyTransform?
   private let path: CompiledTemplate?
   private let method: [UInt8]?
+  /// Nil where messages are not changed.
+  let messages: MessageTransform?
   private let leaves = PolicyRefusal(
     .malformedRequest, detail: "The request's values don't fit into the path they are for.")
   private let encoded = PolicyRefusal(
@@ -23,6 +25,8 @@ final class CompiledRequestTransform: CompiledPolicy {
       append: settings.append.headers)
     query = QueryTransform(settings)
     body = BodyTransform(settings)
+    messages = MessageTransform(
+      body, settings.messages, Configuration.RequestTransform.policyName)
     path = settings.path.map { CompiledTemplate($0) }
     method = settings.method.map { Array($0.utf8) }
   }
@@ -54,7 +58,7 @@ final class CompiledRequestTransform: CompiledPolicy {
     var text = ByteBuffer()
     exchange.withCollectedBody { text.append($0) }
     do throws(JSONEdit.Failure) {
-      try body.apply(to: &text, exchange)
+      _ = try body.apply(to: &text, .exchange(exchange))
     } catch {
       return .refuse(error == .duplicateKey ? ambiguous : invalid)
     }
@@ -77,6 +81,6 @@ enum SentPath {
     } catch {
       return false
     }
-    return normal.span.hasSameBytes(as: path)
+    return normal.span.equals(path)
   }
 }

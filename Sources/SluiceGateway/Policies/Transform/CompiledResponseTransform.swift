@@ -5,6 +5,8 @@ import SluiceWire
 final class CompiledResponseTransform: CompiledPolicy {
   private let fields: FieldTransform
   private let body: BodyTransform?
+  /// Nil where messages are not changed.
+  let messages: MessageTransform?
   private let unusable = PolicyRefusal(.upstreamBodyUnusable)
   private let tooLarge = PolicyRefusal(.upstreamBodyTooLarge)
   private let noEncoding = FieldLine("Accept-Encoding", "identity")
@@ -15,6 +17,8 @@ final class CompiledResponseTransform: CompiledPolicy {
       replace: settings.replace.headers, add: settings.add.headers,
       append: settings.append.headers)
     body = BodyTransform(settings)
+    messages = MessageTransform(
+      body, settings.messages, Configuration.ResponseTransform.policyName)
   }
 
   override var phases: PolicyPhases { body == nil ? .response : [.request, .response] }

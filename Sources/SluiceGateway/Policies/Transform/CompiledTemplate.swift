@@ -2,6 +2,12 @@ import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
+/// What the variables of a template stand for.
+enum TemplateSource {
+  case exchange(Exchange)
+  case session(Session)
+}
+
 /// A template ready to be written: what is literal is bytes, what varies is known by case.
 struct CompiledTemplate {
   private enum Segment {
@@ -10,7 +16,11 @@ struct CompiledTemplate {
     case parameter([UInt8])
     case segment([UInt8])
     case claim([UInt8])
+    case cookie([UInt8])
+    case named(String)
+    case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
     case method, path, query, host, id, client, consumer, groups, credential
+    case connection, listener
   }
 
   /// Where the text goes, which decides what a caller's bytes may be there.
@@ -37,6 +47,16 @@ struct CompiledTemplate {
       case .variable(.parameter(let name)): .parameter(Array(name.utf8))
       case .variable(.segment(let name)): .segment(Array(name.utf8))
       case .variable(.claim(let name)): .claim(Array(name.utf8))
+      case .variable(.cookie(let name)): .cookie(Array(name.utf8))
+      case .variable(.named(let name)): .named(name)
+      case .variable(.scheme): .scheme
+      case .variable(.httpVersion): .httpVersion
+      case .variable(.hostname): .hostname
+      case .variable(.target): .target
+      case .variable(.questionMark): .questionMark
+      case .variable(.forwardedFor): .forwardedFor
+      case .variable(.clientPort): .clientPort
+      case .variable(.listenerPort): .listenerPort
       case .variable(.method): .method
       case .variable(.path): .path
       case .variable(.query): .query
@@ -46,6 +66,8 @@ struct CompiledTemplate {
       case .variable(.consumer): .consumer
       case .variable(.groups): .groups
       case .variable(.credential): .credential
+      case .variable(.connection): .connection
+      case .variable(.listener): .listener
       }
     }
   }
@@ -58,7 +80,7 @@ struct CompiledTemplate {
 
   /// As a part of a JSON text: what varies is the content of a string. Bytes that are no UTF-8 become
   /// replacement characters.
-  func append(json exchange: Exchange, literals: JSONLiterals, to output: inout ByteBuffer) {
+  func append(json source: TemplateSource, literals: JSONLiterals, to output: inout ByteBuffer) {
     for segment in segments {
       if case .literal(let bytes) = segment {
         if literals == .asWritten {
@@ -69,7 +91,10 @@ struct CompiledTemplate {
         continue
       }
       var text = ByteBuffer()
-      append(segment, exchange, exchange.request, .field, to: &text)
+      switch source {
+      case .exchange(let exchange): append(segment, exchange, exchange.request, .field, to: &text)
+      case .session(let session): append(segment, of: session, to: &text)
+      }
       if UTF8Validator.isValid(text.span) {
         output.append(jsonContent: text.span)
       } else {
@@ -113,6 +138,35 @@ struct CompiledTemplate {
       }
     case .claim(let name):
       if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
+    case .cookie(let name):
+      for field in head.fields where field.known == .cookie {
+        let span = head.span(field.value)
+        guard let range = Cookies.value(of: name, in: span) else { continue }
+        return append(span.extracting(range), place, to: &output)
+      }
+    case .named(let name):
+      exchange.worker.snapshot.variables[name]?.append(exchange, place, to: &output)
+    case .scheme: output.append(exchange.listener.forwarded.scheme)
+    case .httpVersion:
+      switch head.version {
+      case .http10: output.append("HTTP/1.0")
+      case .http11: output.append("HTTP/1.1")
+      case .http2: output.append("HTTP/2.0")
+      }
+    case .hostname:
+      guard let host = head.host else { return }
+      let span = head.span(host)
+      for index in span.indices { output.append(span[index].asciiLowercased) }
+    case .target: append(head.span(head.target), place == .url ? .field : place, to: &output)
+    case .questionMark: if let query = head.query, !query.isEmpty { output.append(0x3F) }
+    case .forwardedFor:
+      for field in head.fields where field.known == .xForwardedFor && !field.value.isEmpty {
+        append(head.span(field.value), place, to: &output)
+        output.append(", ")
+      }
+      output.append(hostOf: exchange.clientAddress)
+    case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
+    case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
     case .method: output.append(head.span(head.methodName))
     case .path: exchange.withPath { append($0, place == .url ? .field : place, to: &output) }
     case .query:
@@ -124,6 +178,26 @@ struct CompiledTemplate {
     case .id: exchange.requestID.append(to: &output)
     case .client: output.append(hostOf: exchange.clientAddress)
     case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
+    case .connection:
+      // A request that is no handshake becomes no session.
+      if exchange.wantsUpgrade { append(exchange.sessionID.bytes.span, place, to: &output) }
+    case .listener: append(Array(exchange.listener.name.utf8).span, place, to: &output)
+    }
+  }
+
+  /// What of a session's handshake is left as long as it lives; the configuration's check refuses the
+  /// others.
+  private func append(_ segment: Segment, of session: Session, to output: inout ByteBuffer) {
+    switch segment {
+    case .literal(let bytes): output.append(bytes)
+    case .claim(let name):
+      if let claim = session.identity?.claim(name) { output.append(claim.value) }
+    case .client: output.append(hostOf: session.client)
+    case .consumer, .groups, .credential:
+      append(segment, of: session.identity, .field, to: &output)
+    case .connection: output.append(session.id.bytes)
+    case .listener: output.append(Array(session.listener.compiled.name.utf8))
+    case .header, .parameter, .segment, .method, .path, .query, .host, .id: break
     }
   }
 
@@ -148,6 +222,11 @@ struct CompiledTemplate {
 extension Exchange {
   /// Appends the segment of the path that the route's pattern names; nothing when it names none.
   func appendPathSegment(named name: [UInt8], to output: inout ByteBuffer) {
+    if let captures = route?.captures {
+      return withPath { path in
+        captures.withGroup(name, of: path) { output.append($0) }
+      }
+    }
     guard let wanted = route?.pathNames.first(where: { $0.name == name })?.index else { return }
     withPath { path in
       var index = -1

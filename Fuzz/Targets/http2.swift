@@ -1,0 +1,156 @@
+import SluiceReactor
+import SluiceWire
+
+/// Whatever frames a caller sends, the session's books balance, what it sends are whole frames, and no
+/// head begins a request that the strict parser would read as two. Where nothing was refused, the
+/// requests are the same however the bytes arrive.
+///
+/// The first byte says how the streams behave, the second how large the pieces are; the rest comes behind
+/// a preface and empty SETTINGS.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let all = input(data, count)
+  guard all.count > 2 else { return 0 }
+  let bytes = preface + Array(all[2...])
+  let behaviour = Behaviour(rawValue: all[0] % 4) ?? .silent
+  let whole = run(bytes, piece: .max, behaviour)
+  let pieces = run(bytes, piece: Int(all[1]) + 1, behaviour)
+  if behaviour == .silent && !whole.isRefused && !pieces.isRefused {
+    check(whole.requests == pieces.requests, "the requests depend on how the bytes arrive")
+  }
+  return 0
+}
+
+private let preface =
+  Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+
+private enum Behaviour: UInt8 {
+  /// Nobody answers.
+  case silent
+  /// At once, with a body larger than the windows.
+  case answers
+  /// Bodies wait.
+  case takesNothing
+  /// The first byte of a body is too much.
+  case resets
+}
+
+private final class FuzzStream: HTTP2Stream {
+  private let behaviour: Behaviour
+  private(set) var head: [UInt8] = []
+  private(set) var body: [UInt8] = []
+  private(set) var isRefused = false
+  private var isOver = false
+
+  init(id: Int32, _ behaviour: Behaviour) {
+    self.behaviour = behaviour
+    super.init(id: id)
+  }
+
+  override func requestBegan(_ head: Span<UInt8>, isComplete: Bool) {
+    check(!isOver && self.head.isEmpty, "a stream began twice, or after its end")
+    self.head = array(head)
+    checkHead(head)
+    if isTunnel { staysOpen = true }
+    guard behaviour == .answers else { return }
+    var fields = HTTP2FieldList()
+    fields.begin(status: 200)
+    session?.respond(self, &fields, isEnd: false)
+    session?.append([UInt8](repeating: 7, count: 70_000).span, to: self)
+    session?.end(self)
+  }
+
+  /// It is one request, whole, and what a parser of HTTP/1.1 makes of it has one length.
+  private func checkHead(_ head: Span<UInt8>) {
+    var ends = 0
+    for index in head.indices.dropFirst(3)
+    where head[index] == 10 && head[index - 1] == 13 && head[index - 2] == 10 { ends += 1 }
+    check(ends == 1, "a head has \(ends) ends")
+    var request = RequestHead()
+    do throws(HeadError) {
+      try request.parse(head, limits: HeadLimits(bytes: .max, fields: 200, target: 8_192))
+    } catch {
+      // The parser's refusal is the stream's.
+      return
+    }
+    if isTunnel { check(request.framing == .none, "a tunnel has a body") }
+  }
+
+  override func requestRefused(_ fault: HTTP2HeadFault) {
+    isRefused = true
+    session?.reset(self, .protocolError)
+  }
+
+  override var takesBody: Bool { behaviour != .takesNothing && !isTunnel }
+
+  override func bodyArrived(_ bytes: Span<UInt8>) {
+    check(!isOver, "a body after the end")
+    body += array(bytes)
+    if behaviour == .resets { session?.reset(self, .cancel) }
+  }
+
+  override func closed(_ code: HTTP2ErrorCode) {
+    check(!isOver, "a stream ended twice")
+    isOver = true
+  }
+}
+
+private final class FuzzSession: HTTP2Session {
+  private let behaviour: Behaviour
+  var all: [FuzzStream] = []
+
+  init?(_ behaviour: Behaviour) {
+    self.behaviour = behaviour
+    super.init(HTTP2Limits())
+  }
+
+  override func makeStream(_ id: Int32) -> HTTP2Stream {
+    let stream = FuzzStream(id: id, behaviour)
+    all.append(stream)
+    return stream
+  }
+}
+
+private struct Outcome {
+  var requests: [[UInt8]] = []
+  var isRefused = false
+}
+
+private func run(_ bytes: [UInt8], piece: Int, _ behaviour: Behaviour) -> Outcome {
+  guard let session = FuzzSession(behaviour) else { fatalError("no memory") }
+  var outcome = Outcome()
+  var sent: [UInt8] = []
+  var offset = 0
+  while offset < bytes.count {
+    let end = min(bytes.count, offset + min(piece, bytes.count))
+    session.receive(bytes.span.extracting(offset..<end), now: MonotonicTime(nanoseconds: 0))
+    offset = end
+    while true {
+      while session.withNextFrame({ sent += array($0) }) {}
+      guard let stream = session.nextDrained() else { break }
+      stream.outputDrained()
+    }
+    let waiting = session.streams.values.reduce(0) { $0 + $1.output.count }
+    check(session.outputBytes == waiting, "\(session.outputBytes) bytes are counted of \(waiting)")
+  }
+  outcome.isRefused = checkFrames(sent) || session.all.contains(where: \.isRefused)
+  outcome.requests = session.all.map { $0.head + $0.body }
+  session.close()
+  check(session.streams.isEmpty && session.outputBytes == 0, "something is left")
+  return outcome
+}
+
+/// Whether any frame ended a stream or the connection.
+private func checkFrames(_ bytes: [UInt8]) -> Bool {
+  var offset = 0
+  var isRefused = false
+  while offset < bytes.count {
+    check(bytes.count - offset >= 9, "a cut frame")
+    let length = Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
+    check(length <= 16_384 && bytes.count - offset >= 9 + length, "a cut or large frame")
+    check(bytes[offset + 3] <= 9, "an unknown frame")
+    if bytes[offset + 3] == 3 || bytes[offset + 3] == 7 { isRefused = true }
+    offset += 9 + length
+  }
+  return isRefused
+}

@@ -1,0 +1,143 @@
+import SluiceWire
+
+/// One stream of an `HTTP2Session`: a request and its response. What the peer sends is its input, what we
+/// send its output. Subclasses say what becomes of the input; the session calls them while it reads, so
+/// they must not make it read or write.
+class HTTP2Stream {
+  /// 0 until a request of ours is on its way.
+  final var id: Int32
+  /// Nil once the stream is closed.
+  private(set) final var session: HTTP2Session?
+  /// The peer has sent everything.
+  final var isInputComplete = false
+  /// The peer's end was handed over.
+  private var isEndDelivered = false
+  private var trailers = TrailerSection()
+  /// Bytes that nobody took yet; at most a stream's window.
+  private var input = ByteBuffer()
+
+  /// Bytes that wait for the peer's windows.
+  final var output = ByteBuffer()
+  final var isOutputBegun = false
+  final var isOutputEnded = false
+  /// The library waits for bytes.
+  final var isDeferred = false
+  /// Ready to be sent behind `output`; nil for none.
+  final var outputTrailers: TrailerSection?
+  /// Whoever fills `output` wants to know when it is empty.
+  final var isWatched = false
+  /// The request asks for a tunnel (RFC 8441): there is no body, but bytes that somebody reads.
+  final var isTunnel = false
+  /// The caller is heard after our END_STREAM, too.
+  final var staysOpen = false
+  final var isEndSent = false
+
+  private static let keptBytes = 16 * 1_024
+
+  init(id: Int32 = 0) { self.id = id }
+
+  final func attach(to session: HTTP2Session) { self.session = session }
+
+  // MARK: What subclasses implement
+
+  /// Whether `bodyArrived` may be called.
+  var takesBody: Bool { true }
+  func bodyArrived(_ bytes: Span<UInt8>) {}
+  /// Of a tunnel: bytes or an end can be read.
+  func tunnelReadable() {}
+  /// After the last byte of the body, unless the head was all.
+  func inputEnded(_ trailers: TrailerSection) {}
+  /// The peer's windows took some of `output`. Must not write.
+  func outputTaken() {}
+  /// `output` is empty, after it was not. May write.
+  func outputDrained() {}
+  /// Whether what has arrived whole outlives the stream until somebody takes it.
+  var keepsInput: Bool { false }
+  /// The stream is over: both sides have ended, or one reset it.
+  func closed(_ code: HTTP2ErrorCode) {}
+
+  // MARK: The input
+
+  /// The session has read a piece of the body.
+  final func receive(_ bytes: Span<UInt8>) {
+    if input.isEmpty && takesBody {
+      bodyArrived(bytes)
+      session?.consumed(bytes.count, of: self)
+    } else {
+      input.append(bytes)
+      if isTunnel { tunnelReadable() }
+    }
+  }
+
+  /// Takes bytes of a tunnel; how many there were.
+  final func readInput(into room: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(room.count, input.count)
+    if count == 0 { return 0 }
+    input.withUnsafeBytes { bytes in
+      room.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+    input.consume(count)
+    if input.isEmpty { input.release() }
+    session?.consumed(count, of: self)
+    return count
+  }
+
+  final func endInput(_ trailers: TrailerSection) {
+    isInputComplete = true
+    self.trailers = trailers
+    if isTunnel { tunnelReadable() }
+    takeInput()
+  }
+
+  /// Somebody takes more of the body now.
+  final func takeInput() {
+    if !input.isEmpty && takesBody {
+      var taken = ByteBuffer()
+      swap(&taken, &input)
+      bodyArrived(taken.span)
+      session?.consumed(taken.count, of: self)
+    }
+    if input.isEmpty && isInputComplete && !isEndDelivered && takesBody {
+      isEndDelivered = true
+      inputEnded(trailers)
+    }
+  }
+
+  /// Nobody wants the rest of the body.
+  final func dropInput() {
+    if input.isEmpty { return }
+    session?.consumed(input.count, of: self)
+    input.release()
+  }
+
+  final var hasInput: Bool { !input.isEmpty }
+  /// The input is complete, and its end could not be handed over yet.
+  final var isEndWaiting: Bool { isInputComplete && !isEndDelivered }
+
+  // MARK: Of the session
+
+  /// Moves bytes of the output into the library's frame.
+  final func takeOutput(into room: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(room.count, output.count)
+    output.withUnsafeBytes { bytes in
+      room.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+    output.consume(count)
+    if output.isEmpty && output.allocatedBytes > Self.keptBytes { output.release() }
+    if count > 0 { outputTaken() }
+    return count
+  }
+
+  final func end(_ code: HTTP2ErrorCode) {
+    let isKept = isTunnel || keepsInput && isInputComplete && code == .noError
+    if !isKept {
+      dropInput()
+    } else if hasInput {
+      // The peer's windows are open again, and what it sent is read by and by.
+      session?.consumed(input.count, of: self)
+    }
+    session = nil
+    output.release()
+    closed(code)
+  }
+}

@@ -1,0 +1,76 @@
+public import SluiceConfiguration
+import SluiceWire
+
+extension Configuration.ErrorAnswers: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledErrorAnswers(self) }
+}
+
+/// Puts other answers in the place of failures.
+final class CompiledErrorAnswers: CompiledPolicy {
+  private struct Answer {
+    let statuses: Set<Int>
+    let status: Int?
+    let body: [UInt8]?
+    let type: FieldLine?
+    let location: CompiledTemplate?
+  }
+
+  private let answers: [Answer]
+  private let intercepts: Bool
+  private let unreachable: Int?
+
+  init(_ settings: Configuration.ErrorAnswers) {
+    answers = settings.answers.map {
+      Answer(
+        statuses: Set($0.statuses), status: $0.status, body: $0.body.map { Array($0.utf8) },
+        type: FieldLine(name: "Content-Type", value: $0.mediaType),
+        location: $0.location.map { CompiledTemplate($0) })
+    }
+    intercepts = settings.intercept
+    unreachable = settings.unreachable
+  }
+
+  override var phases: PolicyPhases { intercepts ? [.response, .answer] : .answer }
+
+  override func response(
+    _ head: borrowing ResponseHead, _ exchange: Exchange
+  ) -> PolicyOutcome {
+    guard !exchange.wantsUpgrade,
+      let answer = answers.first(where: { $0.statuses.contains(head.status) })
+    else { return .next }
+    // It passes `answered` on its way, which makes of it what it is to be.
+    return .answer(LocalAnswer(status: head.status, contentType: "", body: answer.body ?? []))
+  }
+
+  /// Problem details say the status, too.
+  private static func setStatus(_ status: Int, of answer: inout LocalAnswer) {
+    let (old, new) = (Array("\"status\":\(answer.status)".utf8), Array("\"status\":\(status)".utf8))
+    if let place = answer.body.firstRange(of: old) { answer.body.replaceSubrange(place, with: new) }
+    answer.status = status
+  }
+
+  override func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {
+    if let unreachable, let error = exchange.record.error,
+      [.upstreamRefused, .noTargetAvailable, .targetNotResolved].contains(error)
+    {
+      Self.setStatus(unreachable, of: &answer)
+    }
+    // A policy's own answers are meant; failures are what this is for.
+    guard answer.status >= 300,
+      let instead = answers.first(where: { $0.statuses.contains(answer.status) })
+    else { return }
+    if let status = instead.status { Self.setStatus(status, of: &answer) }
+    if let body = instead.body {
+      answer.body = body
+      if !body.isEmpty, let type = instead.type {
+        answer.contentType = ""
+        answer.fields.append(type)
+      }
+    }
+    guard let location = instead.location else { return }
+    var text = ByteBuffer()
+    location.append(exchange, .url, to: &text)
+    guard FieldSyntax.isValue(text.span) else { return }
+    answer.fields.append(FieldLine("Location", text.copiedBytes()))
+  }
+}

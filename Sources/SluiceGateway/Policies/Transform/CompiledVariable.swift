@@ -1,0 +1,105 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// A text that depends on the request; one per worker.
+final class CompiledVariable {
+  private let from: CompiledTemplate
+  /// By the text in lower case.
+  private let values: [[UInt8]: CompiledTemplate]
+  private let regexes = RegexSet()
+  private let patterns: [(regex: Int, value: CompiledTemplate)]
+  /// The narrowest first.
+  private let ranges: [(range: CIDRSet, value: CompiledTemplate)]
+  /// Hashes below the first number, and so on.
+  private let shares: [(end: UInt32, value: CompiledTemplate)]
+  private let otherwise: CompiledTemplate
+
+  /// Everything in `settings` must be valid.
+  init(_ settings: Configuration.Variable) {
+    from = CompiledTemplate(settings.from)
+    values = Dictionary(
+      settings.values.map {
+        (Array($0.key.utf8).map(\.asciiLowercased), CompiledTemplate($0.value))
+      },
+      uniquingKeysWith: { first, _ in first })
+    var patterns: [(regex: Int, value: CompiledTemplate)] = []
+    for pattern in settings.patterns {
+      guard let regex = try? regexes.add(pattern.regex) else { continue }
+      patterns.append((regex, CompiledTemplate(pattern.value)))
+    }
+    self.patterns = patterns
+    ranges = settings.ranges.sorted { Self.width($0.key) > Self.width($1.key) }.compactMap {
+      entry in
+      CIDRSet(texts: [entry.key]).map { ($0, CompiledTemplate(entry.value)) }
+    }
+    var sum: UInt64 = 0
+    shares = settings.shares.map { share in
+      sum += UInt64(share.share)
+      // As in ngx_http_split_clients_module.
+      return (UInt32(truncatingIfNeeded: sum * 0xFFFF_FFFF / 10_000), CompiledTemplate(share.value))
+    }
+    otherwise = CompiledTemplate(settings.otherwise)
+  }
+
+  /// The bits of a range's prefix; those of a lone address are all.
+  private static func width(_ range: String) -> Int {
+    range.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 128
+  }
+
+  func append(
+    _ exchange: Exchange, _ place: CompiledTemplate.Place, to output: inout ByteBuffer
+  ) {
+    value(for: exchange).append(exchange, place, to: &output)
+  }
+
+  private func value(for exchange: Exchange) -> CompiledTemplate {
+    if values.isEmpty && patterns.isEmpty && shares.isEmpty {
+      return range(of: exchange) ?? otherwise
+    }
+    var text = ByteBuffer()
+    from.append(exchange, .field, to: &text)
+    if !values.isEmpty, let value = values[text.copiedBytes().map(\.asciiLowercased)] {
+      return value
+    }
+    for (regex, value) in patterns where regexes.test(regex, text.span) == .match { return value }
+    if let value = range(of: exchange) { return value }
+    if shares.isEmpty { return otherwise }
+    let hash = MurmurHash2.hash(text.span)
+    // A sum of all ten thousand takes the last hash, too.
+    for (end, value) in shares where hash < end || end == 0xFFFF_FFFF { return value }
+    return otherwise
+  }
+
+  private func range(of exchange: Exchange) -> CompiledTemplate? {
+    ranges.first { $0.range.contains(exchange.clientAddress) }?.value
+  }
+}
+
+/// MurmurHash2 with the seed 0, as `ngx_murmur_hash2` computes it.
+enum MurmurHash2 {
+  static func hash(_ bytes: Span<UInt8>) -> UInt32 {
+    let multiplier: UInt32 = 0x5BD1_E995
+    var hash = UInt32(truncatingIfNeeded: bytes.count)
+    var at = 0
+    while bytes.count - at >= 4 {
+      var word = UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8
+      word |= UInt32(bytes[at + 2]) << 16 | UInt32(bytes[at + 3]) << 24
+      word = word &* multiplier
+      word ^= word >> 24
+      word = word &* multiplier
+      hash = hash &* multiplier ^ word
+      at += 4
+    }
+    let rest = bytes.count - at
+    if rest >= 3 { hash ^= UInt32(bytes[at + 2]) << 16 }
+    if rest >= 2 { hash ^= UInt32(bytes[at + 1]) << 8 }
+    if rest >= 1 {
+      hash ^= UInt32(bytes[at])
+      hash = hash &* multiplier
+    }
+    hash ^= hash >> 13
+    hash = hash &* multiplier
+    return hash ^ hash >> 15
+  }
+}

@@ -1,0 +1,244 @@
+import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
+
+/// One exchange on a connection to a target: the exchange's upstream side.
+///
+/// ```
+///  (waits for the connection) ─begin─▶ request ─▶ headArrived ─▶ bodyArrived… ─▶ inputEnded
+///                 └──────────────────────┴────────────┴──────────────┴─▶ closed, abandoned or timed out
+/// ```
+final class HTTP2UpstreamStream: HTTP2Stream {
+  private let connection: HTTP2UpstreamConnection
+  private var exchange: Exchange?
+  /// The connection had served others.
+  private var isReused = false
+  /// The final response's head is here.
+  private(set) var hasHead = false
+  private(set) var answersHEAD = false
+  /// A reset went out that nobody but the target is the reason of.
+  var isRefusedByUs = false
+  /// There is nothing behind the head.
+  private var isBodyless = false
+  private var isPaused = false
+  private var isWaiting = true
+  /// When the target's time is over.
+  private(set) var deadline = MonotonicTime.distantFuture
+
+  init(_ connection: HTTP2UpstreamConnection, _ exchange: Exchange) {
+    self.connection = connection
+    self.exchange = exchange
+    super.init()
+    isWatched = true
+  }
+
+  private var worker: Worker { connection.worker }
+
+  /// The exchange that still waits for the connection; nil when it has left.
+  func takeWaiting() -> Exchange? {
+    defer { exchange = nil }
+    return exchange
+  }
+
+  // MARK: The request
+
+  func begin(in session: HTTP2ClientSession, isReused: Bool) {
+    guard let exchange else { return }
+    isWaiting = false
+    self.isReused = isReused
+    answersHEAD = exchange.sendsHEAD
+    exchange.beginKeepingBody()
+    let isComplete = exchange.requestFraming.isEmpty
+    exchange.upstreamReady(self, isReused: isReused)
+    guard send(exchange, in: session, isEnd: isComplete) else {
+      // The numbers are used up, or the library has no memory: nothing was sent.
+      self.exchange = nil
+      connection.streamNotBegun()
+      return exchange.upstreamFailed(.refusedStream(isLeaving: true))
+    }
+    connection.pump()
+    timeRequest()
+    if !isComplete && session === self.session { exchange.sendFirstBody(on: self) }
+  }
+
+  private func send(_ exchange: Exchange, in session: HTTP2ClientSession, isEnd: Bool) -> Bool {
+    var text = ByteBuffer()
+    swap(&text, &worker.http2Text)
+    defer {
+      text.clear()
+      swap(&text, &worker.http2Text)
+    }
+    RequestComposer.append(exchange, target: connection.target, to: &text)
+    worker.http2Fields.appendRequest(
+      text.span, scheme: connection.target.url.isEncrypted ? "https" : "http")
+    // The protocol wants it, to be told of proxies that lose trailers.
+    if exchange.grpcType != nil { worker.http2Fields.append("te") { $0.append("trailers") } }
+    return session.request(self, &worker.http2Fields, isEnd: isEnd)
+  }
+
+  override func outputTaken() { timeRequest(isProgress: true) }
+
+  override func outputDrained() { exchange?.upstreamDrained() }
+
+  // MARK: The response
+
+  /// In the words of HTTP/1.1.
+  func headArrived(_ head: Span<UInt8>) {
+    guard let exchange else { return }
+    do throws(HeadError) {
+      try worker.response.parse(
+        head, requestMethod: exchange.responseMethod, limits: worker.headLimits)
+    } catch {
+      return responseRefused()
+    }
+    pass(worker.response, to: exchange)
+  }
+
+  private func pass(_ head: borrowing ResponseHead, to exchange: Exchange) {
+    if head.isInformational { return exchange.upstreamInformational(head) }
+    hasHead = true
+    isBodyless = head.framing.isEmpty
+    timeResponse()
+    exchange.upstreamHead(head)
+  }
+
+  override var takesBody: Bool { !isPaused }
+
+  override func bodyArrived(_ bytes: Span<UInt8>) {
+    guard let exchange, !bytes.isEmpty else { return }
+    if isBodyless || !hasHead { return responseRefused() }
+    timeResponse()
+    exchange.upstreamBody(bytes)
+  }
+
+  override func inputEnded(_ trailers: TrailerSection) {
+    deadline = .distantFuture
+    guard let exchange else { return }
+    if !hasHead { return responseRefused() }
+    self.exchange = nil
+    // RFC 9113 8.1: the rest of the request is of no use to anybody.
+    if !isOutputEnded { session?.reset(self, .cancel) }
+    exchange.upstreamEnd(trailers)
+    connection.pump()
+  }
+
+  /// What arrived is not what HTTP/2 allows.
+  func responseRefused() {
+    isRefusedByUs = true
+    session?.reset(self, .protocolError)
+    fail(hasHead ? .truncatedResponse : .malformedResponse)
+  }
+
+  private func fail(_ failure: UpstreamFailure) {
+    deadline = .distantFuture
+    let exchange = self.exchange
+    self.exchange = nil
+    dropInput()
+    exchange?.upstreamFailed(failure)
+  }
+
+  // MARK: The end
+
+  /// A response that is here is read to its end, also when the target has forgotten it.
+  override var keepsInput: Bool { exchange != nil && !isRefusedByUs }
+
+  override func closed(_ code: HTTP2ErrorCode) {
+    connection.streamClosed()
+    if exchange == nil || isInputComplete && code == .noError { return }
+    fail(failure(code))
+  }
+
+  private func failure(_ code: HTTP2ErrorCode) -> UpstreamFailure {
+    if hasHead { return .truncatedResponse }
+    if isRefusedByUs { return .malformedResponse }
+    // RFC 9113 8.7: nothing was done about it.
+    if code == .refusedStream { return .refusedStream(isLeaving: connection.isLeft) }
+    if connection.isGone { return .closedBeforeResponse(isReused: isReused) }
+    return .closedBeforeResponse(isReused: false)
+  }
+
+  // MARK: Time
+
+  func timedOut() {
+    let failure: UpstreamFailure = hasHead ? .truncatedResponse : .responseTimeout
+    session?.reset(self, .cancel)
+    connection.leave()
+    fail(failure)
+  }
+
+  private func setDeadline(afterNanoseconds delay: Int64) {
+    deadline = connection.loop.now.advanced(byNanoseconds: delay)
+    connection.wake(at: deadline)
+  }
+
+  /// Between two pieces of a response. While a slow caller has paused it, the caller's time runs.
+  private func timeResponse() {
+    guard let exchange, !isPaused else { return }
+    setDeadline(afterNanoseconds: exchange.idleTimeout)
+  }
+
+  /// The target's time runs while it does not take what there is, and from the request's end.
+  private func timeRequest(isProgress: Bool = false) {
+    guard let exchange, !hasHead else { return }
+    if output.isEmpty && !isOutputEnded {
+      deadline = .distantFuture
+    } else if isProgress || deadline == .distantFuture {
+      setDeadline(afterNanoseconds: exchange.responseTimeout)
+    }
+  }
+
+  /// The turn that `resumeResponse` asked for.
+  func takeTurn() { takeInput() }
+}
+
+extension HTTP2UpstreamStream: UpstreamStream {
+  /// A stream whose bytes are all out has no backlog: nobody would tell it to go on.
+  var requestBacklog: Int { output.count }
+
+  func sendBody(_ bytes: Span<UInt8>) {
+    session?.append(bytes, to: self)
+    connection.pump()
+    timeRequest()
+  }
+
+  func sendEnd(_ trailers: borrowing TrailerSection) {
+    session?.end(self, copy trailers)
+    connection.pump()
+    timeRequest(isProgress: true)
+  }
+
+  func pauseResponse() {
+    isPaused = true
+    // A slow caller is not the target's fault.
+    deadline = .distantFuture
+  }
+
+  func resumeResponse() {
+    if !isPaused { return }
+    isPaused = false
+    if !isEndWaiting { timeResponse() }
+    if hasInput || isEndWaiting { connection.wantsTurn(self) }
+  }
+
+  func abandon() {
+    exchange = nil
+    deadline = .distantFuture
+    // Also when the exchange leaves an attempt to connect: the connection is good for the next one.
+    if isWaiting { return }
+    dropInput()
+    session?.reset(self, .cancel)
+    connection.pump()
+  }
+
+  // No response by HTTP/2 is a 101, so there is nothing to hand over.
+  func handOver(to session: Session) {}
+}
+
+extension Exchange {
+  /// The method that a target gets.
+  var responseMethod: HTTPMethod {
+    requestEdits.method.map { HTTPMethod($0.span) } ?? request.method
+  }
+
+  var sendsHEAD: Bool { responseMethod == .head }
+}

@@ -1,0 +1,356 @@
+import SluiceConfiguration
+
+// Which plugin becomes what, and the plugins about amounts, origins and answers.
+
+extension KongConversion {
+  /// The policies that a plugin becomes.
+  mutating func translate(_ plugin: KongPlugin) -> [KongPolicy] {
+    defer { plugin.config.finish() }
+    switch plugin.name {
+    case "key-auth": return authentication(keyAuth(plugin), plugin)
+    case "basic-auth": return authentication(basicAuth(plugin), plugin)
+    case "jwt": return authentication(jwt(plugin), plugin)
+    case "hmac-auth": return authentication(hmacAuth(plugin), plugin)
+    case "acl": return acl(plugin)
+    case "ip-restriction": return ipRestriction(plugin)
+    case "cors": return entry(cors(plugin), plugin)
+    case "rate-limiting": return rateLimiting(plugin)
+    case "request-size-limiting": return requestSizeLimiting(plugin)
+    case "request-termination": return requestTermination(plugin)
+    case "redirect": return redirect(plugin)
+    case "correlation-id": return entry(correlationID(plugin), plugin)
+    case "proxy-cache": return proxyCache(plugin)
+    case "request-transformer": return requestTransformer(plugin)
+    case "response-transformer": return responseTransformer(plugin)
+    case "prometheus":
+      wantsMetrics = true
+      return instead(plugin, "the gateway has metrics of its own, with other names, at /metrics")
+    case "file-log", "http-log", "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
+      return instead(plugin, "the gateway writes an access log of its own to standard output")
+    case "opentelemetry", "zipkin", "datadog", "statsd", "statsd-advanced":
+      return instead(plugin, "the gateway has metrics and logs of its own")
+    default:
+      plugin.config.skip(all: true)
+      return unknown(plugin)
+    }
+  }
+
+  /// A plugin that only watches.
+  private func instead(_ plugin: KongPlugin, _ reason: String) -> [KongPolicy] {
+    plugin.config.skip(all: true)
+    report.warning(
+      "plugin \(plugin.name) is not carried over: \(reason)", at: plugin.origin)
+    return []
+  }
+
+  private static let carried: Set<String> = [
+    "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
+    "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
+    "request-transformer", "response-transformer", "prometheus",
+  ]
+
+  /// Bundled plugins that close something, limit something or change what is answered.
+  private static let deciding: Set<String> = [
+    "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
+    "session",
+    "mtls-auth", "key-auth-enc", "vault-auth", "saml", "jwt-signer", "header-cert-auth", "opa",
+    "tls-handshake-modifier", "tls-metadata-headers", "bot-detection", "response-ratelimiting",
+    "rate-limiting-advanced", "service-protection", "request-validator", "oas-validation",
+    "json-threat-protection", "xml-threat-protection", "injection-protection", "acme", "grpc-web",
+    "grpc-gateway", "pre-function", "post-function", "request-transformer-advanced",
+    "response-transformer-advanced", "proxy-cache-advanced", "exit-transformer", "route-by-header",
+    "forward-proxy", "canary", "mocking", "aws-lambda", "azure-functions", "degraphql",
+    "graphql-proxy-cache-advanced", "graphql-rate-limiting-advanced", "upstream-oauth",
+    "websocket-size-limit", "websocket-validator", "jq", "upstream-timeout", "standard-webhooks",
+    "request-callout", "ai-proxy",
+  ]
+
+  private func unknown(_ plugin: KongPlugin) -> [KongPolicy] {
+    if Self.deciding.contains(plugin.name) {
+      report.error(
+        "plugin \(plugin.name) is not carried over, and requests would be answered otherwise "
+          + "without it", at: plugin.origin,
+        hint: Self.hints[plugin.name] ?? "take it out to go on without it")
+    } else if let hint = Suggestion.hint(
+      for: plugin.name, among: Self.carried.union(Self.deciding).sorted())
+    {
+      // Whoever mistyped acl did not mean to open the door.
+      report.error(
+        "there is no plugin \(KongText.shown(plugin.name))", at: plugin.origin, hint: hint)
+    } else {
+      report.warning(
+        "plugin \(KongText.shown(plugin.name)) is not known and not carried over: what it does is not "
+          + "done here", at: plugin.origin)
+    }
+    return []
+  }
+
+  private static let hints = [
+    "openid-connect": "convert without it, and add the policy jwt with jwks",
+    "oauth2-introspection": "convert without it, and add the policy introspection",
+    "oauth2": "convert without it, and add jwt or introspection",
+    "request-validator": "convert without it, and add the policy json-schema",
+    "canary": "convert without it, and add the policy split",
+    "opa": "convert without it, and add the policy forward-auth",
+    "mocking": "convert without it, and add the policy mock",
+    "rate-limiting-advanced": "convert without it, and add the policy rate-limit",
+  ]
+
+  /// Who calls is found out before anything can depend on it.
+  private func authentication(_ policies: [KongPolicy], _ plugin: KongPlugin) -> [KongPolicy] {
+    entry(policies, plugin)
+  }
+
+  private func entry(_ policies: [KongPolicy], _ plugin: KongPlugin) -> [KongPolicy] {
+    guard plugin.consumer != nil || plugin.group != nil else { return policies }
+    report.error(
+      "plugin \(plugin.name) can't be for a consumer or a group: it runs before they are known",
+      at: plugin.origin)
+    return []
+  }
+
+  private func cors(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    let origins = config.strings("origins") ?? []
+    for origin in origins where origin.text != "*" && !origin.text.contains("://") {
+      report.error(
+        "\(config.title): '\(KongText.shown(origin.text))' is no origin", at: origin.origin,
+        hint: "write https://name, or https://*.name for all names below; no regular expression")
+    }
+    node.add(
+      "origins",
+      origins.isEmpty
+        ? .texts(["*"]) : .list(origins.map { .text($0.text, origin: $0.origin) }))
+    let methods =
+      config.strings("methods")?.map(\.text)
+      ?? ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE"]
+    node.add("methods", .texts(methods.filter { $0 != "CONNECT" }))
+    for (key, setting) in [("headers", "headers"), ("exposed_headers", "exposedHeaders")] {
+      if let names = config.strings(key), !names.isEmpty {
+        node.add(setting, .list(names.map { .text($0.text, origin: $0.origin) }))
+      }
+    }
+    if config.boolean("credentials", default: false) { node.add("credentials", .boolean(true)) }
+    let age = config.integer("max_age", default: 0, in: 0...Int(Int32.max))
+    node.add("maxAge", .literal("\(age)s"))
+    if config.boolean("preflight_continue", default: false) {
+      node.add("preflightContinue", .boolean(true))
+    }
+    if config.boolean("private_network", default: false) {
+      node.add("privateNetwork", .boolean(true))
+    }
+    config.warn("allow_origin_absent", unless: "true", because: "is not there")
+    return [policy("cors", node, plugin)]
+  }
+
+  private func rateLimiting(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    let units = [
+      ("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 30 * 86_400),
+      ("year", 365 * 86_400),
+    ]
+    var windows: [DocumentNode] = []
+    for (unit, seconds) in units {
+      guard let limit = config.integer(unit, in: 1...1_000_000_000) else { continue }
+      if seconds > 86_400 {
+        report.warning(
+          "\(config.title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",
+          at: config.origin(of: unit))
+      }
+      windows.append(
+        .map(
+          [.init("limit", .integer(limit)), .init("window", .literal("\(seconds)s"))],
+          origin: config.origin(of: unit)))
+    }
+    if windows.isEmpty {
+      report.error("\(config.title): it needs a limit, as minute: 5", at: plugin.origin)
+    }
+    node.add("windows", .list(windows))
+    node.add("algorithm", .text("fixed-window"))
+    node.add("by", .text(limitKey(plugin), origin: config.origin(of: "limit_by")))
+    if config.boolean("hide_client_headers", default: false) {
+      node.add("hide", .boolean(true))
+    } else {
+      node.add("fields", .text("kong"))
+    }
+    // One route or service of Kong may be several here, which count together.
+    if plugin.consumer == nil && plugin.group == nil {
+      if let route = plugin.route.map({ routes[$0].name }) {
+        node.add("budget", .text("r.\(route)"))
+      } else if let service = plugin.service.map({ services[$0].name }) {
+        node.add("budget", .text("s.\(service)"))
+      }
+    }
+    config.refuse("error_code", unless: "429", because: "is always 429")
+    config.warn("error_message", unless: "API rate limit exceeded", because: "is the gateway's own")
+    config.warn(
+      "policy", unless: "local", because: "is local here: each gateway counts for itself")
+    for key in [
+      "redis", "redis_host", "redis_port", "redis_password", "redis_username", "redis_ssl",
+    ] {
+      config.warn(key, unless: "6379", "false", because: "is not used")
+    }
+    config.skip(
+      "redis_ssl_verify", "redis_server_name", "redis_timeout", "redis_database", "fault_tolerant",
+      "sync_rate", "header_name", "path")
+    return [policy("rate-limit", node, plugin)]
+  }
+
+  private func limitKey(_ plugin: KongPlugin) -> String {
+    let config = plugin.config
+    switch config.string("limit_by") ?? "consumer" {
+    case "consumer": return "consumer"
+    case "credential": return "credential"
+    case "ip": return "address"
+    case "header":
+      guard let name = config.string("header_name") else {
+        report.error("\(config.title): limit_by header needs header_name", at: plugin.origin)
+        return "address"
+      }
+      return "header:\(name)"
+    case let other:
+      report.error(
+        "\(config.title): limit_by \(KongText.shown(other)) is not there",
+        at: config.origin(of: "limit_by"), hint: "consumer, credential, ip and header are")
+      return "address"
+    }
+  }
+
+  private func requestSizeLimiting(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    let size = config.integer("allowed_payload_size", default: 128, in: 0...1_000_000_000)
+    let unit = config.string("size_unit") ?? "megabytes"
+    let suffix: String
+    switch unit {
+    case "megabytes": suffix = "MiB"
+    case "kilobytes": suffix = "KiB"
+    case "bytes": suffix = "B"
+    default:
+      suffix = "B"
+      report.error(
+        "\(config.title): size_unit is bytes, kilobytes or megabytes",
+        at: config.origin(of: "size_unit"))
+    }
+    node.add("maxSize", .literal(suffix == "B" ? "\(size)" : "\(size)\(suffix)"))
+    if config.boolean("require_content_length", default: false) {
+      node.add("requireLength", .boolean(true))
+    }
+    return [policy("request-size-limit", node, plugin)]
+  }
+
+  private func requestTermination(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    let status = config.integer("status_code", default: 503, in: 100...599)
+    node.add("status", .integer(status), origin: config.origin(of: "status_code"))
+    config.refuse("trigger", because: "is not there: every request would be answered")
+    config.refuse("echo", unless: "false", because: "is not there")
+    if let body = config.text("body") {
+      let type = (config.string("content_type") ?? "application/json").lowercased()
+      let known = ["application/json": "json", "text/plain": "text", "text/html": "html"]
+      if let known = known[String(type.prefix { $0 != ";" })] {
+        node.add("contentType", .text(known))
+      } else {
+        report.error(
+          "\(config.title): content_type is application/json, text/plain or text/html here",
+          at: config.origin(of: "content_type"))
+      }
+      node.add("body", body.node)
+    } else if ![204, 205, 304].contains(status) {
+      let message =
+        config.string("message")
+        ?? (status == 503 ? "Service unavailable" : "The request was terminated")
+      node.add("body", .text("{\"message\":\(Self.json(message))}"))
+    }
+    return [policy("mock", node, plugin)]
+  }
+
+  /// As a JSON text.
+  static func json(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      default:
+        if scalar.value < 0x20 {
+          let digits = String(scalar.value, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          result.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return result + "\""
+  }
+
+  private func redirect(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    if let location = config.text("location") {
+      if !location.isReference && location.text.contains("${") {
+        report.error("\(config.title): ${ can't be written in a location", at: location.origin)
+      }
+      node.add("location", location.node)
+    } else {
+      report.error("\(config.title): it needs a location", at: plugin.origin)
+    }
+    node.add("status", .integer(config.integer("status_code", default: 301, in: 300...308)))
+    config.refuse("keep_incoming_path", unless: "false", because: "is not there")
+    return [policy("redirect", node, plugin)]
+  }
+
+  private func correlationID(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    node.add("header", .text(config.string("header_name") ?? "Kong-Request-ID"))
+    node.add("echo", .boolean(config.boolean("echo_downstream", default: false)))
+    config.skip("generator")
+    report.warning(
+      "\(config.title): ids are the gateway's own, in its own form; Kong keeps those that callers send",
+      at: plugin.origin, hint: "trustedProxies of the listener may send ids")
+    return [policy("request-id", node, plugin)]
+  }
+
+  private func proxyCache(_ plugin: KongPlugin) -> [KongPolicy] {
+    let config = plugin.config
+    var node = DocumentNode.map([], origin: plugin.origin)
+    let ttl = config.integer("cache_ttl", default: 300, in: 1...31_536_000)
+    node.add("ttl", .literal("\(ttl)s"))
+    let codes = config.strings("response_code")?.map(\.text) ?? ["200", "301", "404"]
+    if codes.contains("404") { node.add("negativeTtl", .literal("\(ttl)s")) }
+    var key = DocumentNode.map()
+    if let headers = config.strings("vary_headers"), !headers.isEmpty {
+      key.add("headers", .list(headers.map { .text($0.text, origin: $0.origin) }))
+    }
+    if let names = config.strings("vary_query_params"), !names.isEmpty {
+      report.warning(
+        "\(config.title): parameters that vary_query_params does not name are not sent on here",
+        at: config.origin(of: "vary_query_params"))
+      key.add("queryOnly", .list(names.map { .text($0.text, origin: $0.origin) }))
+    }
+    if !key.isEmpty { node.add("key", key) }
+    if config.boolean("cache_control", default: false) {
+      node.add("callerControl", .boolean(true))
+    } else {
+      report.warning(
+        "\(config.title): responses that their target forbids to store are not stored here",
+        at: plugin.origin)
+    }
+    config.warn(
+      "request_method", because: "is not looked at: responses to GET and HEAD are stored")
+    config.warn(
+      "content_type", because: "is not looked at: responses of every type are stored")
+    config.refuse("ignore_uri_case", unless: "false", because: "is not there")
+    config.warn("storage_ttl", because: "is not there")
+    config.warn("strategy", unless: "memory", because: "is the memory here")
+    config.skip("memory", "response_headers")
+    return [policy("cache", node, plugin)]
+  }
+}

@@ -1,0 +1,362 @@
+import SluiceConfiguration
+
+/// A service with what its routes need to know.
+struct KongService {
+  let object: KongObject
+  let origin: Origin
+  /// As the Sluice file calls it.
+  let name: String
+  let isEnabled: Bool
+  /// What stands in front of paths, as Kong joins it: `/` or longer.
+  let path: String
+  /// Everything but `host`, which depends on the route.
+  let node: DocumentNode
+  /// What targets get as Host from routes that don't preserve the caller's.
+  let host: DocumentNode
+  /// Whether routes of either kind lead to it.
+  var preserves = false
+  var replaces = false
+
+  func name(preservingHost: Bool) -> String {
+    preservingHost && replaces ? "\(name).preserve-host" : name
+  }
+}
+
+extension KongConversion {
+  mutating func readServices() {
+    var taken: Set<String> = []
+    let upstreams = readUpstreams()
+    for entity in kong["services"] {
+      let object = entity.object
+      let text = kong.keys(of: object).first ?? "service"
+      let name = Self.name(text, taken: &taken)
+      for key in kong.keys(of: object) where serviceIndex[key] == nil {
+        serviceIndex[key] = services.count
+      }
+      services.append(service(object, name: name, upstreams))
+    }
+  }
+
+  /// Where a service is, from `url` or its parts.
+  private struct Location {
+    var scheme = "http"
+    var host = ""
+    var port: Int?
+    var path = "/"
+    var origin: Origin
+  }
+
+  private func location(_ object: KongObject) -> Location {
+    var location = Location(origin: object.origin)
+    if let url = object.text("url") {
+      location.origin = url.origin
+      if url.isReference {
+        report.error("\(object.title): url can't be a reference", at: url.origin)
+      }
+      guard let separator = url.text.firstRange(of: "://") else {
+        if !url.isReference {
+          report.error("\(object.title): url has no scheme", at: url.origin)
+        }
+        return location
+      }
+      location.scheme = url.text[..<separator.lowerBound].lowercased()
+      let rest = url.text[separator.upperBound...]
+      let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+      split(rest[..<slash], into: &location)
+      if slash < rest.endIndex { location.path = String(rest[slash...]) }
+    }
+    if let scheme = object.string("protocol") {
+      location.scheme = scheme
+      location.origin = object.origin(of: "protocol")
+    }
+    if let host = object.string("host") {
+      location.host = host
+      location.origin = object.origin(of: "host")
+    }
+    if let port = object.integer("port", in: 0...65_535) { location.port = port }
+    if let path = object.string("path") { location.path = path }
+    return location
+  }
+
+  private func split(_ authority: Substring, into location: inout Location) {
+    if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
+      location.host = String(authority[..<colon])
+      location.port = Int(authority[authority.index(after: colon)...])
+      if location.port == nil {
+        report.error("the port of the url is no number", at: location.origin)
+      }
+    } else {
+      location.host = String(authority)
+    }
+  }
+
+  private func service(
+    _ object: KongObject, name: String, _ upstreams: [String: KongUpstream]
+  ) -> KongService {
+    object.skip("id", "name", "tags", "created_at", "updated_at", "routes", "plugins")
+    let isEnabled = object.boolean("enabled", default: true)
+    let location = location(object)
+    var node = DocumentNode.map([], origin: object.origin)
+    var host = DocumentNode.literal("target")
+    let isEncrypted = location.scheme == "https"
+    switch location.scheme {
+    case "http", "https": break
+    default:
+      report.error(
+        "\(object.title): the protocol \(KongText.shown(location.scheme)) is not spoken to targets",
+        at: location.origin, hint: "http and https are")
+    }
+    if location.host.isEmpty {
+      report.error("\(object.title): it has no host", at: object.origin, hint: "write url or host")
+    }
+    if let upstream = upstreams[location.host] {
+      node.add("targets", upstream.targets(isEncrypted ? "https" : "http"), origin: location.origin)
+      for entry in upstream.settings.entries { node.add(entry.key, entry.value) }
+      if let header = upstream.host { host = header }
+    } else {
+      let port = location.port ?? (isEncrypted ? 443 : 80)
+      let url = "\(isEncrypted ? "https" : "http")://\(location.host):\(port)"
+      node.add("targets", .list([.text(url, origin: location.origin)]), origin: location.origin)
+    }
+    addTimeouts(object, to: &node)
+    let retries = object.integer("retries", default: 5, in: 0...32_767)
+    if retries != 2 {
+      if retries > 10 {
+        report.warning(
+          "\(object.title): retries are 10 at most", at: object.origin(of: "retries"))
+      }
+      node.add("retries", .map([.init("connect", .integer(min(retries, 10)))]))
+    }
+    addTLS(object, isEncrypted: isEncrypted, to: &node)
+    let path = path(location.path, of: object)
+    object.finish()
+    return KongService(
+      object: object, origin: object.origin, name: name, isEnabled: isEnabled, path: path,
+      node: node, host: host)
+  }
+
+  private func path(_ path: String, of object: KongObject) -> String {
+    guard path.hasPrefix("/") else {
+      if !path.isEmpty {
+        report.error("\(object.title): path must start with /", at: object.origin(of: "path"))
+      }
+      return "/"
+    }
+    // What templates would read.
+    if path.contains("$") || path.contains("?") || path.contains("#") {
+      report.error(
+        "\(object.title): path has a character that none may have",
+        at: object.has("path") ? object.origin(of: "path") : object.origin(of: "url"))
+      return "/"
+    }
+    return path
+  }
+
+  private func addTimeouts(_ object: KongObject, to node: inout DocumentNode) {
+    let range = 1...2_147_483_646
+    let connect = object.integer("connect_timeout", default: 60_000, in: range)
+    let read = object.integer("read_timeout", default: 60_000, in: range)
+    object.warn(
+      "write_timeout", unless: "60000",
+      because: "is not there: a target that does not read is found by the timeouts of the response")
+    node.add(
+      "timeouts",
+      .map([
+        .init("connect", Self.duration(connect)), .init("response", Self.duration(read)),
+        .init("idle", Self.duration(read)),
+      ]))
+  }
+
+  /// Milliseconds.
+  static func duration(_ milliseconds: Int) -> DocumentNode {
+    milliseconds % 1_000 == 0
+      ? .literal("\(milliseconds / 1_000)s") : .literal("\(milliseconds)ms")
+  }
+
+  private func addTLS(_ object: KongObject, isEncrypted: Bool, to node: inout DocumentNode) {
+    object.refuse(
+      "client_certificate", because: "is a certificate in Kong's file",
+      hint: "write it to a file, and name it in the service's tls.clientCertificate")
+    object.refuse(
+      "ca_certificates", because: "are authorities in Kong's file",
+      hint: "write them to a file, and name it in the service's tls.ca")
+    object.warn("tls_verify_depth", because: "is not limited")
+    let isVerified = object.boolean("tls_verify", default: false)
+    object.refuse("tls_sans", because: "are not compared")
+    guard isEncrypted else { return }
+    if !isVerified {
+      if !object.has("tls_verify") {
+        report.warning(
+          "\(object.title): Kong does not verify its certificate unless tls_verify is true, and so it "
+            + "is here", at: object.origin, hint: "write tls_verify: true")
+      }
+      node.add("tls", .map([.init("verify", .boolean(false))]))
+    }
+  }
+
+  mutating func serviceNodes() -> DocumentNode {
+    var nodes = DocumentNode.map()
+    for service in services where service.isEnabled {
+      let policies = policies(at: .service(service.name))
+      for preservingHost in [false, true] {
+        guard preservingHost ? service.preserves : service.replaces || !service.preserves else {
+          continue
+        }
+        var node = service.node
+        if !preservingHost { node.add("host", service.host) }
+        if !policies.isEmpty { node.add("policies", policies) }
+        let members = callerPolicies(at: .service(service.name))
+        if let consumers = members.consumers { node.add("consumers", consumers) }
+        if let groups = members.groups { node.add("groups", groups) }
+        nodes.add(
+          service.name(preservingHost: preservingHost), node, origin: service.origin)
+      }
+    }
+    return nodes
+  }
+}
+
+/// A group of targets that services name as their host.
+struct KongUpstream {
+  var addresses: [(address: String, weight: Int, origin: Origin)]
+  var settings: DocumentNode
+  /// What targets get as Host; theirs unless set.
+  var host: DocumentNode?
+
+  /// Weights go to 65535 in Kong and to 1000 here.
+  func targets(_ scheme: String) -> DocumentNode {
+    let most = addresses.map(\.weight).max() ?? 0
+    return .list(
+      addresses.map { address, weight, origin in
+        let scaled = most > 1_000 && weight > 0 ? max(1, weight * 1_000 / most) : weight
+        return .map(
+          [
+            .init("url", .text("\(scheme)://\(address)", origin: origin)),
+            .init("weight", .integer(scaled)),
+          ], origin: origin)
+      })
+  }
+}
+
+extension KongConversion {
+  fileprivate func readUpstreams() -> [String: KongUpstream] {
+    var upstreams: [String: KongUpstream] = [:]
+    var ids: [String: String] = [:]
+    for entity in kong["upstreams"] {
+      guard let name = entity.object.string("name") else {
+        report.error("an upstream needs a name", at: entity.object.origin)
+        continue
+      }
+      for key in kong.keys(of: entity.object) { ids[key] = name }
+      upstreams[name] = upstream(entity.object)
+    }
+    for entity in kong["targets"] {
+      let object = entity.object
+      object.skip("id", "tags", "created_at", "updated_at")
+      let target = object.string("target") ?? ""
+      let weight = object.integer("weight", default: 100, in: 0...65_535)
+      let parent = entity.parent("upstream")
+      object.finish()
+      if target.isEmpty { report.error("a target needs an address", at: object.origin) }
+      guard let parent, let name = ids[parent.name] else {
+        report.error("\(object.title): there is no such upstream", at: object.origin)
+        continue
+      }
+      // Kong's own port for targets without one.
+      let hasPort = target.hasPrefix("[") ? target.contains("]:") : target.contains(":")
+      upstreams[name]?.addresses.append(
+        (hasPort ? target : "\(target):8000", weight, object.origin))
+    }
+    for (name, upstream) in upstreams.sorted(by: { $0.key < $1.key })
+    where upstream.addresses.isEmpty {
+      report.error(
+        "upstream \(KongText.shown(name)): it has no targets", at: upstream.settings.origin!)
+    }
+    return upstreams
+  }
+
+  private func upstream(_ object: KongObject) -> KongUpstream {
+    object.skip("id", "tags", "created_at", "updated_at", "slots", "targets")
+    var settings = DocumentNode.map([], origin: object.origin)
+    let hashOn = object.string("hash_on") ?? "none"
+    let algorithm =
+      object.string("algorithm") ?? (hashOn == "none" ? "round-robin" : "consistent-hashing")
+    switch algorithm {
+    case "round-robin": break
+    case "least-connections": settings.add("balance", .text("least-connections"))
+    case "latency":
+      report.warning(
+        "\(object.title): the algorithm latency is not there; random-two-choices comes nearest",
+        at: object.origin(of: "algorithm"))
+      settings.add("balance", .text("random-two-choices"))
+    case "consistent-hashing":
+      settings.add("balance", .text("consistent-hash"))
+      settings.add("hash", hashKey(hashOn, object))
+    default:
+      report.error(
+        "\(object.title): there is no algorithm \(KongText.shown(algorithm))",
+        at: object.origin(of: "algorithm"))
+    }
+    object.skip("hash_on_header", "hash_on_cookie")
+    object.warn(
+      "hash_fallback", unless: "none", because: "is not there: without a key requests go by address"
+    )
+    object.warn("hash_fallback_header", because: "is not there")
+    object.skip("hash_on_cookie_path")
+    object.refuse("hash_on_query_arg", because: "can't be hashed")
+    object.refuse("hash_on_uri_capture", because: "can't be hashed")
+    object.warn("hash_fallback_query_arg", because: "is not there")
+    object.warn("hash_fallback_uri_capture", because: "is not there")
+    object.refuse("client_certificate", because: "is a certificate in Kong's file")
+    object.warn("use_srv_name", unless: "false", because: "is not there")
+    addHealth(object, to: &settings)
+    let host = object.string("host_header").map {
+      DocumentNode.text($0, origin: object.origin(of: "host_header"))
+    }
+    object.finish()
+    return KongUpstream(addresses: [], settings: settings, host: host)
+  }
+
+  private func hashKey(_ hashOn: String, _ object: KongObject) -> DocumentNode {
+    let origin = object.origin(of: "hash_on")
+    switch hashOn {
+    case "ip", "none": return .text("address", origin: origin)
+    case "path": return .text("path", origin: origin)
+    case "header":
+      return .text("header:\(object.string("hash_on_header") ?? "")", origin: origin)
+    case "cookie":
+      return .text("cookie:\(object.string("hash_on_cookie") ?? "")", origin: origin)
+    default:
+      report.error(
+        "\(object.title): \(KongText.shown(hashOn)) can't be hashed", at: origin,
+        hint: "ip, path, header and cookie can")
+      return .text("address", origin: origin)
+    }
+  }
+
+  private func addHealth(_ object: KongObject, to settings: inout DocumentNode) {
+    var failures = 0
+    defer { settings.add("health", .map([.init("failures", .integer(failures))])) }
+    guard let checks = object.object("healthchecks") else { return }
+    checks.warn("threshold", unless: "0", because: "is not there")
+    if let active = checks.object("active") {
+      let probes = ["healthy", "unhealthy"].contains { key in
+        let interval = active.object(key)?.string("interval")
+        return interval != nil && interval != "0"
+      }
+      if probes {
+        report.warning(
+          "\(object.title): targets are not probed; those that fail requests are left alone",
+          at: checks.origin(of: "active"))
+        failures = 3
+      }
+    }
+    if let unhealthy = checks.object("passive")?.object("unhealthy") {
+      let counts = ["tcp_failures", "timeouts", "http_failures"].compactMap {
+        unhealthy.integer($0, in: 0...255)
+      }
+      if let least = counts.filter({ $0 > 0 }).min() { failures = least }
+    }
+    checks.finish()
+  }
+}

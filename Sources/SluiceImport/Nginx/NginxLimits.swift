@@ -1,0 +1,132 @@
+import SluiceConfiguration
+
+extension NginxBuilder {
+  /// The value behind `name=` among some words.
+  private func option(_ name: String, of directive: NginxDirective) -> NginxWord? {
+    for word in directive.arguments where word.text.hasPrefix("\(name)=") {
+      return NginxWord(text: String(word.text.dropFirst(name.count + 1)), position: word.position)
+    }
+    return nil
+  }
+
+  /// What a zone counts by; nil, with a finding, for what can't be counted by here.
+  private func key(ofZone name: String, _ kind: String, at place: Origin) -> (
+    key: String, zone: NginxDirective
+  )? {
+    guard let zone = zones["\(kind)_zone \(name)"], let first = zone.arguments.first else {
+      error("there is no \(kind)_zone '\(name)'", at: place)
+      return nil
+    }
+    switch first.text {
+    case "$binary_remote_addr", "$remote_addr": return ("address", zone)
+    case "$server_name", "$host", "$http_host": return ("route", zone)
+    case let text where text.hasPrefix("$http_"):
+      return ("header:\(text.dropFirst(6).replacing("_", with: "-"))", zone)
+    default:
+      error(
+        "limits by '\(first.text)' can't be carried over", at: first.position,
+        hint: "by $binary_remote_addr, $server_name or a field")
+      return nil
+    }
+  }
+
+  func rateLimits(_ scope: NginxScope) -> [DocumentNode.Entry] {
+    let directives = scope.all("limit_req")
+    guard let directive = directives.first else { return [] }
+    if directives.count > 1 {
+      error(
+        "a second limit_req in one place can't be carried over", at: directives[1].position)
+    }
+    guard let name = option("zone", of: directive)?.text,
+      let (key, zone) = key(ofZone: name, "limit_req", at: directive.position),
+      let rate = option("rate", of: zone)
+    else { return [] }
+    let parts = rate.text.split(separator: "r", maxSplits: 1)
+    guard parts.count == 2, let limit = Int(parts[0]), limit > 0, ["/s", "/m"].contains(parts[1])
+    else {
+      error("'\(rate.text)' is no rate", at: rate.position)
+      return []
+    }
+    let burst = option("burst", of: directive).flatMap { number($0) } ?? 0
+    if burst > 0, !directive.words.contains("nodelay") {
+      warning(
+        "requests of a burst are not delayed, as with nodelay", at: directive.position)
+    }
+    return [
+      .init(
+        "rate-limit",
+        .map([
+          .init("limit", .integer(limit), origin: rate.position),
+          .init("window", .literal(parts[1] == "/s" ? "1s" : "1m")),
+          .init("burst", .integer(burst + 1), origin: directive.position),
+          .init("by", .text(key)), .init("budget", .text(self.budget(name))),
+          .init("hide", .boolean(true)),
+        ]))
+    ]
+  }
+
+  private func budget(_ zone: String) -> String {
+    String(zone.map { $0.isLetter || $0.isNumber || "-_".contains($0) ? $0 : "-" }.prefix(64))
+  }
+
+  func connectionLimit(_ directive: NginxDirective) -> (key: String, count: Int)? {
+    guard directive.arguments.count == 2, let count = number(directive.arguments[1]), count > 0,
+      let (key, _) = key(ofZone: directive.words[0], "limit_conn", at: directive.position)
+    else { return nil }
+    return (key, count)
+  }
+
+  func concurrencyLimits(_ scope: NginxScope) -> [DocumentNode.Entry] {
+    let directives = scope.all("limit_conn")
+    guard let directive = directives.first else { return [] }
+    if directives.count > 1 {
+      error("a second limit_conn in one place can't be carried over", at: directives[1].position)
+    }
+    guard let (key, count) = connectionLimit(directive) else { return [] }
+    return [
+      .init(
+        "concurrency-limit",
+        .map([
+          .init("limit", .integer(count), origin: directive.position), .init("by", .text(key)),
+        ]))
+    ]
+  }
+
+  // MARK: The cache
+
+  func cache(_ scope: NginxScope) -> DocumentNode.Entry? {
+    guard let directive = scope.last("proxy_cache"), directive.words.first != "off" else {
+      return nil
+    }
+    var entries: [DocumentNode.Entry] = []
+    for valid in scope.all("proxy_cache_valid") {
+      guard let last = valid.arguments.last else { continue }
+      guard let time = NginxValue.time(last.text) else {
+        if NginxValue.milliseconds(last.text) != 0 {
+          error("'\(last.text)' is no time", at: last.position)
+        }
+        continue
+      }
+      let statuses = Set(valid.words.dropLast())
+      if statuses.isEmpty || statuses.contains("200") || statuses.contains("any") {
+        if !entries.contains(where: { $0.key == "ttl" }) {
+          entries.append(.init("ttl", .literal(time), origin: valid.position))
+        }
+      }
+      if statuses.contains("404") || statuses.contains("any") {
+        if !entries.contains(where: { $0.key == "negativeTtl" }) {
+          entries.append(.init("negativeTtl", .literal(time), origin: valid.position))
+        }
+      }
+    }
+    if let stale = scope.last("proxy_cache_use_stale"), stale.words != ["off"] {
+      entries.append(.init("staleIfError", .literal("24h"), origin: stale.position))
+    }
+    if !scope.isOn("proxy_cache_lock") { entries.append(.init("collapse", .literal("0s"))) }
+    entries.append(.init("status", .text("")))
+    warning(
+      "the cache follows RFC 9111, in memory: Vary, Authorization and cookies count, and its key is host, path and query",
+      at: directive.position)
+    return .init("cache", .map(entries, origin: directive.position))
+  }
+}

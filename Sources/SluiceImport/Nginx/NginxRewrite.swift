@@ -1,0 +1,351 @@
+import SluiceConfiguration
+
+/// What nginx answers itself.
+struct NginxAnswer: Equatable {
+  var status: Int
+  /// A template; nil for the page that nginx has of its own.
+  var body: String?
+  var mediaType = "text/plain"
+  /// A template.
+  var location: String?
+  var origin: Origin
+
+  init(status: Int, origin: Origin) {
+    self.status = status
+    self.origin = origin
+  }
+}
+
+/// `rewrite … break` in a location.
+struct NginxRewrite: Equatable {
+  var regex: String
+  var path: String
+  var query: String?
+  var origin: Origin
+}
+
+/// When an `if` holds, as far as routes can tell.
+enum NginxCondition: Equatable {
+  case methods([String])
+  case header(String, String)
+  case query(String, String)
+  case host(String)
+
+  /// The groups that a regular expression has, by number and by name.
+  static func groups(in regex: String) -> Set<String> {
+    var names: Set<String> = []
+    var count = 0
+    let bytes = Array(regex)
+    var index = 0
+    var isClass = false
+    while index < bytes.count {
+      switch bytes[index] {
+      case "\\": index += 1
+      case "[": isClass = true
+      case "]": isClass = false
+      case "(" where !isClass:
+        let rest = bytes[(index + 1)...]
+        if rest.first != "?" {
+          count += 1
+        } else {
+          var name = rest.dropFirst()
+          if name.first == "P" { name = name.dropFirst() }
+          if name.first == "<" || name.first == "'", let next = name.dropFirst().first,
+            next != "=", next != "!"
+          {
+            count += 1
+            names.insert(String(name.dropFirst().prefix { $0 != ">" && $0 != "'" }).lowercased())
+          }
+        }
+      default: break
+      }
+      index += 1
+    }
+    for number in 0..<min(count, 9) { names.insert("\(number + 1)") }
+    return names
+  }
+}
+
+/// One step of nginx's rewrite phase.
+enum NginxStep: Equatable {
+  case set(String, String)
+  /// Without a condition: always, and what follows is never reached.
+  case answer(NginxCondition?, NginxAnswer)
+  /// Everything but these methods is answered.
+  case only([String], NginxAnswer)
+  case rewrite(NginxRewrite)
+
+  var endsAll: Bool { if case .answer(nil, _) = self { true } else { false } }
+}
+
+extension NginxBuilder {
+  /// The rewrite phase of one block, as far as it can be carried over.
+  func rewriteSteps(of scope: NginxScope, _ route: NginxRoute) -> [NginxStep] {
+    var steps: [NginxStep] = []
+    var context = route.variables
+    for directive in scope.levels.last ?? [] {
+      switch directive.name.text {
+      case "set":
+        guard directive.arguments.count == 2, directive.words[0].hasPrefix("$") else {
+          error("set takes a variable and a value", at: directive.position)
+          continue
+        }
+        guard let value = text(directive.arguments[1], context) else { continue }
+        let name = directive.words[0].dropFirst().lowercased()
+        context.constants[name] = value
+        steps.append(.set(name, value))
+      case "return":
+        if let answer = answer(directive, scope, context) {
+          steps.append(.answer(nil, answer))
+          return steps
+        }
+      case "if": if let step = step(ofIf: directive, scope, route, context) { steps.append(step) }
+      case "rewrite":
+        guard let step = step(ofRewrite: directive, route, context) else { continue }
+        steps.append(step)
+        if step.endsAll { return steps }
+        // `break` is said by every rewrite that is carried over.
+        if case .rewrite = step { return steps }
+      case "break": return steps
+      default: continue
+      }
+    }
+    return steps
+  }
+
+  /// `return code [text]`, `return code URL`, `return URL`.
+  func answer(
+    _ directive: NginxDirective, _ scope: NginxScope, _ context: NginxVariableContext
+  ) -> NginxAnswer? {
+    let arguments = directive.arguments
+    guard let first = arguments.first, arguments.count <= 2 else {
+      error("return takes a status and a text or a URL", at: directive.position)
+      return nil
+    }
+    guard var status = Int(first.text) else {
+      var answer = NginxAnswer(status: 302, origin: directive.position)
+      answer.location = text(first, context).map(Self.absolute)
+      return answer.location == nil ? nil : answer
+    }
+    guard (200...599).contains(status) else {
+      error("\(status) is no status of an answer here", at: first.position)
+      return nil
+    }
+    if status == 444 || status == 499 {
+      warning(
+        "a connection is not closed without an answer here: callers get 403", at: first.position)
+      status = 403
+    }
+    var answer = NginxAnswer(status: status, origin: directive.position)
+    guard arguments.count == 2 else { return answer }
+    guard let text = text(arguments[1], context) else { return nil }
+    if [301, 302, 303, 307, 308].contains(status) {
+      answer.location = Self.absolute(text)
+    } else {
+      answer.body = text
+      answer.mediaType = scope.last("default_type")?.words.first ?? "text/plain"
+    }
+    return answer
+  }
+
+  /// nginx puts scheme and host before a path in Location.
+  static func absolute(_ location: String) -> String {
+    location.hasPrefix("/") ? "${request.scheme}://${request.host}\(location)" : location
+  }
+
+  // MARK: if
+
+  private func step(
+    ofIf directive: NginxDirective, _ scope: NginxScope, _ route: NginxRoute,
+    _ context: NginxVariableContext
+  ) -> NginxStep? {
+    let block = directive.block ?? []
+    let hint = "only conditions on method, host, fields and parameters with = are carried over"
+    guard block.count == 1,
+      let answer = ifAnswer(block[0], scope, route, context)
+    else {
+      error(
+        "only 'return' and a rewrite that redirects are carried over within an if",
+        at: block.first?.position ?? directive.position)
+      return nil
+    }
+    var words = directive.words
+    guard !words.isEmpty, words[0].hasPrefix("("), words[words.count - 1].hasSuffix(")") else {
+      error("the condition of an if stands in parentheses", at: directive.position)
+      return nil
+    }
+    words[0].removeFirst()
+    words[words.count - 1].removeLast()
+    // The parentheses may stand apart.
+    if words.first == "" { words.removeFirst() }
+    if words.count > 3, words.last == "" { words.removeLast() }
+    guard let first = words.first, first.hasPrefix("$") else {
+      error("this condition can't be carried over", at: directive.position, hint: hint)
+      return nil
+    }
+    let variable = first.dropFirst().lowercased()
+    let sign = words.count > 1 ? words[1] : ""
+    let value = words.count > 2 ? words[2] : ""
+    if let constant = known(variable, route, context) {
+      guard let holds = Self.compare(constant, sign, value) else {
+        error("this condition can't be carried over", at: directive.position, hint: hint)
+        return nil
+      }
+      return holds ? .answer(nil, answer) : .set("", "")
+    }
+    switch (variable, sign) {
+    case ("request_method", "="): return .answer(.methods([value]), answer)
+    case ("request_method", "!="): return .only([value], answer)
+    case ("request_method", "!~"), ("request_method", "!~*"):
+      let list =
+        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
+      let methods = list.split(separator: "|").map(String.init)
+      if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
+        return .only(methods, answer)
+      }
+    case ("request_method", "~"), ("request_method", "~*"):
+      let list =
+        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
+      let methods = list.split(separator: "|").map(String.init)
+      if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
+        return .answer(.methods(methods), answer)
+      }
+    case ("host", "="):
+      if route.location == nil { return .answer(.host(value.lowercased()), answer) }
+    case (_, "=") where variable.hasPrefix("http_") && !value.isEmpty:
+      let field = variable.dropFirst(5).replacing("_", with: "-")
+      return .answer(.header(String(field), value), answer)
+    case (_, "=") where variable.hasPrefix("arg_") && !value.isEmpty:
+      return .answer(.query(String(variable.dropFirst(4)), value), answer)
+    default: break
+    }
+    error("this condition can't be carried over", at: directive.position, hint: hint)
+    return nil
+  }
+
+  private func ifAnswer(
+    _ directive: NginxDirective, _ scope: NginxScope, _ route: NginxRoute,
+    _ context: NginxVariableContext
+  ) -> NginxAnswer? {
+    switch directive.name.text {
+    case "return": return answer(directive, scope, context)
+    case "rewrite":
+      if case .answer(nil, let answer)? = step(ofRewrite: directive, route, context) {
+        return answer
+      }
+      return nil
+    default: return nil
+    }
+  }
+
+  /// What a variable is in this place, whatever the request.
+  private func known(
+    _ variable: String, _ route: NginxRoute, _ context: NginxVariableContext
+  ) -> String? {
+    switch variable {
+    case "scheme": return route.place.isEncrypted ? "https" : "http"
+    case "server_port": return route.place.port.map(String.init)
+    default:
+      guard let constant = context.constants[variable], !constant.contains("${") else { return nil }
+      return constant
+    }
+  }
+
+  private static func compare(_ left: String, _ sign: String, _ right: String) -> Bool? {
+    switch sign {
+    case "": !left.isEmpty && left != "0"
+    case "=": left == right
+    case "!=": left != right
+    default: nil
+    }
+  }
+
+  // MARK: rewrite
+
+  private func step(
+    ofRewrite directive: NginxDirective, _ route: NginxRoute, _ context: NginxVariableContext
+  ) -> NginxStep? {
+    let arguments = directive.arguments
+    guard arguments.count == 2 || arguments.count == 3 else {
+      error("rewrite takes a regular expression, a replacement and a flag", at: directive.position)
+      return nil
+    }
+    let regex = arguments[0].text
+    let flag = arguments.count == 3 ? arguments[2].text : ""
+    let isURL = ["http://", "https://", "$scheme"].contains { arguments[1].text.hasPrefix($0) }
+    if isURL || flag == "redirect" || flag == "permanent" {
+      return redirect(directive, regex, isPermanent: flag == "permanent", context)
+    }
+    guard flag == "break", route.location != nil else {
+      error(
+        "a rewrite that looks for another location can't be carried over", at: directive.position,
+        hint: "rewrite in the location with break, or write the location that it leads to")
+      return nil
+    }
+    var inner = context
+    inner.captures = []
+    for number in 1...9 { inner.constants["\(number)"] = "$\(number)" }
+    guard let text = text(arguments[1], inner) else { return nil }
+    let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let start = regex.hasPrefix("^") ? "" : ".*?"
+    var rewrite = NginxRewrite(
+      regex: "\(start)(?:\(regex)).*", path: String(parts[0]), origin: directive.position)
+    guard rewrite.path.hasPrefix("/") else {
+      error("the path of a rewrite has to begin with /", at: arguments[1].position)
+      return nil
+    }
+    if parts.count == 2 {
+      // A question mark at the end: without the caller's query.
+      let keeps = !text.hasSuffix("?")
+      let query =
+        keeps ? String(parts[1]) : String(parts[1].dropLast(parts[1].hasSuffix("?") ? 1 : 0))
+      rewrite.query = keeps ? "\(query)&${request.query}" : query
+      if keeps {
+        warning("the query ends in & where the caller sent none", at: arguments[1].position)
+      }
+    }
+    return .rewrite(rewrite)
+  }
+
+  /// Only for regular expressions that match every path, or those of a location of their own.
+  private func redirect(
+    _ directive: NginxDirective, _ regex: String, isPermanent: Bool,
+    _ context: NginxVariableContext
+  ) -> NginxStep? {
+    var inner = context
+    switch regex {
+    case "^", ".*", "^.*", "^.*$", "/": break
+    case "^(.*)$", "^(.*)", "(.*)", "^(/.*)$", "^(/.*)": inner.constants["1"] = "${request.path}"
+    case "^/(.*)$", "^/(.*)":
+      // A slash before it is one slash: `/$1` is the path.
+      inner.constants["1"] = "\u{1}"
+    default:
+      error(
+        "a redirect of some paths can't be carried over as a rewrite", at: directive.position,
+        hint: "write a location with that regular expression and a return")
+      return nil
+    }
+    guard var text = text(directive.arguments[1], inner) else { return nil }
+    if text.contains("\u{1}") {
+      guard text.contains("/\u{1}"), text.components(of: "\u{1}") == 2 else {
+        error("this replacement can't be carried over", at: directive.arguments[1].position)
+        return nil
+      }
+      text = text.replacing("/\u{1}", with: "${request.path}")
+    }
+    var answer = NginxAnswer(status: isPermanent ? 301 : 302, origin: directive.position)
+    if text.hasSuffix("?") {
+      text.removeLast()
+    } else if !text.contains("?"), !text.contains("${request.target}") {
+      text += "${request.questionMark}${request.query}"
+    }
+    answer.location = Self.absolute(text)
+    return .answer(nil, answer)
+  }
+}
+
+extension String {
+  fileprivate func components(of separator: Character) -> Int {
+    split(separator: separator, omittingEmptySubsequences: false).count
+  }
+}

@@ -1,0 +1,273 @@
+import SluiceConfiguration
+
+/// A route in the making, and what it is made of.
+struct NginxRoute {
+  var scope: NginxScope
+  var place: NginxServer.Place
+  var server: NginxServer
+  var match: NginxMatch.Path
+  var location: NginxLocation?
+  var variables: NginxVariableContext
+  /// Further conditions, from an `if`.
+  var condition: NginxCondition?
+  var name: String
+  var origin: Origin
+  var comment: String
+}
+
+extension NginxBuilder {
+  /// All routes of one server for some of its hosts and listeners.
+  func convert(_ server: NginxServer, at place: NginxServer.Place) {
+    let all = locations(in: server.scope)
+    var context = NginxVariableContext()
+    context.constants["server_name"] = server.firstName
+    context.constants["https"] = place.isEncrypted ? "on" : ""
+    let serverName =
+      server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
+    let base = place.isEncrypted ? "\(serverName)-tls" : serverName
+    // What the server itself rewrites comes before any location.
+    var hosts = place
+    let whole = NginxRoute(
+      scope: server.scope, place: place, server: server, match: .any, location: nil,
+      variables: context, condition: nil, name: base, origin: server.directive.position,
+      comment: "server \(serverName)")
+    let steps = rewriteSteps(of: server.scope, whole)
+    for step in steps {
+      if case .answer(let condition?, let answer) = step, case .host(let name) = condition {
+        var route = whole
+        route.place.hosts = [name]
+        add(route, answering: answer)
+        hosts.hosts.removeAll { $0 == name }
+        if !place.hosts.isEmpty, hosts.hosts.isEmpty { return }
+      }
+    }
+    let others = steps.filter {
+      if case .answer(let condition?, _) = $0, case .host = condition { return false }
+      return true
+    }
+    var rest = whole
+    rest.place = hosts
+    if let end = others.first(where: { $0.endsAll }), all.isEmpty || others.first == end {
+      if case .answer(_, let answer) = end { return add(rest, answering: answer) }
+    }
+    let found = matches(all)
+    addSlashRedirects(all, found, rest)
+    for match in found {
+      let location = all[match.location]
+      var route = rest
+      route.match = match.path
+      route.location = location
+      route.scope = location.scope
+      route.origin = location.position
+      route.name = "\(base)-\(location.shown)"
+      route.comment = "location \(location.shown)"
+      if case .regex(let regex, _) = location.pattern {
+        route.variables.captures = NginxCondition.groups(in: regex)
+      }
+      add(route, after: others)
+    }
+    if !found.contains(where: { $0.path == .any }) {
+      rest.comment = "server \(serverName), for what no location matches: nginx has no file there"
+      for step in others {
+        guard case .answer(let condition, let answer) = step else { continue }
+        var route = rest
+        route.condition = condition
+        add(route, answering: answer)
+        if condition == nil { return }
+      }
+      rest.name = "\(base)-other"
+      add(rest, answering: NginxAnswer(status: 404, origin: server.directive.position))
+    }
+  }
+
+  /// nginx answers `/a` with a redirect to `/a/` where only a location `/a/` with proxy_pass is.
+  private func addSlashRedirects(
+    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute
+  ) {
+    let paths = Set(
+      all.compactMap { location -> String? in
+        switch location.pattern {
+        case .exact(let path), .prefix(let path, _): path
+        default: nil
+        }
+      })
+    for match in found {
+      let location = all[match.location]
+      guard case .prefix(let prefix, _) = location.pattern, prefix.hasSuffix("/"), prefix != "/",
+        !location.scope.own("proxy_pass").isEmpty, !location.isInternal
+      else { continue }
+      let bare = String(prefix.dropLast())
+      if paths.contains(bare) { continue }
+      var route = rest
+      let path = NginxPath.normal(bare)
+      route.match = NginxPath.isPlain(path) ? .path(path) : .regex(NginxPath.literal(path))
+      route.location = location
+      route.scope = location.scope
+      route.origin = location.position
+      route.name += "-\(bare)-slash"
+      route.comment = "location \(location.shown): nginx adds the slash"
+      var answer = NginxAnswer(status: 301, origin: location.position)
+      answer.location =
+        "${request.scheme}://${request.host}\(NginxPath.normal(prefix))${request.questionMark}${request.query}"
+      add(route, answering: answer)
+    }
+  }
+
+  /// The routes of one location: those of its conditions, then its own.
+  private func add(_ route: NginxRoute, after former: [NginxStep]) {
+    guard let location = route.location else { return }
+    if location.isInternal {
+      return add(route, answering: NginxAnswer(status: 404, origin: route.origin))
+    }
+    var route = route
+    let steps = former + rewriteSteps(of: location.scope, route)
+    var rewrite: NginxRewrite?
+    // Behind the route that has conditions, because regular expressions are tried in this order.
+    var others: [(route: NginxRoute, answer: NginxAnswer)] = []
+    defer { for other in others { add(other.route, answering: other.answer) } }
+    for step in steps {
+      switch step {
+      case .set(let name, let value): route.variables.constants[name] = value
+      case .answer(let condition?, let answer):
+        var variant = route
+        variant.condition = condition
+        variant.name += "-if"
+        add(variant, answering: answer)
+      case .answer(nil, let answer): return add(route, answering: answer)
+      case .only(let methods, let answer):
+        var other = route
+        other.name += "-others"
+        others.append((other, answer))
+        route.condition = .methods(methods)
+      case .rewrite(let found):
+        if rewrite == nil {
+          rewrite = found
+        } else {
+          error(
+            "a second rewrite for one location can't be carried over", at: found.origin,
+            hint: "write a location for each")
+        }
+      }
+    }
+    if let directive = location.scope.own("limit_except").first,
+      let other = limitMethods(directive, &route)
+    {
+      others.append(other)
+    }
+    guard let pass = location.scope.own("proxy_pass").first else {
+      if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
+        error(
+          "root can't be carried over: static files are out, this gateway serves none",
+          at: root.position, hint: "put a web server behind it, and write proxy_pass here")
+      }
+      warning(
+        "there is no proxy_pass and no return here: nginx serves files, this gateway answers 404",
+        at: location.position)
+      return add(
+        route, answering: NginxAnswer(status: 404, origin: location.position), isGuarded: true)
+    }
+    add(route, proxying: pass, rewrite)
+  }
+
+  /// Whether a location is only there for a page that `error_page` shows.
+  private func isErrorPage(_ location: NginxLocation, of server: NginxServer) -> Bool {
+    guard case .exact(let path) = location.pattern else { return false }
+    func names(_ directives: [NginxDirective]) -> Bool {
+      directives.contains { directive in
+        directive.name.text == "error_page" && directive.words.last == path
+          || names(directive.block ?? [])
+      }
+    }
+    return server.scope.levels.contains { names($0) }
+  }
+
+  /// `limit_except GET { deny all; }`.
+  private func limitMethods(
+    _ directive: NginxDirective, _ route: inout NginxRoute
+  ) -> (NginxRoute, NginxAnswer)? {
+    let isDenied =
+      directive.block?.count == 1 && directive.block?[0].name.text == "deny"
+      && directive.block?[0].words == ["all"]
+    guard isDenied, !directive.words.isEmpty else {
+      error("limit_except is carried over with 'deny all;' only", at: directive.position)
+      return nil
+    }
+    var methods = directive.words.map { $0.uppercased() }
+    if methods.contains("GET") { methods.append("HEAD") }
+    var other = route
+    other.name += "-others"
+    route.condition = .methods(methods)
+    return (other, NginxAnswer(status: 403, origin: directive.position))
+  }
+
+  // MARK: Writing
+
+  /// A route that answers itself. What the rewrite phase of nginx answers, nobody is asked about before.
+  ///
+  /// - Parameter isGuarded: who may and how often is asked before, as it is where nginx serves files.
+  func add(_ route: NginxRoute, answering answer: NginxAnswer, isGuarded: Bool = false) {
+    var policies: [DocumentNode.Entry] = []
+    if let location = answer.location {
+      policies.append(
+        .init(
+          "redirect",
+          .map([
+            .init("location", .template(location), origin: answer.origin),
+            .init("status", .integer(answer.status)),
+          ])))
+    } else {
+      var mock: [DocumentNode.Entry] = [
+        .init("status", .integer(answer.status), origin: answer.origin)
+      ]
+      if let body = answer.body, !body.isEmpty {
+        mock.append(.init("mediaType", .text(answer.mediaType)))
+        mock.append(.init("body", .template(body)))
+      } else if ![204, 205, 304].contains(answer.status), answer.body == nil {
+        mock.append(.init("contentType", .literal("text")))
+        mock.append(.init("body", .text("\(answer.status)\n")))
+      }
+      policies.append(.init("mock", .map(mock)))
+    }
+    if isGuarded { policies += requestPolicies(route) }
+    policies += responsePolicies(route)
+    write(route, kind: "http", service: noService(), more: [.init("policies", .map(policies))])
+  }
+
+  func write(
+    _ route: NginxRoute, kind: String, service: String, more: [DocumentNode.Entry],
+    headers: [(String, String)] = []
+  ) {
+    var match: [DocumentNode.Entry] = []
+    switch route.match {
+    case .any: break
+    case .path(let path): match.append(.init("path", .text(path), origin: route.origin))
+    case .prefix(let path): match.append(.init("prefix", .text(path), origin: route.origin))
+    case .startsWith(let path):
+      match.append(.init("startsWith", .text(path), origin: route.origin))
+    case .regex(let regex): match.append(.init("regex", .text(regex), origin: route.origin))
+    }
+    if !route.place.hosts.isEmpty { match.append(.init("hosts", .texts(route.place.hosts))) }
+    if !route.place.listeners.isEmpty {
+      match.append(.init("listeners", .texts(route.place.listeners)))
+    }
+    var fields = headers
+    var query: [(String, String)] = []
+    switch route.condition {
+    case .methods(let methods)?: match.append(.init("methods", .texts(methods)))
+    case .header(let name, let value)?: fields.append((name, value))
+    case .query(let name, let value)?: query.append((name, value))
+    case .host, nil: break
+    }
+    for (key, values) in [("headers", fields), ("query", query)] where !values.isEmpty {
+      match.append(.init(key, .map(values.map { .init($0.0, .text($0.1)) })))
+    }
+    var entries: [DocumentNode.Entry] = [.init("kind", .literal(kind))]
+    if !match.isEmpty { entries.append(.init("match", .map(match))) }
+    entries.append(.init("service", .text(service)))
+    entries += more
+    routes.append(
+      .init(
+        name("route", route.name), .map(entries), origin: route.origin,
+        comment: "\(route.comment) (line \(route.origin.line))"))
+  }
+}

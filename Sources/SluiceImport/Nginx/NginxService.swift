@@ -1,0 +1,258 @@
+import SluiceConfiguration
+
+extension NginxBuilder {
+  /// The service for a proxy_pass with these settings.
+  func service(_ pass: NginxPass, _ scope: NginxScope, host: String) -> String {
+    let group = upstreams[pass.authority]
+    let block = group?.block ?? []
+    var entries: [DocumentNode.Entry] = []
+    var targets: [DocumentNode] = []
+    var facts = NginxTargets()
+    if let group {
+      for server in block where server.name.text == "server" {
+        if let target = target(server, pass, &facts) { targets.append(target) }
+      }
+      if targets.isEmpty {
+        error("upstream '\(pass.authority)' has no server that is used", at: group.position)
+      }
+    } else if let url = pass.url(of: pass.authority) {
+      targets = [.text(url, origin: pass.origin)]
+    } else {
+      error("a socket can't be spoken to by TLS", at: pass.origin)
+    }
+    entries.append(.init("targets", .list(targets), origin: group?.position ?? pass.origin))
+    entries += balance(block)
+    entries.append(.init("host", .text(host)))
+    let connect = scope.last("proxy_connect_timeout")
+    entries.append(
+      .init(
+        "timeouts",
+        .map([
+          .init(
+            "connect", .literal(time(connect, default: "1m") ?? "1m"), origin: connect?.position),
+          .init("response", .literal("1m")), .init("idle", .literal("1m")),
+        ])))
+    entries += connections(block, facts)
+    entries += health(facts)
+    entries.append(.init("retries", retries(scope, targets.count)))
+    if pass.isEncrypted { entries.append(.init("tls", tls(scope, pass))) }
+    return service(
+      named: pass.authority, .map(entries, origin: group?.position ?? pass.origin),
+      comment: group.map { "upstream \(pass.authority) (line \($0.position.line))" })
+  }
+
+  /// What the servers of a group say that is the service's here.
+  struct NginxTargets {
+    var maxFails: Set<Int> = []
+    var failTimeout: Set<String> = []
+    var maxConnections: Set<Int> = []
+    var origin: Origin?
+  }
+
+  private func target(
+    _ directive: NginxDirective, _ pass: NginxPass, _ facts: inout NginxTargets
+  ) -> DocumentNode? {
+    guard let address = directive.arguments.first else {
+      error("server takes an address", at: directive.position)
+      return nil
+    }
+    guard let url = pass.url(of: address.text) else {
+      error("a socket can't be spoken to by TLS", at: address.position)
+      return nil
+    }
+    facts.origin = facts.origin ?? directive.position
+    var weight = 1
+    var (fails, pause, most) = (1, "10s", 0)
+    for option in directive.arguments.dropFirst() {
+      let parts = option.text.split(separator: "=", maxSplits: 1)
+      let value = NginxWord(
+        text: parts.count == 2 ? String(parts[1]) : "", position: option.position)
+      switch parts.first {
+      case "weight": weight = number(value) ?? 1
+      case "max_fails": fails = number(value) ?? 1
+      case "fail_timeout":
+        pause = NginxValue.time(value.text) ?? "10s"
+      case "max_conns": most = number(value) ?? 0
+      case "down": weight = 0
+      case "backup":
+        warning(
+          "a backup is not carried over: nobody is sent to it, even when all others fail",
+          at: option.position)
+        return nil
+      case "resolve":
+        break
+      default: error("'\(option.text)' can't be carried over", at: option.position)
+      }
+    }
+    if weight > 0 {
+      facts.maxFails.insert(fails)
+      facts.failTimeout.insert(pause)
+      facts.maxConnections.insert(most)
+    }
+    if weight == 1 { return .text(url, origin: address.position) }
+    return .map(
+      [
+        .init("url", .text(url), origin: address.position),
+        .init("weight", .integer(min(weight, 1_000)), origin: directive.position),
+      ], origin: address.position)
+  }
+
+  private func balance(_ block: [NginxDirective]) -> [DocumentNode.Entry] {
+    for directive in block {
+      func entry(_ key: String, _ value: String) -> DocumentNode.Entry {
+        .init(key, .text(value), origin: directive.position)
+      }
+      switch directive.name.text {
+      case "least_conn": return [entry("balance", "least-connections")]
+      case "random": return [entry("balance", "random-two-choices")]
+      case "ip_hash":
+        warning(
+          "callers are told apart by their whole address, not by the first three bytes of it",
+          at: directive.position)
+        return [entry("balance", "consistent-hash"), entry("hash", "address")]
+      case "hash":
+        guard let key = directive.words.first else { continue }
+        let hash: String
+        switch key {
+        case "$remote_addr", "$binary_remote_addr": hash = "address"
+        case "$request_uri", "$uri": hash = "path"
+        case _ where key.hasPrefix("$http_"):
+          hash = "header:\(key.dropFirst(6).replacing("_", with: "-"))"
+        case _ where key.hasPrefix("$cookie_"): hash = "cookie:\(key.dropFirst(8))"
+        default:
+          error(
+            "a hash of '\(key)' can't be carried over", at: directive.position,
+            hint: "an address, a path, a field or a cookie")
+          continue
+        }
+        if !directive.words.contains("consistent") {
+          warning(
+            "the hash is a consistent one: callers come to other targets than with nginx",
+            at: directive.position)
+        }
+        return [entry("balance", "consistent-hash"), entry("hash", hash)]
+      default: continue
+      }
+    }
+    return []
+  }
+
+  private func connections(
+    _ block: [NginxDirective], _ facts: NginxTargets
+  ) -> [DocumentNode.Entry] {
+    var entries: [DocumentNode.Entry] = []
+    let most = facts.maxConnections.filter { $0 > 0 }.min() ?? 0
+    if most > 0 {
+      if facts.maxConnections.count > 1 {
+        warning("max_conns is one for all targets: the smallest", at: facts.origin ?? Self.nowhere)
+      }
+      entries.append(.init("maxPerTarget", .integer(most)))
+      // nginx has no queue.
+      entries.append(.init("queue", .integer(0)))
+    }
+    for directive in block {
+      guard let word = directive.arguments.first else { continue }
+      switch directive.name.text {
+      case "keepalive":
+        if let number = number(word) {
+          entries.append(.init("maxIdle", .integer(number), origin: directive.position))
+        }
+      case "keepalive_timeout":
+        if let time = time(directive) {
+          entries.append(.init("idleTimeout", .literal(time), origin: directive.position))
+        }
+      case "keepalive_time":
+        if let time = time(directive) {
+          entries.append(.init("maxAge", .literal(time), origin: directive.position))
+        }
+      default: continue
+      }
+    }
+    return entries.isEmpty ? [] : [.init("connections", .map(entries))]
+  }
+
+  static let nowhere = Origin(file: "", line: 1, column: 1)
+
+  /// One for all targets here: the most careful of them.
+  private func health(_ facts: NginxTargets) -> [DocumentNode.Entry] {
+    let fails = facts.maxFails.min() ?? 1
+    if facts.maxFails.count > 1 || facts.failTimeout.count > 1 {
+      warning(
+        "max_fails and fail_timeout are one for all targets: the smallest and the first",
+        at: facts.origin ?? Self.nowhere)
+    }
+    let pause = facts.failTimeout.sorted().first ?? "10s"
+    return [
+      .init(
+        "health",
+        .map([
+          .init("failures", .integer(min(fails, 1_000))), .init("pause", .literal(pause)),
+          .init("maxPause", .literal(pause)),
+        ]))
+    ]
+  }
+
+  private func retries(_ scope: NginxScope, _ targets: Int) -> DocumentNode {
+    let directive = scope.last("proxy_next_upstream")
+    let words = Set(directive?.words ?? ["error", "timeout"])
+    var tries = max(0, targets - 1)
+    if let word = scope.last("proxy_next_upstream_tries")?.arguments.first,
+      let most = number(word), most > 0
+    {
+      tries = min(tries, most - 1)
+    }
+    if words.contains("off") { tries = 0 }
+    for word in directive?.arguments ?? [] {
+      switch word.text {
+      case "error", "timeout", "off", "invalid_header": break
+      case "non_idempotent":
+        warning("requests that are not idempotent are never sent twice", at: word.position)
+      default:
+        warning(
+          "a response with '\(word.text)' is passed on, and no other target tried",
+          at: word.position)
+      }
+    }
+    tries = min(tries, 10)
+    return .map(
+      [
+        .init("connect", .integer(tries)),
+        .init("idempotent", .integer(words.contains("error") ? tries : 0)),
+        .init("budgetPercent", .integer(100)),
+      ], origin: directive?.position)
+  }
+
+  private func tls(_ scope: NginxScope, _ pass: NginxPass) -> DocumentNode {
+    var entries: [DocumentNode.Entry] = []
+    let verifies = scope.isOn("proxy_ssl_verify")
+    entries.append(
+      .init("verify", .boolean(verifies), origin: scope.last("proxy_ssl_verify")?.position))
+    if !verifies {
+      warning(
+        "the certificates of targets are not verified, as nginx does by default", at: pass.origin,
+        hint: "proxy_ssl_verify on; and proxy_ssl_trusted_certificate")
+    }
+    if let ca = scope.last("proxy_ssl_trusted_certificate")?.arguments.first {
+      entries.append(.init("ca", .text(ca.text), origin: ca.position))
+    }
+    if let name = scope.last("proxy_ssl_name")?.arguments.first {
+      if name.text.contains("$") {
+        error("the name of a target's certificate is a fixed one here", at: name.position)
+      } else {
+        entries.append(.init("serverName", .text(name.text), origin: name.position))
+      }
+    }
+    if let certificate = scope.last("proxy_ssl_certificate")?.arguments.first,
+      let key = scope.last("proxy_ssl_certificate_key")?.arguments.first
+    {
+      entries.append(
+        .init(
+          "clientCertificate",
+          .map([
+            .init("certificate", .text(certificate.text), origin: certificate.position),
+            .init("key", .text(key.text), origin: key.position),
+          ])))
+    }
+    return .map(entries)
+  }
+}

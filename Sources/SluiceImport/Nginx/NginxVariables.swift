@@ -1,0 +1,93 @@
+/// What variables of nginx are here; `docs/guides/from-nginx.md` lists the same.
+enum NginxVariables {
+  /// A text with this gateway's variables in it.
+  static let table: [String: String] = [
+    "remote_addr": "${client.address}", "remote_port": "${client.port}",
+    "realip_remote_addr": "", "host": "${request.hostname}", "http_host": "${request.host}",
+    "scheme": "${request.scheme}", "request_method": "${request.method}",
+    "request_uri": "${request.target}", "uri": "${request.path}",
+    "document_uri": "${request.path}", "args": "${request.query}",
+    "query_string": "${request.query}", "is_args": "${request.questionMark}",
+    "server_port": "${listener.port}", "server_protocol": "${request.protocol}",
+    "request_id": "${request.id}", "proxy_add_x_forwarded_for": "${client.forwardedFor}",
+    "content_type": "${request.header.Content-Type}",
+    "content_length": "${request.header.Content-Length}", "remote_user": "${consumer.name}",
+  ].filter { !$0.value.isEmpty }
+
+  /// Variables with a name in their name.
+  static let families = ["http_", "arg_", "cookie_"]
+
+  /// Decided while the file is converted.
+  static let constants = ["server_name", "https", "proxy_host", "proxy_port", "nginx_version"]
+
+  static func family(_ name: String) -> String? {
+    func rest(_ prefix: String) -> String? {
+      name.hasPrefix(prefix) && name.count > prefix.count
+        ? String(name.dropFirst(prefix.count)) : nil
+    }
+    if let field = rest("http_") {
+      return "${request.header.\(field.replacing("_", with: "-"))}"
+    }
+    if let parameter = rest("arg_") { return "${request.query.\(parameter)}" }
+    if let cookie = rest("cookie_") { return "${request.cookie.\(cookie)}" }
+    return nil
+  }
+}
+
+/// What the variables of one place stand for.
+struct NginxVariableContext {
+  var constants: [String: String] = [:]
+  /// Names of what the location's regular expression captures, digits among them.
+  var captures: Set<String> = []
+}
+
+extension NginxBuilder {
+  /// The text with this gateway's variables; nil, with a finding, when one of them is none here.
+  func text(_ word: NginxWord, _ context: NginxVariableContext) -> String? {
+    guard let template = template(word) else { return nil }
+    var result = ""
+    for part in template.parts {
+      switch part {
+      case .text(let text): result += text
+      case .variable(let name):
+        guard let value = value(of: name, context) else {
+          unknown(name, at: word.position)
+          return nil
+        }
+        result += value
+      }
+    }
+    return result
+  }
+
+  private func value(of name: String, _ context: NginxVariableContext) -> String? {
+    if let constant = context.constants[name] { return constant }
+    if context.captures.contains(name) { return "${request.path.\(name)}" }
+    return NginxVariables.table[name] ?? NginxVariables.family(name) ?? defined(name)
+  }
+
+  /// What a `map` and its kin sets, which then becomes one of the file's variables.
+  private func defined(_ name: String) -> String? {
+    guard let definition = definitions[name], !isDefining else { return nil }
+    let text = "${variables.\(name)}"
+    if variables.contains(where: { $0.key == name }) { return text }
+    isDefining = true
+    defer { isDefining = false }
+    guard let node = variable(definition) else { return nil }
+    variables.append(
+      .init(
+        name, node, origin: definition.position,
+        comment: "\(definition.name.text) (line \(definition.position.line))"))
+    return text
+  }
+
+  func unknown(_ name: String, at place: Origin) {
+    if let definition = definitions[name] {
+      error(
+        "$\(name) comes from the \(definition.name.text) on line \(definition.position.line), which can't be carried over to here",
+        at: place)
+    } else {
+      error("the variable $\(name) is not known here", at: place)
+    }
+  }
+}

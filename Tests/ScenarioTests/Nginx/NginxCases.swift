@@ -1,0 +1,4 @@
+/// The table of configurations that nginx and this gateway have to run alike.
+enum NginxCases {
+  static let all = locations + passes + maps + headers + answers + servers + limits + failures
+}
