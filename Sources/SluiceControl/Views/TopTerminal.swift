@@ -128,6 +128,11 @@ private struct RawTerminal {
       }
     }
     signal(SIGWINCH) { _ in RawTerminal.wake() }
+    // Whoever started this may have held them back.
+    var heard = sigset_t()
+    sigemptyset(&heard)
+    for number in [SIGTERM, SIGHUP, SIGWINCH] { sigaddset(&heard, number) }
+    sigprocmask(SIG_UNBLOCK, &heard, nil)
     Self.write("\u{1B}[?1049h\u{1B}[?25l")
   }
 
