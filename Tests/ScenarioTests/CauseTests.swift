@@ -102,10 +102,10 @@ private struct Provocation {
       self.init(4_123, 4_123, logged: 4_123, side: "upstream") { try $0.caller.send(text: "close") }
     case .idleTimeout:
       self.init(1_001, 1_001, logged: 1_001)
-      connection = "idleTimeout: 100ms"
+      connection = "idleTimeout: 1s"
     case .lifetime:
       self.init(1_001, 1_001, logged: 1_001)
-      connection = "lifetime: 100ms"
+      connection = "lifetime: 1s"
     case .protocolError:
       self.init(1_002, 1_001, logged: 1_002, side: "client") {
         let frame = WebSocketPeer.Frame(opcode: 1, payload: Array("bare".utf8))

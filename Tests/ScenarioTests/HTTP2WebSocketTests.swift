@@ -50,7 +50,8 @@ extension Scenarios {
         #expect(request[name] == nil)
       }
       // Others use the connection beside it, and every handshake has a key of its own.
-      let second = try open(fixture, stream: 3, client: client)
+      let second = try open(
+        fixture, stream: 3, client: client, [("sec-websocket-protocol", "chat")])
       try second.send(text: "second")
       #expect(try second.text() == "second")
       #expect(upstream.requests.count == 2)

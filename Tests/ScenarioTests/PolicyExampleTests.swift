@@ -43,6 +43,7 @@ extension Scenarios {
       "anonymous": [call(answers: 200), call("/time", "apikey: wrong", answers: 401)],
       "bandwidth-limit": [call("/files/a", answers: 200)],
       "basic-auth": [call("/time", basic, answers: 200), call(answers: 401)],
+      "caller-headers": [call(answers: 200)],
       "cache": [
         call("/time?utm_source=a", answers: 200), call("/time?utm_source=b", answers: 200),
       ],
@@ -53,8 +54,15 @@ extension Scenarios {
       "compression": [call("/time", "Accept-Encoding: zstd", answers: 200)],
       "concurrency-limit": [call("/reports/1", answers: 200)],
       "cors": [call("/time", "Origin: https://app.example.com", answers: 200)],
+      "error-answers": [call(answers: 200)],
       "fault": [call(answers: 200, 503)],
       "forward-auth": [call(answers: 200)],
+      "grpc-web": [
+        Call(
+          method: "OPTIONS", target: "/helloworld.Greeter/SayHello",
+          fields: ["Origin: https://app.example.com", "Access-Control-Request-Method: POST"],
+          statuses: [204])
+      ],
       "hmac-auth": [call(answers: 401), call("/time", "Authorization: hmac a", answers: 401)],
       "identify": [
         call("/time", alice, basic, answers: 200), call("/time", alice, answers: 401),
@@ -73,8 +81,10 @@ extension Scenarios {
       "key-auth": [
         call("/time", "X-Api-Key: alice-secret", answers: 200), call("/time", alice, answers: 401),
       ],
+      "kong-fields": [call(answers: 200)],
       "mirror": [call(answers: 200)],
       "mock": [call(answers: 200)],
+      "mtls-auth": [call(answers: 401)],
       "oauth2-introspection": [call(answers: 401)],
       "quota": [call("/time", alice, answers: 200), call("/report", alice, answers: 200)],
       "rate-limit": [call("/time", alice, answers: 200), call("/search/a", answers: 200)],
@@ -87,6 +97,7 @@ extension Scenarios {
       "response-transform": [call(answers: 200)],
       "rewrite": [call("/v1/zones/utc/time", answers: 200)],
       "split": [call(answers: 200)],
+      "target-headers": [call(answers: 200)],
     ]
 
     @Test(arguments: PolicyRegistry.standard.policies.map { $0.policyName })
@@ -103,12 +114,13 @@ extension Scenarios {
       let upstream = try ScriptedUpstream.answering { _ in
         ok("{}", "Content-Type: application/json")
       }
-      // The ports are the only things that a test can't leave as they are.
+      // Ports and the files of certificates are the only things that a test can't leave as they are.
       configuration.workers = .count(1)
       configuration.accessLog.format = .off
       configuration.shutdown.timeout = .milliseconds(50)
       for name in configuration.listeners.keys {
         configuration.listeners[name]?.address = "127.0.0.1:0"
+        configuration.listeners[name]?.tls = nil
       }
       for (name, service) in configuration.services {
         configuration.services[name]?.targets = service.targets.map { target in
