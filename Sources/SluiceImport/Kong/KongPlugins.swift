@@ -96,7 +96,8 @@ extension KongConversion {
     let config =
       object.object("config")
       ?? KongObject(
-        SourceNode(position: object.node.position, content: .mapping(.init([]))), title: object.title,
+        SourceNode(position: object.node.position, content: .mapping(.init([]))),
+        title: object.title,
         report: report)
     var plugin = KongPlugin(
       object: object,

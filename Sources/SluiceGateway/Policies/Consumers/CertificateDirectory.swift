@@ -22,7 +22,8 @@ final class CertificateDirectory {
           let fingerprint = hash.fingerprint("mtls-auth", of: name, [word, value])
           fingerprints.insert(fingerprint)
           identities["\(word) \(value)"] = Identity(
-            consumer: Array(name.utf8), groups: groups[name] ?? [], credential: Array(value.utf8), lines: [],
+            consumer: Array(name.utf8), groups: groups[name] ?? [], credential: Array(value.utf8),
+            lines: [],
             proof: IdentityProof(fingerprint: fingerprint))
         }
       }
