@@ -96,7 +96,7 @@ case $target in
     module SluiceReactor Sources/SluiceReactor/MonotonicTime.swift
     module Fuzz -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
       "$gateway/Exchange/GatewayError.swift" \
-      "$gateway"/Listener/HTTP2/HTTP2[!DT]*.swift
+      "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"
     ;;
   *)

@@ -35,7 +35,7 @@ private enum Behaviour: UInt8 {
   case resets
 }
 
-private final class FuzzStream: HTTP2Stream {
+private final class FuzzStream: HTTP2ServerStream {
   private let behaviour: Behaviour
   private(set) var head: [UInt8] = []
   private(set) var body: [UInt8] = []
@@ -95,7 +95,7 @@ private final class FuzzStream: HTTP2Stream {
   }
 }
 
-private final class FuzzSession: HTTP2Session {
+private final class FuzzSession: HTTP2ServerSession {
   private let behaviour: Behaviour
   var all: [FuzzStream] = []
 
@@ -104,7 +104,7 @@ private final class FuzzSession: HTTP2Session {
     super.init(HTTP2Limits())
   }
 
-  override func makeStream(_ id: Int32) -> HTTP2Stream {
+  override func makeStream(_ id: Int32) -> HTTP2ServerStream {
     let stream = FuzzStream(id: id, behaviour)
     all.append(stream)
     return stream

@@ -7,10 +7,12 @@ import SluiceImport
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let text = String(decoding: UnsafeBufferPointer(start: data, count: count), as: UTF8.self)
-  let conversion = Conversion.convert(text, file: "f", format: .nginx) { pattern in
-    pattern == "again"
-      ? .success([IncludedFile(name: "g", text: "server { return 200; }")]) : .success([])
-  }
+  let conversion = Conversion.convert(
+    text, file: "f", format: .nginx,
+    readInclude: { pattern in
+      pattern == "again"
+        ? .success([IncludedFile(name: "g", text: "server { return 200; }")]) : .success([])
+    })
   guard let conversion else { fatalError("a format without a converter") }
   if conversion.document == nil, !conversion.hasErrors { fatalError("nothing, and no error") }
   for diagnostic in conversion.diagnostics

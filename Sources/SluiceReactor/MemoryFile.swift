@@ -16,14 +16,32 @@ public final class MemoryFile: Sendable {
 
   private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
-  /// Nil where the kernel gives none.
+  /// Nil where the kernel gives none, or where it may join the pages of several pieces: a hole in such a
+  /// page is zeros at once, also for the network.
   public init?() {
+    if Self.pagesAreJoined { return nil }
     let descriptor = clinux_open_memory_file("sluice")
     if descriptor < 0 { return nil }
     self.descriptor = descriptor
   }
 
   deinit { close(descriptor) }
+
+  /// Whether files in memory get huge pages unasked (the kernel's admin-guide/mm/transhuge).
+  private static let pagesAreJoined: Bool = {
+    let setting = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDONLY | O_CLOEXEC)
+    // A kernel without huge pages has no such file.
+    if setting < 0 { return false }
+    defer { close(setting) }
+    var text = [UInt8](repeating: 0, count: 128)
+    let count = read(setting, &text, text.count)
+    return joinsPages(String(decoding: text.prefix(max(0, count)), as: UTF8.self))
+  }()
+
+  /// The choice that is in force stands in brackets.
+  static func joinsPages(_ setting: String) -> Bool {
+    ["[always]", "[within_size]", "[force]"].contains { setting.contains($0) }
+  }
 
   /// A copy of `bytes`, of which there must be some; nil when there is no memory for it. Takes whole
   /// pages.

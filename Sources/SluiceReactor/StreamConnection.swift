@@ -174,6 +174,8 @@ open class StreamConnection: EventHandler {
   /// The kernel is not asked: the successor is known under the same token.
   public final func handOver(to successor: StreamConnection) {
     precondition(successor.isClosed && !isClosed && !isConnecting && !isInHandshake)
+    // No edge comes for a socket that is writable already.
+    sendBacklog()
     loop.replace(self, with: successor)
     successor.descriptor = descriptor
     successor.isReadable = isReadable

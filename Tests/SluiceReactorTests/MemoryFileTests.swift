@@ -1,6 +1,7 @@
-import SluiceReactor
 import SluiceWire
 import Testing
+
+@testable import SluiceReactor
 
 /// What is stored in a file in memory is read as it was, whatever comes and goes around it.
 @Suite struct MemoryFileTests {
@@ -58,5 +59,17 @@ import Testing
   @Test func piecesKeepTheirFile() throws {
     let piece = try store([7, 8], in: try #require(MemoryFile()))
     #expect(bytes(piece, 0..<2) == [7, 8])
+  }
+
+  /// As /sys/kernel/mm/transparent_hugepage/shmem_enabled says it.
+  @Test(arguments: [
+    ("always within_size advise [never] deny force\n", false),
+    ("always within_size [advise] never deny force\n", false),
+    ("[always] within_size advise never deny force\n", true),
+    ("always [within_size] advise never deny force\n", true),
+    ("always within_size advise never deny [force]\n", true), ("", false),
+  ])
+  func itIsNotUsedWherePagesAreJoined(setting: String, joined: Bool) {
+    #expect(MemoryFile.joinsPages(setting) == joined)
   }
 }

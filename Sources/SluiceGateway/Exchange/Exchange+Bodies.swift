@@ -187,11 +187,8 @@ extension Exchange {
   }
 
   private func withKeptBody(_ body: (Span<UInt8>) -> Void) {
-    // Taken out for the call, which may come back here.
-    var taken = ByteBuffer()
-    swap(&taken, &keptBody)
-    body(taken.span)
-    if keepsBody { swap(&taken, &keptBody) }
+    // A copy, because the call may come back here for another target.
+    body(keptBody.copiedBytes().span)
   }
 
   static let expectField = Array("expect".utf8)

@@ -11,6 +11,11 @@ final class NamePreamble: EventHandler {
   private let table: PassthroughTable
   let peer: SocketAddress
   private var descriptor: Int32 = -1
+  /// Each look begins with the first byte.
+  private var looks = 0
+
+  /// A ClientHello comes in a dozen segments at most.
+  private static let maximumLooks = 64
 
   init(acceptor: HTTPListener, table: PassthroughTable, peer: SocketAddress) {
     self.acceptor = acceptor
@@ -46,7 +51,10 @@ final class NamePreamble: EventHandler {
         }
         // More is to come, unless the peer has said its last, or there is no room for more.
         if !readiness.isDisjoint(with: [.inputClosed, .hangUp, .failure]) { return end(.client) }
-        if count == room.count { notListed(.malformed, alert: TLSAlert.decodeError) }
+        looks += 1
+        if count == room.count || looks == Self.maximumLooks {
+          notListed(.malformed, alert: TLSAlert.decodeError)
+        }
       } catch {
         notListed(.malformed, alert: error == .notTLS ? nil : TLSAlert.decodeError)
       }

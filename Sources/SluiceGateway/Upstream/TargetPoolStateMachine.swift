@@ -100,7 +100,10 @@ final class TargetPoolStateMachine {
       take(slot)
       return .reuse(connections[slot].id)
     }
-    if hasRoom && (sharesConnections ? !isEnoughConnecting : queue.isEmpty) {
+    // Who can't even wait for what is being opened opens one more.
+    let mayConnect =
+      sharesConnections ? !isEnoughConnecting || queue.count >= limits.queue : queue.isEmpty
+    if hasRoom && mayConnect {
       connecting += 1
       return .connect
     }

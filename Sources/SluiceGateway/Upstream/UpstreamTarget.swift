@@ -161,9 +161,27 @@ final class UpstreamTarget: EventHandler {
         return tryConnect(for: exchange, attemptsLeft: attemptsLeft)
       }
     }
+    attemptFailed(for: exchange, failure)
+  }
+
+  /// Where many exchanges wait for one connection, its failure is theirs, too: each goes elsewhere, as if it
+  /// had connected itself.
+  private func attemptFailed(for exchange: Exchange?, _ failure: UpstreamFailure) {
+    var waiters: [WaiterID] = []
+    if pool.sharesConnections && pool.open == 0 && failure != .exhausted {
+      // First all, because those who fail may ask again.
+      while let waiter = pool.dismissWaiter() { waiters.append(waiter) }
+    }
     perform(pool.connectFailed())
     settle()
     exchange?.upstreamFailed(failure)
+    for waiter in waiters {
+      guard let waiting = worker.exchange(HandlerToken(raw: waiter.raw)), waiting.isQueued else {
+        continue
+      }
+      waiting.isQueued = false
+      waiting.upstreamFailed(failure)
+    }
   }
 
   private static let handshakeLogNanoseconds: Int64 = 10_000_000_000
@@ -172,17 +190,13 @@ final class UpstreamTarget: EventHandler {
   /// better, other targets may.
   func handshakeFailed(for exchange: Exchange?, _ failure: TLSFailure) {
     logTLS(failure)
-    perform(pool.connectFailed())
-    settle()
-    exchange?.upstreamFailed(.tlsFailed)
+    attemptFailed(for: exchange, .tlsFailed)
   }
 
   /// The target was connected to, and HTTP/2 did not begin.
   func openingFailed(for exchange: Exchange?, _ failure: UpstreamFailure) {
     if failure == .notHTTP2 { logTLS(.noProtocol) }
-    perform(pool.connectFailed())
-    settle()
-    exchange?.upstreamFailed(failure)
+    attemptFailed(for: exchange, failure)
   }
 
   func logTLS(_ failure: TLSFailure) {

@@ -128,7 +128,7 @@ final class HTTP2DownstreamStream: HTTP2ServerStream {
     connection.streamClosed()
     if let tunnel { return tunnel.streamClosed() }
     // All of the response is out, and the exchange is about to say that this was all.
-    if isOutputEnded && code == .noError { return }
+    if isEndSent && code == .noError { return }
     let exchange = self.exchange
     self.exchange = nil
     exchange?.downstreamGone()

@@ -20,6 +20,12 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private(set) var isGone = false
   private var turns: [HTTP2UpstreamStream] = []
   private var settingsChanged = false
+  /// When a byte last came.
+  private var heard = MonotonicTime(nanoseconds: 0)
+  /// When the target has to have taken something of what waits for it.
+  private var writeDeadline = MonotonicTime.distantFuture
+  /// Nanoseconds; the last exchange's patience for a response.
+  private var writeTimeout: Int64 = 0
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -84,6 +90,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       target.release(self, reusable: true)
       return exchange.upstreamFailed(.notHTTP2)
     }
+    writeTimeout = exchange.responseTimeout
     HTTP2UpstreamStream(self, exchange).begin(in: session, isReused: isReused)
   }
 
@@ -129,6 +136,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   override func streamFailed(_ code: Int32) { ended() }
 
   private func received(_ count: Int) {
+    heard = loop.now
     guard let session else { return }
     // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
     let bytes = UnsafeBufferPointer(
@@ -174,7 +182,26 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if !isClosed && session.isOver { ended() }
   }
 
-  override func streamDrained() { pump() }
+  override func streamDrained() {
+    writeDeadline = .distantFuture
+    pump()
+  }
+
+  /// A target that takes nothing holds up all streams, also those that nobody waits for any more.
+  override func streamStalled() { timeWriting() }
+
+  override func streamProgressed() { timeWriting() }
+
+  private func timeWriting() {
+    if !isOpen { return }
+    writeDeadline = loop.now.advanced(byNanoseconds: writeTimeout)
+    wake(at: writeDeadline)
+  }
+
+  /// Nobody heard from the target as long as connecting to it may take: nobody else should wait for it.
+  func callerGaveUp(since begun: MonotonicTime, patience: Int64) {
+    if loop.now >= max(begun, heard).advanced(byNanoseconds: patience) { leave() }
+  }
 
   // MARK: Turns
 
@@ -205,6 +232,10 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if !isOpen { return openingFailed(.connectTimeout) }
     guard let session else { return }
     let now = loop.now
+    if writeDeadline <= now && backlog > 0 {
+      abort()
+      return ended()
+    }
     for case let stream as HTTP2UpstreamStream in Array(session.streams.values)
     where stream.deadline <= now {
       stream.timedOut()
@@ -212,7 +243,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if isClosed { return }
     pump()
     if isClosed { return }
-    var next = MonotonicTime.distantFuture
+    var next = backlog > 0 ? writeDeadline : .distantFuture
     for case let stream as HTTP2UpstreamStream in session.streams.values {
       next = min(next, stream.deadline)
     }

@@ -22,6 +22,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   private var isBodyless = false
   private var isPaused = false
   private var isWaiting = true
+  private var begun = MonotonicTime.distantFuture
   /// When the target's time is over.
   private(set) var deadline = MonotonicTime.distantFuture
 
@@ -45,6 +46,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   func begin(in session: HTTP2ClientSession, isReused: Bool) {
     guard let exchange else { return }
     isWaiting = false
+    begun = connection.loop.now
     self.isReused = isReused
     answersHEAD = exchange.sendsHEAD
     exchange.beginKeepingBody()
@@ -95,7 +97,11 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   }
 
   private func pass(_ head: borrowing ResponseHead, to exchange: Exchange) {
-    if head.isInformational { return exchange.upstreamInformational(head) }
+    if head.isInformational {
+      // No window holds heads up, so those that a slow caller can't take are left out.
+      if !isPaused { exchange.upstreamInformational(head) }
+      return
+    }
     hasHead = true
     isBodyless = head.framing.isEmpty
     timeResponse()
@@ -209,8 +215,8 @@ extension HTTP2UpstreamStream: UpstreamStream {
 
   func pauseResponse() {
     isPaused = true
-    // A slow caller is not the target's fault.
-    deadline = .distantFuture
+    // A slow caller is not the target's fault, once it has said what it has to say.
+    if hasHead { deadline = .distantFuture }
   }
 
   func resumeResponse() {
@@ -221,6 +227,9 @@ extension HTTP2UpstreamStream: UpstreamStream {
   }
 
   func abandon() {
+    if let exchange, !isWaiting, !hasHead {
+      connection.callerGaveUp(since: begun, patience: exchange.connectTimeout)
+    }
     exchange = nil
     deadline = .distantFuture
     // Also when the exchange leaves an attempt to connect: the connection is good for the next one.
