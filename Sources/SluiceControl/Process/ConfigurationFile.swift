@@ -37,7 +37,7 @@ public struct ConfigurationFile: Sendable {
     read(ConfigurationSource(text: text, file: file), overrides: overrides)
   }
 
-  private static func read(
+  fileprivate static func read(
     _ source: ConfigurationSource, overrides: ConfigurationOverrides
   ) -> ReadResult {
     guard !source.hasErrors else {
@@ -88,6 +88,11 @@ public struct ConfigurationSource: Sendable {
     self.converted = converted
     self.text = converted?.text ?? text
     diagnostics = conversion?.diagnostics ?? []
+  }
+
+  /// Reads the text with this process's environment and files.
+  public func read() -> ReadResult {
+    ConfigurationFile.read(self, overrides: ConfigurationOverrides())
   }
 
   public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }

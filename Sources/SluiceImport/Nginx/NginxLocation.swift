@@ -33,18 +33,23 @@ struct NginxMatch: Equatable {
 
 extension NginxBuilder {
   /// The locations of a block and those within them.
-  func locations(in scope: NginxScope, parent: String? = nil) -> [NginxLocation] {
+  func locations(
+    in scope: NginxScope, parent: String? = nil, isInternal: Bool = false
+  ) -> [NginxLocation] {
     var result: [NginxLocation] = []
     for directive in scope.levels.last ?? [] where directive.name.text == "location" {
       guard let block = directive.block, let pattern = pattern(of: directive) else { continue }
       let inner = scope.inside(block)
+      // Those within are, too.
+      let isInternal = isInternal || block.contains { $0.name.text == "internal" }
       result.append(
         NginxLocation(
           pattern: pattern, scope: inner, position: directive.position, parent: parent,
-          isInternal: block.contains { $0.name.text == "internal" },
+          isInternal: isInternal,
           shown: directive.words.joined(separator: " ")))
       switch pattern {
-      case .prefix(let prefix, _): result += locations(in: inner, parent: prefix)
+      case .prefix(let prefix, _):
+        result += locations(in: inner, parent: prefix, isInternal: isInternal)
       case .exact, .regex, .named:
         if let nested = block.first(where: { $0.name.text == "location" }) {
           error("a location in one that is no prefix can't be carried over", at: nested.position)
@@ -110,17 +115,11 @@ extension NginxBuilder {
           prefixes.append((NginxPath.normal(prefix), skips, index))
         }
       case .regex(let text, let ignoresCase):
-        let inner = ignoresCase ? "(?i:\(text))" : "(?:\(text))"
         let inside = location.parent.map { "(?=\(NginxPath.literal(NginxPath.normal($0))))" } ?? ""
-        if text.unicodeScalars.contains(where: { !$0.isASCII || $0 == " " }) {
-          warning(
-            "regular expressions see paths percent-encoded here", at: location.position,
-            hint: "write %20 and the like")
+        guard let regex = regex(text, ignoresCase: ignoresCase, at: location.position) else {
+          continue
         }
-        // The leftmost match, wherever it begins.
-        let start = text.hasPrefix("^") ? "" : ".*?"
-        regexes.append(
-          NginxMatch(path: .regex("\(inside)\(start)\(inner).*"), location: index))
+        regexes.append(NginxMatch(path: .regex("\(inside)\(regex)"), location: index))
       case .named: break
       }
     }
@@ -164,6 +163,17 @@ extension NginxBuilder {
     return exact + first + nested + outer + last
   }
 
+  /// As it sees paths here; nil, with an error, where it can't.
+  func regex(_ text: String, ignoresCase: Bool = false, at position: Origin) -> String? {
+    do throws(NginxRegex.Problem) {
+      return try NginxRegex(text, ignoresCase: ignoresCase).pattern
+    } catch {
+      self.error(
+        "a regular expression sees paths percent-encoded here: \(error.message)", at: position)
+      return nil
+    }
+  }
+
   private func check(
     _ path: String, _ location: NginxLocation, _ seen: inout Set<String>, _ kind: String
   ) -> Bool {
@@ -188,21 +198,26 @@ enum NginxPath {
   /// With everything encoded that stands encoded in a path.
   static func normal(_ path: String) -> String {
     var result = ""
-    let digits = Array("0123456789ABCDEF")
     for byte in path.utf8 {
       let character = Character(UnicodeScalar(byte))
       if byte < 0x80, character.isLetter || character.isNumber || allowed.contains(character) {
         result.append(character)
       } else {
-        result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+        result += encoded(byte)
       }
     }
     return result
   }
 
+  /// `%2F` for a slash.
+  static func encoded(_ byte: UInt8) -> String {
+    let digits = Array("0123456789ABCDEF")
+    return "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+  }
+
   private static let allowed = Set("/-._~!$&'()*+,;=:@")
   /// What a caller may send as it is and encoded.
-  private static let eitherWay = Set("!$&'()*+,;=:@")
+  static let eitherWay = Set("!$&'()*+,;=:@")
 
   /// Whether a caller can write it in one way only.
   static func isPlain(_ path: String) -> Bool {
@@ -214,8 +229,7 @@ enum NginxPath {
     var result = ""
     for character in path {
       if eitherWay.contains(character), let byte = character.asciiValue {
-        let hex = String(byte, radix: 16, uppercase: true)
-        result += "(?:\\\(character)|%\(hex.count == 1 ? "0" : "")\(hex))"
+        result += "(?:\\\(character)|\(encoded(byte)))"
       } else if character.isLetter || character.isNumber || "/-_~%".contains(character) {
         result.append(character)
       } else {

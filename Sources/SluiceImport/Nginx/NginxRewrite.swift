@@ -199,14 +199,14 @@ extension NginxBuilder {
     case ("request_method", "!~"), ("request_method", "!~*"):
       let list =
         value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
-      let methods = list.split(separator: "|").map(String.init)
+      let methods = Self.methods(list, ignoringCase: sign.hasSuffix("*"))
       if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
         return .only(methods, answer)
       }
     case ("request_method", "~"), ("request_method", "~*"):
       let list =
         value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
-      let methods = list.split(separator: "|").map(String.init)
+      let methods = Self.methods(list, ignoringCase: sign.hasSuffix("*"))
       if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
         return .answer(.methods(methods), answer)
       }
@@ -221,6 +221,11 @@ extension NginxBuilder {
     }
     error("this condition can't be carried over", at: directive.position, hint: hint)
     return nil
+  }
+
+  /// Methods have capitals.
+  private static func methods(_ list: some StringProtocol, ignoringCase: Bool) -> [String] {
+    list.split(separator: "|").map { ignoringCase ? $0.uppercased() : String($0) }
   }
 
   private func ifAnswer(
@@ -287,9 +292,9 @@ extension NginxBuilder {
     for number in 1...9 { inner.constants["\(number)"] = "$\(number)" }
     guard let text = text(arguments[1], inner) else { return nil }
     let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    let start = regex.hasPrefix("^") ? "" : ".*?"
+    guard let pattern = self.regex(regex, at: arguments[0].position) else { return nil }
     var rewrite = NginxRewrite(
-      regex: "\(start)(?:\(regex)).*", path: String(parts[0]), origin: directive.position)
+      regex: pattern, path: String(parts[0]), origin: directive.position)
     guard rewrite.path.hasPrefix("/") else {
       error("the path of a rewrite has to begin with /", at: arguments[1].position)
       return nil

@@ -13,6 +13,15 @@ struct NginxRoute {
   var name: String
   var origin: Origin
   var comment: String
+
+  /// Of the methods that are left only these.
+  mutating func restrict(to methods: [String]) {
+    if case .methods(let left)? = condition {
+      condition = .methods(left.filter(methods.contains))
+    } else {
+      condition = .methods(methods)
+    }
+  }
 }
 
 extension NginxBuilder {
@@ -120,7 +129,10 @@ extension NginxBuilder {
       return add(route, answering: NginxAnswer(status: 404, origin: route.origin))
     }
     var route = route
-    let steps = former + rewriteSteps(of: location.scope, route)
+    let own = rewriteSteps(of: location.scope, route)
+    // What limit_except denies never comes to the location's own conditions, but to the server's.
+    let limit = location.scope.own("limit_except").first.flatMap { methodStep($0) }
+    let steps = former + (limit.map { [$0] } ?? []) + own
     var rewrite: NginxRewrite?
     // Behind the route that has conditions, because regular expressions are tried in this order.
     var others: [(route: NginxRoute, answer: NginxAnswer)] = []
@@ -130,15 +142,27 @@ extension NginxBuilder {
       case .set(let name, let value): route.variables.constants[name] = value
       case .answer(let condition?, let answer):
         var variant = route
-        variant.condition = condition
+        if case .methods(let methods) = condition {
+          variant.restrict(to: methods)
+        } else if route.condition == nil {
+          variant.condition = condition
+        } else {
+          error(
+            "a condition for what another leaves can't be carried over", at: answer.origin,
+            hint: "write the one about the method last")
+        }
         variant.name += "-if"
         add(variant, answering: answer)
       case .answer(nil, let answer): return add(route, answering: answer)
       case .only(let methods, let answer):
         var other = route
         other.name += "-others"
-        others.append((other, answer))
-        route.condition = .methods(methods)
+        route.restrict(to: methods)
+        if case .methods(let left)? = other.condition {
+          other.condition = .methods(left.filter { !methods.contains($0) })
+        }
+        // In front of those before, which leave these only; nothing where they leave none.
+        if other.condition != .methods([]) { others.insert((other, answer), at: 0) }
       case .rewrite(let found):
         if rewrite == nil {
           rewrite = found
@@ -149,11 +173,8 @@ extension NginxBuilder {
         }
       }
     }
-    if let directive = location.scope.own("limit_except").first,
-      let other = limitMethods(directive, &route)
-    {
-      others.append(other)
-    }
+    // Every method is answered by one of the others.
+    if case .methods(let methods)? = route.condition, methods.isEmpty { return }
     guard let pass = location.scope.own("proxy_pass").first else {
       if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
         error(
@@ -182,9 +203,7 @@ extension NginxBuilder {
   }
 
   /// `limit_except GET { deny all; }`.
-  private func limitMethods(
-    _ directive: NginxDirective, _ route: inout NginxRoute
-  ) -> (NginxRoute, NginxAnswer)? {
+  private func methodStep(_ directive: NginxDirective) -> NginxStep? {
     let isDenied =
       directive.block?.count == 1 && directive.block?[0].name.text == "deny"
       && directive.block?[0].words == ["all"]
@@ -194,10 +213,7 @@ extension NginxBuilder {
     }
     var methods = directive.words.map { $0.uppercased() }
     if methods.contains("GET") { methods.append("HEAD") }
-    var other = route
-    other.name += "-others"
-    route.condition = .methods(methods)
-    return (other, NginxAnswer(status: 403, origin: directive.position))
+    return .only(methods, NginxAnswer(status: 403, origin: directive.position))
   }
 
   // MARK: Writing

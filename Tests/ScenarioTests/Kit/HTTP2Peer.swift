@@ -10,10 +10,14 @@ final class HTTP2Peer {
   private(set) var hasEnded = false
 
   /// Reads the gateway's preface and says its own `settings`.
-  init(_ peer: UpstreamPeer, settings: HTTP2Frame? = .settings()) throws {
+  /// `behind`: what was read of it already.
+  init(
+    _ peer: UpstreamPeer, settings: HTTP2Frame? = .settings(), behind bytes: [UInt8] = []
+  ) throws {
     socket = peer.socket
     index = peer.index
     if let settings { try send(settings) }
+    try take(bytes)
   }
 
   func send(_ frames: HTTP2Frame...) throws { try socket.send(frames.flatMap(\.bytes)) }
@@ -22,8 +26,14 @@ final class HTTP2Peer {
   @discardableResult
   func step() throws -> Bool {
     if hasEnded { return false }
-    var bytes = try socket.receive()
+    let bytes = try socket.receive()
     hasEnded = bytes.isEmpty
+    try take(bytes)
+    return !hasEnded
+  }
+
+  private func take(_ bytes: [UInt8]) throws {
+    var bytes = bytes
     let skipped = min(preface, bytes.count)
     preface -= skipped
     bytes.removeFirst(skipped)
@@ -31,7 +41,6 @@ final class HTTP2Peer {
     let frames = received.unanswered
     received.unanswered = []
     for frame in frames { try send(frame) }
-    return !hasEnded
   }
 
   func read(until isDone: (HTTP2Received) -> Bool) throws {

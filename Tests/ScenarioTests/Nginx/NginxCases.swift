@@ -1,4 +1,5 @@
 /// The table of configurations that nginx and this gateway have to run alike.
 enum NginxCases {
-  static let all = locations + passes + maps + headers + answers + servers + limits + failures
+  static let all =
+    locations + closings + passes + maps + headers + answers + servers + limits + failures
 }

@@ -84,6 +84,16 @@ import Testing
     ("location / { rewrite ^/a /b last; proxy_pass http://a; }", 2, "another location"),
     ("location ~ a { proxy_pass http://a/b; }", 2, "prefix or exact"),
     ("location a { return 200; }", 2, "location takes a path"),
+    ("location ~ \\s { return 200; }", 2, "'\\s' can't be carried over"),
+    ("location ~ \"^/\u{E9}\" { return 200; }", 2, "beyond ASCII"),
+    ("location ~ \"[a-\u{E9}]\" { return 200; }", 2, "the range"),
+    ("location ~ \"[[:alpha:]]\" { return 200; }", 2, "named class"),
+    ("location ~ \"(?<!a)b\" { return 200; }", 2, "'(?<!)' can't be carried over"),
+    ("location ~ \"[a\" { return 200; }", 2, "no end"),
+    (
+      "location / { if ($request_method != GET) { return 405; } if ($http_x = a) { return 200; } proxy_pass http://a; }",
+      2, "what another leaves"
+    ),
     ("location =~ /a { return 200; }", 2, "no modifier"),
     ("location /a { return 200; } location /a { return 200; }", 2, "already"),
     (
