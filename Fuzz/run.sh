@@ -94,7 +94,7 @@ case $target in
     module SluiceWire Sources/SluiceWire/*.swift
     # Of the reactor it needs the time's type.
     module SluiceReactor Sources/SluiceReactor/MonotonicTime.swift
-    module Fuzz -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
+    module Fuzz -DSEPARATE_MODULES -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
       "$gateway/Exchange/GatewayError.swift" \
       "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"

@@ -1,3 +1,7 @@
+#if SEPARATE_MODULES
+  @testable import SluiceWire
+#endif
+
 /// What several targets need.
 
 /// Stops the run, so that the fuzzer keeps the input. Unlike `assert`, also in optimised builds.

@@ -449,6 +449,8 @@ extension Scenarios {
       try socket.client.readToEnd()
       #expect(socket.client.received.goAways.last?.code == 0)
       ended.wait()
+      // Once more does no harm.
+      #expect(gateway.shutDown())
     }
   }
 }

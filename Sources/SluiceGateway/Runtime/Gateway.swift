@@ -28,6 +28,7 @@ public final class Gateway: Sendable {
     var bound = BoundListeners()
     var tls = TLSMaterial()
     var drain: DrainTicket?
+    var isStopped = false
   }
 
   let workers: [WorkerHandle]
@@ -302,7 +303,14 @@ public final class Gateway: Sendable {
 
   func report(_ event: LifecycleEvent) { control.log(event) }
 
-  func stop() { Self.stop(workers, control, logWriter) }
+  /// Ends all threads, once.
+  func stop() {
+    let isStopped = state.withLock { state in
+      defer { state.isStopped = true }
+      return state.isStopped
+    }
+    if !isStopped { Self.stop(workers, control, logWriter) }
+  }
 
   private static func stop(
     _ workers: [WorkerHandle], _ control: ControlLoop, _ logWriter: LogWriter?
