@@ -56,10 +56,11 @@ class Load:
         """Waits for the end of the run."""
         try:
             output, _ = self._process.communicate(timeout=self._seconds + 30)
+            if self._log:
+                # `stop` takes the file away.
+                return _h2load_result(output, Path(self._log.name))
         finally:
             self.stop()
-        if self._log:
-            return _h2load_result(output, Path(self._log.name))
         for line in output.splitlines():
             if line.startswith("RESULT "):
                 return LoadResult(**json.loads(line.removeprefix("RESULT ")))
