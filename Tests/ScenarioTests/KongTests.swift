@@ -63,7 +63,7 @@ extension Scenarios {
     private static let both = [false, true]
     private static let every = ["v0", "v1"]
 
-    /// developer.konghq.com/gateway/entities/route, path handling; every case of
+    /// developer.konghq.com/gateway/entities/route, path handling; 61 cases of
     /// github.com/Kong/kong/blob/master/spec/fixtures/router_path_handling_tests.lua.
     static let pathRows: [PathRow] = [
       .init("/", "/", both, every, "/", "/"),

@@ -142,7 +142,7 @@ enum NginxDirectiveTable {
       stub_status status api
       """, "only HTTP targets are spoken to"
     ),
-    ("grpc_pass grpc_set_header", "targets are spoken to by HTTP/1.1 only"),
+    ("grpc_pass grpc_set_header", "gRPC is not carried over: write a service with protocol: http2"),
     ("stream mail", "only HTTP is carried over"),
     ("load_module", "modules of nginx can't be loaded"),
     (

@@ -117,7 +117,7 @@ import Testing
     ("return 42;", 2, "no status"),
     ("merge_slashes off;", 2, "merge_slashes off"),
     ("location / { limit_except GET { allow all; } proxy_pass http://a; }", 2, "limit_except"),
-    ("location / { grpc_pass grpc://a; }", 2, "HTTP/1.1 only"),
+    ("location / { grpc_pass grpc://a; }", 2, "gRPC is not carried over"),
     ("expires 1h;", 2, "not changed in this way"),
     (
       "location / { auth_basic x; allow 10.0.0.0/8; deny all; satisfy any; auth_basic_user_file u; proxy_pass http://a; }",
