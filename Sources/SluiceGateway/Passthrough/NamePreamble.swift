@@ -11,11 +11,12 @@ final class NamePreamble: EventHandler {
   private let table: PassthroughTable
   let peer: SocketAddress
   private var descriptor: Int32 = -1
-  /// Each look begins with the first byte.
-  private var looks = 0
+  /// Bytes of all looks, each of which begins with the first one.
+  private var looked = 0
 
-  /// A ClientHello comes in a dozen segments at most.
-  private static let maximumLooks = 64
+  /// What a ClientHello of any size costs in segments, many times over; one that comes byte by byte may be
+  /// longer than a thousand bytes.
+  private static let maximumLooked = 64 * ClientHello.maximumBytes
 
   init(acceptor: HTTPListener, table: PassthroughTable, peer: SocketAddress) {
     self.acceptor = acceptor
@@ -51,8 +52,8 @@ final class NamePreamble: EventHandler {
         }
         // More is to come, unless the peer has said its last, or there is no room for more.
         if !readiness.isDisjoint(with: [.inputClosed, .hangUp, .failure]) { return end(.client) }
-        looks += 1
-        if count == room.count || looks == Self.maximumLooks {
+        looked += count
+        if count == room.count || looked > Self.maximumLooked {
           notListed(.malformed, alert: TLSAlert.decodeError)
         }
       } catch {
