@@ -39,6 +39,18 @@ import Testing
     #expect(pool.lease(waiter: waiter(5), now: at(2)) == .reuse(connection(1)))
   }
 
+  @Test func whoCanNotEvenWaitForItOpensOneMore() {
+    let pool = pool {
+      $0.queue = 1
+      $0.maxConnections = 2
+    }
+    #expect(pool.lease(waiter: waiter(1), now: at(0)) == .connect)
+    #expect(pool.lease(waiter: waiter(2), now: at(0)) == .wait(deadline: at(50)))
+    #expect(pool.lease(waiter: waiter(3), now: at(0)) == .connect)
+    // Within the limit of connections.
+    #expect(pool.lease(waiter: waiter(4), now: at(0)) == .refuse)
+  }
+
   @Test func whoComesWhileConnectingWaitsForTheOneConnection() {
     let pool = pool()
     #expect(pool.lease(waiter: waiter(1), now: at(0)) == .connect)
