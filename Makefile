@@ -4,7 +4,11 @@ SWIFT ?= swift
 
 # Everything a release build is made with; add compiler flags here and nowhere else.
 # Dynamic exclusivity checks stay in debug and test builds (docs/decisions/0006-exclusivity-checking.md).
-SWIFT_RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked
+# The binary brings the Swift library along, and what a request runs through lies side by side
+# (docs/decisions/0016-static-library-and-function-order.md).
+SWIFT_RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib \
+  -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld \
+  -Xlinker --symbol-ordering-file=$(CURDIR)/scripts/hot-functions.txt -Xlinker --no-warn-symbol-ordering
 
 # `make test SANITIZE=address` or `thread`; each has its own build directory.
 SANITIZE ?=

@@ -42,6 +42,7 @@ needs() {
       echo "command h2load nghttp2-client"
       echo "command strace strace"
       echo "command taskset util-linux"
+      echo "command valgrind valgrind"
       ;;
     *)
       echo "install-dependencies.sh: unknown purpose '$1' (build, test, browser or bench)" >&2

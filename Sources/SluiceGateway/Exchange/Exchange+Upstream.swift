@@ -8,11 +8,12 @@ extension Exchange {
 
   /// Sends the exchange to a target, first or again.
   func forward() {
-    guard let route else { return fail(.internalError) }
-    let service = route.service
+    guard let service = route?.service else { return fail(.internalError) }
     let now = loop.now
     if state == .routing {
-      if wantsUpgrade, downstream?.reconnector == nil, let error = admitSession(on: route) {
+      if wantsUpgrade, downstream?.reconnector == nil, let route,
+        let error = admitSession(on: route)
+      {
         return fail(error)
       }
       service.state.retryBudget.recordRequest(now: now)
@@ -30,9 +31,8 @@ extension Exchange {
         hash: service.hash(of: self), now: now, tried: tried)
     else { return false }
     attempt = service.state.started(index, now: now)
-    let target = service.targets[index]
-    lastTarget = target
-    target.lease(for: self)
+    lastTargetIndex = index
+    service.targets[index].lease(for: self)
     return true
   }
 
@@ -44,6 +44,12 @@ extension Exchange {
   private var isIdempotent: Bool {
     request.method.isIdempotent
       && requestEdits.method.map { HTTPMethod($0.span).isIdempotent } ?? true
+  }
+
+  /// The target of the last attempt, also when that is over.
+  var lastTarget: UpstreamTarget? {
+    guard let route, let lastTargetIndex else { return nil }
+    return route.service.targets[lastTargetIndex]
   }
 
   private var target: UpstreamTarget? {
@@ -164,7 +170,13 @@ extension Exchange {
   }
 
   func upstreamBody(_ bytes: Span<UInt8>) {
-    guard sendResponseBody(bytes, isLast: false), let downstream else { return }
+    guard let downstream else { return }
+    if responseFilter != nil {
+      if !sendResponseBody(bytes, isLast: false) { return }
+    } else {
+      record.sent &+= UInt64(bytes.count)
+      downstream.sendBody(bytes)
+    }
     if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
   }
 

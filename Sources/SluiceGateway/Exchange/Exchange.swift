@@ -46,8 +46,8 @@ public final class Exchange: EventHandler {
   var isParked: Bool { isQueued || state == .deciding }
 
   var attempt: TargetAttempt?
-  /// The target of the last attempt, for the log.
-  var lastTarget: UpstreamTarget?
+  /// The place of the last attempt's target among those of the service.
+  var lastTargetIndex: Int?
   var tried = TargetSet()
   var attempts = RetryDecision.Attempts()
   /// A part of the request body has gone to a target, so the request cannot be sent again.
@@ -259,17 +259,22 @@ public final class Exchange: EventHandler {
     }
   }
 
-  private func enter(_ route: CompiledRoute, _ head: borrowing RequestHead) -> GatewayError? {
-    self.route = route
+  /// The reference is passed on instead of counted once more.
+  private func enter(
+    _ route: consuming CompiledRoute, _ head: borrowing RequestHead
+  ) -> GatewayError? {
     record.routed = true
     wantsUpgrade = route.kind == .websocket
     requestFraming = head.framing
+    var refusesFirst = true
     if let policies = route.policies {
       self.policies = policies
       // Policies of the stage `entry` come first.
-      if policies.entryCount > 0 { return nil }
+      refusesFirst = policies.entryCount == 0
     }
-    return refusal(of: head, by: route)
+    let refusal = refusesFirst ? refusal(of: head, by: route) : nil
+    self.route = route
+    return refusal
   }
 
   /// Why the route refuses the request, whoever sends it.
@@ -432,7 +437,7 @@ public final class Exchange: EventHandler {
     upstream = nil
     isQueued = false
     attempt = nil
-    lastTarget = nil
+    lastTargetIndex = nil
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     hasPassedBody = false

@@ -160,13 +160,15 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   /// Returns how many bytes are done with; the rest waits for more.
   private func process(_ input: Span<UInt8>) -> Int {
     var offset = 0
-    while offset < input.count, !isClosed, let exchange {
-      if isReadingBody {
-        offset = processBody(input, offset, exchange)
-      } else if let next = processHead(input, offset, exchange) {
-        offset = next
-      } else {
-        return offset
+    if let exchange {
+      while offset < input.count, !isClosed, self.exchange === exchange {
+        if isReadingBody {
+          offset = processBody(input, offset, exchange)
+        } else if let next = processHead(input, offset, exchange) {
+          offset = next
+        } else {
+          return offset
+        }
       }
     }
     if let heir {
