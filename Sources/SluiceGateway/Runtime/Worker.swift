@@ -47,6 +47,7 @@ final class Worker {
   let admission: SessionAdmission
   /// A response's fields on their way to HPACK, within one call.
   var http2Fields = HTTP2FieldList()
+  let http2Windows = HTTP2WindowBudget()
   /// A request in HTTP/1.1's words on its way there.
   var http2Text = ByteBuffer()
   /// A control frame's payload, within one call.
