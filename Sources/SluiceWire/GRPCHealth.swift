@@ -41,33 +41,28 @@ public enum GRPCHealth {
     var length = 0
     for index in 1...4 { length = length << 8 | Int(body[index]) }
     guard length == body.count - 5 else { return nil }
-    var reader = FieldReader(bytes: body.extracting(5...))
+    let message = body.extracting(5...)
+    var reader = FieldReader()
     // What is not said is 0, and of what is said twice the last counts.
     var status = Status.unknown
-    while !reader.isAtEnd {
-      guard let tag = reader.varint() else { return nil }
+    while reader.at < message.count {
+      guard let tag = reader.varint(in: message) else { return nil }
       if tag == 0x08 {
-        guard let value = reader.varint() else { return nil }
+        guard let value = reader.varint(in: message) else { return nil }
         status = Status(rawValue: value) ?? .unknown
-      } else if tag >> 3 == 0 || !reader.skip(wireType: tag & 7) {
+      } else if tag >> 3 == 0 || !reader.skip(wireType: tag & 7, in: message) {
         return nil
       }
     }
     return status
   }
 
-  /// Reads the fields of one message.
-  private struct FieldReader: ~Escapable {
-    private let bytes: Span<UInt8>
-    private var at = 0
-
-    @_lifetime(copy bytes)
-    init(bytes: Span<UInt8>) { self.bytes = bytes }
-
-    var isAtEnd: Bool { at == bytes.count }
+  /// Reads the fields of one message, always the same.
+  private struct FieldReader {
+    private(set) var at = 0
 
     /// Nil when it does not end, or has more than 64 bits.
-    mutating func varint() -> UInt64? {
+    mutating func varint(in bytes: Span<UInt8>) -> UInt64? {
       var value: UInt64 = 0
       var shift: UInt64 = 0
       while at < bytes.count, shift < 64 {
@@ -82,19 +77,19 @@ public enum GRPCHealth {
     }
 
     /// Passes over a field of which only the tag was read; false when it is cut off or of no known kind.
-    mutating func skip(wireType: UInt64) -> Bool {
+    mutating func skip(wireType: UInt64, in bytes: Span<UInt8>) -> Bool {
       switch wireType {
-      case 0: return varint() != nil
-      case 1: return skip(8)
+      case 0: return varint(in: bytes) != nil
+      case 1: return skip(8, in: bytes)
       case 2:
-        guard let count = varint() else { return false }
-        return count <= UInt64(bytes.count) && skip(Int(count))
-      case 5: return skip(4)
+        guard let count = varint(in: bytes) else { return false }
+        return count <= UInt64(bytes.count) && skip(Int(count), in: bytes)
+      case 5: return skip(4, in: bytes)
       default: return false
       }
     }
 
-    private mutating func skip(_ count: Int) -> Bool {
+    private mutating func skip(_ count: Int, in bytes: Span<UInt8>) -> Bool {
       if count > bytes.count - at { return false }
       at += count
       return true
