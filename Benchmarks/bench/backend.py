@@ -51,6 +51,22 @@ $http_x_forwarded_host $http_x_forwarded_port $http_x_real_ip $connection_reques
     location = /status {{ stub_status; }}
     location / {{ return 200 "{small}"; }}
   }}
+  # HTTP/2 by prior knowledge, as servers of gRPC speak it.
+  server {{
+    listen 127.0.0.1:{grpc_port} http2 backlog=4096;
+    http2_max_concurrent_streams 1000;
+    client_body_buffer_size 128k;
+    client_max_body_size 0;
+    default_type application/grpc;
+    add_trailer grpc-status 0;
+    location = /grpc/25 {{ return 200 "{small}"; }}
+    # Files are not for POST otherwise.
+    location /grpc/ {{
+      alias {folder}/files/body/;
+      error_page 405 =200 $uri;
+    }}
+    location / {{ return 200 "{small}"; }}
+  }}
 }}
 """
 
@@ -58,6 +74,7 @@ $http_x_forwarded_host $http_x_forwarded_port $http_x_real_ip $connection_reques
 def start(folder: Path) -> "Backend":
     """Starts the backend; its files are in `folder`, which should be in memory."""
     port = machine.free_port()
+    grpc_port = machine.free_port()
     bodies = folder / "files" / "body"
     bodies.mkdir(parents=True)
     for name, size in BODIES.items():
@@ -68,22 +85,27 @@ def start(folder: Path) -> "Backend":
             user="user root;" if os.geteuid() == 0 else "",
             folder=folder,
             port=port,
+            grpc_port=grpc_port,
             seen=SEEN_PATH,
             small="x" * BODIES["25"],
             medium="x" * BODIES["1k"],
         )
     )
-    return Backend(
+    backend = Backend(
         [*tool("nginx"), "-p", str(folder), "-c", str(configuration), "-e", "stderr"],
         folder,
         port,
         machine.OTHER_CPU,
     )
+    backend.grpc_port = grpc_port
+    return backend
 
 
 class Backend(Server):
     """The backend, which also counts the requests that reached it."""
 
+    # Where calls of gRPC go.
+    grpc_port = 0
     _status: http.client.HTTPConnection | None = None
 
     def requests(self) -> int:

@@ -26,6 +26,8 @@ class Case:
     tls: bool = False
     # Requests under way on each connection by HTTP/2; HTTP/1.1 when zero.
     streams: int = 0
+    # Calls of gRPC, so that the backend is spoken to by HTTP/2, too; by `streams`.
+    grpc: bool = False
     # Every connection takes up the session of the one before it.
     resume: bool = False
     # Cases of one series are compared with each other, so they take turns within each round.
@@ -119,6 +121,40 @@ CASES = [
         streams=32,
         large_answer=BODIES["64k"],
         tls=True,
+    ),
+    # A call with one message each way.
+    Case(
+        "grpc-unary-32x32",
+        "gRPC, unary, 32 × 32 streams",
+        path="/grpc/25",
+        connections=32,
+        streams=32,
+        body=64,
+        tls=True,
+        grpc=True,
+        quick=True,
+    ),
+    # Many messages from the server, and from the client.
+    Case(
+        "grpc-server-stream-32x8",
+        "gRPC, 64 KB from the server, 32 × 8 streams",
+        path="/grpc/64k",
+        connections=32,
+        streams=8,
+        body=64,
+        large_answer=BODIES["64k"],
+        tls=True,
+        grpc=True,
+    ),
+    Case(
+        "grpc-client-stream-32x8",
+        "gRPC, 64 KB from the client, 32 × 8 streams",
+        path="/grpc/25",
+        connections=32,
+        streams=8,
+        body=65_536,
+        tls=True,
+        grpc=True,
     ),
     Case(
         "tls-handshake",

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bench import machine, policies
 from bench.cases import Case
@@ -37,8 +38,9 @@ class Load:
         self._seconds = seconds
         # What h2load knows of single requests is in a file of its own.
         self._log = tempfile.NamedTemporaryFile(prefix="h2load-") if case.streams else None
+        self._messages = _messages(case.body) if case.grpc else None
         generator = (
-            _h2load(case, port, seconds, self._log.name)
+            _h2load(case, port, seconds, self._log.name, self._messages and self._messages.name)
             if self._log
             else _generator(case, port, seconds)
         )
@@ -71,6 +73,8 @@ class Load:
         self._process.wait()
         if self._log:
             self._log.close()
+        if self._messages:
+            self._messages.close()
 
 
 def _generator(case: Case, port: int, seconds: int) -> list[str]:
@@ -89,7 +93,27 @@ def _generator(case: Case, port: int, seconds: int) -> list[str]:
     ]
 
 
-def _h2load(case: Case, port: int, seconds: int, log: str) -> list[str]:
+# Bytes of a message with its head, as a stream has them.
+_MESSAGE = 1_024
+
+
+def _messages(size: int) -> IO[bytes]:
+    """A file with the messages of one call: each behind a flag and its length in four bytes."""
+    file = tempfile.NamedTemporaryFile(prefix="grpc-")
+    while size > 0:
+        length = min(size, _MESSAGE) - 5
+        file.write(b"\0" + length.to_bytes(4, "big") + bytes(length))
+        size -= length + 5
+    file.flush()
+    return file
+
+
+def _h2load(
+    case: Case, port: int, seconds: int, log: str, messages: str | None
+) -> list[str]:
+    call = []
+    if messages:
+        call = ["--data", messages, "-H", "content-type: application/grpc", "-H", "te: trailers"]
     return [
         *h2load(),
         *("--threads", "1"),
@@ -99,6 +123,7 @@ def _h2load(case: Case, port: int, seconds: int, log: str) -> list[str]:
         *("--window-bits", "24", "--connection-window-bits", "24"),
         *("--duration", str(seconds)),
         *("--log-file", log),
+        *call,
         f"https://127.0.0.1:{port}{case.path}",
     ]
 
@@ -131,7 +156,7 @@ def _h2load_result(output: str, log: Path) -> LoadResult:
 
 def _shape(case: Case) -> dict[str, str]:
     shape: dict[str, str] = {}
-    if case.body:
+    if case.body and not case.grpc:
         shape["BENCH_BODY"] = str(case.body)
     if case.close:
         shape["BENCH_CLOSE"] = "1"

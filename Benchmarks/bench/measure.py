@@ -65,7 +65,7 @@ class Sample:
 def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | None = None,
             environment: dict[str, str] | None = None,
             encrypted: bool = False, work: str = "", count: int = 0,
-            http2: bool = False) -> Iterator[Server]:  # fmt: skip
+            http2: bool = False, grpc: bool = False) -> Iterator[Server]:  # fmt: skip
     """A proxy that answers; its process is started below `prefix` when there is one.
 
     `work` is what it does with requests, see `Case.policies`; `count` see `Case.count`.
@@ -81,6 +81,7 @@ def running(proxy: Proxy, routes: int, backend_port: int, prefix: list[str] | No
             certificate=certificate,
             policies=work,
             http2=http2,
+            grpc=grpc,
             count=count,
         )
         command = [*(prefix or []), *proxy.command(setup)]
@@ -102,11 +103,12 @@ def measure(proxy: str, case: Case, number: int, backend: Backend, timing: Timin
     with running(
         chosen,
         case.routes,
-        backend.port,
+        backend.grpc_port if case.grpc else backend.port,
         encrypted=case.tls,
         work=case.policies,
         count=case.count,
         http2=case.streams > 0,
+        grpc=case.grpc,
     ) as server:
         processes = server.processes()
         before = _Reading.take(processes, backend)

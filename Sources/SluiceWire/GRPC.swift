@@ -117,9 +117,33 @@ public enum GRPCTimeout {
     let (product, isTooLong) = number.multipliedReportingOverflow(by: unit)
     return isTooLong ? .max : product
   }
+
+  /// Units in the order of their length, each with its letter.
+  private static let units: [(nanoseconds: Int64, letter: UInt8)] = [
+    (1, UInt8(ascii: "n")), (1_000, UInt8(ascii: "u")), (1_000_000, UInt8(ascii: "m")),
+    (1_000_000_000, UInt8(ascii: "S")), (60_000_000_000, UInt8(ascii: "M")),
+    (3_600_000_000_000, UInt8(ascii: "H")),
+  ]
+
+  /// What eight digits can say.
+  private static let mostDigits: Int64 = 99_999_999
+
+  /// Appends a time as `grpc-timeout` says it, in the smallest unit for which eight digits are enough; rounded
+  /// down, but never to nothing.
+  static func append(_ nanoseconds: Int64, to output: inout ByteBuffer) {
+    let time = max(1, nanoseconds)
+    let unit = units.first { time / $0.nanoseconds <= mostDigits } ?? units[units.count - 1]
+    output.append(decimal: UInt64(time / unit.nanoseconds))
+    output.append(unit.letter)
+  }
 }
 
 extension ByteBuffer {
+  /// Appends a time as the value of `grpc-timeout`; one that is over becomes the shortest there is.
+  public mutating func append(grpcTimeout nanoseconds: Int64) {
+    GRPCTimeout.append(nanoseconds, to: &self)
+  }
+
   /// Appends text as the value of `grpc-message`: percent-encoded outside of printable ASCII.
   public mutating func append(grpcMessage text: Span<UInt8>) {
     for index in text.indices {

@@ -3,13 +3,14 @@
 Messages are bytes: what is inside them is nobody's business here."""
 
 import asyncio
+import json
 import unittest
 
 import grpc
 import sonora.client
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from kit import PATIENCE, Gateway
+from kit import PATIENCE, Gateway, until
 
 SERVICE = "demo.Echo"
 
@@ -22,6 +23,8 @@ class Echo(grpc.GenericRpcHandler):
         self.began = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.attempts = 0
+        self.held = 0
+        self.released = asyncio.Event()
 
     def service(self, details):
         shape, method = {
@@ -31,6 +34,7 @@ class Echo(grpc.GenericRpcHandler):
             "Fail": (grpc.unary_unary_rpc_method_handler, self.fail),
             "Wait": (grpc.unary_unary_rpc_method_handler, self.wait),
             "Flaky": (grpc.unary_unary_rpc_method_handler, self.flaky),
+            "Hold": (grpc.unary_unary_rpc_method_handler, self.hold),
             "Count": (grpc.unary_stream_rpc_method_handler, self.count),
             "FailLate": (grpc.unary_stream_rpc_method_handler, self.fail_late),
             "Join": (grpc.stream_unary_rpc_method_handler, self.join),
@@ -60,6 +64,11 @@ class Echo(grpc.GenericRpcHandler):
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
+
+    async def hold(self, request, _):
+        self.held += 1
+        await self.released.wait()
+        return self.name + request
 
     async def flaky(self, _, context):
         self.attempts += 1
@@ -95,10 +104,11 @@ class Calls:
         self.talk = channel.stream_stream(f"/{SERVICE}/Talk")
 
 
-async def serve(handler, port: int = 0):
+async def serve(handler, port: int = 0, servicer=None):
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((handler,))
-    health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+    servicer = servicer or health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     return server, port
@@ -275,3 +285,147 @@ class GRPC(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(grpc.RpcError) as caught:
                 await self.web(name, b"")
             self.assertEqual(caught.exception.code(), code)
+
+
+class TwoServers(unittest.IsolatedAsyncioTestCase):
+    """Servers that come and go, with others beside them."""
+
+    async def asyncSetUp(self):
+        self.handlers = [Echo("one"), Echo("two")]
+        self.servicers = [health.aio.HealthServicer() for _ in self.handlers]
+        self.servers = []
+        ports = []
+        for handler, servicer in zip(self.handlers, self.servicers):
+            await servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+            server, port = await serve(handler, servicer=servicer)
+            self.servers.append(server)
+            ports.append(port)
+        self.ports = ports
+        targets = ", ".join(f'"http://127.0.0.1:{port}"' for port in ports)
+        self.gateway = Gateway(
+            f"""
+  checked:
+    protocol: http2
+    targets: [{targets}]
+    health: {{check: {{type: grpc, service: {SERVICE}, interval: 100ms}}}}
+  plain: {{protocol: http2, targets: [{targets}], retries: {{grpc: [unavailable]}}}}
+  one: {{protocol: http2, targets: ["http://127.0.0.1:{ports[0]}"]}}
+""",
+            f"""
+  checked: {{match: {{prefix: /{SERVICE}/, headers: {{x-checked: "1"}}}}, service: checked}}
+  one: {{match: {{prefix: /{SERVICE}/, headers: {{x-one: "1"}}}}, service: one}}
+  plain: {{match: {{prefix: /{SERVICE}/}}, service: plain}}
+""",
+        )
+        await self.gateway.__aenter__()
+        self.channel = grpc.aio.insecure_channel(self.gateway.address)
+        self.calls = Calls(self.channel)
+
+    async def asyncTearDown(self):
+        for handler in self.handlers:
+            handler.released.set()
+        await self.channel.close()
+        await self.gateway.__aexit__()
+        for server in self.servers:
+            await server.stop(0)
+
+    async def name(self, *metadata) -> bytes:
+        call = self.calls.unary("Name")
+        return await call(b"", metadata=metadata, timeout=PATIENCE)
+
+    async def state(self) -> list:
+        services = json.loads(await self.gateway.ask("/services"))
+        checked = next(service for service in services if service["name"] == "checked")
+        return [target["check"]["state"] for target in checked["targets"]]
+
+    async def until_states(self, *states):
+        async with asyncio.timeout(PATIENCE):
+            while sorted(await self.state()) != sorted(states):
+                await asyncio.sleep(0.02)
+
+    async def names(self, *metadata) -> set:
+        return {await self.name(*metadata) for _ in range(8)}
+
+    async def test_checks(self):
+        checked = ("x-checked", "1")
+        await self.until_states("healthy", "healthy")
+        self.assertEqual(await self.names(checked), {b"one", b"two"})
+        for status in [
+            health_pb2.HealthCheckResponse.NOT_SERVING,
+            health_pb2.HealthCheckResponse.UNKNOWN,
+        ]:
+            await self.servicers[0].set(SERVICE, status)
+            await self.until_states("healthy", "unhealthy")
+            await asyncio.sleep(0.2)
+            self.assertEqual(await self.names(checked), {b"two"})
+            # Who does not ask does not know.
+            self.assertEqual(await self.names(), {b"one", b"two"})
+            await self.servicers[0].set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+            await self.until_states("healthy", "healthy")
+        await self.servers[0].stop(0)
+        await self.until_states("healthy", "unhealthy")
+        self.servers[0], _ = await serve(self.handlers[0], self.ports[0], self.servicers[0])
+        await self.until_states("healthy", "healthy")
+
+    async def test_a_service_that_the_server_does_not_have(self):
+        for servicer in self.servicers:
+            await servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+        await self.until_states("unhealthy", "unhealthy")
+        with self.assertRaises(grpc.aio.AioRpcError) as caught:
+            await self.name(("x-checked", "1"))
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("(no-target-available)", caught.exception.details())
+
+    async def test_a_server_that_stops_gracefully(self):
+        """What is under way ends well, what comes meanwhile is done by the other one."""
+        hold = self.calls.unary("Hold")
+        held = [asyncio.ensure_future(hold(b"%d" % n, timeout=PATIENCE)) for n in range(40)]
+        await until(lambda: sum(handler.held for handler in self.handlers) == 40)
+        self.assertTrue(all(handler.held for handler in self.handlers))
+        # Calls that never stop while the server does.
+        statuses = []
+        isOver = False
+
+        async def load():
+            while not isOver:
+                try:
+                    await self.name()
+                    statuses.append("OK")
+                except grpc.aio.AioRpcError as error:
+                    statuses.append(f"{error.code().name} {error.details()}")
+
+        loads = [asyncio.ensure_future(load()) for _ in range(8)]
+        await until(lambda: len(statuses) > 50)
+        stopping = asyncio.ensure_future(self.servers[0].stop(PATIENCE))
+        count = len(statuses)
+        await until(lambda: len(statuses) > count + 200)
+        self.assertFalse(stopping.done())
+        for handler in self.handlers:
+            handler.released.set()
+        answers = await asyncio.gather(*held)
+        self.assertEqual({answer[:3] for answer in answers}, {b"one", b"two"})
+        self.assertEqual(sorted(int(answer[3:]) for answer in answers), list(range(40)))
+        await asyncio.wait_for(stopping, PATIENCE)
+        isOver = True
+        await asyncio.gather(*loads)
+        self.assertEqual(set(statuses), {"OK"})
+        self.assertEqual(await self.names(), {b"two"})
+
+    async def test_the_only_server_stops_gracefully(self):
+        one = ("x-one", "1")
+        held = asyncio.ensure_future(
+            self.calls.unary("Hold")(b"", metadata=(one,), timeout=PATIENCE)
+        )
+        await until(lambda: self.handlers[0].held == 1)
+        stopping = asyncio.ensure_future(self.servers[0].stop(PATIENCE))
+        statuses = set()
+        async with asyncio.timeout(PATIENCE):
+            while "UNAVAILABLE" not in statuses:
+                try:
+                    await self.name(one)
+                except grpc.aio.AioRpcError as error:
+                    statuses.add(error.code().name)
+        self.assertEqual(statuses, {"UNAVAILABLE"})
+        self.handlers[0].released.set()
+        self.assertEqual(await held, b"one")
+        await asyncio.wait_for(stopping, PATIENCE)

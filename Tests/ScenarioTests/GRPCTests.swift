@@ -34,7 +34,9 @@ extension Scenarios {
         #expect(request["te"] == "trailers")
         #expect(request["content-type"] == "application/grpc+proto")
         #expect(request["content-length"] == nil)
-        #expect(request["grpc-timeout"] == "10S")
+        // What is left of it, where connecting has taken its time: seconds, in microseconds.
+        let timeout = request["grpc-timeout"] ?? ""
+        #expect(timeout == "10S" || timeout.hasSuffix("u") && timeout.count == 8)
         #expect(request.body == Self.message)
         try peer.send(
           .headers(1, [(":status", "200"), Self.type], end: false), .data(1, Self.message),
@@ -138,6 +140,56 @@ extension Scenarios {
       }
       let client = try fixture.http2()
       #expect(try call(client)["grpc-status"] == "14")
+    }
+
+    // MARK: Servers that leave
+
+    /// Answers the first call with this status and nothing else, after it has said that it leaves.
+    private func leaving(status: String, saysSo: Bool = true) throws -> ScriptedUpstream {
+      try ScriptedUpstream.http2 { peer in
+        try peer.request(1)
+        if peer.index > 0 {
+          try peer.send(.headers(1, [(":status", "200"), Self.type, ("grpc-status", "0")]))
+        } else {
+          if saysSo { try peer.send(.goAway(last: 0x7FFF_FFFF)) }
+          try peer.send(
+            .headers(
+              1,
+              [
+                (":status", "200"), Self.type, ("grpc-status", status),
+                ("grpc-message", "CANCELLED"),
+              ]))
+        }
+        try peer.readToEnd()
+      }
+    }
+
+    @Test func whoLeavesCancelsNothing() throws {
+      let fixture = try self.fixture(to: leaving(status: "1"))
+      let client = try fixture.http2()
+      let forsaken = try call(client)
+      #expect(forsaken["grpc-status"] == "14")
+      #expect(forsaken["grpc-message"] == "The target is shutting down. (upstream-refused)")
+      // The next call's answer is its own.
+      let next = try call(client)
+      #expect(next["grpc-status"] == "0" && next["grpc-message"] == nil)
+    }
+
+    @Test func whatALeavingServerCancelsIsTriedAgainAsUnavailable() throws {
+      let fixture = try self.fixture(to: leaving(status: "1")) {
+        $0.service.retries.grpc = [.unavailable]
+        $0.service.retries.budgetPercent = 100
+      }
+      #expect(try call(fixture.http2())["grpc-status"] == "0")
+    }
+
+    @Test(arguments: [("1", false), ("5", true)])
+    func otherStatusesAreTheServersAffair(status: String, saysSo: Bool) throws {
+      let fixture = try self.fixture(to: leaving(status: status, saysSo: saysSo)) {
+        $0.service.retries.grpc = [.unavailable]
+      }
+      let answer = try call(fixture.http2())
+      #expect(answer["grpc-status"] == status && answer["grpc-message"] == "CANCELLED")
     }
 
     // MARK: gRPC-Web

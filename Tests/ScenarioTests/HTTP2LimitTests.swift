@@ -118,6 +118,34 @@ extension Scenarios {
       try waitUntil { upstream.endedCount == 20 }
     }
 
+    /// A thousand streams on ten connections, each with a response that is ready to be read.
+    @Test func aThousandSlowStreamsHoldLittle() throws {
+      let body = [UInt8](repeating: 7, count: 200_000)
+      let upstream = try ScriptedUpstream { peer in
+        while try peer.readRequest() != nil {
+          try peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n")
+          try peer.socket.send(body)
+        }
+      }
+      let gateway = try GatewayChild(target: upstream.url)
+      let clients = try (0..<10).map { _ in try HTTP2Client(port: gateway.port, window: 0) }
+      // What grows with the first request of each connection has grown.
+      let first = try TestClient(port: gateway.port)
+      #expect(try first.get("/").body.count == body.count)
+      let before = gateway.residentBytes
+      for client in clients { for _ in 0..<100 { try client.begin() } }
+      for client in clients {
+        // Of every response the head is here, and nothing else.
+        try client.read { received in
+          stride(from: 1, to: 201, by: 2).allSatisfy { !received[$0].heads.isEmpty }
+        }
+      }
+      // A mebibyte for each connection, and of every further stream what comes with its head.
+      let held = gateway.residentBytes - before
+      #expect(before > 0 && held < 10 * (2 << 20) + 1_000 * (16 << 10))
+      for client in clients { client.socket.reset() }
+    }
+
     @Test func anUploadWaitsForItsTarget() throws {
       let gate = Gate()
       let total = 400_000

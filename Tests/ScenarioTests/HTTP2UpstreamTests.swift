@@ -351,6 +351,13 @@ extension Scenarios {
       #expect(response.code == "upstream-malformed")
     }
 
+    /// As one does that is about to stop: it has seen no request, so others may get it.
+    @Test func aTargetThatHangsUpAtOnceHasNotBeenReached() throws {
+      let upstream = try ScriptedUpstream { _ in }
+      let fixture = try self.fixture(to: upstream) { $0.service.retries.connect = 0 }
+      #expect(try fixture.get("/").code == "upstream-refused")
+    }
+
     @Test func aTargetThatNeverBeginsIsNotConnected() throws {
       let upstream = try ScriptedUpstream { peer in while try !peer.socket.receive().isEmpty {} }
       let fixture = try self.fixture(to: upstream) {

@@ -76,7 +76,8 @@ extension Scenarios {
 
     @Test(arguments: [
       (["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"),
-      ([], ""), (["h2"], "h2"), (["spdy/3"], nil),
+      ([], ""), (["h2"], "h2"), (["spdy/3"], nil), (["http/1.0"], "http/1.0"),
+      (["http/1.0", "http/1.1"], "http/1.1"),
     ])
     func protocolsAreAgreedOn(offered: [String], agreed: String?) throws {
       let fixture = try fixture(to: .echoing())
@@ -89,6 +90,16 @@ extension Scenarios {
           try client.socket.handshake()
         }
       }
+    }
+
+    /// As `curl --http1.0` does.
+    @Test func whoOffersTheOldVersionOnlyIsServedInIt() throws {
+      let fixture = try fixture(to: .echoing())
+      let client = try fixture.client(
+        TestTLSSettings(trusting: authority, protocols: ["http/1.0"]))
+      let response = try client.exchange("GET /old HTTP/1.0\r\nHost: a\r\n\r\n")
+      #expect(response.status == 200 && response.text == "/old")
+      #expect(try client.socket.receive().isEmpty)
     }
 
     @Test(arguments: [(["h2", "http/1.1"], "http/1.1"), (["h2"], nil)])

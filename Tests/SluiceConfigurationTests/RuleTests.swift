@@ -336,4 +336,80 @@ import Testing
   func services(text: String, expected: String) {
     #expect(diagnostics(text) == [expected])
   }
+
+  /// gRPC-Web where nothing speaks gRPC.
+  @Test(arguments: [
+    (
+      file(service: "policies: {grpc-web: {}}"), "services.api.policies.grpc-web",
+      "service api does"
+    ),
+    (
+      file(service: "groups: {a: {grpc-web: {}}}"), "services.api.groups.a.grpc-web",
+      "service api does"
+    ),
+    (
+      file(route: "match: {path: /a}, policies: {grpc-web: {}}"), "routes.a.policies.grpc-web",
+      "service api does"
+    ),
+    (file(rest: "policies: {grpc-web: {}}"), "policies.grpc-web", "no service speaks"),
+  ])
+  func gRPCWeb(text: String, path: String, reason: String) {
+    let found = diagnostics(text)
+    #expect(found.count == 1)
+    #expect(found.first?.contains("error: \(path): \(reason)") == true, "\(found)")
+    #expect(
+      diagnostics(text.replacing("{api: {targets", with: "{api: {protocol: http2, targets")) == [])
+  }
+
+  @Test(arguments: [
+    (
+      file(service: "health: {check: {type: tcp, path: /a}}"),
+      """
+      3:80: error: services.api.health.check.path has no effect with type tcp
+        hint: set type: http, or remove it
+      """
+    ),
+    (
+      file(service: "protocol: http2, health: {check: {type: grpc, statuses: [200]}}"),
+      """
+      3:98: error: services.api.health.check.statuses has no effect with type grpc
+        hint: set type: http, or remove it
+      """
+    ),
+    (
+      file(service: "health: {check: {service: a}}"),
+      """
+      3:69: error: services.api.health.check.service has no effect with type http
+        hint: set type: grpc, or remove it
+      """
+    ),
+    (
+      file(service: "health: {check: {type: grpc}}"),
+      """
+      3:75: error: services.api.health.check.type: grpc needs targets that speak HTTP/2
+        hint: set the service's protocol to http2
+      """
+    ),
+    (
+      file(service: "health: {check: {path: a}}"),
+      "3:75: error: services.api.health.check.path: 'a' is not a path: it begins with / and has "
+        + "visible ASCII characters other than #, at most 1024"
+    ),
+    (
+      file(service: "health: {check: {statuses: [299-200]}}"),
+      "3:80: error: services.api.health.check.statuses[0]: '299-200' is not a status or a range of "
+        + "them: statuses are 200 to 599, the lower one first"
+    ),
+    (
+      file(service: "health: {check: {interval: 99ms}}"),
+      "3:79: error: services.api.health.check.interval must be 100ms to 24h, not '99ms'"
+    ),
+    (
+      file(service: "health: {check: {unhealthyAfter: 0}}"),
+      "3:85: error: services.api.health.check.unhealthyAfter must be 1 to 1000, not '0'"
+    ),
+  ])
+  func healthChecks(text: String, expected: String) {
+    #expect(diagnostics(text) == [expected])
+  }
 }

@@ -47,6 +47,48 @@ import Testing
     }
   }
 
+  private func timeout(_ nanoseconds: Int64) -> String {
+    var output = ByteBuffer()
+    output.append(grpcTimeout: nanoseconds)
+    return String(decoding: output.copiedBytes(), as: UTF8.self)
+  }
+
+  @Test func timeoutsAreWrittenAsExactlyAsEightDigitsCan() {
+    #expect(timeout(1) == "1n")
+    #expect(timeout(99_999_999) == "99999999n")
+    #expect(timeout(100_000_000) == "100000u")
+    #expect(timeout(99_999_999_999) == "99999999u")
+    #expect(timeout(100_000_000_000) == "100000m")
+    #expect(timeout(99_999_999_999_999) == "99999999m")
+    #expect(timeout(100_000_000_000_000) == "100000S")
+    #expect(timeout(100_000_000_000_000_000) == "1666666M")
+    #expect(timeout(.max) == "2562047H" || timeout(.max) == "153722867M")
+    // What is over is not without an end.
+    #expect(timeout(0) == "1n" && timeout(-5) == "1n")
+  }
+
+  /// What is written means no more than was there, and hardly less.
+  @Test func whatIsWrittenIsReadBack() {
+    var generator = SplitMix(state: 3)
+    for _ in 0..<2_000 {
+      let time = Int64(generator.next() >> (1 + generator.next() % 62))
+      let read = GRPCTimeout.nanoseconds(Array(timeout(time).utf8).span) ?? -1
+      #expect(read <= max(1, time) && read >= time - time / 50_000, "\(time)")
+    }
+  }
+
+  /// Steele, Lea and Flood's generator.
+  private struct SplitMix {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var z = state
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+  }
+
   @Test func statusesAreNumbersWithoutDecoration() {
     for status in GRPCStatus.allCases {
       #expect(GRPCStatus(Array("\(status.rawValue)".utf8).span) == status)

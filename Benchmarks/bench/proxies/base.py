@@ -23,6 +23,8 @@ class Setup:
     certificate: Path | None = None
     # HTTP/2 beside HTTP/1.1.
     http2: bool = False
+    # The backend takes calls of gRPC, and so HTTP/2 by prior knowledge only.
+    grpc: bool = False
     # See `Case.policies`, and `Case.count` for how many there are of what they look for.
     policies: str = ""
     count: int = 0

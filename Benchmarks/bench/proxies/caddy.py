@@ -25,7 +25,7 @@ _CONFIGURATION = """\
     header_up X-Real-IP {{remote_host}}
     transport http {{
       compression off
-      keepalive 1h
+{versions}      keepalive 1h
       keepalive_idle_conns 2048
       keepalive_idle_conns_per_host 2048
     }}
@@ -48,6 +48,7 @@ class Caddy(Proxy):
                 protocols="h1 h2" if setup.http2 else "h1",
                 tls=f"  tls {setup.certificate} {setup.certificate}" if setup.certificate else "",
                 backend_port=setup.backend_port,
+                versions="      versions h2c\n" if setup.grpc else "",
                 routes=_routes(setup.routes),
             )
         )

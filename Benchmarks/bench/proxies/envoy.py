@@ -115,7 +115,17 @@ def _cluster(setup: Setup) -> dict[str, Any]:
     unlimited = {"max_connections": 100_000, "max_pending_requests": 100_000,
                  "max_requests": 100_000}  # fmt: skip
     endpoint = {"endpoint": {"address": _address(setup.backend_port)}}
+    spoken: dict[str, Any] = {}
+    if setup.grpc:
+        options = {
+            "@type": f"{_TYPES}.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+        spoken["typed_extension_protocol_options"] = {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
+        }
     return {
+        **spoken,
         "name": _CLUSTER,
         "type": "STATIC",
         "connect_timeout": "5s",

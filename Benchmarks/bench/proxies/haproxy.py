@@ -28,7 +28,7 @@ frontend web
   http-request set-header X-Real-IP %[src]
   {choice}
 backend service
-  server target 127.0.0.1:{backend_port} pool-max-conn -1 pool-purge-delay 1h
+  server target 127.0.0.1:{backend_port}{protocol} pool-max-conn -1 pool-purge-delay 1h
 """
 
 
@@ -56,6 +56,7 @@ class HAProxy(Proxy):
             _CONFIGURATION.format(
                 port=setup.port,
                 backend_port=setup.backend_port,
+                protocol=" proto h2" if setup.grpc else "",
                 choice=choice,
                 connections=9_850 if setup.websocket else 4096,
                 # Two descriptors a session; the default number of pipes would pass 20,000 of them. With a

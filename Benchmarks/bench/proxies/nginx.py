@@ -67,6 +67,17 @@ _CACHE = """\
 """
 
 
+# The same fields for calls of gRPC.
+_GRPC = """\
+  grpc_buffer_size 64k;
+  grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  grpc_set_header X-Forwarded-Proto $scheme;
+  grpc_set_header X-Forwarded-Host $http_host;
+  grpc_set_header X-Forwarded-Port $server_port;
+  grpc_set_header X-Real-IP $remote_addr;
+"""
+
+
 class Nginx(Proxy):
     name = "nginx"
 
@@ -75,7 +86,8 @@ class Nginx(Proxy):
             f"    location = {path} {{ proxy_pass http://backend; }}" for path in setup.routes
         ]
         if not locations:
-            locations = ["    location / { proxy_pass http://backend; }"]
+            passing = "grpc_pass grpc://backend" if setup.grpc else "proxy_pass http://backend"
+            locations = [f"    location / {{ {passing}; }}"]
         configuration = setup.folder / "nginx.conf"
         configuration.write_text(
             _CONFIGURATION.format(
@@ -92,7 +104,7 @@ class Nginx(Proxy):
                 tls=_tls(setup),
                 # With sendfile it makes callers wait 40 ms for the end of large answers.
                 nopush="off" if setup.policies == "cache-large" else "on",
-                cache=_cache(setup),
+                cache=_cache(setup) + (_GRPC if setup.grpc else ""),
             )
         )
         return [*tool("nginx"), "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]

@@ -18,6 +18,7 @@ services:
   service:
     targets: ["http://127.0.0.1:{backend_port}"]
     connections: {{maxIdle: 1024}}
+    protocol: {protocol}
 routes:
 {routes}
 accessLog: {log}
@@ -68,6 +69,7 @@ class Sluice(Proxy):
             _CONFIGURATION.format(
                 port=setup.port,
                 backend_port=setup.backend_port,
+                protocol="http2" if setup.grpc else "http1",
                 routes="\n".join(routes),
                 tls=_tls(setup),
                 trusted="127.0.0.1" if setup.policies == "networks" else "",

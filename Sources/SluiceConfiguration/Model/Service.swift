@@ -86,7 +86,7 @@ extension Configuration {
     public init() {}
   }
 
-  /// Passive health: what exchanges tell of a target.
+  /// Health: what exchanges tell of a target, and, with `check`, what the gateway asks it.
   ///
   /// A service's only target (of those with a weight) is never ejected: that could only turn a
   /// possible answer into a certain 503. When all of several targets are ejected, requests get 503
@@ -97,6 +97,8 @@ extension Configuration {
     /// The first pause of an ejected target; doubles with each ejection in a row.
     public var pause = Timespan.seconds(5)
     public var maxPause = Timespan.seconds(300)
+    /// Active checks; none unless set. Unlike failures they take a service's only target out, too.
+    public var check: HealthCheck?
     public init() {}
   }
 
@@ -150,7 +152,8 @@ extension Configuration.Service {
       Field(
         "connections", .object(Configuration.Connections.schema), "The pool of connections."),
       Field(
-        "health", .object(Configuration.Health.schema), "When a failing target is left alone."),
+        "health", .object(Configuration.Health.schema),
+        "When a failing target is left alone, and how targets are checked."),
       Field("retries", .object(Configuration.Retries.schema), "When another target is tried."),
       Field("tls", .object(Configuration.ServiceTLS.schema), "How `https` targets are spoken to."),
       Field(
@@ -213,13 +216,17 @@ extension Configuration.Connections {
 extension Configuration.Health {
   static let schema = Schema(
     "Health", of: Self(),
-    "Passive health: what exchanges tell of a target. A service's only target is never ejected.",
+    "What requests tell of a target, and what `check` asks it. Failures never eject a service's only "
+      + "target.",
     [
       Field(
         "failures", .integer(0...1_000), "Failures in a row that eject a target; 0 never ejects."),
       Field(
         "pause", .duration, "How long a target is left alone; doubles with each ejection."),
       Field("maxPause", .duration, "The longest such pause."),
+      Field(
+        "check", .object(Configuration.HealthCheck.schema),
+        "What the gateway asks every target again and again; nothing unless set."),
     ])
 }
 

@@ -98,7 +98,6 @@ extension ConfigurationValidator {
 extension ConfigurationValidator {
   private mutating func checkKind(_ route: Configuration.Route, _ node: SourceNode, name: String) {
     guard diagnostics.isSound(node["kind"]) else { return }
-    checkGRPCWeb(route, node, name: name)
     guard route.kind == .websocket else {
       for key in ["connection", "messages", "origins"] {
         guard let entry = node.entry(key) else { continue }
@@ -139,19 +138,6 @@ extension ConfigurationValidator {
 }
 
 extension ConfigurationValidator {
-  /// gRPC is spoken by HTTP/2.
-  private mutating func checkGRPCWeb(
-    _ route: Configuration.Route, _ node: SourceNode, name: String
-  ) {
-    guard let entry = node["policies"]?.entry(Configuration.GRPCWeb.policyName),
-      route.policies[Configuration.GRPCWeb.self] != nil, diagnostics.isSound(node["service"]),
-      configuration.services[route.service]?.protocol == .http1
-    else { return }
-    diagnostics.error(
-      "routes.\(name).policies.grpc-web: service \(route.service) does not speak gRPC",
-      at: entry.keyPosition, hint: "set protocol: http2 in the service")
-  }
-
   /// WebSockets begin by HTTP/1.1.
   private mutating func checkSpeaks(
     _ route: Configuration.Route, _ node: SourceNode, name: String

@@ -113,13 +113,7 @@ extension ConfigurationValidator {
       checkHash(service, entry.value, name: entry.key)
       checkProtocol(service, entry.value, name: entry.key)
       checkTLS(service, entry.value, name: entry.key)
-      let health = entry.value["health"]
-      if let health, diagnostics.isSound(health), service.health.maxPause < service.health.pause {
-        diagnostics.error(
-          "services.\(entry.key).health.maxPause (\(service.health.maxPause.text)) is less than "
-            + "pause (\(service.health.pause.text))",
-          at: (health["maxPause"] ?? health["pause"] ?? health).position)
-      }
+      checkHealth(service, entry.value, name: entry.key)
     }
   }
 

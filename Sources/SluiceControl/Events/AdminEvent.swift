@@ -11,6 +11,8 @@ struct AdminEvent: Sendable {
     case drain
     case targetEjected = "target-ejected"
     case targetRecovered = "target-recovered"
+    case targetUnhealthy = "target-unhealthy"
+    case targetHealthy = "target-healthy"
 
     /// One sentence for the reference page.
     var summary: String {
@@ -25,6 +27,9 @@ struct AdminEvent: Sendable {
       case .drain: "A drain: `state` is `draining`, `drained` or `serving` again."
       case .targetEjected: "A worker leaves a target alone after failures in a row."
       case .targetRecovered: "The target is used again."
+      case .targetUnhealthy:
+        "A target failed its checks and gets no requests; `reason` is what the last one found."
+      case .targetHealthy: "The target passes its checks again."
       }
     }
   }

@@ -22,7 +22,8 @@ final class ControlCounters: Sendable {
       switch event {
       case .nameLookupFailed: $0.nameFailures += 1
       case .nameResolved: $0.nameChanges += 1
-      case .targetEjected, .targetRecovered, .targetHandshakeFailed, .accessLogLost, .draining,
+      case .targetEjected, .targetRecovered, .targetUnhealthy, .targetHealthy,
+        .targetHandshakeFailed, .accessLogLost, .draining,
         .drained, .drainAborted:
         break
       }

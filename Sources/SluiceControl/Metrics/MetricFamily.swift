@@ -80,7 +80,16 @@ extension MetricFamily {
 
   static let targetHealthy = MetricFamily(
     "sluice_target_healthy_ratio", .gauge, ["service", "target"],
-    "Share of the workers that send requests to the target; 0 when all have ejected it.")
+    "Share of the workers that send requests to the target; 0 when all have ejected it, or when it fails "
+      + "its checks.")
+  static let targetChecks = MetricFamily(
+    "sluice_target_checks_total", .counter, ["service", "target", "result"],
+    "Active checks of the target that passed or failed; begins anew when a reload changes how it is checked."
+  )
+  static let targetCheckHealthy = MetricFamily(
+    "sluice_target_check_healthy", .gauge, ["service", "target"],
+    "1 when the target's active checks find it healthy, 0 when unhealthy; not there before the first result."
+  )
   static let targetConnections = MetricFamily(
     "sluice_target_connections", .gauge, ["service", "target", "state"],
     "Connections to the target that are busy, idle or connecting.")
@@ -163,8 +172,8 @@ extension MetricFamily {
     (
       "Targets",
       [
-        targetHealthy, targetConnections, targetQueue, targetInProgress, ejections,
-        upstreamConnections, nameFailures, nameChanges,
+        targetHealthy, targetCheckHealthy, targetChecks, targetConnections, targetQueue,
+        targetInProgress, ejections, upstreamConnections, nameFailures, nameChanges,
       ]
     ),
     (

@@ -112,6 +112,17 @@ struct MetricsPage: Sendable {
       let ratio = Double(totals.healthyWorkers) / Double(max(1, totals.workers))
       output.sample(key.service, key.url, value: ratio)
     }
+    output.begin(.targetCheckHealthy)
+    for (key, totals) in targets {
+      guard let isHealthy = totals.check?.isHealthy else { continue }
+      output.sample(key.service, key.url, value: isHealthy ? 1 : 0)
+    }
+    output.begin(.targetChecks)
+    for (key, totals) in targets {
+      guard let check = totals.check else { continue }
+      output.sample(key.service, key.url, "passed", value: check.passed)
+      output.sample(key.service, key.url, "failed", value: check.failed)
+    }
     output.begin(.targetConnections)
     for (key, totals) in targets {
       output.sample(key.service, key.url, "busy", value: totals.open - totals.idle)

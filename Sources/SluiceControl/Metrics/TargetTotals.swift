@@ -10,6 +10,8 @@ struct TargetTotals {
   private(set) var connecting = 0
   private(set) var waiting = 0
   private(set) var inFlight = 0
+  /// Of the worker that checks the target; nil without checks.
+  private(set) var check: WorkerReport.Check?
 
   struct Key: Hashable, Comparable {
     let service: String
@@ -28,6 +30,7 @@ struct TargetTotals {
     connecting += target.connecting
     waiting += target.waiting
     inFlight += target.inFlight
+    if let check = target.check { self.check = check }
   }
 
   static func sums(of reports: [WorkerReport]) -> [(key: Key, totals: TargetTotals)] {

@@ -242,8 +242,10 @@ private final class Stopping: Sendable {
 extension LifecycleEvent {
   fileprivate var isProblem: Bool {
     switch self {
-    case .targetRecovered, .nameResolved, .draining, .drained, .drainAborted: false
-    case .targetEjected, .targetHandshakeFailed, .nameLookupFailed, .accessLogLost: true
+    case .targetRecovered, .targetHealthy, .nameResolved, .draining, .drained, .drainAborted: false
+    case .targetEjected, .targetUnhealthy, .targetHandshakeFailed, .nameLookupFailed,
+      .accessLogLost:
+      true
     }
   }
 
@@ -254,6 +256,12 @@ extension LifecycleEvent {
       events.publish(AdminEvent(.targetEjected, ["service": service, "target": target]))
     case .targetRecovered(let service, let target):
       events.publish(AdminEvent(.targetRecovered, ["service": service, "target": target]))
+    case .targetUnhealthy(let service, let target, let reason):
+      events.publish(
+        AdminEvent(
+          .targetUnhealthy, ["service": service, "target": target, "reason": reason]))
+    case .targetHealthy(let service, let target):
+      events.publish(AdminEvent(.targetHealthy, ["service": service, "target": target]))
     case .draining:
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.draining.rawValue]))
     case .drained:

@@ -40,6 +40,9 @@ protocol DownstreamStream: AnyObject {
 
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }
+  /// The caller's connection holds so much for other exchanges that as little as possible of this response
+  /// should be read before the caller takes it.
+  var isCrowded: Bool { get }
 
   /// Who repeats a session's handshake; nil for every other exchange.
   var reconnector: SessionReconnector? { get }
@@ -63,6 +66,7 @@ protocol DownstreamStream: AnyObject {
 /// Of a carrier that frames or encrypts what it carries.
 extension DownstreamStream {
   var takesSplices: Bool { false }
+  var isCrowded: Bool { false }
   func sendBody(
     from source: StreamConnection, atMost limit: Int
   ) -> StreamConnection.SpliceOutcome { .refused }
@@ -83,6 +87,10 @@ extension DownstreamStream {
   func deliverEarly(to stream: FirstMessageStream) {}
 }
 
+extension UpstreamStream {
+  var isTargetLeaving: Bool { false }
+}
+
 extension DownstreamStream {
   var reconnector: SessionReconnector? { nil }
 }
@@ -93,6 +101,8 @@ protocol UpstreamStream: AnyObject {
   func sendEnd(_ trailers: borrowing TrailerSection)
   /// Request bytes that the target did not take yet.
   var requestBacklog: Int { get }
+  /// The target has said that it is leaving, which answers on their way may be the reason of.
+  var isTargetLeaving: Bool { get }
   func pauseResponse()
   func resumeResponse()
   /// The exchange no longer wants this response; a connection that can't be reused is closed.

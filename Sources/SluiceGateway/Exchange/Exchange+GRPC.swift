@@ -26,7 +26,18 @@ extension Exchange {
     GRPCTimeout.nanoseconds(head.span(head.fields[index].value))
   }
 
-  private static let timeoutField = Array("grpc-timeout".utf8)
+  /// What is left of the caller's time, in nanoseconds, if so much of it has gone that the target has to
+  /// know: who waits for a policy or a connection, or tries again, would promise the target more than there
+  /// is. Nil where what the caller said is passed on.
+  var reducedCallTimeout: Int64? {
+    guard let callTimeout, callTimeout < .max else { return nil }
+    let gone = loop.now.nanoseconds(since: record.started)
+    return gone < Self.negligibleNanoseconds ? nil : max(1, callTimeout - gone)
+  }
+
+  private static let negligibleNanoseconds: Int64 = 1_000_000
+
+  static let timeoutField = Array("grpc-timeout".utf8)
 
   /// What the caller is told about an error: problem JSON, or a call's status.
   func answer(
@@ -77,12 +88,14 @@ extension Exchange {
 
   /// Whether this answer, which is all of a response, is one that is tried elsewhere. The exchange is
   /// then on its way there.
-  func triesAgain(after head: borrowing ResponseHead) -> Bool {
+  func triesAgain(after head: borrowing ResponseHead, isForsaken: Bool) -> Bool {
     guard let service = route?.service, !service.settings.retries.grpc.isEmpty,
       head.framing.isEmpty, attempts.grpc < service.settings.retries.grpcAttempts,
       !hasPassedBody || keepsBody, let index = head.firstIndex(named: Self.statusField.span),
       let status = GRPCStatus(head.span(head.fields[index].value)),
-      service.settings.retries.grpc.contains(where: { $0.isNumber(status) }),
+      service.settings.retries.grpc.contains(where: {
+        $0.isNumber(status) || isForsaken && $0 == .unavailable
+      }),
       let attempt, service.state.retryBudget.takeRetry(now: loop.now)
     else { return false }
     attempts.grpc += 1
@@ -101,7 +114,28 @@ extension Exchange {
     return true
   }
 
+  /// Whether a server that is leaving has answered a call with CANCELLED and nothing else. Servers built on
+  /// gRPC's C core do so with calls that they have accepted and not begun; nobody has cancelled anything.
+  func isForsaken(_ head: borrowing ResponseHead) -> Bool {
+    guard head.framing.isEmpty, route?.service.mayCarryGRPC ?? false,
+      upstream?.isTargetLeaving ?? false, grpcType != nil,
+      let index = head.firstIndex(named: Self.statusField.span)
+    else { return false }
+    return GRPCStatus(head.span(head.fields[index].value)) == .cancelled
+  }
+
+  /// What callers take for what it is.
+  func sayUnavailable(insteadOf head: borrowing ResponseHead) {
+    dropResponseFields(named: Self.statusField, of: head)
+    dropResponseFields(named: Self.messageField, of: head)
+    addResponseField(
+      FieldLine("grpc-status", String(GRPCStatus.unavailable.rawValue)))
+    addResponseField(
+      FieldLine("grpc-message", Self.message(.upstreamRefused, "The target is shutting down.")))
+  }
+
   private static let statusField = Array("grpc-status".utf8)
+  private static let messageField = Array("grpc-message".utf8)
 }
 
 extension Configuration.GRPCRetryStatus {

@@ -146,7 +146,9 @@ extension Exchange {
   }
 
   func upstreamHead(_ head: borrowing ResponseHead) {
-    if triesAgain(after: head) { return }
+    let isForsaken = isForsaken(head)
+    if triesAgain(after: head, isForsaken: isForsaken) { return }
+    if isForsaken { sayUnavailable(insteadOf: head) }
     state = .responding
     if keepsBody { stopKeepingBody() }
     record.status = head.status

@@ -444,7 +444,7 @@ public final class Exchange: EventHandler {
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
-    if policies != nil || isBodyCollected { resetPolicies() }
+    if policies != nil || isBodyCollected || !responseEdits.isEmpty { resetPolicies() }
     if let local {
       self.local = nil
       local.stream?.end()

@@ -2,7 +2,8 @@ import SluiceReactor
 import SluiceWire
 
 /// Follows the frames that a peer sends (RFC 9113 4.1), only far enough to count them: what floods
-/// is found here, before the library spends anything on it.
+/// is found here, before the library spends anything on it, and so is what the library passes over though
+/// the RFC has the connection end for it.
 ///
 /// ```
 ///  preface (24 bytes) ─▶ header (9 bytes) ─▶ payload ─▶ header ─▶ …
@@ -16,6 +17,7 @@ struct HTTP2FrameFollower {
   private enum FrameType {
     static let data: UInt8 = 0
     static let headers: UInt8 = 1
+    static let priority: UInt8 = 2
     static let resetStream: UInt8 = 3
     static let settings: UInt8 = 4
     static let continuation: UInt8 = 9
@@ -30,6 +32,7 @@ struct HTTP2FrameFollower {
   private var skipped: Int
   /// Of a frame's header: its bytes so far, as a number, and how many there are.
   private var header: UInt64 = 0
+  private var stream: UInt32 = 0
   private var headerCount = 0
   private var continuations = 0
   /// A head has begun and is not whole, or the caller has not begun as RFC 9113 3.4 wants it.
@@ -38,6 +41,9 @@ struct HTTP2FrameFollower {
   private(set) var heads = 0
   /// The frame under way is the last one of a head.
   private var endsHead = false
+  /// The stream of a head whose CONTINUATION has to come next.
+  private var unfinished: UInt32?
+  private var numbers = HTTP2StreamNumbers()
   private var resets = HTTP2Limits.resets
   private var idleFrames = HTTP2Limits.idleFrames
 
@@ -47,8 +53,8 @@ struct HTTP2FrameFollower {
     skipped = role == .server ? Self.prefaceBytes : 0
   }
 
-  /// Looks at the next bytes; what they flood with, if they do.
-  mutating func follow(_ bytes: Span<UInt8>, now: MonotonicTime) -> HTTP2Flood? {
+  /// Looks at the next bytes; what the connection has to end for, if they hold it.
+  mutating func follow(_ bytes: Span<UInt8>, now: MonotonicTime) -> HTTP2Offence? {
     var at = 0
     while at < bytes.count {
       if skipped > 0 {
@@ -58,17 +64,22 @@ struct HTTP2FrameFollower {
         if skipped == 0 { payloadEnded() }
         continue
       }
-      // Length, type and flags; the stream's number is not looked at.
-      if headerCount < 5 { header = header << 8 | UInt64(bytes[at]) }
+      // Length, type and flags; then the stream's number.
+      if headerCount < 5 {
+        header = header << 8 | UInt64(bytes[at])
+      } else {
+        stream = stream << 8 | UInt32(bytes[at])
+      }
       headerCount += 1
       at += 1
       if headerCount == Self.headerBytes {
         let found = frame(
           type: UInt8(truncatingIfNeeded: header >> 8), flags: UInt8(truncatingIfNeeded: header),
-          length: Int(header >> 16), now: now)
+          length: Int(header >> 16), stream: stream & 0x7FFF_FFFF, now: now)
         if let found { return found }
         skipped = Int(header >> 16)
         header = 0
+        stream = 0
         headerCount = 0
         if skipped == 0 { payloadEnded() }
       }
@@ -83,8 +94,12 @@ struct HTTP2FrameFollower {
   }
 
   private mutating func frame(
-    type: UInt8, flags: UInt8, length: Int, now: MonotonicTime
-  ) -> HTTP2Flood? {
+    type: UInt8, flags: UInt8, length: Int, stream: UInt32, now: MonotonicTime
+  ) -> HTTP2Offence? {
+    // RFC 9113 6.10: nothing may come between.
+    if let unfinished, type != FrameType.continuation || stream != unfinished {
+      return .violation(.protocolError)
+    }
     switch type {
     case FrameType.data where length > 0:
       if length >= HTTP2Limits.earningBytes || flags & Self.endStream != 0 { earn() }
@@ -93,17 +108,23 @@ struct HTTP2FrameFollower {
       isInHead = true
       heads &+= 1
       endsHead = flags & Self.endHeaders != 0
+      unfinished = endsHead ? nil : stream
       continuations = 0
+      // RFC 9113 5.1.1: who has gone on does not come back.
+      if role == .server && !numbers.use(stream) { return .violation(.protocolError) }
       earn()
     case FrameType.continuation:
       endsHead = isInHead && flags & Self.endHeaders != 0
+      if endsHead { unfinished = nil }
       continuations += 1
-      if continuations > HTTP2Limits.continuations { return .continuations }
+      if continuations > HTTP2Limits.continuations { return .flood(.continuations) }
+    case FrameType.priority where stream == 0: return .violation(.protocolError)
     // A target ends no more streams than we have begun; what it does beside that brings nobody on.
-    case FrameType.resetStream where role == .server: return countReset(now: now)
+    case FrameType.resetStream where role == .server:
+      return countReset(now: now).map { .flood($0) }
     default:
       if type == FrameType.settings { isInHead = false }
-      if !idleFrames.take(now: now) { return .idleFrames }
+      if !idleFrames.take(now: now) { return .flood(.idleFrames) }
     }
     return nil
   }

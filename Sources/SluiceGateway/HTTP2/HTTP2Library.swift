@@ -32,20 +32,17 @@ enum HTTP2Library {
       // RFC 9218 instead of the tree of priorities, which callers could grow.
       entry(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
-    let window: Int32
     switch role {
     case .server:
       entries.append(entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams))
       if limits.takesWebSockets {
         entries.append(entry(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1))
       }
-      window = HTTP2Limits.connectionWindow
     case .client:
       entries.append(entry(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
-      window = HTTP2Limits.targetConnectionWindow
     }
     nghttp2_submit_settings(session, 0, entries, entries.count)
-    nghttp2_session_set_local_window_size(session, 0, 0, window)
+    nghttp2_session_set_local_window_size(session, 0, 0, role.connectionWindow)
   }
 
   private static func entry(_ id: nghttp2_settings_id, _ value: Int) -> nghttp2_settings_entry {

@@ -27,6 +27,11 @@ struct HTTP2Limits: Equatable, Sendable {
   /// Of a connection to a target: the windows of all its streams, so that callers who do not read never
   /// stop others.
   static let targetConnectionWindow = Int32(targetStreams) * 65_535
+  /// What the windows of one connection may have grown by, see `HTTP2Window`. The connection's own window grows
+  /// by as much, so that a stream whose bytes nobody takes leaves the others what they had.
+  static let grownConnectionWindows = 4 << 20
+  /// The same of all connections of a worker together.
+  static let grownWindows = 32 << 20
   /// Response bytes that wait for the caller, all streams together, above which every target waits
   /// and no further request is taken.
   static let responseBacklog = 1 << 20
@@ -45,6 +50,13 @@ struct HTTP2Limits: Equatable, Sendable {
   static let idleFramesEarned = 4
   /// DATA of less bytes earns nothing: windows of some bytes are a way to cost us frames.
   static let earningBytes = 1_024
+}
+
+/// What a connection is ended for before the library has seen it.
+enum HTTP2Offence: Equatable {
+  case flood(HTTP2Flood)
+  /// What the RFC calls a connection error of this code.
+  case violation(HTTP2ErrorCode)
 }
 
 /// Why a connection was ended for what it cost; the names are labels of a metric.

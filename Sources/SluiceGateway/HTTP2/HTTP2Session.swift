@@ -13,7 +13,17 @@ import SluiceWire
 /// Windows are opened as bodies are taken, so whoever does not read stops the peer. What waits for the
 /// peer is bounded by whoever writes: it asks the stream for its backlog.
 class HTTP2Session {
-  enum Role { case server, client }
+  enum Role {
+    case server, client
+
+    /// What a connection begins with.
+    var connectionWindow: Int32 {
+      switch self {
+      case .server: HTTP2Limits.connectionWindow
+      case .client: HTTP2Limits.targetConnectionWindow
+      }
+    }
+  }
 
   final let limits: HTTP2Limits
   final var library: OpaquePointer?
@@ -37,12 +47,18 @@ class HTTP2Session {
   final var isLeaving = false
   /// The library can't go on.
   private(set) var hasFailed = false
+  /// Without, windows keep their first size.
+  final var windowBudget: HTTP2WindowBudget?
+  private let role: Role
+  /// What the windows of streams that are open have grown by.
+  private var grownBytes = 0
 
   private static let keptHeadBytes = 4 * 1_024
 
   /// Nil without memory.
   init?(_ limits: HTTP2Limits, _ role: Role) {
     self.limits = limits
+    self.role = role
     builder = HTTP2HeadBuilder(limits, role)
     follower = HTTP2FrameFollower(role)
     // SAFETY: the library calls back within calls of this object only, and `deinit` ends it.
@@ -82,7 +98,11 @@ class HTTP2Session {
   func receive(_ bytes: Span<UInt8>, now: MonotonicTime) {
     if hasFailed || isOver { return }
     self.now = now
-    if let flood = follower.follow(bytes, now: now) { return leave(for: flood) }
+    switch follower.follow(bytes, now: now) {
+    case .flood(let flood)?: return leave(for: flood)
+    case .violation(let code)?: return terminate(code)
+    case nil: break
+    }
     isReceiving = true
     let result = bytes.withUnsafeBufferPointer {
       nghttp2_session_mem_recv(library, $0.baseAddress, $0.count)
@@ -184,7 +204,27 @@ class HTTP2Session {
 
   /// The peer may send as much again.
   func consumed(_ count: Int, of stream: HTTP2Stream) {
-    if count > 0 { nghttp2_session_consume(library, stream.id, count) }
+    if count == 0 { return }
+    nghttp2_session_consume(library, stream.id, count)
+    if let size = stream.windowAfterTaking(count, now: now) {
+      grow(stream, to: size)
+    }
+  }
+
+  private func grow(_ stream: HTTP2Stream, to size: Int) {
+    let added = size - stream.window.size
+    guard let windowBudget, !stream.isInputComplete, !hasFailed,
+      grownBytes + added <= HTTP2Limits.grownConnectionWindows, windowBudget.take(added)
+    else { return }
+    stream.windowGrew(to: size, at: windowBudget)
+    nghttp2_session_set_local_window_size(library, 0, stream.id, Int32(size))
+    grownBytes += added
+    setConnectionWindow()
+  }
+
+  private func setConnectionWindow() {
+    nghttp2_session_set_local_window_size(
+      library, 0, 0, role.connectionWindow + Int32(grownBytes))
   }
 
   // MARK: The end
@@ -298,6 +338,10 @@ extension HTTP2Session {
   func streamClosed(_ id: Int32, _ code: HTTP2ErrorCode) {
     guard let stream = streams.removeValue(forKey: id) else { return }
     outputBytes -= stream.output.count
+    if stream.window.grown > 0 {
+      grownBytes -= stream.window.grown
+      setConnectionWindow()
+    }
     stream.end(code)
   }
 }

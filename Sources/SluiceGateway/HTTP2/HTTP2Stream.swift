@@ -1,3 +1,4 @@
+import SluiceReactor
 import SluiceWire
 
 /// One stream of an `HTTP2Session`: a request and its response. What the peer sends is its input, what we
@@ -15,6 +16,9 @@ class HTTP2Stream {
   private var trailers = TrailerSection()
   /// Bytes that nobody took yet; at most a stream's window.
   private var input = ByteBuffer()
+  private(set) final var window = HTTP2Window()
+  /// Whose bytes the window has grown by.
+  private var windowBudget: HTTP2WindowBudget?
 
   /// Bytes that wait for the peer's windows.
   final var output = ByteBuffer()
@@ -35,6 +39,8 @@ class HTTP2Stream {
   private static let keptBytes = 16 * 1_024
 
   init(id: Int32 = 0) { self.id = id }
+
+  deinit { giveBackWindow() }
 
   final func attach(to session: HTTP2Session) { self.session = session }
 
@@ -78,7 +84,11 @@ class HTTP2Stream {
     }
     input.consume(count)
     if input.isEmpty { input.release() }
-    session?.consumed(count, of: self)
+    if let session {
+      session.consumed(count, of: self)
+    } else if input.isEmpty {
+      giveBackWindow()
+    }
     return count
   }
 
@@ -96,6 +106,7 @@ class HTTP2Stream {
       swap(&taken, &input)
       bodyArrived(taken.span)
       session?.consumed(taken.count, of: self)
+      if session == nil && input.isEmpty { giveBackWindow() }
     }
     if input.isEmpty && isInputComplete && !isEndDelivered && takesBody {
       isEndDelivered = true
@@ -106,13 +117,32 @@ class HTTP2Stream {
   /// Nobody wants the rest of the body.
   final func dropInput() {
     if input.isEmpty { return }
-    session?.consumed(input.count, of: self)
+    let count = input.count
     input.release()
+    if let session { session.consumed(count, of: self) } else { giveBackWindow() }
   }
 
   final var hasInput: Bool { !input.isEmpty }
   /// The input is complete, and its end could not be handed over yet.
   final var isEndWaiting: Bool { isInputComplete && !isEndDelivered }
+
+  // MARK: The window
+
+  /// The size that the window should grow to, if it should.
+  final func windowAfterTaking(_ count: Int, now: MonotonicTime) -> Int? {
+    window.take(count, keepsUp: !hasInput, now: now)
+  }
+
+  final func windowGrew(to size: Int, at budget: HTTP2WindowBudget) {
+    windowBudget = budget
+    window.grow(to: size)
+  }
+
+  /// Nothing of what the window has let in waits any more, and nothing comes.
+  private func giveBackWindow() {
+    windowBudget?.giveBack(window.grown)
+    windowBudget = nil
+  }
 
   // MARK: Of the session
 
@@ -138,6 +168,7 @@ class HTTP2Stream {
     }
     session = nil
     output.release()
+    if input.isEmpty { giveBackWindow() }
     closed(code)
   }
 }

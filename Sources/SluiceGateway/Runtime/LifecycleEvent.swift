@@ -2,6 +2,10 @@
 public enum LifecycleEvent: Sendable, Equatable {
   case targetEjected(service: String, target: String)
   case targetRecovered(service: String, target: String)
+  /// Active checks found the target unhealthy; `reason` is what the last one found.
+  case targetUnhealthy(service: String, target: String, reason: String)
+  /// Active checks found it healthy again.
+  case targetHealthy(service: String, target: String)
   case targetHandshakeFailed(target: String, reason: String)
   case nameResolved(name: String, addresses: [String])
   case nameLookupFailed(name: String, reason: String)
@@ -15,6 +19,8 @@ public enum LifecycleEvent: Sendable, Equatable {
     switch self {
     case .targetEjected: "target ejected"
     case .targetRecovered: "target recovered"
+    case .targetUnhealthy: "target unhealthy"
+    case .targetHealthy: "target healthy"
     case .targetHandshakeFailed: "TLS with target failed"
     case .nameResolved: "name resolved"
     case .nameLookupFailed: "name lookup failed"
@@ -27,8 +33,11 @@ public enum LifecycleEvent: Sendable, Equatable {
 
   public var metadata: [(key: StaticString, value: String)] {
     switch self {
-    case .targetEjected(let service, let target), .targetRecovered(let service, let target):
+    case .targetEjected(let service, let target), .targetRecovered(let service, let target),
+      .targetHealthy(let service, let target):
       [("service", service), ("target", target)]
+    case .targetUnhealthy(let service, let target, let reason):
+      [("service", service), ("target", target), ("reason", reason)]
     case .targetHandshakeFailed(let target, let reason):
       [("target", target), ("reason", reason)]
     case .nameResolved(let name, let addresses):

@@ -18,7 +18,7 @@ struct TLSMaterial: Sendable {
       guard let tls = listener.tls else { continue }
       do throws(TLSError) {
         var settings = TLSServerSettings(tls, listener: name)
-        if listener.http2.enabled { settings.protocols = ["h2", "http/1.1"] }
+        if listener.http2.enabled { settings.protocols.insert("h2", at: 0) }
         listeners[name] = try TLSServerContext(settings, keys: keys)
       } catch {
         throw .tls(owner: "listener \(name)", error: error)

@@ -47,6 +47,7 @@ final class Worker {
   let admission: SessionAdmission
   /// A response's fields on their way to HPACK, within one call.
   var http2Fields = HTTP2FieldList()
+  let http2Windows = HTTP2WindowBudget()
   /// A request in HTTP/1.1's words on its way there.
   var http2Text = ByteBuffer()
   /// A control frame's payload, within one call.
@@ -173,7 +174,25 @@ final class Worker {
       for target in service.targets where target.lookupName == name {
         target.addressesChanged(resolution)
       }
+      for check in service.checks where check.target.lookupName == name {
+        check.target.addressesChanged(resolution)
+      }
     }
+  }
+
+  /// One of the targets that this worker checks is not what it was: all workers have to know.
+  func checkChanged(service: String, url: String, isHealthy: Bool) {
+    targetChecked(service: service, url: url, isHealthy: isHealthy)
+    for other in 0..<workerCount where other != index {
+      peers[other]?.post { loop in
+        Worker.of(loop).targetChecked(service: service, url: url, isHealthy: isHealthy)
+      }
+    }
+  }
+
+  private func targetChecked(service: String, url: String, isHealthy: Bool) {
+    // It may have left the configuration meanwhile.
+    snapshot.services[service]?.checked(url: url, isHealthy: isHealthy, now: loop.now)
   }
 
   // MARK: Configuration

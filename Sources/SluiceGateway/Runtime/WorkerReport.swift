@@ -26,6 +26,18 @@ public struct WorkerReport: Sendable {
     public let connecting: Int
     public let waiting: Int
     public let inFlight: Int
+    /// Nil where there are no active checks, or where another worker does them.
+    public let check: Check?
+  }
+
+  /// What active checks tell of a target.
+  public struct Check: Sendable {
+    /// Nil before the first result.
+    public let isHealthy: Bool?
+    public let passed: UInt64
+    public let failed: UInt64
+    /// What the last one found that failed; nil when none has.
+    public let lastFailure: String?
   }
 
   public struct Listener: Sendable {
@@ -82,7 +94,9 @@ extension Worker {
             service: service.name, url: target.displayName,
             isHealthy: service.state.statuses[index].isAvailable,
             open: target.pool.open, idle: target.pool.idle, connecting: target.pool.connecting,
-            waiting: target.pool.waiting, inFlight: Int(service.state.statuses[index].inFlight)))
+            waiting: target.pool.waiting, inFlight: Int(service.state.statuses[index].inFlight),
+            check: service.checks.first { $0.target.configuredURL == target.configuredURL }?
+              .report))
       }
     }
     var routes = snapshot.routes.map { route in

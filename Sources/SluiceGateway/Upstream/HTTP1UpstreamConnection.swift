@@ -119,7 +119,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
         spliceBody()
         continue
       }
-      switch read(into: loop.readBuffer) {
+      switch read(into: readRoom) {
       case .bytes(let count): received(count)
       case .wouldBlock: return
       case .end: return ended()
@@ -127,6 +127,16 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
       }
     }
   }
+
+  /// What a response may bring in one piece, before its caller can be asked to wait.
+  private var readRoom: UnsafeMutableRawBufferPointer {
+    guard let downstream = exchange?.downstream, downstream.isCrowded else {
+      return loop.readBuffer
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<Self.crowdedReadBytes])
+  }
+
+  private static let crowdedReadBytes = 4 * 1_024
 
   override func streamFailed(_ code: Int32) {
     if machine.isConnecting { connectFailed(code) } else { failed(isMalformed: false) }

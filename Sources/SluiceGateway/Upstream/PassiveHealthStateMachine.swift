@@ -110,6 +110,14 @@ struct PassiveHealthStateMachine: Sendable {
     }
   }
 
+  /// The target is known to be another one than before, restarted or mended: nothing counts any more.
+  mutating func reset() {
+    state = .healthy(failuresInARow: 0)
+    ejectionsInARow = 0
+    pause = 0
+    epoch &+= 1
+  }
+
   /// The exchange ended for a reason that says nothing about the target, such as its caller leaving.
   mutating func abandoned(_ ticket: Ticket) {
     guard ticket.epoch == epoch, case .probing(let pauseEnded) = state else { return }

@@ -34,6 +34,8 @@ enum RequestComposer {
     if !keepsForwarded { dropped |= forwarded.dropped(isTrusted: exchange.isTrusted) }
     if exchange.wantsUpgrade { dropped |= FieldName.secWebSocketExtensions.bit }
     let isEdited = !exchange.requestEdits.isEmpty
+    let callTimeout = exchange.reducedCallTimeout
+    var isCallTimed = false
     var copy = FieldCopy()
     for index in head.fields.indices {
       let field = head.fields[index]
@@ -41,12 +43,25 @@ enum RequestComposer {
       if mayForge(field, of: head, underscores: exchange.listener.takesUnderscores) { continue }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
+      }
+      if callTimeout != nil, field.known == .other,
+        head.span(field.name).equalsIgnoringCase(Exchange.timeoutField)
+      {
+        isCallTimed = true
+        continue
+      }
+      if isEdited {
         exchange.requestEdits.append(field, of: head, to: &output)
       } else {
         copy.add(field, of: head, to: &output)
       }
     }
     copy.finish(of: head, to: &output)
+    if isCallTimed, let callTimeout {
+      output.append("grpc-timeout: ")
+      output.append(grpcTimeout: callTimeout)
+      output.append("\r\n")
+    }
     if !keepsForwarded {
       forwarded.append(
         to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,

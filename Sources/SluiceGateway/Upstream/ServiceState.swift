@@ -30,7 +30,9 @@ enum TargetChoice: Equatable, Sendable {
 }
 
 enum NoTargetReason: Equatable, Sendable {
-  /// Every target is ejected; the first probe may go out at `probeAt`, which is past when a probe is
+  /// No target has passed its last checks; the next ones tell.
+  case allUnhealthy
+  /// Every target, but for those that fail their checks, is ejected; the first probe may go out at `probeAt`, which is past when a probe is
   /// under way.
   case allEjected(probeAt: MonotonicTime)
   /// Targets are available, but this exchange has tried them all.
@@ -48,6 +50,9 @@ enum NoTargetReason: Equatable, Sendable {
 /// A service whose targets are all ejected has none available until the first pause ends; then that
 /// target gets a probe. The only target of a service is never ejected (as in nginx): nobody else
 /// could answer in its place. Nothing here allocates after `init`.
+///
+/// Active checks, if there are any, come before all that: a target that fails them is out, also the only
+/// one. When they pass again, the target begins anew; while they pass, what exchanges tell counts.
 struct ServiceState: Sendable {
   private var balancer: Balancer
   private var health: [PassiveHealthStateMachine]
@@ -55,6 +60,10 @@ struct ServiceState: Sendable {
   private let identities: [UInt64]
   /// Whether each target has a weight; the others get no exchange.
   private let isUsed: [Bool]
+  /// Whether each target fails its active checks.
+  private var isUnhealthy: [Bool]
+  /// There are active checks.
+  private let hasChecks: Bool
   /// The earliest end of a pause that is not over; distantFuture when nobody is ejected. Keeps the
   /// health machines out of the common path.
   private var nextPauseEnd = MonotonicTime.distantFuture
@@ -71,6 +80,8 @@ struct ServiceState: Sendable {
     let targets = zip(service.targets, identities).map { (weight: $0.weight, identity: $1) }
     balancer = Balancer(balance: service.balance, targets: targets, seed: seed)
     isUsed = targets.map { $0.weight > 0 }
+    isUnhealthy = targets.map { _ in false }
+    hasChecks = service.health.check != nil
     var settings = service.health
     if isUsed.count(where: { $0 }) < 2 { settings.failures = 0 }
     health = targets.map { [settings] _ in PassiveHealthStateMachine(settings) }
@@ -92,8 +103,8 @@ struct ServiceState: Sendable {
   ) -> TargetChoice {
     if now >= nextPauseEnd { refreshAvailability(now: now) }
     guard availableCount > 0 else {
-      guard let probeAt = firstPauseEnd() else { return .noneAvailable(.noTargets) }
-      return .noneAvailable(.allEjected(probeAt: probeAt))
+      if let probeAt = firstPauseEnd() { return .noneAvailable(.allEjected(probeAt: probeAt)) }
+      return .noneAvailable(isUsed.contains(true) ? .allUnhealthy : .noTargets)
     }
     if let target = balancer.pick(hash: hash, statuses: statuses, tried: tried) {
       return .target(target)
@@ -154,7 +165,16 @@ struct ServiceState: Sendable {
     for target in identities.indices {
       guard let old = former.identities.firstIndex(of: identities[target]) else { continue }
       health[target].inherit(from: former.health[old])
+      if hasChecks { isUnhealthy[target] = former.isUnhealthy[old] }
     }
+    refreshAvailability(now: now)
+  }
+
+  /// What active checks made of a target; means nothing where there are none.
+  mutating func checked(_ target: Int, isHealthy: Bool, now: MonotonicTime) {
+    guard hasChecks, isUnhealthy[target] == isHealthy else { return }
+    isUnhealthy[target] = !isHealthy
+    if isHealthy { health[target].reset() }
     refreshAvailability(now: now)
   }
 
@@ -166,7 +186,8 @@ struct ServiceState: Sendable {
   }
 
   private mutating func healthChanged(_ target: Int, now: MonotonicTime) {
-    setAvailable(target, isUsed[target] && health[target].admits(now: now))
+    setAvailable(
+      target, isUsed[target] && !isUnhealthy[target] && health[target].admits(now: now))
     if case .ejected(let until) = health[target].state, until > now {
       nextPauseEnd = min(nextPauseEnd, until)
     }
@@ -178,10 +199,10 @@ struct ServiceState: Sendable {
     availableCount += isAvailable ? 1 : -1
   }
 
-  /// Nil when no used target is out.
+  /// Nil when no used target is ejected that passes its checks.
   private func firstPauseEnd() -> MonotonicTime? {
     var first: MonotonicTime?
-    for target in health.indices where isUsed[target] {
+    for target in health.indices where isUsed[target] && !isUnhealthy[target] {
       switch health[target].state {
       case .healthy: continue
       case .ejected(let end), .probing(let end): first = min(first ?? end, end)

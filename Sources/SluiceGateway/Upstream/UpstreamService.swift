@@ -14,6 +14,8 @@ final class UpstreamService {
   /// Calls of gRPC can reach its targets.
   let mayCarryGRPC: Bool
   var state: ServiceState
+  /// Of those of its targets that this worker checks for all.
+  private(set) var checks: [TargetCheck] = []
   /// The name of the field or cookie to balance by.
   private let hashName: [UInt8]
 
@@ -63,10 +65,22 @@ final class UpstreamService {
       settings, identities: settings.targets.map { StableHash.hash($0.url) },
       seed: worker.random.next())
     if let former { state.inheritHealth(from: former.state, now: worker.loop.now) }
+    checks = TargetCheck.all(of: self, worker: worker, former: former?.checks ?? [])
+  }
+
+  /// What a worker that checks a target has found.
+  func checked(url: String, isHealthy: Bool, now: MonotonicTime) {
+    guard let target = settings.targets.firstIndex(where: { $0.url == url }) else { return }
+    state.checked(target, isHealthy: isHealthy, now: now)
+    if !isHealthy { targets[target].dismissQueue() }
   }
 
   /// Lets go of the targets that `successor` did not take over.
   func retire(successor: UpstreamService?) {
+    for check in checks {
+      if let successor, successor.checks.contains(where: { $0 === check }) { continue }
+      check.stop()
+    }
     for target in targets {
       if let successor, successor.targets.contains(where: { $0 === target }) { continue }
       target.retire()

@@ -18,6 +18,8 @@ final class UpstreamTarget: EventHandler {
   let terms: TargetTerms
   /// For TLS; nil for a plain target.
   let origin: TLSOrigin?
+  /// Failed handshakes are logged no more often.
+  var handshakeLogNanoseconds: Int64 = 10_000_000_000
   /// When a failed handshake may be logged again.
   private var nextHandshakeLog = MonotonicTime(nanoseconds: 0)
   let pool: TargetPoolStateMachine
@@ -76,6 +78,12 @@ final class UpstreamTarget: EventHandler {
     for waiter in waiting { openConnection(for: waiter.exchange) }
     settle()
   }
+
+  /// 0 while no look-up of its name has succeeded.
+  var addressCount: Int { addresses.count }
+
+  /// Its name was looked up, and nothing was found.
+  var isUnresolvable: Bool { addresses.isEmpty && lookupFailed }
 
   /// The next of its addresses, for a connection that is none of the pool's; nil while there is none.
   func takeAddress() -> SocketAddress? {
@@ -184,8 +192,6 @@ final class UpstreamTarget: EventHandler {
     }
   }
 
-  private static let handshakeLogNanoseconds: Int64 = 10_000_000_000
-
   /// The target is there, and TLS with it could not be set up. Its other addresses would hardly do
   /// better, other targets may.
   func handshakeFailed(for exchange: Exchange?, _ failure: TLSFailure) {
@@ -201,7 +207,7 @@ final class UpstreamTarget: EventHandler {
 
   func logTLS(_ failure: TLSFailure) {
     if loop.now < nextHandshakeLog { return }
-    nextHandshakeLog = loop.now.advanced(byNanoseconds: Self.handshakeLogNanoseconds)
+    nextHandshakeLog = loop.now.advanced(byNanoseconds: handshakeLogNanoseconds)
     worker.control.log(.targetHandshakeFailed(target: displayName, reason: failure.reason))
   }
 

@@ -35,7 +35,7 @@ public struct TLSServerSettings: Equatable, Sendable {
   public var hasTickets = true
   public var clientCertificates: ClientCertificates?
   /// What ALPN may agree on, the best first.
-  public var protocols = ["http/1.1"]
+  public var protocols = ["http/1.1", "http/1.0"]
   /// A session begun under one identity is not resumed under another: what was verified there may
   /// not be what is demanded here.
   public var identity = ""

@@ -76,6 +76,15 @@ final class GatewayChild {
 
   func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
+  /// Memory that the process has now; 0 when it can't be told.
+  var residentBytes: Int {
+    let path = "/proc/\(process.processIdentifier)/status"
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") })
+    else { return 0 }
+    return (Int(line.filter { $0.isNumber }) ?? 0) * 1_024
+  }
+
   /// The exit code, once the process has ended.
   func exitCode() throws -> Int32 {
     try waitUntil("the gateway's end") { !process.isRunning }

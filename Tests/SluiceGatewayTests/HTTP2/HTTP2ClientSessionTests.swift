@@ -88,7 +88,7 @@ import Testing
   func aTargetsFramesAreCountedWithoutAPreface(piece: Int) {
     var follower = HTTP2FrameFollower(.client)
     let now = MonotonicTime(nanoseconds: 0)
-    var flood: HTTP2Flood?
+    var flood: HTTP2Offence?
     var frames = 0
     let bytes = HTTP2Frame.ping().bytes
     while flood == nil && frames < 5_000 {
@@ -99,7 +99,7 @@ import Testing
         rest = rest.dropFirst(piece)
       }
     }
-    #expect(flood == .idleFrames)
+    #expect(flood == .flood(.idleFrames))
     #expect(frames == HTTP2Limits.idleFrames.burst + 1)
   }
 

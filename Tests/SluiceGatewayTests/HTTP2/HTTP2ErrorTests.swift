@@ -95,10 +95,27 @@ import Testing
       answer: .connection(protocolError)),
     Case(
       rule: "6.10 another frame within a head", frames: [.ping()],
-      answer: .connection(protocolError), state: .inHead, pieces: [.max]),
+      answer: .connection(protocolError), state: .inHead),
     Case(
       rule: "6.10 another stream's CONTINUATION", frames: [frame(9, 3, [], flags: 4)],
-      answer: .connection(protocolError), state: .inHead, pieces: [.max]),
+      answer: .connection(protocolError), state: .inHead),
+    Case(
+      rule: "6.10 another head within a head", frames: [.headers(3, HTTP2Frame.request())],
+      answer: .connection(protocolError), state: .inHead),
+    Case(
+      rule: "5.1.1 a stream's number that went by",
+      frames: [.headers(7, HTTP2Frame.request()), .headers(5, HTTP2Frame.request())],
+      answer: .connection(protocolError)),
+    Case(
+      rule: "5.1.1 the first numbers that went by",
+      frames: [.headers(5, HTTP2Frame.request()), .headers(1, HTTP2Frame.request())],
+      answer: .connection(protocolError), state: .idle),
+    Case(
+      rule: "5.1 a reset stream's late trailers", frames: [.headers(1, [("x", "1")])],
+      answer: .none, state: .reset),
+    Case(
+      rule: "8.1 trailers after a page and RST_STREAM", frames: [.headers(1, [("x", "1")])],
+      answer: .none, state: .refused),
     Case(
       rule: "8.1 trailers without an end", frames: [.headers(1, [("x", "1")], end: false)],
       answer: .stream(1, protocolError)),
@@ -135,6 +152,9 @@ import Testing
       state: .closed),
     Case(
       rule: "5.1 PRIORITY on any stream", frames: [frame(2, 9, [0, 0, 0, 0, 7])], answer: .none),
+    Case(
+      rule: "6.3 PRIORITY on stream 0", frames: [frame(2, 0, [0, 0, 0, 0, 7])],
+      answer: .connection(protocolError)),
     Case(
       rule: "8.4 PUSH_PROMISE of a caller", frames: [frame(5, 1, [0, 0, 0, 2], flags: 4)],
       answer: .connection(protocolError)),

@@ -65,6 +65,84 @@ struct ServiceStateTests {
     #expect(choose(&state, at: at(7)) == .target(0))
   }
 
+  // MARK: Active checks
+
+  private func checked(_ weights: [Int]) -> ServiceState {
+    var service = Configuration.Service()
+    service.targets = weights.enumerated().map { .init(url: "http://t\($0)", weight: $1) }
+    service.health.failures = 1
+    service.health.check = Configuration.HealthCheck()
+    return ServiceState(
+      service, identities: service.targets.map { StableHash.hash($0.url) }, seed: 0)
+  }
+
+  @Test func aTargetThatFailsItsChecksIsOutAlsoTheOnlyOne() {
+    var state = checked([1, 1])
+    state.checked(0, isHealthy: false, now: at(0))
+    for _ in 0..<4 { #expect(choose(&state, at: at(0)) == .target(1)) }
+    state.checked(1, isHealthy: false, now: at(1))
+    #expect(choose(&state, at: at(1_000)) == .noneAvailable(.allUnhealthy))
+    state.checked(0, isHealthy: true, now: at(1_000))
+    for _ in 0..<4 { #expect(choose(&state, at: at(1_000)) == .target(0)) }
+    var only = checked([1])
+    only.checked(0, isHealthy: false, now: at(0))
+    #expect(choose(&only, at: at(0)) == .noneAvailable(.allUnhealthy))
+  }
+
+  @Test func checksThatGoOnPassingDoNotBringAnEjectedTargetBack() {
+    var state = checked([1, 1])
+    fail(&state, 0, at: at(0))
+    state.checked(0, isHealthy: true, now: at(1))
+    for _ in 0..<4 { #expect(choose(&state, at: at(1)) == .target(1)) }
+    #expect(state.healthState(of: 0) == .ejected(until: at(5)))
+  }
+
+  @Test func aTargetWhoseChecksPassAgainBeginsAnew() {
+    var state = checked([1, 1])
+    fail(&state, 0, at: at(0))
+    state.checked(0, isHealthy: false, now: at(1))
+    // The end of the pause does not let anybody through.
+    for _ in 0..<4 { #expect(choose(&state, at: at(6)) == .target(1)) }
+    state.checked(0, isHealthy: true, now: at(6))
+    #expect(state.healthState(of: 0) == .healthy(failuresInARow: 0))
+    #expect(choose(&state, at: at(6)) == .target(0))
+  }
+
+  @Test func aProbeOfATargetThatIsFoundUnhealthyDoesNotBringItBack() {
+    var state = checked([1, 1])
+    fail(&state, 0, at: at(0))
+    #expect(choose(&state, at: at(5)) == .target(0))
+    let probe = state.started(0, now: at(5))
+    state.checked(0, isHealthy: false, now: at(6))
+    #expect(state.finished(probe, .succeeded, now: at(7)) == .recovered)
+    for _ in 0..<4 { #expect(choose(&state, at: at(7)) == .target(1)) }
+    #expect(state.availableCount == 1)
+  }
+
+  /// What began before counts for nothing.
+  @Test func aLateFailureDoesNotEjectATargetThatBeginsAnew() {
+    var state = checked([1, 1])
+    let late = state.started(0, now: at(0))
+    state.checked(0, isHealthy: false, now: at(1))
+    state.checked(0, isHealthy: true, now: at(2))
+    #expect(state.finished(late, .failed, now: at(3)) == .unchanged)
+    #expect(state.availableCount == 2)
+  }
+
+  @Test func onlyAServiceWithChecksInheritsWhatTheyFound() {
+    var former = checked([1, 1])
+    former.checked(1, isHealthy: false, now: at(0))
+    var next = checked([1, 1, 1])
+    next.inheritHealth(from: former, now: at(1))
+    #expect(next.availableCount == 2)
+    var without = state([1, 1])
+    without.inheritHealth(from: former, now: at(1))
+    #expect(without.availableCount == 2)
+    // Mail that is late.
+    without.checked(0, isHealthy: false, now: at(1))
+    #expect(without.availableCount == 2)
+  }
+
   @Test func theOnlyTargetIsNeverEjected() {
     // Others of weight 0 don't count: they would not answer either.
     for weights in [[1], [0, 1, 0]] {

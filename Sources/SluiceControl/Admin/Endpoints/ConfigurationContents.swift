@@ -131,6 +131,24 @@ struct ServiceContent: Codable, Sendable {
     var queue: Int
     /// Under way, those that wait included.
     var inProgress: Int
+    /// Absent without active checks.
+    var check: Check?
+  }
+
+  struct Check: Codable, Sendable {
+    /// `healthy`, `unhealthy`, or `unknown` before the first result.
+    var state: String
+    var passed: UInt64
+    var failed: UInt64
+    /// What the last one that failed has found.
+    var lastFailure: String?
+
+    init(_ check: WorkerReport.Check) {
+      state = check.isHealthy.map { $0 ? "healthy" : "unhealthy" } ?? "unknown"
+      passed = check.passed
+      failed = check.failed
+      lastFailure = check.lastFailure
+    }
   }
 
   var name: String
@@ -144,7 +162,8 @@ struct ServiceContent: Codable, Sendable {
         Target(
           url: key.url, healthy: Double(totals.healthyWorkers) / Double(max(1, totals.workers)),
           busyConnections: totals.open - totals.idle, idleConnections: totals.idle,
-          connecting: totals.connecting, queue: totals.waiting, inProgress: totals.inFlight))
+          connecting: totals.connecting, queue: totals.waiting, inProgress: totals.inFlight,
+          check: totals.check.map(Check.init)))
     }
     return configuration.services.sorted { $0.key < $1.key }.map { name, service in
       ServiceContent(

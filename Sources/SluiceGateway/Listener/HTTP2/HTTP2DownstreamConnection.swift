@@ -46,6 +46,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     guard !isClosed,
       let session = HTTP2DownstreamSession(listener.http2 ?? HTTP2Limits(), connection: self)
     else { return shut() }
+    session.windowBudget = worker.http2Windows
     self.session = session
     worker.counters.http2Connections &+= 1
     timeHead(session)

@@ -154,10 +154,11 @@ extension HTTP2DownstreamStream: DownstreamStream {
   /// to go on.
   var responseBacklog: Int {
     let waiting = output.count
-    guard waiting > 0, let session, session.outputBytes > HTTP2Limits.responseBacklog else {
-      return waiting
-    }
-    return max(waiting, StreamConnection.highWater + 1)
+    return waiting > 0 && isCrowded ? max(waiting, StreamConnection.highWater + 1) : waiting
+  }
+
+  var isCrowded: Bool {
+    session.map { $0.outputBytes > HTTP2Limits.responseBacklog } ?? false
   }
 
   // MARK: The response

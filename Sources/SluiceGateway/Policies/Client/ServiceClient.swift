@@ -10,6 +10,8 @@ struct ClientRequest: ~Copyable {
   /// Whole header lines, without those that frame the body.
   var lines = ByteBuffer()
   var body: [UInt8] = []
+  /// A response that is longer than its limit is good for what came of it, instead of a failure.
+  var takesPart = false
 }
 
 /// What the service answered, whole.
@@ -17,10 +19,16 @@ struct ClientResponse {
   var status: Int
   var fields: [(name: [UInt8], value: [UInt8])]
   var body: [UInt8]
+  var trailers: [(name: [UInt8], value: [UInt8])] = []
 
   /// The first value of a field, ignoring case.
   func value(_ name: [UInt8]) -> [UInt8]? {
     fields.first { $0.name.span.equalsIgnoringCase(name) }?.value
+  }
+
+  /// The first value of a trailer, and without that of a field, ignoring case.
+  func last(_ name: [UInt8]) -> [UInt8]? {
+    trailers.first { $0.name.span.equalsIgnoringCase(name) }?.value ?? value(name)
   }
 }
 
@@ -66,20 +74,25 @@ final class ServiceClient {
       worker.giveBack(exchange)
       return done(.failed(.internalError))
     }
-    exchange.call(route, body: request.body, for: ServiceCall(exchange, limit: limit, done))
+    let call = ServiceCall(exchange, limit: limit, takesPart: request.takesPart, done)
+    exchange.call(route, body: request.body, for: call)
   }
 }
 
 /// The caller's side of a call: gathers the response.
 private final class ServiceCall: DownstreamStream {
   private let limit: Int
+  private let takesPart: Bool
   private var done: ((ClientResult) -> Void)?
   private weak var exchange: Exchange?
   private var response = ClientResponse(status: 0, fields: [], body: [])
 
-  init(_ exchange: Exchange, limit: Int, _ done: @escaping (ClientResult) -> Void) {
+  init(
+    _ exchange: Exchange, limit: Int, takesPart: Bool, _ done: @escaping (ClientResult) -> Void
+  ) {
     self.exchange = exchange
     self.limit = limit
+    self.takesPart = takesPart
     self.done = done
   }
 
@@ -108,14 +121,20 @@ private final class ServiceCall: DownstreamStream {
   func sendBody(_ bytes: Span<UInt8>) {
     if done == nil { return }
     if response.body.count + bytes.count > limit {
-      finish(.failed(.upstreamMalformed))
+      finish(takesPart ? .response(response) : .failed(.upstreamMalformed))
       exchange?.downstreamGone()
       return
     }
     bytes.withUnsafeBufferPointer { response.body.append(contentsOf: $0) }
   }
 
-  func sendEnd(_ trailers: borrowing TrailerSection) { finish(.response(response)) }
+  func sendEnd(_ trailers: borrowing TrailerSection) {
+    for field in trailers.fields {
+      response.trailers.append(
+        (Self.bytes(trailers.span(field.name)), Self.bytes(trailers.span(field.value))))
+    }
+    finish(.response(response))
+  }
 
   func sendAnswer(_ answer: LocalAnswer, of exchange: Exchange) {
     finish(.failed(exchange.record.error ?? .internalError))

@@ -1,3 +1,4 @@
+import Glibc
 import SluiceReactor
 import SluiceWire
 
@@ -18,8 +19,11 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private(set) var isLeft = false
   /// No byte will come any more.
   private(set) var isGone = false
+  /// It took nothing for too long.
+  private(set) var isCutOff = false
   private var turns: [HTTP2UpstreamStream] = []
   private var settingsChanged = false
+  private var hasHeard = false
   /// When a byte last came.
   private var heard = MonotonicTime(nanoseconds: 0)
   /// When the target has to have taken something of what waits for it.
@@ -54,6 +58,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     limits.headBytes = worker.headLimits.bytes
     limits.fields = worker.headLimits.fields
     guard let session = HTTP2UpstreamSession(limits, self) else { return openingFailed(.exhausted) }
+    session.windowBudget = worker.http2Windows
     self.session = session
     if let exchange, let firstStream { exchange.upstreamConnecting(firstStream) }
     setDeadline(connectDeadline)
@@ -105,6 +110,9 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     streamClosed()
   }
 
+  /// The target has said that it is about to end the connection.
+  var isTargetLeaving: Bool { session?.isDraining ?? true }
+
   /// No more exchanges; those under way go on. The target ends the connection, or did not answer on it in
   /// time: then it may be gone, and nobody else should wait for it.
   func leave() {
@@ -136,6 +144,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   override func streamFailed(_ code: Int32) { ended() }
 
   private func received(_ count: Int) {
+    hasHeard = true
     heard = loop.now
     guard let session else { return }
     // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
@@ -232,10 +241,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if !isOpen { return openingFailed(.connectTimeout) }
     guard let session else { return }
     let now = loop.now
-    if writeDeadline <= now && backlog > 0 {
-      abort()
-      return ended()
-    }
+    if writeDeadline <= now && backlog > 0 { return ended(isCutOff: true) }
     for case let stream as HTTP2UpstreamStream in Array(session.streams.values)
     where stream.deadline <= now {
       stream.timedOut()
@@ -253,14 +259,16 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   // MARK: The end
 
   /// The target's FIN, a failure, or nothing more to say.
-  private func ended() {
+  private func ended(isCutOff: Bool = false) {
     if isGone { return }
     if !isOpen { return openingFailed(openingFailure) }
     isGone = true
+    self.isCutOff = isCutOff
+    // Before the end: nobody has a token afterwards.
     let id = ConnectionID(raw: token.raw)
     let session = self.session
     self.session = nil
-    if !isClosed { close() }
+    if !isClosed { if isCutOff { abort() } else { close() } }
     target.closed(self, id: id)
     session?.close()
     giveTurns()
@@ -271,7 +279,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       target.logTLS(broken)
       return .tlsFailed
     }
-    return .notHTTP2
+    // Who hangs up without a word is about to leave, or takes no more; it has seen no request.
+    return hasHeard ? .notHTTP2 : .connectFailed(ECONNRESET)
   }
 
   private func endSession() {

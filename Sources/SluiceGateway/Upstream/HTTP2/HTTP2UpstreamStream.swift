@@ -156,6 +156,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
 
   private func failure(_ code: HTTP2ErrorCode) -> UpstreamFailure {
     if hasHead { return .truncatedResponse }
+    if connection.isCutOff { return .responseTimeout }
     if isRefusedByUs { return .malformedResponse }
     // RFC 9113 8.7: nothing was done about it.
     if code == .refusedStream { return .refusedStream(isLeaving: connection.isLeft) }
@@ -200,6 +201,8 @@ final class HTTP2UpstreamStream: HTTP2Stream {
 extension HTTP2UpstreamStream: UpstreamStream {
   /// A stream whose bytes are all out has no backlog: nobody would tell it to go on.
   var requestBacklog: Int { output.count }
+
+  var isTargetLeaving: Bool { connection.isTargetLeaving }
 
   func sendBody(_ bytes: Span<UInt8>) {
     session?.append(bytes, to: self)
