@@ -102,6 +102,28 @@ extension Scenarios {
       #expect(try #require(door.fixture.upstream).requests.count == asked + 1)
     }
 
+    /// The caller has its 101 already, so it hears it by a close frame.
+    @Test func ofALabelsValueAfterAFirstMessage() throws {
+      let door = try door {
+        var keyAuth = Configuration.KeyAuth()
+        keyAuth.firstMessage = Configuration.FirstMessage()
+        $0.all.policies[Configuration.KeyAuth.self] = keyAuth
+        $0.all.connection?.maxPerLabel = ["room": 1]
+      }
+      for path in ["/rooms/7", "/rooms/7", "/rooms/8"] {
+        #expect(try door.knock(path: path) == 101)
+      }
+      for socket in door.sockets { try socket.send(text: "alice-1") }
+      var heard: [String] = []
+      for (index, socket) in door.sockets.enumerated() {
+        try socket.send(text: "here")
+        let frame = try #require(try socket.read())
+        if index == 2 { #expect(frame.text == "here") } else { heard.append(frame.line) }
+      }
+      // Whichever of the two came first.
+      #expect(heard.sorted() == ["close 1013", "here"])
+    }
+
     @Test func ofTheWholeProcess() throws {
       let door = try door {
         $0.sessions.maxOpen = 3
