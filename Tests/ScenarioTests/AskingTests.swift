@@ -181,6 +181,44 @@ extension Scenarios {
       #expect(try fixture.get("/", first).status == 401)
     }
 
+    /// Where a session without its key stays and is mute, it may speak when the key is published again, or its
+    /// caller shows a token of another one.
+    @Test func aMuteSessionSpeaksWhenItsKeyIsBack() async throws {
+      let upstream = try ScriptedUpstream { try $0.accept().echo() }
+      let published = Locked(ok(Self.ownKeys))
+      let login = try ScriptedUpstream.answering { _ in published.withLock { $0 } }
+      let fixture = try Fixture(to: upstream) {
+        var settings = tokens(login.url)
+        settings.keys = TestToken.policy.keys
+        settings.jwks?.refresh = .milliseconds(100)
+        $0.all.policies[Configuration.JWT.self] = settings
+        $0.all.kind = .websocket
+        var connection = Configuration.ConnectionSettings()
+        connection.onDenial = .refuse
+        connection.refresh = Configuration.TokenRefresh()
+        $0.all.connection = connection
+      }
+      let socket = try fixture.client().open("Authorization: Bearer \(Self.first)")
+      func isHeard() throws -> Bool {
+        try socket.send(text: "heard?")
+        return try socket.text() == "heard?"
+      }
+      #expect(try isHeard())
+      published.withLock { $0 = ok(Self.otherKeys) }
+      try waitUntil("silence") { try !isHeard() }
+      published.withLock { $0 = ok(Self.ownKeys) }
+      try waitUntil("its voice") { try isHeard() }
+      published.withLock { $0 = ok(Self.otherKeys) }
+      try waitUntil("silence again") { try !isHeard() }
+      let page = await fixture.gateway.page(SessionQuery())
+      let id = try #require(page.sessions.first?.id)
+      let answer = try fixture.client().exchange(
+        "POST /.sluice/connections/\(id)/token HTTP/1.1\r\nHost: gateway.test\r\n"
+          + "Content-Length: 0\r\n\(TestToken.bearer())\r\n\r\n")
+      #expect(answer.status == 204)
+      #expect(try isHeard())
+    }
+
     private static let lies = [
       ok("<html>"), ok("{}"), ok("{\"keys\":{}}"), ok("{\"keys\":\"none\"}"), ok(""),
       ok("{\"keys\":[],\"keys\":[]}"),

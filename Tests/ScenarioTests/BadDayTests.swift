@@ -116,6 +116,35 @@ extension Scenarios {
       }
     }
 
+    /// Reloads before it, in the middle of it and after it; nobody is closed.
+    @Test func aTargetsRestartAndReloadsCloseNobodyWhereSessionsOutliveIt() throws {
+      let upstream = try CrowdUpstream()
+      let settings =
+        "onUpstreamLoss: reconnect, ping: 0s, reconnect: {deadline: 2m, maxBackoff: 1s}"
+      let day = try day([upstream.url], settings)
+      let crowd = try Crowd(count, port: day.child.port)
+      try crowd.send("before")
+      #expect(try crowd.receive("before") == count)
+      func reload(_ turn: Int) throws {
+        try day.child.reload(
+          day.configuration(
+            settings, "  other: {match: {path: /other-\(turn)}, service: service}"))
+      }
+      try reload(1)
+      try upstream.stop()
+      try reload(2)
+      // What is sent meanwhile waits.
+      try crowd.send("meanwhile")
+      let restarted = try CrowdUpstream(port: upstream.port)
+      try reload(3)
+      #expect(try crowd.receive("meanwhile") == count)
+      try crowd.send("after")
+      #expect(try crowd.receive("after") == count)
+      #expect(try open(day.child) == count)
+      #expect(try closed(day.child).isEmpty)
+      #expect(restarted.sessionCount == count)
+    }
+
     @Test func idleSessionsArePingedAndKept() throws {
       let upstream = try CrowdUpstream()
       let day = try day([upstream.url], "ping: \(max(300, count))ms, pongTimeout: 1m")

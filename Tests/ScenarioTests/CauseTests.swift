@@ -5,7 +5,7 @@ import Testing
 
 extension Scenarios {
   /// Every cause for which a session can end is provoked in a gateway of its own, and then says the
-  /// same in both close frames, the log and the metrics.
+  /// same in both close frames, the log, the metrics and the stream of events.
   @Suite struct Causes {
     @Test(arguments: SessionCause.allCases) func isSaidAlikeEverywhere(_ cause: SessionCause) throws
     {
@@ -35,6 +35,11 @@ extension Scenarios {
       #expect(line["code"] as? Int == row.logged)
       #expect(line["side"] as? String == row.side)
       #expect(line["policy"] as? String == row.policy)
+      let event = try scene.closedEvent()
+      #expect(event["cause"] as? String == "\(cause.label)")
+      #expect(event["code"] as? Int == row.logged)
+      #expect(event["side"] as? String == row.side)
+      #expect(event["policy"] as? String == row.policy)
       try waitUntil("the target's end") { scene.upstream.endedCount == 1 }
       #expect(scene.heardByTarget.lines == row.heardByTarget.map { ["\($0)"] } ?? [])
     }
@@ -175,6 +180,8 @@ private final class CauseScene {
   private let row: Provocation
   private let gate = Gate()
   private let client: TestClient
+  /// `GET /events`, from before the session opened.
+  private let events: TestClient
   let caller: WebSocketPeer
   private var hasClosed = false
 
@@ -192,6 +199,9 @@ private final class CauseScene {
     heardByTarget = log
     self.upstream = upstream
     child = try GatewayChild { Self.configuration($0, row, target: upstream.url) }
+    events = try TestClient(port: child.places.adminPort)
+    try events.send("GET /events?type=session-closed HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    try #require(try events.reader.readHead()?.status == 200)
     client = try child.client()
     caller = WebSocketPeer(client.socket, client.reader, masks: true)
   }
@@ -252,6 +262,20 @@ private final class CauseScene {
     }
     let head = try #require(try client.reader.readHead())
     try #require(head.status == 101)
+  }
+
+  /// The data of the one event that there was.
+  func closedEvent() throws -> [String: Any] {
+    while true {
+      let text = String(decoding: events.reader.buffer, as: UTF8.self)
+      if let start = text.firstRange(of: "data: ")?.upperBound,
+        let end = text[start...].firstIndex(where: \.isNewline)
+      {
+        return try #require(
+          try JSONSerialization.jsonObject(with: Data(text[start..<end].utf8)) as? [String: Any])
+      }
+      try #require(try events.reader.fill())
+    }
   }
 
   func close(_ code: Int) throws {

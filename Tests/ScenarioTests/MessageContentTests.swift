@@ -128,6 +128,78 @@ extension Scenarios {
       #expect(try alice.text() == "anything")
     }
 
+    /// The target echoes; what it may not send, its caller does not get, and nobody is told.
+    @Test func whatTargetsSendIsCheckedBySchemasOfTheirOwn() async throws {
+      let fixture = try fixture {
+        var settings = schema()
+        settings.messages = nil
+        settings.messagesFromUpstream = Configuration.UpstreamMessageValidation()
+        settings.messagesFromUpstream?.schema = #"{"required":["price"]}"#
+        $0.all.policies[Configuration.JSONSchema.self] = settings
+      }
+      let socket = try fixture.client().open("apikey: alice-1")
+      for text in ["{}", "no JSON", #"{"price":1,"price":2}"#, #"{"n":1}"#] {
+        try socket.send(text: text)
+        try socket.send(binary: Array(text.utf8))
+      }
+      try socket.send(text: #"{"price":1}"#)
+      #expect(try socket.text() == #"{"price":1}"#)
+      let gateway = fixture.gateway
+      let report = await gateway.reports().flatMap(\.routes).first { $0.name == "all" }
+      #expect(report?.sessions?.dropped(.invalid) == 8)
+      // Without one of their own it is that of the policy, and both ends may be asked.
+      var next = fixture.gateway.configuration
+      var settings = schema(maximum: 5)
+      settings.messagesFromUpstream = Configuration.UpstreamMessageValidation()
+      next.all.policies[Configuration.JSONSchema.self] = settings
+      try fixture.gateway.reload(next)
+      try socket.send(text: #"{"n":6}"#)
+      #expect(try socket.text() == invalid("/n", "maximum"))
+      try socket.send(text: #"{"n":5}"#)
+      #expect(try socket.text() == #"{"n":5}"#)
+    }
+
+    /// A target that sends what it may not has failed; it hears why.
+    @Test func aTargetsWrongMessageMayEndTheSession() async throws {
+      let heard = Log()
+      let upstream = try ScriptedUpstream { peer in
+        let socket = try peer.accept()
+        while let frame = try socket.read() {
+          if frame.opcode == 8 { heard.add(frame.line) }
+          try socket.send(frame)
+        }
+      }
+      let fixture = try Fixture(to: upstream) {
+        $0.all.kind = .websocket
+        var settings = schema()
+        settings.messages = nil
+        settings.messagesFromUpstream = Configuration.UpstreamMessageValidation()
+        settings.messagesFromUpstream?.action = .close
+        $0.all.policies[Configuration.JSONSchema.self] = settings
+      }
+      let socket = try fixture.client().open()
+      try socket.send(text: #"{"n":11}"#)
+      #expect(try socket.read()?.closeCode == 1_011)
+      try socket.sendClose(1_011)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.policy: 1] }
+      #expect(heard.lines == ["close 1008"])
+    }
+
+    @Test func aSchemaOfTargetsThatIsNoneIsAMistake() {
+      var configuration = configuration(targets: ["http://127.0.0.1:1"])
+      configuration.all.kind = .websocket
+      var settings = schema()
+      settings.messagesFromUpstream = Configuration.UpstreamMessageValidation()
+      settings.messagesFromUpstream?.schema = #"{"type":"nothing"}"#
+      configuration.all.policies[Configuration.JSONSchema.self] = settings
+      #expect {
+        try Gateway.check(configuration)
+      } throws: {
+        "\($0)".contains("messagesFromUpstream.schema")
+      }
+    }
+
     @Test func withoutTheSettingMessagesAreNotLookedAt() throws {
       let fixture = try fixture {
         var settings = schema()

@@ -131,6 +131,59 @@ extension Scenarios {
       #expect(try isRevoked(last, "apikey: bob-1"))
     }
 
+    /// The caller is told, what was revoked is, and it is kept as soon as there is room.
+    @Test func aDiskThatIsFullKeepsNothingFromBeingRevoked() throws {
+      let path = file()
+      defer {
+        for end in ["", ".lock", ".new"] {
+          try? FileManager.default.removeItem(atPath: path + end)
+        }
+      }
+      let upstream = try ScriptedUpstream { try $0.accept().echo() }
+      func start() throws -> GatewayChild {
+        try GatewayChild {
+          """
+          version: 1
+          workers: 1
+          accessLog: {format: off}
+          admin: {address: "127.0.0.1:\($0.adminPort)", revocationFile: "\(path)"}
+          listeners: {web: {address: "127.0.0.1:\($0.port)"}}
+          services: {service: {targets: ["\(upstream.url)"]}}
+          consumers:
+            alice: {credentials: [{key-auth: alice-1}]}
+            bob: {credentials: [{key-auth: bob-1}]}
+            carol: {credentials: [{key-auth: carol-1}]}
+          routes:
+            all: {kind: websocket, service: service, policies: {key-auth: {}}}
+          """
+        }
+      }
+      func isRevoked(_ name: String, by child: GatewayChild) throws -> Bool {
+        let answer = try child.client().exchange(WebSocketPeer.handshake("apikey: \(name)-1"))
+        return answer.status == 401 && answer.code == "revoked"
+      }
+      do {
+        let child = try start()
+        try child.ask("POST", "/revocations?consumer=carol")
+        let socket = try child.client().open("apikey: alice-1")
+        try child.limitFiles(to: 1)
+        do {
+          try child.ask("POST", "/revocations?consumer=alice")
+          Issue.record("it says that it is kept")
+        } catch let error as GatewayChild.AdminRefusal {
+          #expect(error.text.contains("revocation-not-kept"))
+        }
+        #expect(try socket.read()?.closeCode == 4_403)
+        #expect(try isRevoked("alice", by: child))
+        // Who lists them sees it.
+        #expect(try child.ask("GET", "/revocations").text.contains("alice"))
+        try child.limitFiles(to: nil)
+        try child.ask("POST", "/revocations?consumer=bob")
+      }
+      let child = try start()
+      for name in ["alice", "bob", "carol"] { #expect(try isRevoked(name, by: child)) }
+    }
+
     @Test func aFileThatIsNoneStopsTheStartAndStaysAsItIs() throws {
       let path = file()
       defer {

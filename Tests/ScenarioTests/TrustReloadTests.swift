@@ -232,6 +232,99 @@ extension Scenarios {
       #expect(try staysOpen(socket))
     }
 
+    /// Until the file has the consumer again; what else it says changes nothing.
+    @Test func whoseConsumerIsGoneStaysMuteUntilItIsBack() throws {
+      let fixture = try fixture {
+        $0.consumers["alice"] = .init(keys: [], groups: ["staff"])
+        $0.all.policies = Configuration.Policies()
+        $0.all.policies[Configuration.JWT.self] = TestToken.policy
+        var connection = Configuration.ConnectionSettings()
+        connection.onDenial = .refuse
+        $0.all.connection = connection
+        var authorize = Configuration.MessageAuthorization()
+        authorize.key = "$.action"
+        authorize.allow = ["buy": ["staff"], "look": ["staff", "guests"]]
+        $0.all.messages = Configuration.MessageSettings()
+        $0.all.messages?.authorize = authorize
+      }
+      let socket = try fixture.client().open(TestToken.bearer())
+      func ask(_ action: String) throws -> Bool {
+        try socket.send(text: "{\"action\":\"\(action)\"}")
+        return try socket.text()?.contains("forbidden") == false
+      }
+      #expect(try ask("buy"))
+      var next = fixture.gateway.configuration
+      next.consumers["alice"] = nil
+      try fixture.gateway.reload(next)
+      #expect(try !ask("buy"))
+      next.all.connection?.idleTimeout = .seconds(5_000)
+      try fixture.gateway.reload(next)
+      #expect(try !ask("buy"))
+      // Its groups are those that the file says now.
+      next.consumers["alice"] = .init(keys: [], groups: ["guests"])
+      try fixture.gateway.reload(next)
+      #expect(try ask("look"))
+      #expect(try !ask("buy"))
+    }
+
+    /// A reload that takes a group and the page's permission at once, and then gives the permission back.
+    @Test func aGroupIsGoneWhateverElseWasSaid() throws {
+      let fixture = try fixture {
+        var connection = Configuration.ConnectionSettings()
+        connection.onDenial = .refuse
+        $0.all.connection = connection
+        $0.all.origins = ["https://a.test"]
+        var acl = Configuration.ACL()
+        acl.allow = ["staff"]
+        $0.all.policies[Configuration.ACL.self] = acl
+      }
+      let socket = try fixture.client().open("apikey: alice-1", "Origin: https://a.test")
+      var next = fixture.gateway.configuration
+      next.all.origins = ["https://b.test"]
+      next.consumers["alice"]?.groups = []
+      try fixture.gateway.reload(next)
+      try socket.send(text: "heard?")
+      #expect(try socket.text()?.contains("message-forbidden") == true)
+      next.all.origins = ["https://a.test"]
+      try fixture.gateway.reload(next)
+      try socket.send(text: "heard?")
+      #expect(try socket.text()?.contains("message-forbidden") == true)
+      next.consumers["alice"]?.groups = ["staff"]
+      try fixture.gateway.reload(next)
+      #expect(try staysOpen(socket))
+    }
+
+    /// New credentials say nothing of where a page is from.
+    @Test func aTokenIsNoWayAroundAnOrigin() async throws {
+      let fixture = try fixture {
+        $0.all.policies = Configuration.Policies()
+        $0.all.policies[Configuration.JWT.self] = TestToken.policy
+        var connection = Configuration.ConnectionSettings()
+        connection.onDenial = .refuse
+        connection.refresh = Configuration.TokenRefresh()
+        $0.all.connection = connection
+        $0.all.origins = ["https://a.test"]
+      }
+      let socket = try fixture.client().open(TestToken.bearer(), "Origin: https://a.test")
+      let page = await fixture.gateway.page(SessionQuery())
+      let id = try #require(page.sessions.first?.id)
+      func refresh() throws -> Int {
+        try fixture.client().exchange(
+          "POST /.sluice/connections/\(id)/token HTTP/1.1\r\nHost: gateway.test\r\n"
+            + "Content-Length: 0\r\n\(TestToken.bearer(expiresIn: 5_000))\r\n\r\n"
+        ).status
+      }
+      var next = fixture.gateway.configuration
+      next.all.origins = ["https://b.test"]
+      try fixture.gateway.reload(next)
+      #expect(try refresh() == 204)
+      try socket.send(text: "heard?")
+      #expect(try socket.text()?.contains("message-forbidden") == true)
+      next.all.origins = ["https://a.test"]
+      try fixture.gateway.reload(next)
+      #expect(try staysOpen(socket))
+    }
+
     /// What a token says of groups is not the file's to take away.
     @Test func groupsOfATokenStay() throws {
       let fixture = try fixture {

@@ -19,6 +19,7 @@ public struct Configuration: Codable, Equatable, Sendable {
   public var variables: [String: Variable] = [:]
   /// Policies for every route.
   public var policies = Policies()
+  public var sessions = Sessions()
   public var cacheStore = CacheStore()
   public var accessLog = AccessLog()
   public var admin: Admin?
@@ -30,7 +31,7 @@ public struct Configuration: Codable, Equatable, Sendable {
 
   private enum CodingKeys: CodingKey {
     case version, workers, hosts, resolver, listeners, services, consumers, groups, routes, policies
-    case variables, cacheStore, accessLog, admin, shutdown
+    case variables, sessions, cacheStore, accessLog, admin, shutdown
   }
 }
 
@@ -103,6 +104,9 @@ extension Configuration {
       Field(
         "variables", .entities(Variable.schema),
         "Texts that depend on the request, by name, for `${variables.NAME}` in templates."),
+      Field(
+        "sessions", .object(Sessions.schema),
+        "Limits of the sessions of all `websocket` routes together."),
       Field(
         "cacheStore", .object(CacheStore.schema),
         "The memory in which every `cache` policy keeps its responses."),

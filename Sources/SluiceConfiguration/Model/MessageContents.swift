@@ -5,6 +5,14 @@ extension Configuration {
     public init() {}
   }
 
+  /// What `json-schema` makes of the messages of targets on `websocket` routes.
+  public struct UpstreamMessageValidation: Codable, Equatable, Sendable {
+    /// As JSON; nil for that of the policy.
+    public var schema: String?
+    public var action = RefusalAction.refuse
+    public init() {}
+  }
+
   /// That messages are changed, and what becomes of those that can't be.
   public struct MessageTransformation: Codable, Equatable, Sendable {
     public var unusable = UnusableMessageAction.refuse
@@ -28,6 +36,21 @@ extension Configuration.MessageValidation {
         "action", .choice(Configuration.RefusalAction.self),
         "What happens to a message that is not what the schema asks for: `refuse` drops it and tells the caller by a message `{\"type\":\"error\",\"code\":\"message-invalid\",…,\"pointer\":…,\"keyword\":…}`; `close` ends the session with 1008."
       )
+    ])
+}
+
+extension Configuration.UpstreamMessageValidation {
+  static let schema = Schema(
+    "UpstreamMessageValidation", of: Self(),
+    "Messages from targets on `websocket` routes are checked, too, text and binary ones. They are looked at as a whole then, and not compressed.",
+    [
+      Field(
+        "schema", .text(.any),
+        "The schema of these messages as JSON; that of the policy unless given."),
+      Field(
+        "action", .choice(Configuration.RefusalAction.self),
+        "What happens to a message that is not what the schema asks for, or larger than `maxBodySize`: `refuse` drops it, and nobody is told but the metrics; `close` ends the session, the caller with 1011, the target with 1008."
+      ),
     ])
 }
 

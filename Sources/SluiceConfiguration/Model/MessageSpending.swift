@@ -19,7 +19,7 @@ extension Configuration {
     public var countsBytes = false
     /// Policies may look into those of callers, or change them.
     public var readsCallers = false
-    /// Policies may change those of targets.
+    /// The same of targets.
     public var readsTargets = false
     /// A service may limit the messages of a session.
     public var hasGrantedRates = false
@@ -43,7 +43,9 @@ extension Configuration {
     }
     for policy in possible {
       switch policy.settings {
-      case let schema as JSONSchema: if schema.messages != nil { uses.readsCallers = true }
+      case let schema as JSONSchema:
+        if schema.messages != nil { uses.readsCallers = true }
+        if schema.messagesFromUpstream != nil { uses.readsTargets = true }
       case let transform as RequestTransform:
         if transform.messages != nil { uses.readsCallers = true }
       case let transform as ResponseTransform:

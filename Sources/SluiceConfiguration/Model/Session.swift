@@ -22,6 +22,8 @@ extension Configuration {
     public var maxPerAddress: Int?
     /// The same for each consumer.
     public var maxPerConsumer: Int?
+    /// The same for each value of a label, by the label's name.
+    public var maxPerLabel: [String: Int] = [:]
     /// New sessions of this route per second in the whole process.
     public var maxOpensPerSecond: Int?
     /// Bytes that may wait for one end.
@@ -76,7 +78,32 @@ extension Configuration {
   }
 }
 
+extension Configuration {
+  /// Limits of all sessions of the process together.
+  public struct Sessions: Codable, Equatable, Sendable {
+    /// At a time.
+    public var maxOpen: Int?
+    /// New ones per second.
+    public var maxOpensPerSecond: Int?
+    public init() {}
+  }
+}
+
 // MARK: Tables
+
+extension Configuration.Sessions {
+  static let schema = Schema(
+    "Sessions", of: Self(),
+    "Limits of the sessions of all `websocket` routes together, in the whole process. Over one of them a handshake gets 429.",
+    [
+      Field(
+        "maxOpen", .integer(1...100_000_000),
+        "Sessions at a time; without it what `limits.connections` of the listeners allows."),
+      Field(
+        "maxOpensPerSecond", .integer(1...1_000_000),
+        "New sessions per second; no limit unless set."),
+    ])
+}
 
 extension Configuration.ConnectionSettings {
   static let schema = Schema(
@@ -117,6 +144,10 @@ extension Configuration.ConnectionSettings {
       Field(
         "maxPerConsumer", .integer(1...100_000_000),
         "The same for each consumer; callers that nobody knows are not counted."),
+      Field(
+        "maxPerLabel", .map(keys: .labelName, of: .integer(1...100_000_000), atLeast: 0),
+        "The same for each value of a label, by the label's name: `{room: 50}`. Where the target gives the label the limit is met at its 101, and the handshake refused then."
+      ),
       Field(
         "maxOpensPerSecond", .integer(1...1_000_000),
         "New sessions of this route per second, in the whole process; no limit unless set."),

@@ -10,9 +10,11 @@ public struct Signals: Sendable {
 
   private init(_ numbers: [Int32]) { self.numbers = numbers }
 
-  /// Holds these signals back until `next` takes them; a write to a closed pipe becomes an error.
+  /// Holds these signals back until `next` takes them; a write to a closed pipe, or beyond the size that
+  /// files may have, becomes an error.
   public static func hold(_ numbers: [Int32]) -> Signals {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     let signals = Signals(numbers)
     var set = signals.set
     pthread_sigmask(SIG_BLOCK, &set, nil)

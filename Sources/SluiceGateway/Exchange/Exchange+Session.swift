@@ -16,18 +16,35 @@ extension Exchange {
   func admitSession(on route: CompiledRoute) -> GatewayError? {
     guard let session = route.session else { return nil }
     let admission = worker.admission
-    if let perSecond = session.maxOpensPerSecond,
-      !admission.mayOpen(route: route.name, perSecond: perSecond, now: loop.now)
-    {
-      return .tooManySessions
-    }
+    let paces = session.paces(route: route.name)
+    if !paces.isEmpty && !admission.mayOpen(paces, now: loop.now) { return .tooManySessions }
     let limits = session.limits(
       route: route.name, client: HTTPListener.caller(clientAddress),
-      consumer: identity?.consumer)
+      consumer: identity?.consumer, labels: knownLabels(session))
     if limits.isEmpty { return nil }
     guard let ticket = admission.admit(limits) else { return .tooManySessions }
     self.ticket = ticket
     return nil
+  }
+
+  /// Those that do not come from the target.
+  private func knownLabels(_ session: CompiledSession) -> [SessionLabel] {
+    guard let granted = grants?.labels, !granted.isEmpty else { return session.labels }
+    return session.labels + granted.filter { !session.labels.contains($0) }
+  }
+
+  /// Places under the limits of the labels that the target has given. False when there is none.
+  private func admitLabels(_ facts: SessionFacts, _ session: CompiledSession, _ route: String)
+    -> Bool
+  {
+    if session.maxPerLabel.isEmpty { return true }
+    let known = knownLabels(session)
+    let limits = session.limits(
+      route: route, labels: facts.labels.filter { !known.contains($0) })
+    if limits.isEmpty { return true }
+    guard let more = worker.admission.admit(limits) else { return false }
+    ticket = ticket?.joined(with: more) ?? more
+    return true
   }
 
   /// Hands the place at the target over to the session.
@@ -43,7 +60,7 @@ extension Exchange {
   }
 
   /// The target's 101. False when it is no answer to what the caller asked for; nothing has happened
-  /// then.
+  /// then. Otherwise the exchange is over, by a session or, where its labels have no room, by a refusal.
   func upstreamUpgraded(_ head: borrowing ResponseHead) -> Bool {
     guard let agreement = agreement(head, request), let route, let settings = route.session,
       let downstream, let upstream, let target = lastTarget
@@ -54,6 +71,11 @@ extension Exchange {
       !reconnector.accepts(subprotocol: agreement.subprotocol, isCompressed: isCompressed)
     {
       return false
+    }
+    let facts = facts(request, head, agreement)
+    if reconnector == nil && !admitLabels(facts, settings, route.name) {
+      fail(.tooManySessions)
+      return true
     }
     state = .responding
     record.status = head.status
@@ -72,7 +94,7 @@ extension Exchange {
       }
     let session = Session(
       self, route: route, settings: settings, listener: downstream.acceptor, target: target,
-      facts: facts(request, head, agreement), isCompressed: isCompressed, handshake: handshake)
+      facts: facts, isCompressed: isCompressed, handshake: handshake)
     self.upstream = nil
     self.downstream = nil
     downstream.handOver(to: session)

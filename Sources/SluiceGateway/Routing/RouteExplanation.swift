@@ -148,7 +148,8 @@ public struct RouteExplanation: Equatable, Sendable {
       let refusal = RouteEntry.refusal(
         of: head, maxBodySize: settings.maxBodySize.map { UInt64($0.bytes) },
         session: settings.kind == .websocket
-          ? CompiledSession(settings, configuration.messageUses(ofRoute: name)) : nil)
+          ? CompiledSession(
+            settings, configuration.messageUses(ofRoute: name), configuration.sessions) : nil)
       if let refusal { return refuse(refusal) }
       var rewritten = ByteBuffer()
       if head.form == .asterisk {

@@ -91,7 +91,7 @@ final class CompiledRoute {
 
   convenience init(
     name: String, settings: Configuration.Route, messages: Configuration.MessageUses,
-    policies: PolicyCompiler,
+    sessions: Configuration.Sessions, policies: PolicyCompiler,
     service: UpstreamService, counters: RouteCounters
   ) {
     let chain = policies.chain(ofRoute: name)
@@ -103,7 +103,7 @@ final class CompiledRoute {
         policies: chain,
         callerPolicies: policies.hasCallerPolicies
           ? CallerPolicies(route: name, compiler: policies) : nil,
-        session: settings.kind == .websocket ? CompiledSession(settings, messages) : nil,
+        session: settings.kind == .websocket ? CompiledSession(settings, messages, sessions) : nil,
         refresh: takesTokens || stage?.renews == true
           ? stage.map { SessionToken.chain(identifying: $0) } : nil,
         takesTokens: takesTokens, consumers: policies.consumers, isAside: false))

@@ -12,6 +12,8 @@ public final class Gateway: Sendable {
     public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
     public var sessionObserver: SessionObserver?
+    /// By which tokens, certificates and grants end.
+    public var clock = UnixClock.system
     public init() {}
   }
 
@@ -78,13 +80,13 @@ public final class Gateway: Sendable {
     var workers: [WorkerHandle] = []
     do throws(SystemError) {
       let (control, logWriter, stores, admission) = (control, logWriter, stores, admission)
-      let cache = cache
+      let (cache, clock) = (cache, options.clock)
       let peers = WorkerPeers()
       for index in 0..<count {
         let thread = try LoopThread(name: "worker-\(index)") { loop in
           _ = Worker(
             index: index, of: count, loop: loop, control: control, logWriter: logWriter,
-            stores: stores, cache: cache, admission: admission, peers: peers)
+            stores: stores, cache: cache, admission: admission, peers: peers, clock: clock)
         }
         workers.append(WorkerHandle(thread: thread))
       }

@@ -67,7 +67,8 @@ final class Snapshot {
       routes.append(
         CompiledRoute(
           name: name, settings: settings,
-          messages: configuration.messageUses(ofRoute: name), policies: policies,
+          messages: configuration.messageUses(ofRoute: name), sessions: configuration.sessions,
+          policies: policies,
           service: service,
           counters: counters[name] ?? RouteCounters()))
     }

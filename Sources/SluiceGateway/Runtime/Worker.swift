@@ -14,6 +14,7 @@ final class Worker {
   let stores: PolicyStores
   /// Shared by all workers.
   let cache: CacheStore
+  let unixClock: UnixClock
   /// For ids and balancing; seeded from the system once.
   var random: SplitMix64
   /// For what must not be guessed.
@@ -36,6 +37,7 @@ final class Worker {
   let accessLog: AccessLog
   let sessions: SessionRegistry
   let watches = SessionWatches()
+  let clockWatch: ClockWatch
   let revocations: WorkerRevocations
   /// While this is false, nothing else is looked at.
   var hasRevocations = false
@@ -66,7 +68,8 @@ final class Worker {
   init(
     index: Int, of count: Int, loop: EventLoop, control: any WorkerControl, logWriter: LogWriter?,
     stores: PolicyStores = PolicyStores(), cache: CacheStore = CacheStore(),
-    admission: SessionAdmission = SessionAdmission(), peers: WorkerPeers = WorkerPeers()
+    admission: SessionAdmission = SessionAdmission(), peers: WorkerPeers = WorkerPeers(),
+    clock: UnixClock = .system
   ) {
     self.index = index
     workerCount = count
@@ -74,9 +77,11 @@ final class Worker {
     self.control = control
     self.stores = stores
     self.cache = cache
+    unixClock = clock
     accessLog = AccessLog(loop: loop, writer: logWriter)
     sessions = SessionRegistry(loop: loop)
     revocations = WorkerRevocations(loop: loop)
+    clockWatch = ClockWatch(loop: loop, clock: clock)
     self.admission = admission
     self.peers = peers
     var generator = SystemRandomNumberGenerator()
@@ -106,7 +111,7 @@ final class Worker {
 
   /// Unix time of moments on the monotonic clock.
   func wallClock(now: MonotonicTime) -> WallClock {
-    let clock = WallClock(now: now, former: lastClock)
+    let clock = WallClock(now: now, unixClock, former: lastClock)
     lastClock = clock
     return clock
   }

@@ -34,10 +34,17 @@ final class CompiledSession {
   let maxOpen: Int?
   let maxPerAddress: Int?
   let maxPerConsumer: Int?
-  let maxOpensPerSecond: Int?
+  /// By the label's name: sessions with the same value.
+  let maxPerLabel: [[UInt8]: Int]
+  private let maxOpensPerSecond: Int?
+  /// Of all routes together.
+  private let process: Configuration.Sessions
   let origins: CompiledOrigins
 
-  init(_ settings: Configuration.Route, _ uses: Configuration.MessageUses) {
+  init(
+    _ settings: Configuration.Route, _ uses: Configuration.MessageUses,
+    _ process: Configuration.Sessions
+  ) {
     let connection = settings.connection ?? Configuration.ConnectionSettings()
     let messages = settings.messages ?? Configuration.MessageSettings()
     idleTimeout = connection.idleTimeout.nanoseconds
@@ -70,7 +77,10 @@ final class CompiledSession {
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer
+    maxPerLabel = Dictionary(
+      uniqueKeysWithValues: connection.maxPerLabel.map { (Array($0.key.utf8), $0.value) })
     maxOpensPerSecond = connection.maxOpensPerSecond
+    self.process = process
     origins = CompiledOrigins(settings.origins)
   }
 
@@ -85,9 +95,10 @@ final class CompiledSession {
 
   /// The limits that a new session of this route needs places under.
   func limits(
-    route: String, client: IPAddress?, consumer: [UInt8]?
+    route: String, client: IPAddress?, consumer: [UInt8]?, labels: [SessionLabel]
   ) -> [SessionAdmission.Limit] {
     var limits: [SessionAdmission.Limit] = []
+    if let most = process.maxOpen { limits.append(.init(key: .process, most: most)) }
     if let maxOpen { limits.append(.init(key: .route(route), most: maxOpen)) }
     if let maxPerAddress, let client {
       limits.append(.init(key: .address(route: route, client), most: maxPerAddress))
@@ -95,7 +106,27 @@ final class CompiledSession {
     if let maxPerConsumer, let consumer, !consumer.isEmpty {
       limits.append(.init(key: .consumer(route: route, consumer), most: maxPerConsumer))
     }
-    return limits
+    return limits + self.limits(route: route, labels: labels)
+  }
+
+  /// Those by label.
+  func limits(route: String, labels: [SessionLabel]) -> [SessionAdmission.Limit] {
+    if maxPerLabel.isEmpty { return [] }
+    return labels.compactMap { label in
+      maxPerLabel[label.name].map { .init(key: .label(route: route, label), most: $0) }
+    }
+  }
+
+  /// How fast sessions of this route may open.
+  func paces(route: String) -> [SessionAdmission.Pace] {
+    var paces: [SessionAdmission.Pace] = []
+    if let maxOpensPerSecond {
+      paces.append(.init(key: .route(route), perSecond: maxOpensPerSecond))
+    }
+    if let most = process.maxOpensPerSecond {
+      paces.append(.init(key: .process, perSecond: most))
+    }
+    return paces
   }
 }
 

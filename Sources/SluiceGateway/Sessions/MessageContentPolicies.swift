@@ -39,31 +39,37 @@ final class MessageBandwidthPolicy: MessagePolicy {
   }
 }
 
-/// `json-schema` with `messages`: lets messages of callers pass that are what a schema asks for.
+/// `json-schema` with `messages` or `messagesFromUpstream`: lets messages pass that are what a schema asks
+/// for.
 final class MessageSchemaPolicy: MessagePolicy {
-  init() { super.init(stage: .validate, cellCount: 0) }
+  private let side: SessionSide
+
+  init(from side: SessionSide) {
+    self.side = side
+    super.init(stage: .validate, cellCount: 0)
+  }
 
   override func meet(
     _ message: WebSocketMessage, _ payload: Span<UInt8>, of session: Session,
     _ inspection: SessionInspection
   ) -> MessageOutcome {
-    guard let schema = inspection.policies.schema, let action = schema.messageAction else {
-      return .pass
-    }
-    // What passes unread by a policy that reads must not be read as something else by the target.
-    let verdict: CompiledJSONSchema.Verdict =
-      message.isCompressed || payload.count > schema.limit ? .unreadable : schema.verdict(payload)
-    switch verdict {
+    guard let schema = inspection.policies.schema,
+      let rule = side == .client ? schema.fromClient : schema.fromUpstream
+    else { return .pass }
+    switch schema.verdict(message, payload, rule) {
     case .right: return .pass
-    case .wrong(let failure): return Self.outcome(action, failure)
-    case .unreadable, .ambiguous: return Self.outcome(action, nil)
+    case .wrong(let failure): return outcome(rule.action, failure)
+    case .unreadable, .ambiguous: return outcome(rule.action, nil)
     }
   }
 
-  private static func outcome(
+  private func outcome(
     _ action: Configuration.RefusalAction, _ failure: SchemaRun.Failure?
   ) -> MessageOutcome {
-    if action == .refuse { return .refuse(.invalid, .invalid(failure)) }
+    if action == .refuse {
+      // A target may not understand messages that no caller sends.
+      return side == .client ? .refuse(.invalid, .invalid(failure)) : .drop(.invalid)
+    }
     var reason = Array("message-invalid".utf8)
     if let failure {
       let place =
@@ -74,7 +80,7 @@ final class MessageSchemaPolicy: MessagePolicy {
     }
     return .close(
       SessionEnding(
-        .policy, side: .client, code: WebSocketCloseCode.policyViolation.rawValue, reason: reason,
+        .policy, side: side, code: WebSocketCloseCode.policyViolation.rawValue, reason: reason,
         policy: Configuration.JSONSchema.policyName))
   }
 }

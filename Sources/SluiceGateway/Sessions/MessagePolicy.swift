@@ -90,13 +90,14 @@ final class MessagePipeline {
       settings.connection?.refresh?.message.flatMap(SessionTokenMessages.init),
       settings.connection?.onDenial == .refuse ? DenialPolicy(from: .client) : nil,
       messages.authorize.flatMap(MessageAuthorizationPolicy.init),
-      uses.readsCallers ? MessageSchemaPolicy() : nil,
+      uses.readsCallers ? MessageSchemaPolicy(from: .client) : nil,
       uses.readsCallers ? MessageTransformPolicy(from: .client) : nil,
     ])
     fromUpstream = Self.inOrder([
       messages.rateLimitFromUpstream.map { MessageRatePolicy($0, from: .upstream) },
       uses.countsBytes ? MessageBandwidthPolicy(.response) : nil,
       settings.connection?.onDenial == .refuse ? DenialPolicy(from: .upstream) : nil,
+      uses.readsTargets ? MessageSchemaPolicy(from: .upstream) : nil,
       uses.readsTargets ? MessageTransformPolicy(from: .upstream) : nil,
     ])
     var cells = 0

@@ -1,4 +1,3 @@
-import Glibc
 import SluiceReactor
 import SluiceWire
 
@@ -58,34 +57,4 @@ extension Session {
     direction.backlog = waitingBytes(for: side.other)
     return direction
   }
-}
-
-/// Turns moments of the monotonic clock into Unix time, as both are now.
-struct WallClock {
-  private let offset: Int64
-
-  /// `former`: the clock that was read before. Its offset stays unless the clocks have parted since, so
-  /// that a moment has the same time whenever it is asked for.
-  init(now: MonotonicTime, former: WallClock? = nil) {
-    self.now = now
-    var clock = timespec()
-    clock_gettime(CLOCK_REALTIME, &clock)
-    let offset = Int64(clock.tv_sec) * 1_000_000_000 + Int64(clock.tv_nsec) - now.nanoseconds
-    if let former, abs(former.offset - offset) < 50_000_000 {
-      self.offset = former.offset
-    } else {
-      self.offset = offset
-    }
-  }
-
-  private let now: MonotonicTime
-
-  /// Unix time in seconds, now.
-  var seconds: Int64 { (now.nanoseconds + offset) / 1_000_000_000 }
-
-  /// Unix time in microseconds.
-  func microseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000 }
-
-  /// Unix time in milliseconds.
-  func milliseconds(_ moment: MonotonicTime) -> Int64 { (moment.nanoseconds + offset) / 1_000_000 }
 }

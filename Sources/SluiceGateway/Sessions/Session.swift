@@ -131,6 +131,7 @@ final class Session: EventHandler {
     worker.sessions.insert(self)
     route.counters.sessions.opened()
     worker.sessionChanged(.opened(self))
+    if trustEnd != .distantFuture { worker.clockWatch.begin() }
     schedule()
     catchUp()
   }
@@ -153,6 +154,15 @@ final class Session: EventHandler {
     loop.unregister(self)
     leaveTarget()
     listener.sessionEnded(self)
+  }
+
+  /// Counts under the limits that a reload has set; it stays where it is one too many.
+  func adoptLimits() {
+    let limits = settings.limits(
+      route: route.name, client: HTTPListener.caller(client), consumer: consumer,
+      labels: facts.labels)
+    if limits.isEmpty && admission == nil { return }
+    admission = worker.admission.exchange(admission, for: limits)
   }
 
   /// Gives the place at the target back. How a session's connection ends does not tell of the target's

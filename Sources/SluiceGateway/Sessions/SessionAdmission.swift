@@ -11,6 +11,7 @@ final class SessionAdmission: Sendable {
     case route(String)
     case address(route: String, IPAddress)
     case consumer(route: String, [UInt8])
+    case label(route: String, SessionLabel)
   }
 
   struct Limit: Sendable {
@@ -18,10 +19,17 @@ final class SessionAdmission: Sendable {
     let most: Int
   }
 
+  /// So many new sessions per second.
+  struct Pace: Sendable {
+    let key: Key
+    let perSecond: Int
+  }
+
   private struct Counts: ~Copyable {
     var open: [Key: Int] = [:]
-    /// By route: when the next session may open if they come evenly (GCRA's arrival time).
-    var arrivals: [String: MonotonicTime] = [:]
+    /// Of the process and of routes: when the next session may open if they come evenly (GCRA's arrival
+    /// time).
+    var arrivals: [Key: MonotonicTime] = [:]
   }
 
   private let counts = Locked(Counts())
@@ -46,27 +54,48 @@ final class SessionAdmission: Sendable {
     }
   }
 
-  /// Whether one more session of the route may open now, when `perSecond` may: the generic cell rate
-  /// algorithm with a burst of one second (ITU-T I.371).
-  func mayOpen(route: String, perSecond: Int, now: MonotonicTime) -> Bool {
-    let interval = 1_000_000_000 / Int64(perSecond)
-    return counts.withLock { counts in
-      let arrival = max(counts.arrivals[route] ?? now, now)
-      if arrival.nanoseconds(since: now) > 1_000_000_000 - interval { return false }
-      counts.arrivals[route] = arrival.advanced(byNanoseconds: interval)
+  /// Whether one more session may open now under every pace: the generic cell rate algorithm with a
+  /// burst of one second (ITU-T I.371). Who may not under one counts for none.
+  func mayOpen(_ paces: [Pace], now: MonotonicTime) -> Bool {
+    counts.withLock { counts in
+      var next: [(Key, MonotonicTime)] = []
+      for pace in paces {
+        let interval = 1_000_000_000 / Int64(pace.perSecond)
+        let arrival = max(counts.arrivals[pace.key] ?? now, now)
+        if arrival.nanoseconds(since: now) > 1_000_000_000 - interval { return false }
+        next.append((pace.key, arrival.advanced(byNanoseconds: interval)))
+      }
+      for (key, arrival) in next { counts.arrivals[key] = arrival }
       return true
     }
+  }
+
+  /// Places under other limits in the place of `former`, however full they are: of a session that is there
+  /// when a reload sets them.
+  func exchange(_ former: SessionTicket?, for limits: [Limit]) -> SessionTicket? {
+    let keys = limits.map(\.key)
+    if keys == former?.keys ?? [] { return former }
+    counts.withLock { counts in
+      for key in keys { counts.open[key, default: 0] += 1 }
+    }
+    former?.release()
+    return keys.isEmpty ? nil : SessionTicket(admission: self, keys: keys)
   }
 }
 
 /// A session's place under the limits; given back once. A class, because most sessions have none.
 final class SessionTicket: Sendable {
   private let admission: SessionAdmission
-  private let keys: [SessionAdmission.Key]
+  fileprivate let keys: [SessionAdmission.Key]
 
   fileprivate init(admission: SessionAdmission, keys: [SessionAdmission.Key]) {
     self.admission = admission
     self.keys = keys
+  }
+
+  /// One ticket for the places of both.
+  func joined(with other: SessionTicket) -> SessionTicket {
+    SessionTicket(admission: admission, keys: keys + other.keys)
   }
 
   func release() { admission.release(keys) }

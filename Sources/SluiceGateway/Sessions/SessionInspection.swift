@@ -9,6 +9,8 @@ final class SessionInspection {
   var cells: [MonotonicTime]
   /// It would not be let in any more, see `onDenial`.
   var isBarred = false
+  /// A reload has taken its consumer, which no reload has brought back.
+  var lacksConsumer = false
   /// What is said of its messages beside the route's own settings.
   var policies = SessionPolicies()
   /// What a policy made of the message under way, see `MessageOutcome.change`.

@@ -46,7 +46,7 @@ struct SessionPolicies {
 
   private mutating func readContents(of chain: PolicyChain?) {
     schema = Self.first(CompiledJSONSchema.self, in: chain).flatMap {
-      $0.messageAction == nil ? nil : $0
+      $0.fromClient == nil && $0.fromUpstream == nil ? nil : $0
     }
     fromClient = Self.first(CompiledRequestTransform.self, in: chain)?.messages
     fromUpstream = Self.first(CompiledResponseTransform.self, in: chain)?.messages

@@ -64,13 +64,17 @@ extension Worker {
 }
 
 extension Worker {
-  /// A published set of keys has lost some: what rests on them ends.
+  /// A published set of keys has lost some, or has others: what rests on what is gone ends, and who was
+  /// silenced may speak if it is there again.
   func keysChanged() {
     if sessions.count == 0 { return }
     _ = SessionWalk(
       self, SessionFilter(), [HandlerToken](),
       visit: { session, found in
-        if !session.machine.isEnding && session.lacksItsKey { found.append(session.token) }
+        if session.machine.isEnding { return }
+        if session.lacksItsKey || session.inspection?.isBarred == true {
+          found.append(session.token)
+        }
       },
       done: { [self] found in
         // In the order of the registry, which is none.
@@ -78,7 +82,7 @@ extension Worker {
           guard let session = loop.handler(token) as? Session, !session.machine.isEnding else {
             continue
           }
-          session.deny("credentials")
+          session.deny(session.objection(session.route.consumers))
         }
       })
   }
@@ -90,6 +94,7 @@ extension Session {
     precondition(route.session != nil, "a session's route is no websocket route")
     self.route = route
     applyRecorder()
+    adoptLimits()
     if settings.isInspected && inspection == nil {
       inspection = SessionInspection(settings, allowsRSV1: fromClient.follower.allowsRSV1)
     }
@@ -125,15 +130,15 @@ extension Session {
     schedule()
   }
 
-  /// What would not let the session in now.
-  private func objection(_ former: ConsumerDirectory?) -> String? {
+  /// What would not let the session in now. Its groups are those of the file afterwards.
+  func objection(_ former: ConsumerDirectory?) -> String? {
+    let lost = route.consumers.flatMap { follow($0, former) }
     if let origin = facts.origin,
       !settings.origins.allow(Array(origin.utf8).span, authority: facts.authority.span)
     {
       return "origin"
     }
-    if let consumers = route.consumers, let policy = follow(consumers, former) { return policy }
-    return refusing()
+    return lost ?? refusing()
   }
 
   /// What is in force for its caller.
@@ -162,6 +167,7 @@ extension Session {
     if let identity, let consumer {
       let before = former?.groups(of: consumer)
       if let groups = consumers.groups(of: consumer) {
+        inspection?.lacksConsumer = false
         // What a token or a service gave on top stays.
         let granted = identity.groups.filter {
           !groups.contains($0) && !(before ?? []).contains($0)
@@ -169,8 +175,13 @@ extension Session {
         if identity.groups != groups + granted {
           self.identity = identity.with(groups: groups + granted)
         }
-      } else if before != nil {
-        // Those that the file never had come from tokens, and their trust ends by itself.
+      } else if let before {
+        // Those that the file never had came from tokens, and their trust ends by itself. A consumer that
+        // comes back does not bring the groups that it had.
+        self.identity = identity.with(groups: identity.groups.filter { !before.contains($0) })
+        inspection?.lacksConsumer = true
+        return "consumers"
+      } else if inspection?.lacksConsumer == true {
         return "consumers"
       }
     }

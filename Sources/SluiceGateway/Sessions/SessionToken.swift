@@ -214,10 +214,13 @@ extension Session {
     }
     if parts.count > 1 || grants != nil || trust != nil {
       if trust == nil { trust = SessionTrust() }
-      trust?.renew(parts, grants)
+      trust?.renew(parts, grants, now: loop.now)
     }
-    trustEnd = end
-    inspection?.isBarred = false
+    trustEnd = endOfTrust(in: next)
+    if trustEnd != .distantFuture { worker.clockWatch.begin() }
+    inspection?.lacksConsumer = false
+    // Where a page is from, they do not change.
+    inspection?.isBarred = objection(route.consumers) != nil
     updatePolicies()
     schedule()
     return nil

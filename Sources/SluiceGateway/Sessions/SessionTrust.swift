@@ -9,6 +9,8 @@ final class SessionTrust {
   let subject: HandshakeSubject?
   /// New credentials of a message are being judged.
   var isAsking = false
+  /// When what a service has granted is over; nil when no service has said so.
+  private(set) var grantEnd: MonotonicTime?
   /// Nil when only its caller can extend it.
   var renewal: SessionRenewal?
 
@@ -22,6 +24,7 @@ final class SessionTrust {
     subject = asksAgain ? HandshakeSubject(exchange) : nil
     joined = isJoined ? exchange.joinedIdentities : []
     grants = exchange.grants
+    grantEnd = Self.end(of: grants, now: exchange.loop.now)
     if let before = exchange.renewBefore, let lifetime = exchange.grants?.lifetime,
       let head = handshake?.head ?? KeptHandshake.head(of: exchange)
     {
@@ -40,9 +43,15 @@ final class SessionTrust {
   }
 
   /// New credentials have been judged. Without new grants those so far stay.
-  func renew(_ identities: [Identity], _ grants: SessionGrants?) {
+  func renew(_ identities: [Identity], _ grants: SessionGrants?, now: MonotonicTime) {
     joined = identities.count > 1 ? identities : []
-    self.grants = grants ?? self.grants
+    guard let grants else { return }
+    self.grants = grants
+    grantEnd = Self.end(of: grants, now: now)
+  }
+
+  private static func end(of grants: SessionGrants?, now: MonotonicTime) -> MonotonicTime? {
+    grants?.lifetime.map { now.advanced(byNanoseconds: $0) }
   }
 }
 

@@ -85,6 +85,17 @@ final class GatewayChild {
     return (Int(line.filter { $0.isNumber }) ?? 0) * 1_024
   }
 
+  /// Its files may not grow beyond `bytes`, as on a disk that is full; nil for no limit.
+  func limitFiles(to bytes: Int?) throws {
+    let limit = bytes.map { "\($0):unlimited" } ?? "unlimited:unlimited"
+    let command = Process()
+    command.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+    command.arguments = ["--pid", "\(process.processIdentifier)", "--fsize=\(limit)"]
+    try command.run()
+    command.waitUntilExit()
+    if command.terminationStatus != 0 { throw ScenarioError.ended }
+  }
+
   /// The exit code, once the process has ended.
   func exitCode() throws -> Int32 {
     try waitUntil("the gateway's end") { !process.isRunning }

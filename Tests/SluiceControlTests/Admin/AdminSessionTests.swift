@@ -41,6 +41,47 @@ import Testing
     withExtendedLifetime((stocks, more)) {}
   }
 
+  /// Each alone and all together find the one session that they mean among others.
+  @Test func everyFilterFindsItsSessions() throws {
+    let fixture = try AdminFixture(
+      rest: "consumers: {alice: {credentials: [{key-auth: alice-1}]}}",
+      routes: """
+          mine:
+            kind: websocket
+            match: {path: /mine}
+            service: stocks
+            path: {replacePrefix: /stocks}
+            connection: {labels: {desk: "7", team: blue}}
+            policies: {key-auth: {}}
+        """)
+    let others = [try fixture.open(), try fixture.open("/more")]
+    let mine = try fixture.open("/mine?apikey=alice-1")
+    let all = try fixture.sessions(3)
+    let one = try #require(all.first { $0.route == "mine" })
+    let target = one.target
+    let only: [[(String, String)]] = [
+      [("route", "mine")], [("consumer", "alice")], [("label", "desk:7")],
+      [("label", "desk:7"), ("label", "team:blue")],
+    ]
+    let both: [[(String, String)]] = [
+      [("service", "stocks")], [("target", target)], [("address", "127.0.0.1")],
+      [("minAge", "0s")], [("maxAge", "1h")], [("idleFor", "0s")],
+    ]
+    for filter in only {
+      #expect(try fixture.sessions(1, filter).map(\.id) == [one.id], "\(filter)")
+    }
+    for filter in both { #expect(try fixture.sessions(3, filter).count == 3, "\(filter)") }
+    let together = only.flatMap(\.self) + both.flatMap(\.self)
+    let unique = Dictionary(together.map { ("\($0)", $0) }, uniquingKeysWith: { $1 }).map(\.value)
+    #expect(try fixture.sessions(1, unique).map(\.id) == [one.id])
+    #expect(try fixture.client().sessionCount(matching: unique) == 1)
+    for filter in only {
+      #expect(
+        try fixture.client().sessionCount(matching: filter + [("route", "more")]) == 0, "\(filter)")
+    }
+    withExtendedLifetime((others, mine)) {}
+  }
+
   @Test func pagesHaveEverySessionOnce() throws {
     let fixture = try AdminFixture()
     let clients = try (0..<7).map { _ in try fixture.open() }

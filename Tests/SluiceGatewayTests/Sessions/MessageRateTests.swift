@@ -116,7 +116,9 @@ import Testing
       edit(&route)
       var configuration = Configuration()
       configuration.routes["all"] = route
-      return CompiledSession(route, configuration.messageUses(ofRoute: "all")).isInspected
+      return CompiledSession(
+        route, configuration.messageUses(ofRoute: "all"), configuration.sessions
+      ).isInspected
     }
     #expect(!isInspected { _ in })
     #expect(!isInspected { $0.messages = nil })

@@ -7,6 +7,7 @@ extension Configuration {
     /// Refuses POST, PUT and PATCH without a body.
     public var requireBody = true
     public var messages: MessageValidation?
+    public var messagesFromUpstream: UpstreamMessageValidation?
     public init() {}
   }
 }
@@ -17,7 +18,7 @@ extension Configuration.JSONSchema {
 
   public static let schema = Schema(
     "BodySchema", of: Self(),
-    "Checks request bodies against a JSON Schema (draft 2020-12) and refuses others with 400; the answer's `pointer` and `keyword` say what is wrong first. Bodies have to be JSON that names nothing twice. Known are `type`, `enum`, `const`; `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf` (numbers are doubles); `minLength`, `maxLength`, `pattern` (PCRE2 on bytes, bounded); `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`, `contains`, `minContains`, `maxContains`; `properties`, `patternProperties`, `additionalProperties`, `propertyNames`, `required`, `dependentRequired`, `dependentSchemas`, `minProperties`, `maxProperties`; `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`; `$ref` to `#` and `#/$defs/NAME`. Annotations such as `title` and `format` say nothing about what is right. Any other keyword is an error of the configuration. With `messages` it checks what callers send on WebSockets, too.",
+    "Checks request bodies against a JSON Schema (draft 2020-12) and refuses others with 400; the answer's `pointer` and `keyword` say what is wrong first. Bodies have to be JSON that names nothing twice. Known are `type`, `enum`, `const`; `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf` (numbers are doubles); `minLength`, `maxLength`, `pattern` (PCRE2 on bytes, bounded); `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`, `contains`, `minContains`, `maxContains`; `properties`, `patternProperties`, `additionalProperties`, `propertyNames`, `required`, `dependentRequired`, `dependentSchemas`, `minProperties`, `maxProperties`; `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`; `$ref` to `#` and `#/$defs/NAME`. Annotations such as `title` and `format` say nothing about what is right. Any other keyword is an error of the configuration. With `messages` it checks what callers send on WebSockets, too, with `messagesFromUpstream` what targets send.",
     [
       Field(
         "schema", .text(.any),
@@ -33,6 +34,10 @@ extension Configuration.JSONSchema {
       Field(
         "messages", .object(Configuration.MessageValidation.schema),
         "Set, messages from callers on `websocket` routes are checked as well; one larger than `maxBodySize` is not what the schema asks for."
+      ),
+      Field(
+        "messagesFromUpstream", .object(Configuration.UpstreamMessageValidation.schema),
+        "Set, messages from targets are checked as well, by a schema of their own if one is given."
       ),
     ])
 
@@ -61,6 +66,6 @@ extension Configuration.JSONSchema {
     """
 
   public func check(_ check: inout PolicyCheck) {
-    check.warnOfSessions(withoutMessages: messages == nil)
+    check.warnOfSessions(withoutMessages: messages == nil && messagesFromUpstream == nil)
   }
 }

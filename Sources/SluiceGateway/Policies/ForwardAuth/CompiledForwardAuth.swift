@@ -1,4 +1,3 @@
-import Glibc
 public import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
@@ -132,7 +131,7 @@ final class CompiledForwardAuth: IdentifyPolicy {
         if !group.isEmpty && !groups.contains(group) { groups.append(group) }
       }
     }
-    let expiresAt = granted?.lifetime.map { Int64(time(nil)) + $0 / 1_000_000_000 }
+    let expiresAt = granted?.lifetime.map { worker.unixClock.seconds + $0 / 1_000_000_000 }
     return Identity(consumer: consumer, groups: groups, expiresAt: expiresAt)
   }
 

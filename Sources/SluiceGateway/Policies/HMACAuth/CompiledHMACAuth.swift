@@ -1,4 +1,3 @@
-import Glibc
 public import SluiceConfiguration
 import SluiceWire
 
@@ -15,6 +14,7 @@ final class CompiledHMACAuth: IdentifyPolicy {
   private let algorithms: [[UInt8]: String]
   private let required: [[UInt8]]
   private let skew: Int64
+  private let unixClock: UnixClock
   private let hash = SHA256()
   private let challenge: FieldLine
   private let malformed: PolicyRefusal
@@ -29,6 +29,7 @@ final class CompiledHMACAuth: IdentifyPolicy {
   init(_ settings: Configuration.HMACAuth, _ context: PolicyContext) {
     self.settings = settings
     secrets = context.consumers.secrets
+    unixClock = context.worker.unixClock
     algorithms = Dictionary(
       uniqueKeysWithValues: Set(settings.algorithms).map {
         (Array($0.rawValue.utf8), String($0.rawValue.dropFirst(5)).uppercased())
@@ -90,7 +91,7 @@ final class CompiledHMACAuth: IdentifyPolicy {
     guard let value = HMACSignature.onlyValue(of: name, head),
       let date = HTTPDateText.unixTime(head.span(value))
     else { return false }
-    return abs(Int64(time(nil)) - date) <= skew
+    return abs(unixClock.seconds - date) <= skew
   }
 
   override func identifyByBody(_ exchange: Exchange) -> IdentifyOutcome {

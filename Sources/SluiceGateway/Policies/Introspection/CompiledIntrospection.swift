@@ -1,4 +1,3 @@
-import Glibc
 public import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
@@ -118,7 +117,7 @@ final class CompiledIntrospection: IdentifyPolicy {
     case .bad: return .refused(bad)
     case .lacksScope: return .refused(lacksScope)
     case .good(let identity, let expiresAt):
-      if let expiresAt, Int64(time(nil)) >= expiresAt { return nil }
+      if let expiresAt, worker.unixClock.seconds >= expiresAt { return nil }
       return .known(identity)
     }
   }

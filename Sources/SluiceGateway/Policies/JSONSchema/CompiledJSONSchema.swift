@@ -5,12 +5,17 @@ extension Configuration.JSONSchema: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledJSONSchema(self) }
 
   public func problem() -> String? {
-    do throws(CompiledSchema.Problem) {
-      _ = try CompiledSchema.compile(schema)
-      return nil
-    } catch {
-      return "schema: \(error.text)"
+    for (key, text) in [
+      ("schema", schema), ("messagesFromUpstream.schema", messagesFromUpstream?.schema),
+    ] {
+      guard let text else { continue }
+      do throws(CompiledSchema.Problem) {
+        _ = try CompiledSchema.compile(text)
+      } catch {
+        return "\(key): \(error.text)"
+      }
     }
+    return nil
   }
 }
 
@@ -20,8 +25,9 @@ final class CompiledJSONSchema: CompiledPolicy {
   private let schema: CompiledSchema?
   let limit: Int
   private let requiresBody: Bool
-  /// Nil where messages are not looked at.
-  let messageAction: Configuration.RefusalAction?
+  /// Nil where an end's messages are not looked at.
+  let fromClient: MessageRule?
+  let fromUpstream: MessageRule?
   private let missing = PolicyRefusal(.bodyNotJSON, detail: "This needs a body.")
   private let otherType = PolicyRefusal(
     .bodyNotJSON, detail: "Send JSON, with Content-Type: application/json.")
@@ -32,10 +38,15 @@ final class CompiledJSONSchema: CompiledPolicy {
     .bodyNotJSON, detail: "The same name occurs twice in one object.")
 
   init(_ settings: Configuration.JSONSchema) {
-    schema = try? CompiledSchema.compile(settings.schema)
+    let schema = try? CompiledSchema.compile(settings.schema)
+    self.schema = schema
     limit = settings.maxBodySize.bytes
     requiresBody = settings.requireBody
-    messageAction = settings.messages?.action
+    fromClient = settings.messages.map { MessageRule(schema: schema, action: $0.action) }
+    fromUpstream = settings.messagesFromUpstream.map { rule in
+      MessageRule(
+        schema: rule.schema.map { try? CompiledSchema.compile($0) } ?? schema, action: rule.action)
+    }
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
@@ -55,6 +66,21 @@ final class CompiledJSONSchema: CompiledPolicy {
     exchange.withCollectedBody { judge($0, exchange) }
   }
 
+  /// What is asked of the messages of one end.
+  struct MessageRule {
+    fileprivate let schema: CompiledSchema?
+    let action: Configuration.RefusalAction
+  }
+
+  /// What a message is to its rule. What passes unread by a policy that reads must not be read as
+  /// something else by its receiver.
+  func verdict(
+    _ message: WebSocketMessage, _ payload: Span<UInt8>, _ rule: MessageRule
+  ) -> Verdict {
+    message.isCompressed || payload.count > limit
+      ? .unreadable : Self.verdict(payload, rule.schema)
+  }
+
   /// What a JSON text is to the schema.
   enum Verdict {
     case right
@@ -66,7 +92,7 @@ final class CompiledJSONSchema: CompiledPolicy {
   }
 
   /// Costs at most what `SchemaRun.maxSteps` does, and 28 bytes for each value of the text meanwhile.
-  func verdict(_ text: Span<UInt8>) -> Verdict {
+  private static func verdict(_ text: Span<UInt8>, _ schema: CompiledSchema?) -> Verdict {
     guard let schema, UTF8Validator.isValid(text) else { return .unreadable }
     do throws(JSONTape.Failure) {
       var run = SchemaRun(schema, try JSONTape(text))
@@ -77,7 +103,7 @@ final class CompiledJSONSchema: CompiledPolicy {
   }
 
   private func judge(_ body: Span<UInt8>, _ exchange: Exchange) -> PolicyOutcome {
-    switch verdict(body) {
+    switch Self.verdict(body, schema) {
     case .right: return .next
     case .unreadable: return .refuse(invalid)
     case .ambiguous: return .refuse(ambiguous)

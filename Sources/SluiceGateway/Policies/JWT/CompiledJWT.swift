@@ -1,4 +1,3 @@
-import Glibc
 public import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
@@ -96,7 +95,7 @@ final class CompiledJWT: IdentifyPolicy {
 
   private func check(_ text: Span<UInt8>, _ exchange: Exchange) -> IdentifyOutcome {
     let digest = hash.digest(of: text)
-    let unixTime = Int64(time(nil))
+    let unixTime = worker.unixClock.seconds
     if let published, published.keysTaken != keysTaken {
       keysTaken = published.keysTaken
       good.removeAll()
@@ -122,7 +121,7 @@ final class CompiledJWT: IdentifyPolicy {
       atMost: Timespan(nanoseconds: published.settings.timeout.nanoseconds + 1_000_000_000))
     published.afterFetch { [self] in
       worker.resume(ticket) {
-        let outcome = check(token, text.span, digest, Int64(time(nil)))
+        let outcome = check(token, text.span, digest, worker.unixClock.seconds)
         return $0.identified(outcome ?? unknownKey(published))
       }
     }

@@ -74,24 +74,26 @@ final class KeySource: EventHandler {
 
   private func fetched(_ body: [UInt8]?) {
     let found = body.flatMap { JSONTree(parsing: $0.span) }?["keys"]?.elements
-    var isTrustEnded = false
+    var isChanged = false
     if let found {
       let former = keys
       keys = found.prefix(Self.maxKeys).compactMap {
         VerificationKey(jwk: $0, algorithms: algorithms)
       }
-      let isTaken = !former.allSatisfy { key in
-        keys.contains { $0.fingerprint == key.fingerprint }
-      }
+      let isTaken = Self.lacks(keys, some: former)
       if isTaken { keysTaken += 1 }
       // The first set of a place may lack what that of another place had before a reload.
-      isTrustEnded = isTaken || !isKnown
+      isChanged = isTaken || !isKnown || Self.lacks(former, some: keys)
       isKnown = true
     }
     if isOver { return }
     setDeadline(machine.fetched(isGood: found != nil, now: loop.now))
-    if isTrustEnded { Worker.of(loop).keysChanged() }
+    if isChanged { Worker.of(loop).keysChanged() }
     wake()
+  }
+
+  private static func lacks(_ keys: [VerificationKey], some others: [VerificationKey]) -> Bool {
+    !others.allSatisfy { other in keys.contains { $0.fingerprint == other.fingerprint } }
   }
 
   private func wake() {

@@ -8,7 +8,7 @@ extension Configuration.Quota: Policy {
     let meaning = "\(by.text) \(periods.map(\.rawValue).joined(separator: ","))"
     let table = LimitTable.of(
       Self.policyName, meaning, budget: budget, capacity: maxKeys, context)
-    return CompiledQuota(self, periods, table)
+    return CompiledQuota(self, periods, table, context.worker.unixClock)
   }
 
   fileprivate func limit(of period: QuotaPeriod) -> Int? {
@@ -24,14 +24,17 @@ extension Configuration.Quota: Policy {
 final class CompiledQuota: CompiledLimit {
   /// Of the rules, in order.
   private let periods: [QuotaPeriod]
+  private let unixClock: UnixClock
   /// When the calendar is read again: at the end of a period, and each second, because the wall
   /// clock may be set.
   private var calendarEnd = MonotonicTime(nanoseconds: .min)
 
   fileprivate init(
-    _ settings: Configuration.Quota, _ periods: [QuotaPeriod], _ table: LimitTable
+    _ settings: Configuration.Quota, _ periods: [QuotaPeriod], _ table: LimitTable,
+    _ clock: UnixClock
   ) {
     self.periods = periods
+    unixClock = clock
     let rules = periods.map { period in
       LimitRule.calendarWindow(CalendarWindow(limit: settings.limit(of: period).map(UInt64.init)))
     }
@@ -48,7 +51,7 @@ final class CompiledQuota: CompiledLimit {
 
   override func take(_ key: LimitKey, cost: UInt64, now: MonotonicTime) -> RateDecision {
     if now >= calendarEnd {
-      setCalendar(now: now, unixTime: WallClock(now: now).milliseconds(now))
+      setCalendar(now: now, unixTime: unixClock.nanoseconds / 1_000_000)
     }
     return super.take(key, cost: cost, now: now)
   }
