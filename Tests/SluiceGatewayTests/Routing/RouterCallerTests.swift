@@ -83,7 +83,8 @@ import Testing
     ])
     let field = (name: "x-a", value: String(repeating: "a", count: 64))
     #expect(name(router) { $0.headers = [field] } == "500")
-    #expect(router.regexLimitExceeded == 1)
+    // `name` asks twice, and the trace counts nothing.
+    #expect(router.regexLimitExceeded == 2)
     #expect(name(router) { $0.headers = [("x-a", "aab")] } == "slow")
     #expect(name(router) { $0.headers = [("x-a", "aad")] } == "slower")
     #expect(
