@@ -90,6 +90,18 @@ CASES = [
         )
         for count in (10, 100, 1_000, 10_000)
     ),
+    # The same as a converted file of Kong has them.
+    *(
+        Case(
+            f"kong-routes-{count}",
+            f"GET, {count:,} routes with a priority",
+            routes=count,
+            series="kong-routes",
+            policies="priority",
+            peers=("sluice",),
+        )
+        for count in (10, 10_000)
+    ),
     *(
         Case(
             f"tls-get-{size}-64",

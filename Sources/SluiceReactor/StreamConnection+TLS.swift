@@ -30,6 +30,13 @@ extension StreamConnection {
     return tls?.clientCertificate
   }
 
+  /// The name that a caller's TLS handshake asked for (RFC 6066 3), as it wrote it; empty when it asked
+  /// for none, nil without TLS. A copy each time.
+  public final var serverName: [UInt8]? {
+    if let carrier { return carrier.base?.serverName }
+    return tls?.serverName
+  }
+
   public final var isSessionResumed: Bool { tls?.isResumed ?? false }
 
   /// Whether ALPN agreed on this protocol.

@@ -29,6 +29,9 @@ struct Explain: ParsableCommand {
   @Option(help: "The listener it arrives on; else the one with the URL's port, or the first.")
   var listener: String?
 
+  @Option(help: "The address it comes from.")
+  var from = "127.0.0.1"
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -39,7 +42,8 @@ struct Explain: ParsableCommand {
     guard let configuration = source.readOrComplain() else { throw ExitCode(1) }
     do {
       let request = try ExplainedURL.request(
-        method: method, url: url, headers: header, listener: listener, in: configuration)
+        method: method, url: url, headers: header, listener: listener, address: from,
+        in: configuration)
       let report = ExplanationReport(
         try RouteExplanation.explain(request, in: configuration), url: url, in: configuration)
       Console.print(json ? report.json() : report.text())

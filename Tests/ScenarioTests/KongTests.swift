@@ -21,9 +21,15 @@ struct KongFixture {
     configuration.workers = .count(1)
     configuration.accessLog.format = .off
     configuration.shutdown.timeout = .milliseconds(50)
-    var listener = try #require(configuration.listeners["proxy"])
-    listener.address = "127.0.0.1:0"
-    configuration.listeners = ["web": listener]
+    for name in configuration.listeners.keys {
+      configuration.listeners[name]?.address = "127.0.0.1:0"
+    }
+    configuration.listeners["web"] = configuration.listeners.removeValue(forKey: "proxy")
+    for (name, route) in configuration.routes {
+      configuration.routes[name]?.match.listeners = route.match.listeners.map {
+        $0 == "proxy" ? "web" : $0
+      }
+    }
     fixture = try Fixture(configuration)
   }
 
@@ -243,6 +249,23 @@ extension Scenarios {
         requests: [
           ("GET /a/b/c", [], "many"), ("GET /a/b/d", [], "between"), ("GET /a/x", [], "many"),
         ]),
+      .init(
+        source: "kong/router/transform.lua: names of TLS are a kind of condition, also without TLS",
+        routes: [
+          ("names", "paths: [/a], snis: [x.test]"), ("plain", "paths: [/a/b]"),
+          ("three", "paths: [/a/b], methods: [GET], hosts: [example.com]"),
+        ],
+        requests: [
+          ("GET /a/b", [], "three"), ("POST /a/b", [], "names"), ("GET /b", [], "404"),
+        ]),
+      .init(
+        source: "kong/router/transform.lua: any wildcard makes hosts less than plain ones",
+        routes: [
+          ("end", "hosts: ['example.*'], paths: [/a/b/c]"),
+          ("mixed", "hosts: [example.com, 'x.*'], paths: [/a/b]"),
+          ("plain", "hosts: [example.com], paths: [/a]"),
+        ],
+        requests: [("GET /a/b/c", [], "plain"), ("GET /a", [], "plain"), ("GET /b", [], "404")]),
       .init(
         source:
           "developer.konghq.com/gateway/entities/route: prefixes have no borders, regexes no end",

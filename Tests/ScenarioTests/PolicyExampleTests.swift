@@ -94,10 +94,15 @@ extension Scenarios {
         post("/upload", "{}", alice, answers: 200), post("/upload", "{}", answers: 401),
       ],
       "request-transform": [call("/zones/utc/time", answers: 200)],
+      "response-limit": [call("/media/a", alice, answers: 200), call("/media/a", answers: 401)],
       "response-transform": [call(answers: 200)],
       "rewrite": [call("/v1/zones/utc/time", answers: 200)],
       "split": [call(answers: 200)],
       "target-headers": [call(answers: 200)],
+      "user-agent-restriction": [
+        call("/time", "User-Agent: ourbot/1", answers: 200), call(answers: 200),
+        call("/time", "User-Agent: otherbot/1", answers: 403),
+      ],
     ]
 
     @Test(arguments: PolicyRegistry.standard.policies.map { $0.policyName })

@@ -75,6 +75,24 @@ import Testing
       ])
   }
 
+  /// What a file holds may stand in the place of its path.
+  @Test func pemTextIsReadAsAFileIs() throws {
+    let (good, other) = (authority.issue("a"), authority.issue("b"))
+    func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    let found = findings(
+      certificate(good) {
+        $0.certificate = (try? text(good.certificate)) ?? ""
+        $0.key = (try? text(good.key)) ?? ""
+      },
+      certificate(good) { $0.key = (try? text(other.key)) ?? "" },
+      certificate(good) { $0.key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----" })
+    #expect(
+      found.map { "\($0.setting): \($0.reason)" } == [
+        "certificates[1].key: it does not belong to the certificate",
+        "certificates[2].key: it holds no private key in PEM form",
+      ])
+  }
+
   @Test func authoritiesAndListsAreLookedAt() throws {
     var tls = Configuration.ListenerTLS(authority.issue("a"))
     var callers = Configuration.ClientCertificates()

@@ -43,6 +43,26 @@ import Testing
       """,
       "has more than 3 windows"
     ),
+    ("rate-limit: {limit: 1, window: 1s, by: 'path:a'}", "a path starts with /"),
+    ("response-limit: {}", "needs 'limits'"),
+    ("response-limit: {limits: {}}", "at least one"),
+    ("response-limit: {limits: {a: []}}", "at least one"),
+    ("response-limit: {limits: {a: [{limit: 1, window: 1500ms}]}}", "a window is whole seconds"),
+    (
+      "response-limit: {limits: {a: [{limit: 1, window: 1m, burst: 2}]}}",
+      "'burst' is for token buckets only"
+    ),
+    (
+      "response-limit: {limits: {a: [{limit: 1, window: 60s}, {limit: 2, window: 1m}]}}",
+      "has two windows of one length"
+    ),
+    (
+      """
+      response-limit: {limits: {a: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}}
+      """,
+      "has more than 3 windows"
+    ),
     ("quota: {}", "needs 'hour', 'day' or 'month'"),
     ("quota: {day: 5, month: 100, cost: 6}", "no request could pass: one costs 6 of 5"),
     ("quota: {day: 5, messages: {cost: 6}}", "no message could pass: one costs 6 of 5"),

@@ -54,6 +54,28 @@ import Testing
     #expect(json.contains("\"token\": \"***\""))
   }
 
+  /// PEM in the place of a file's path is shown neither in dumps nor in diagnostics.
+  @Test func pemTextIsHidden() throws {
+    let key = "-----BEGIN PRIVATE KEY-----\\n\(Self.secret)\\n-----END PRIVATE KEY-----"
+    let json = try shown(
+      """
+      version: 1
+      listeners:
+        web: {address: "127.0.0.1:8080", tls: {certificates: [{certificate: /c.pem, key: "\(key)"}]}}
+      services:
+        one: {targets: ["https://a.test"], tls: {clientCertificate: {certificate: /d.pem, key: "\(key)"}}}
+      routes: {a: {service: one}}
+      """)
+    #expect(!json.contains(Self.secret))
+    #expect(json.contains("/c.pem"))
+    #expect(json.contains("(PEM text)"))
+    for setting in ["address", "tls", "limits"] {
+      let found = diagnostics(file(listener: "\(setting): \"x \(key)\""))
+      #expect(!found.isEmpty)
+      #expect(found.allSatisfy { !$0.contains("KEY") && !$0.contains(Self.secret) }, "\(found)")
+    }
+  }
+
   @Test func aliasesAreHiddenAtEveryUse() throws {
     let json = try shown(
       """

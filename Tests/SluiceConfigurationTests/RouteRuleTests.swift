@@ -61,21 +61,36 @@ import Testing
       "4:43: error: routes.a.match.regex: '(' is not a regular expression: missing )"
     ),
     (
-      "match: {hosts: ['a.*']}",
-      "4:44: error: routes.a.match.hosts[0]: 'a.*' is not a host name or *.name: a wildcard "
+      "match: {hosts: ['a.*.b']}",
+      "4:44: error: routes.a.match.hosts[0]: 'a.*.b' is not a host name, *.name or name.*: a wildcard "
         + "stands for "
-        + "whole labels at the front, as in *.example.com"
+        + "whole labels at the front or at the end, as in *.example.com"
+    ),
+    (
+      "match: {serverNames: [a]}",
+      """
+      4:36: error: routes.a.match.serverNames: no listener of this route has 'tls', so it never matches
+        hint: give a listener tls, or use hosts
+      """
+    ),
+    (
+      "match: {headersRegex: {x: '('}}",
+      "4:54: error: routes.a.match.headersRegex.x: '(' is not a regular expression: missing )"
+    ),
+    (
+      "match: {addresses: [10.0.0.1/8]}",
+      "4:48: error: routes.a.match.addresses[0]: '10.0.0.1/8' is not an address range: bits behind the prefix are set"
     ),
     (
       "match: {hosts: [a, '*']}",
-      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name or *.name: a wildcard "
+      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name, *.name or name.*: a wildcard "
         + "stands for "
-        + "whole labels at the front, as in *.example.com"
+        + "whole labels at the front or at the end, as in *.example.com"
     ),
     (
       "match: {hosts: ['a:80']}",
       """
-      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name or *.name
+      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name, *.name or name.*
         hint: a route's hosts are without port
       """
     ),

@@ -70,7 +70,7 @@ import Testing
     ),
     (
       "tls: {certificates: [{certificate: a/, key: b}]}",
-      "2:81: error: listeners.web.tls.certificates[0].certificate: 'a/' is not the path of a file"
+      "2:81: error: listeners.web.tls.certificates[0].certificate: 'a/' is not the path of a PEM file, or PEM text"
     ),
   ])
   func listeners(settings: String, expected: String) {

@@ -5,23 +5,6 @@ import Testing
 
 /// What a file of Kong becomes, and what is said about it.
 @Suite struct KongConverterTests {
-  /// Converts, reads the result and returns all that was said, with places of Kong's file.
-  private func read(
-    _ text: String, variables: Set<String> = []
-  ) -> (configuration: Configuration?, messages: [String], yaml: String) {
-    let conversion = KongConverter.convert(text, file: "k") { variables.contains($0) }
-    let converted = conversion.yaml()
-    var diagnostics = conversion.diagnostics
-    guard !conversion.hasErrors else {
-      return (nil, diagnostics.map(\.description), converted.text)
-    }
-    let environment = Dictionary(uniqueKeysWithValues: variables.map { ($0, "value-of-\($0)") })
-    let result = ConfigurationReader.read(
-      contentsOf: converted.text, file: "k", environment: environment)
-    diagnostics += result.diagnostics.map(converted.placed)
-    return (result.configuration, diagnostics.map(\.description), converted.text)
-  }
-
   private static let head = """
     _format_version: "3.0"
     services: [{name: s, url: "http://a.test:81"}]
@@ -71,8 +54,8 @@ import Testing
       "4:11: error: plugin openid-connect is not carried over, and requests would be answered otherwise without it\n  hint: convert without it, and add the policy jwt with jwks"
     ),
     (
-      "plugins: [{name: cors, config: {origins: ['.*\\.example\\.com']}}]",
-      "4:43: error: plugin cors: '.*\\.example\\.com' is no origin\n  hint: write https://name, or https://*.name for all names below; no regular expression"
+      "plugins: [{name: cors, config: {origins: [example.com]}}]",
+      "4:43: error: plugin cors: 'example.com' is no origin\n  hint: write it with its scheme, as https://name"
     ),
     (
       "plugins: [{name: rate-limiting, config: {policy: local}}]",
@@ -92,7 +75,7 @@ import Testing
     ),
     (
       "plugins: [{name: request-transformer, config: {add: {headers: ['a:$(shared.x)']}}}]",
-      "4:64: error: plugin request-transformer: $(shared.x) is not understood\n  hint: $(headers.name) and $(query_params.name) are"
+      "4:64: error: plugin request-transformer: $(shared.x) is not understood\n  hint: $(headers.name), $(query_params.name) and $(uri_captures.name) are"
     ),
     (
       "plugins: [{name: request-transformer, config: {add: {headers: ['a:${client.address}']}}}]",
@@ -122,12 +105,73 @@ import Testing
       "upstreams: [{name: u}]", "4:13: error: upstream u: it has no targets"
     ),
     (
-      "certificates: [{cert: a, key: b}]",
-      "4:16: error: a certificate: certificates stand in the file itself, and here in files\n  hint: write them to files, convert without them, and name the files in the listener's tls"
+      "certificates: [{cert: a}]",
+      "4:16: error: a certificate: it needs cert and key, and cert_alt with key_alt"
+    ),
+    (
+      "certificates: [{cert: a, key: b, cert_alt: c}]",
+      "4:16: error: a certificate: it needs cert and key, and cert_alt with key_alt"
+    ),
+    (
+      "snis: [{name: a.test, certificate: {id: 7}}]",
+      "4:36: error: sni a.test: there is no such certificate\n  hint: certificate is the id of one in certificates"
+    ),
+    (
+      "certificates: [{cert: /etc/c.pem, key: b}]",
+      "4:17: error: a certificate: cert is no PEM text"
+    ),
+    (
+      "ca_certificates: [{id: 7, cert: /etc/c.pem}]",
+      "4:27: error: ca certificate 7: cert is no PEM text"
+    ),
+    (
+      "certificates: [{id: 7, cert: '{vault://env/a}', key: '{vault://env/b}', snis: [{name: a.*}]}]",
+      "4:87: error: sni a.*: a certificate can't be for names that end in a wildcard\n  hint: write the names"
+    ),
+    (
+      "certificates: [{id: 7, cert: '{vault://env/a}', key: '{vault://env/b}', snis: [a.test, a.test]}]",
+      "4:88: error: sni a.test: another one has this name"
+    ),
+    ("ca_certificates: [{id: 7}]", "4:19: error: ca certificate 7: it has no cert"),
+    (
+      "plugins: [{name: bot-detection, consumer: a}]",
+      "4:43: error: plugin bot-detection: there is no consumer 'a'"
+    ),
+    (
+      "plugins: [{name: bot-detection, config: {deny: ['']}}]",
+      "4:49: error: policies.user-agent-restriction.deny[0]: '' is not a regular expression: it is empty"
+    ),
+    (
+      "plugins: [{name: grpc-web, config: {proto: a.proto}}]",
+      "4:37: error: plugin grpc-web: proto is not read: messages stay what they are, and JSON is not made of them"
+    ),
+    (
+      "plugins: [{name: response-ratelimiting, config: {limits: {video: {minut: 1}}}}]",
+      "4:67: error: plugin response-ratelimiting: limits: video: unknown field 'minut'\n  hint: did you mean 'minute'?"
+    ),
+    (
+      "plugins: [{name: response-ratelimiting}]",
+      "4:11: error: plugin response-ratelimiting: it needs limits, as {video: {minute: 5}}"
+    ),
+    (
+      "plugins: [{name: rate-limiting, config: {minute: 1, limit_by: path}}]",
+      "4:11: error: plugin rate-limiting: limit_by path needs path"
+    ),
+    (
+      "plugins: [{name: rate-limiting, config: {minute: 1, limit_by: team}}]",
+      "4:53: error: plugin rate-limiting: limit_by team is not there\n  hint: consumer, credential, ip, service, header and path are"
+    ),
+    (
+      "consumers: [{username: a, plugins: [{name: rate-limiting, config: {minute: 1, limit_by: service}}]}]",
+      "4:79: error: plugin rate-limiting: limit_by service is not there for a consumer or group\n  hint: consumer, credential, ip, header and path are"
+    ),
+    (
+      "plugins: [{name: redirect, config: {location: /x, keep_incoming_path: true}}]",
+      "4:47: error: plugin redirect: keep_incoming_path needs a location with scheme and host"
     ),
   ])
   func mistakesHaveAPlace(text: String, message: String) {
-    let result = read(Self.head + text)
+    let result = readKong(Self.head + text)
     #expect(result.configuration == nil, "\(result.yaml)")
     #expect(result.messages.contains("k:" + message), "\(result.messages.joined(separator: "\n"))")
   }
@@ -138,24 +182,33 @@ import Testing
     ("service: s", "3:10: error: route q: it needs one of methods, hosts, headers and paths"),
     ("service: s, paths: [a]", "3:40: error: route q: a path starts with / or ~"),
     (
-      "service: s, hosts: ['a.*']",
-      "error: route q: a host with its wildcard at the end is not there"
+      "service: s, hosts: ['a:81']",
+      "error: route q: the port of a host is that of Kong's listener"
     ),
-    ("service: s, hosts: ['a:80']", "error: route q: hosts are without a port here"),
-    ("service: s, paths: [/a], snis: [a]", "error: route q: snis are not looked at"),
     (
-      "service: s, paths: [/a], protocols: [grpc]",
-      "error: route q: the protocol grpc is not carried over"
+      "service: s, paths: [/a], sources: [{ip: 10.0.0.1}]", "error: route q: sources are for routes"
     ),
+    (
+      "service: s, paths: [/a], destinations: [{port: 80}]",
+      "error: route q: destinations are for routes"
+    ),
+    (
+      "service: s, paths: [/a], protocols: [tcp]",
+      "error: route q: the protocol tcp is not carried over"
+    ),
+    (
+      "service: s, paths: [/a], protocols: [grpc], strip_path: true",
+      "error: route q: strip_path can't be true for gRPC"
+    ),
+    ("service: s, snis: [a]", "error: route q: it needs one of methods, hosts, headers and paths"),
     ("service: s, paths: [/a], path_handling: v2", "error: route q: path_handling is v0 or v1"),
     (
-      "service: s, paths: [/a], headers: {x: ['~*a']}",
-      "error: route q: a regular expression for a header is not there"
+      "service: s, paths: [/a], headers: {x: []}", "error: route q: the header has no value"
     ),
     ("service: s, paths: ['/a?b']", "error: routes.q.match.startsWith:"),
   ])
   func routesAreChecked(fields: String, message: String) {
-    let result = read(
+    let result = readKong(
       """
       _format_version: "3.0"
       services: [{name: s, url: "http://a.test:81"}]
@@ -175,7 +228,7 @@ import Testing
     "consumers: [{username: 'a', acls: [{}]}]", "services: [&a {name: x, routes: [*a]}]",
   ])
   func whatIsBrokenIsAnError(text: String) {
-    let result = read("_comment: x\n" + text)
+    let result = readKong("_comment: x\n" + text)
     #expect(result.configuration == nil)
     #expect(result.messages.contains { $0.contains(": error: ") })
   }
@@ -183,7 +236,7 @@ import Testing
   // MARK: What becomes of what
 
   @Test func entitiesMayBeNestedOrNot() throws {
-    let nested = read(
+    let nested = readKong(
       """
       _format_version: "3.0"
       services:
@@ -198,7 +251,7 @@ import Testing
           keyauth_credentials: [{key: k}]
           acls: [{group: g}]
       """)
-    let flat = read(
+    let flat = readKong(
       """
       _format_version: "3.0"
       services: [{name: s, protocol: http, host: a.test, port: 81, path: /base}]
@@ -220,7 +273,7 @@ import Testing
   }
 
   @Test func referencesStayReferences() throws {
-    let result = read(
+    let result = readKong(
       Self.head
         + "consumers: [{username: c, keyauth_credentials: [{key: '{vault://env/my-key}'}]}]",
       variables: ["MY_KEY"])
@@ -230,7 +283,7 @@ import Testing
   }
 
   @Test func upstreamsBecomeServices() throws {
-    let result = read(
+    let result = readKong(
       """
       _format_version: "3.0"
       services: [{name: s, host: u, routes: [{name: r, paths: [/r], preserve_host: true}]}]
@@ -254,7 +307,7 @@ import Testing
   }
 
   @Test func aServiceForBothKindsOfHosts() throws {
-    let result = read(
+    let result = readKong(
       """
       _format_version: "3.0"
       services:
@@ -268,7 +321,7 @@ import Testing
 
   /// A consumer group and a group of acl with one name are not one group.
   @Test func groupsOfTwoKindsStayApart() throws {
-    let result = read(
+    let result = readKong(
       Self.head + """
         consumer_groups: [{name: gold}]
         consumers: [{username: c, groups: [{name: gold}]}, {username: d, acls: [{group: gold}]}]
@@ -281,7 +334,7 @@ import Testing
   }
 
   @Test func disabledIsAsIfNotThere() throws {
-    let result = read(
+    let result = readKong(
       """
       _format_version: "3.0"
       services:
@@ -296,7 +349,7 @@ import Testing
   }
 
   @Test func jwtIsCarriedOver() throws {
-    let result = read(
+    let result = readKong(
       Self.head + """
         plugins: [{name: jwt, config: {claims_to_verify: [exp], secret_is_base64: true, cookie_names: [t]}}]
         consumers: [{username: c, jwt_secrets: [{key: iss, secret: c2VjcmV0LW9mLW1vcmUtdGhhbi0zMi1ieXRlcy1oZXJlLQ}]}]
@@ -335,7 +388,7 @@ import Testing
     """
 
   @Test func aSnippetIsReadAsItIsMeant() throws {
-    let result = read(Self.brief, variables: ["SLUICE_KEY_GROUP_A"])
+    let result = readKong(Self.brief, variables: ["SLUICE_KEY_GROUP_A"])
     let configuration = try #require(result.configuration, "\(result.messages)")
     let transform = configuration.policies[Configuration.RequestTransform.self]
     #expect(transform?.add.headers == ["X-Caller": "${client.address}"])
@@ -351,7 +404,7 @@ import Testing
 
   /// Nobody is in the group: nothing is opened by what is not there.
   @Test func aSnippetWithoutKeysLetsNobodyIn() throws {
-    let configuration = try #require(read(Self.brief).configuration)
+    let configuration = try #require(readKong(Self.brief).configuration)
     #expect(configuration.consumers.isEmpty)
     #expect(configuration.policies[Configuration.KeyAuth.self] != nil)
     #expect(configuration.policies[Configuration.ACL.self]?.allow == ["group_A"])
@@ -359,7 +412,7 @@ import Testing
 
   /// With its version the file means what Kong does with it.
   @Test func aWholeFileIsReadAsKongDoes() throws {
-    let result = read(
+    let result = readKong(
       "_format_version: '3.0'\n" + Self.brief, variables: ["SLUICE_KEY_GROUP_A"])
     let configuration = try #require(result.configuration, "\(result.messages)")
     #expect(configuration.routes["time-api-route"]?.path.stripPrefix == true)

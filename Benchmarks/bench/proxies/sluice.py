@@ -57,7 +57,7 @@ class Sluice(Proxy):
 
     def command(self, setup: Setup) -> list[str]:
         routes = [
-            f"  route-{number}: {{match: {{path: {path}}}, service: service}}"
+            f"  route-{number}: {{{_match(setup, number, path)}, service: service}}"
             for number, path in enumerate(setup.routes)
         ]
         if not routes:
@@ -87,6 +87,12 @@ class Sluice(Proxy):
 
     def version_command(self) -> list[str]:
         return [_binary(), "--version"]
+
+
+def _match(setup: Setup, number: int, path: str) -> str:
+    if setup.policies == "priority":
+        return f"priority: {number + 1}, match: {{startsWith: {path}}}"
+    return f"match: {{path: {path}}}"
 
 
 def _tls(setup: Setup) -> str:

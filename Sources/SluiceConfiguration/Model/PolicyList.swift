@@ -5,6 +5,7 @@ extension PolicyRegistry {
     Configuration.KongFields.self,
     Configuration.RequestID.self,
     Configuration.CORS.self,
+    Configuration.UserAgentRestriction.self,
     Configuration.CallerHeaders.self,
     Configuration.ErrorAnswers.self,
     // identify
@@ -26,6 +27,7 @@ extension PolicyRegistry {
     Configuration.ConcurrencyLimit.self,
     Configuration.RateLimit.self,
     Configuration.Quota.self,
+    Configuration.ResponseLimit.self,
     Configuration.BandwidthLimit.self,
     // transform; responses meet these the other way round, so what compresses is the first
     Configuration.Compression.self,

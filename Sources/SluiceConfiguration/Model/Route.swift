@@ -44,15 +44,21 @@ extension Configuration {
     public var startsWith: String?
     /// Matches the whole path (PCRE2 syntax).
     public var regex: String?
-    /// `name` or `*.name`; empty is every host.
+    /// `name`, `*.name` or `name.*`; empty is every host.
     public var hosts: [String] = []
     public var methods: [String] = []
     /// Field name → value; `*` is any value.
     public var headers: [String: String] = [:]
+    /// Field name → what matches the whole value (PCRE2 syntax).
+    public var headersRegex: [String: String] = [:]
     /// Parameter → value; `*` is any value.
     public var query: [String: String] = [:]
     /// Names of listeners; empty is every one.
     public var listeners: [String] = []
+    /// `name`, `*.name` or `name.*` of the TLS handshake; empty is every caller.
+    public var serverNames: [String] = []
+    /// Ranges of callers' addresses; empty is every caller.
+    public var addresses: [String] = []
     public init() {}
   }
 
@@ -85,7 +91,7 @@ extension Configuration.Route {
         "Which life its exchanges lead; picks the defaults."),
       Field(
         "priority", .integer(0...1_000_000),
-        "Routes that have one are tried before all others, the greater first, whatever their hosts and paths, and equal ones in the order of the file; the cost of a request grows with their number. 0 leaves the order to the routes' conditions."
+        "Routes that have one are tried before all others, the greater first, whatever their hosts and paths, and equal ones in the order of the file. 0 leaves the order to the routes' conditions."
       ),
       Field(
         "match", .object(Configuration.Match.schema),
@@ -136,15 +142,29 @@ extension Configuration.Match {
         "The first characters of the path: `/time` matches `/timeout`, too. Meant for what comes from other gateways; `prefix` is safer."
       ),
       Field("regex", .text(.regex), "Matches the whole path (PCRE2 syntax)."),
-      Field("hosts", .list(of: .text(.hostPattern)), "Names, or `*.name` for any name below it."),
+      Field(
+        "hosts", .list(of: .text(.routeHost)),
+        "Names, or `*.name` for any name below it, or `name.*` for any that begins with it."),
       Field("methods", .list(of: .text(.method)), "Methods."),
       Field(
         "headers", .map(keys: .fieldName, of: .text(.fieldValue), atLeast: 0),
         "Field name to value; `*` is any value."),
       Field(
+        "headersRegex", .map(keys: .fieldName, of: .text(.regex), atLeast: 0),
+        "Field name to a regular expression for the whole value (PCRE2 syntax); `(?i)` at its beginning makes no difference between upper and lower case."
+      ),
+      Field(
         "query", .map(keys: .parameterName, of: .text(.any), atLeast: 0),
         "Parameter to value; `*` is any value."),
       Field("listeners", .list(of: .text(.entityReference)), "Names of listeners."),
+      Field(
+        "serverNames", .list(of: .text(.routeHost)),
+        "Names that a caller may ask for in its TLS handshake (SNI), written as in `hosts`; callers without TLS match no name. The name is a caller's own word, as its `Host` is: it selects and proves nothing."
+      ),
+      Field(
+        "addresses", .list(of: .text(.addressRange)),
+        "Addresses and ranges of callers; behind trusted proxies the address is the one they report."
+      ),
     ])
 }
 

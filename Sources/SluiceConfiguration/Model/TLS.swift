@@ -15,14 +15,25 @@ extension Configuration {
     case tls13 = "1.3"
   }
 
-  /// Paths of PEM files.
+  /// Paths of PEM files, or PEM text.
   public struct Certificate: Codable, Equatable, Sendable {
     /// The certificate, then those that lead to its authority.
     public var certificate = ""
     public var key = ""
     /// An OCSP response (DER) to staple.
     public var ocsp: String?
+    /// What callers ask for, in the place of the names in the certificate.
+    public var names: [String] = []
     public init() {}
+
+    /// Text of a certificate or key is not shown.
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(PEMText.shown(certificate), forKey: .certificate)
+      try container.encode(PEMText.shown(key), forKey: .key)
+      try container.encodeIfPresent(ocsp, forKey: .ocsp)
+      try container.encode(names, forKey: .names)
+    }
   }
 
   public struct ClientCertificates: Codable, Equatable, Sendable {
@@ -52,11 +63,18 @@ extension Configuration {
     public init() {}
   }
 
-  /// What the gateway shows to targets that ask; paths of PEM files.
+  /// What the gateway shows to targets that ask; paths of PEM files, or PEM text.
   public struct ClientIdentity: Codable, Equatable, Sendable {
     public var certificate = ""
     public var key = ""
     public init() {}
+
+    /// Text of a certificate or key is not shown.
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(PEMText.shown(certificate), forKey: .certificate)
+      try container.encode(PEMText.shown(key), forKey: .key)
+    }
   }
 }
 
@@ -83,15 +101,20 @@ extension Configuration.ListenerTLS {
 
 extension Configuration.Certificate {
   static let schema = Schema(
-    "Certificate", of: Self(), "Files of one certificate. They are read again by every reload.",
+    "Certificate", of: Self(),
+    "Files of one certificate, which are read again by every reload. A setting that begins with `-----BEGIN` is the PEM itself, such as `${env:TLS_KEY}` brings it.",
     [
       Field(
-        "certificate", .text(.file),
+        "certificate", .text(.pem),
         "PEM: the certificate, then those that lead to its authority.", isRequired: true),
-      Field("key", .text(.file), "PEM: its private key, without a passphrase.", isRequired: true),
+      Field("key", .text(.pem), "PEM: its private key, without a passphrase.", isRequired: true),
       Field(
         "ocsp", .text(.file),
         "DER: an OCSP response to staple, until its `nextUpdate` has passed."),
+      Field(
+        "names", .list(of: .text(.hostPattern)),
+        "The names that callers ask for when this one serves them, `*.` for one label; those in the certificate unless set."
+      ),
     ])
 }
 
@@ -100,9 +123,9 @@ extension Configuration.ClientCertificates {
     "ClientCertificates", of: Self(), "Certificates of callers. One that is shown has to be valid.",
     [
       Field("mode", .choice(Mode.self), "Whether callers may go without."),
-      Field("ca", .text(.file), "PEM: the authorities that vouch for callers.", isRequired: true),
+      Field("ca", .text(.pem), "PEM: the authorities that vouch for callers.", isRequired: true),
       Field(
-        "crl", .text(.file),
+        "crl", .text(.pem),
         "PEM: lists of revoked certificates, one for every authority in a caller's chain."),
     ])
 }
@@ -118,9 +141,9 @@ extension Configuration.ServiceTLS {
     "ServiceTLS", of: Self(), "How `https` targets are spoken to.",
     [
       Field(
-        "ca", .text(.file), "PEM: who vouches for targets; the system's authorities unless set."),
+        "ca", .text(.pem), "PEM: who vouches for targets; the system's authorities unless set."),
       Field(
-        "crl", .text(.file),
+        "crl", .text(.pem),
         "PEM: lists of revoked certificates, one for every authority in a target's chain; with `ca`."
       ),
       Field("verify", .boolean, "Whether a target has to prove that it has its name."),
@@ -135,11 +158,12 @@ extension Configuration.ServiceTLS {
 
 extension Configuration.ClientIdentity {
   static let schema = Schema(
-    "ClientIdentity", of: Self(), "Files of the gateway's own certificate.",
+    "ClientIdentity", of: Self(),
+    "Files of the gateway's own certificate, or the PEM itself.",
     [
       Field(
-        "certificate", .text(.file),
+        "certificate", .text(.pem),
         "PEM: the certificate, then those that lead to its authority.", isRequired: true),
-      Field("key", .text(.file), "PEM: its private key, without a passphrase.", isRequired: true),
+      Field("key", .text(.pem), "PEM: its private key, without a passphrase.", isRequired: true),
     ])
 }

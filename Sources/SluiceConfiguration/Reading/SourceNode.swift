@@ -115,6 +115,7 @@ extension SourceNode {
   /// The value as a message may show it: quoted, shortened, and never what a reference stands for.
   var shown: String {
     guard case .scalar(let scalar) = content else { return kindName }
+    if scalar.isPEM { return "the PEM text" }
     return scalar.hasReference ? "the referenced value" : quoted(scalar.text)
   }
 
@@ -126,6 +127,7 @@ extension SourceNode {
     case .scalar(let scalar):
       if isNull { return "nothing" }
       if scalar.hasReference { return "the referenced value" }
+      if scalar.isPEM { return "the PEM text" }
       return scalar.isPlain ? quoted(scalar.text) : "the text \(quoted(scalar.text))"
     }
   }
@@ -134,6 +136,9 @@ extension SourceNode {
 extension SourceNode.Scalar {
   /// Whether any part of the value may come from elsewhere; then messages don't show it.
   var hasReference: Bool { text.contains("${") }
+
+  /// A key may be among it, whatever stands before it.
+  var isPEM: Bool { text.contains("-----BEGIN") }
 }
 
 /// The text in quotes, on one line, at most 60 characters of it.

@@ -104,7 +104,7 @@ extension ShapeValidator {
 
 extension SourceNode {
   var mayBeShown: Bool {
-    if case .scalar(let scalar) = content { !scalar.hasReference } else { true }
+    if case .scalar(let scalar) = content { !scalar.hasReference && !scalar.isPEM } else { true }
   }
 }
 

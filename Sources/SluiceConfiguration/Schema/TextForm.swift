@@ -113,6 +113,15 @@ extension TextForm {
     reason: "a path does not end with /",
     accepts: { !$0.isEmpty && !$0.hasSuffix("/") && !$0.utf8.contains(0) })
 
+  /// A file's path, or what the file would hold.
+  static let pem = TextForm(
+    "the path of a PEM file, or PEM text", examples: ["/etc/sluice/tls/certificate.pem"],
+    reason: "a path does not end with /, and a text begins with -----BEGIN",
+    accepts: { text in
+      if text.utf8.contains(0) || text.isEmpty { return false }
+      return PEMText.isText(text) || !text.hasSuffix("/")
+    })
+
   // MARK: Addresses
 
   public static let listenAddress = TextForm(
@@ -190,6 +199,25 @@ extension TextForm {
       }
       if text.contains("*") {
         return TextProblem("a wildcard stands for whole labels at the front, as in *.example.com")
+      }
+      return TextProblem("", hint: text.contains(":") ? "names are without a port" : nil)
+    })
+
+  /// What routes compare hosts with.
+  public static let routeHost = TextForm(
+    "a host name, *.name or name.*", examples: ["api.example.com", "*.example.com", "api.*"],
+    check: { text in
+      let name =
+        text.hasPrefix("*.")
+        ? text.dropFirst(2) : text.hasSuffix(".*") ? text.dropLast(2) : Substring(text)
+      if name.count < text.count
+        ? HostName.normalized(String(name)) != nil : HostName.isHost(text)
+      {
+        return nil
+      }
+      if text.contains("*") {
+        return TextProblem(
+          "a wildcard stands for whole labels at the front or at the end, as in *.example.com")
       }
       return TextProblem("", hint: text.contains(":") ? "a route's hosts are without port" : nil)
     })

@@ -66,7 +66,32 @@ extension ConfigurationValidator {
         "routes.\(name).match.regex: \(place.shown) is not a regular expression\(reason)",
         at: place.position)
     }
+    for entry in match?["headersRegex"]?.entries ?? [] where diagnostics.isSound(entry.value) {
+      guard let regex = route.match.headersRegex[entry.key], let problem = regexCheck(regex) else {
+        continue
+      }
+      let reason = entry.value.mayBeShown ? ": \(problem)" : ""
+      diagnostics.error(
+        "routes.\(name).match.headersRegex.\(entry.key): \(entry.value.shown) is not a regular expression\(reason)",
+        at: entry.value.position)
+    }
+    checkServerNames(route, match, name: name)
     checkRewrite(route, node["path"], given.map(\.key), name: name)
+  }
+
+  /// Names come by TLS.
+  private mutating func checkServerNames(
+    _ route: Configuration.Route, _ match: SourceNode?, name: String
+  ) {
+    guard !route.match.serverNames.isEmpty, let entry = match?.entry("serverNames"),
+      diagnostics.isSound(entry.value), diagnostics.isSound(match?["listeners"])
+    else { return }
+    let names = route.match.listeners
+    let listeners = configuration.listeners.filter { names.isEmpty || names.contains($0.key) }
+    if listeners.contains(where: { $0.value.tls != nil }) { return }
+    diagnostics.error(
+      "routes.\(name).match.serverNames: no listener of this route has 'tls', so it never matches",
+      at: entry.keyPosition, hint: "give a listener tls, or use hosts")
   }
 
   private mutating func checkRewrite(
@@ -167,6 +192,9 @@ extension ConfigurationValidator {
     var hosts: Set<String>
     var methods: Set<String>
     var headers: [String: String]
+    var headersRegex: [String: String]
+    var serverNames: Set<String>
+    var addresses: Set<String>
     var query: [String: String]
     var listeners: Set<String>
 
@@ -187,6 +215,11 @@ extension ConfigurationValidator {
       headers = Dictionary(
         match.headers.map { ($0.key.lowercased(), $0.value) },
         uniquingKeysWith: { first, _ in first })
+      headersRegex = Dictionary(
+        match.headersRegex.map { ($0.key.lowercased(), $0.value) },
+        uniquingKeysWith: { first, _ in first })
+      serverNames = Set(match.serverNames.map { $0.lowercased() })
+      addresses = Set(match.addresses)
       query = match.query
       listeners = Set(match.listeners)
     }

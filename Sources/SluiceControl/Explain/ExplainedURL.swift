@@ -1,5 +1,6 @@
 public import SluiceConfiguration
 public import SluiceGateway
+import SluiceWire
 
 /// A method, a URL and header lines from a command line, as the request a client would send.
 public enum ExplainedURL {
@@ -8,6 +9,7 @@ public enum ExplainedURL {
     case unknownListener(String, known: [String])
     case noListener
     case url(String)
+    case address(String)
 
     public var description: String {
       switch self {
@@ -17,6 +19,7 @@ public enum ExplainedURL {
       case .noListener: "the file has no listener"
       case .url(let text):
         "'\(text)' is not a URL; write /path or http://host/path"
+      case .address(let text): "'\(text)' is not an address"
       }
     }
   }
@@ -24,10 +27,12 @@ public enum ExplainedURL {
   /// - Parameters:
   ///   - url: `/path?query` or `http://host[:port]/path?query`; a fragment is left out, as clients do.
   ///     A `ws:` URL stands for a handshake with all its fields.
-  ///   - listener: a name; nil takes the one that has the URL's port, else the first by name.
+  ///   - listener: a name; nil takes the one that has the URL's port, else the first by name. One with
+  ///     `tls` is told the URL's host in the handshake.
+  ///   - address: where the request comes from.
   public static func request(
     method: String, url: String, headers: [String], listener: String?,
-    in configuration: Configuration
+    address: String = "127.0.0.1", in configuration: Configuration
   ) throws(Mistake) -> RouteExplanation.Request {
     var fields: [(name: String, value: String)] = []
     for header in headers {
@@ -40,9 +45,19 @@ public enum ExplainedURL {
       fields.insert((name: "Host", value: authority ?? "localhost"), at: 0)
     }
     if url.lowercased().hasPrefix("ws") { completeHandshake(&fields) }
+    guard IPAddress(address) != nil else { throw .address(address) }
+    let listener = try choose(listener, authority: authority, configuration)
+    let isEncrypted = configuration.listeners[listener]?.tls != nil
     return RouteExplanation.Request(
-      method: method, target: target, fields: fields,
-      listener: try choose(listener, authority: authority, configuration))
+      method: method, target: target, fields: fields, listener: listener,
+      serverName: isEncrypted ? serverName(authority) : nil, address: address)
+  }
+
+  /// What a client names in its handshake: no port, and no address (RFC 6066 3).
+  private static func serverName(_ authority: String?) -> String {
+    guard let authority, !authority.hasPrefix("[") else { return "" }
+    let name = String(authority.prefix { $0 != ":" })
+    return IPAddress(name) == nil ? name : ""
   }
 
   /// What every WebSocket client sends (RFC 6455 4.1), where nothing else was said.

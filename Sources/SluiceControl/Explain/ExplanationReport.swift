@@ -133,6 +133,8 @@ extension RouteExplanation.Reason {
     case .path: "path"
     case .regexLimit: "regex-limit"
     case .listener: "listener"
+    case .serverName: "server-name"
+    case .address: "address"
     case .method: "method"
     case .header: "header"
     case .query: "query"
@@ -146,10 +148,16 @@ extension RouteExplanation.Reason {
     case .lowerPrecedence(let other): "matches too, but \(other) comes first"
     case .host: "other host: \(match.hosts.joined(separator: ", "))"
     case .path: "other path: \(Self.path(of: match))"
-    case .regexLimit: "the regex gave up on this path: \(match.regex ?? "")"
+    case .regexLimit:
+      match.headersRegex.isEmpty
+        ? "the regex gave up on this path: \(match.regex ?? "")" : "a regex gave up on this request"
     case .listener: "other listener: \(match.listeners.joined(separator: ", "))"
+    case .serverName:
+      "other name in the TLS handshake: \(match.serverNames.joined(separator: ", "))"
+    case .address: "other address: \(match.addresses.joined(separator: ", "))"
     case .method: "other method: \(match.methods.joined(separator: ", "))"
-    case .header(let name): "header: \(Self.condition(name, match.headers, ignoringCase: true))"
+    case .header(let name):
+      "header: \(Self.condition(name, match.headers.merging(match.headersRegex) { $1 }, ignoringCase: true))"
     case .query(let name): "query: \(Self.condition(name, match.query, ignoringCase: false))"
     }
   }

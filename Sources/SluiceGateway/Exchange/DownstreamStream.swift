@@ -37,6 +37,8 @@ protocol DownstreamStream: AnyObject {
   var localAddress: SocketAddress? { get }
   /// What the caller has proved by TLS to be; nil without a certificate.
   var clientCertificate: TLSClientCertificate? { get }
+  /// What the caller's TLS handshake named; empty when it named nothing, nil without TLS.
+  var serverName: [UInt8]? { get }
 
   /// Response bytes that the caller did not take yet.
   var responseBacklog: Int { get }
@@ -76,6 +78,7 @@ extension DownstreamStream {
 /// A carrier that has no connection of its own to tell of.
 extension DownstreamStream {
   var clientCertificate: TLSClientCertificate? { nil }
+  var serverName: [UInt8]? { nil }
   var localAddress: SocketAddress? { nil }
 }
 

@@ -247,7 +247,7 @@ public final class Exchange: EventHandler {
     }
     if let error = normalisePath(head) { return error }
     let snapshot = worker.snapshot
-    switch withPath({ snapshot.match(head, path: $0, listener: listener.index) }) {
+    switch withPath({ snapshot.match(head, path: $0, of: self) }) {
     case .notFound: return .noRoute
     case .regexLimit: return .regexLimit
     case .methodNotAllowed(let allow):

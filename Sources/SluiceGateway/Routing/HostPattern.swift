@@ -1,16 +1,18 @@
 internal import SluiceWire
 
-/// Which hosts a route answers for; written `name`, `*.name` or not at all.
+/// Which hosts a route answers for; written `name`, `*.name`, `name.*` or not at all.
 ///
 /// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name`
-/// itself.
+/// itself; `name.*` for one or more behind it.
 enum HostPattern: Hashable {
   case exact([UInt8])
   /// The suffix with its leading dot.
   case wildcard([UInt8])
+  /// The start with the dot at its end.
+  case start([UInt8])
   case any
 
-  /// Nil when the text is neither a name nor `*.name`.
+  /// Nil when the text is neither a name nor one of the two with a wildcard.
   init?(_ text: String) {
     var bytes = text.utf8.map(\.asciiLowercased)
     if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
@@ -21,17 +23,24 @@ enum HostPattern: Hashable {
         return nil
       }
       self = .wildcard(bytes)
+    } else if bytes.last == star, bytes.dropLast().last == UInt8(ascii: ".") {
+      bytes.removeLast()
+      guard bytes.count > 1, bytes[0] != UInt8(ascii: "."), !bytes.contains(star) else {
+        return nil
+      }
+      self = .start(bytes)
     } else {
       guard !bytes.isEmpty, !bytes.contains(star) else { return nil }
       self = .exact(bytes)
     }
   }
 
-  /// Smaller is more specific: exact, then the longer suffix, then any.
+  /// Smaller is more specific: exact, then the longer suffix, then the longer start, then any.
   var precedence: Int {
     switch self {
     case .exact: Int.min
-    case .wildcard(let suffix): -suffix.count
+    case .wildcard(let suffix): -suffix.count - (1 << 20)
+    case .start(let start): -start.count
     case .any: 0
     }
   }
@@ -43,6 +52,9 @@ enum HostPattern: Hashable {
     case .wildcard(let suffix):
       host.count > suffix.count
         && host.extracting((host.count - suffix.count)...).equalsIgnoringCase(suffix.span)
+    case .start(let start):
+      host.count > start.count
+        && host.extracting(0..<start.count).equalsIgnoringCase(start.span)
     case .any: true
     }
   }

@@ -10,6 +10,21 @@ public enum RegexSyntax {
     }
   }
 
+  /// What is wrong with the first of these that is none, wherever they may match.
+  static func problem(inEachOf patterns: [String]) -> String? {
+    let set = RegexSet()
+    for (index, pattern) in patterns.enumerated() {
+      do throws(RegexSet.PatternError) {
+        _ = try set.add(pattern, isAnchored: false)
+      } catch {
+        // The text may come from a reference, and is not shown.
+        return "regular expression \(index + 1) is none: \(error.message) at character "
+          + "\(error.offset + 1)"
+      }
+    }
+    return nil
+  }
+
   /// How many groups a pattern has; 0 for one that routes don't take.
   static func groups(in pattern: String) -> Int {
     let set = RegexSet()

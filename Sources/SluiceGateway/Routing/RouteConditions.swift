@@ -1,18 +1,20 @@
 internal import SluiceConfiguration
 internal import SluiceWire
 
-/// What routes demand besides host and path: methods, listeners, header fields and query
-/// parameters.
+/// What routes demand besides host and path: methods, listeners, server names and addresses of callers,
+/// header fields and query parameters.
 ///
 /// One flat table for all routes; checking allocates nothing. A field or parameter that comes
 /// several times satisfies a condition when one of them does. Field values are compared byte by
-/// byte, parameters after percent-decoding (`+` is a space).
+/// byte or by a regex for the whole value, parameters after percent-decoding (`+` is a space).
 struct RouteConditions: ~Copyable, Sendable {
   enum Outcome {
     case holds
     /// Only the method is wrong.
     case methodFails
     case fails
+    /// The regex of a header field gave up, and everything else holds.
+    case limit
   }
 
   struct Entry: Sendable {
@@ -20,14 +22,20 @@ struct RouteConditions: ~Copyable, Sendable {
     var methods: MethodSet = 0
     /// Where the route's words in `listenerWords` begin; -1 is every listener.
     var listeners: Int32 = -1
+    /// In `serverNames`; empty is every caller.
+    var serverNames: ListRange = .empty
+    /// In `addressSets`; -1 is every caller.
+    var addresses: Int32 = -1
     var headers: ListRange = .empty
+    var headersRegex: ListRange = .empty
     var query: ListRange = .empty
     /// The regex that the path has to match; -1 is none.
     var regex: Int32 = -1
 
     /// There are none.
     var isEmpty: Bool {
-      methods == 0 && listeners < 0 && headers.isEmpty && query.isEmpty && regex < 0
+      methods == 0 && listeners < 0 && serverNames.isEmpty && addresses < 0 && headers.isEmpty
+        && headersRegex.isEmpty && query.isEmpty && regex < 0
     }
   }
 
@@ -36,12 +44,16 @@ struct RouteConditions: ~Copyable, Sendable {
     var name: ListRange
     var value: ListRange
     var isAnyValue: Bool
+    /// What the value is compared with instead; -1 is none.
+    var regex: Int32 = -1
   }
 
   private(set) var entries: [Entry] = []
   private var listenerWords: [UInt64] = []
   private var pairs: [Pair] = []
   private var text: [UInt8] = []
+  private var serverNames: [HostPattern] = []
+  private var addressSets: [CIDRSet] = []
   let methods: MethodTable
   private let listenerNames: [String]
 
@@ -52,14 +64,20 @@ struct RouteConditions: ~Copyable, Sendable {
 
   /// How many conditions a route has besides host and path; more come before fewer.
   static func count(_ match: Configuration.Match) -> Int {
-    (match.methods.isEmpty ? 0 : 1) + (match.listeners.isEmpty ? 0 : 1) + match.headers.count
+    let lists = [match.methods, match.listeners, match.serverNames, match.addresses]
+    return lists.count { !$0.isEmpty } + match.headers.count + match.headersRegex.count
       + match.query.count
   }
 
+  /// Whether any route asks what a caller's TLS handshake named.
+  var asksForServerNames: Bool { !serverNames.isEmpty }
+  /// Whether any route asks where a caller is.
+  var asksForAddresses: Bool { !addressSets.isEmpty }
+
   /// Adds the next route's conditions.
-  mutating func append(_ match: Configuration.Match, regex: Int32, route: String)
-    throws(RouterError)
-  {
+  mutating func append(
+    _ match: Configuration.Match, regex: Int32, _ regexes: RegexSet, route: String
+  ) throws(RouterError) {
     var entry = Entry()
     entry.methods = methods.set(match.methods)
     entry.regex = regex
@@ -74,7 +92,21 @@ struct RouteConditions: ~Copyable, Sendable {
       }
       listenerWords += words
     }
+    let firstName = serverNames.count
+    for name in match.serverNames {
+      guard let pattern = HostPattern(name) else { throw .invalidHost(route: route, host: name) }
+      serverNames.append(pattern)
+    }
+    entry.serverNames = ListRange(start: firstName, count: serverNames.count - firstName)
+    if !match.addresses.isEmpty {
+      guard let set = CIDRSet(texts: match.addresses) else {
+        throw .invalidAddress(route: route)
+      }
+      entry.addresses = Int32(addressSets.count)
+      addressSets.append(set)
+    }
     entry.headers = append(match.headers, areFields: true)
+    entry.headersRegex = try append(match.headersRegex, regexes, route: route)
     entry.query = append(match.query, areFields: false)
     entries.append(entry)
   }
@@ -91,21 +123,64 @@ struct RouteConditions: ~Copyable, Sendable {
     return ListRange(start: start, count: pairs.count - start)
   }
 
+  private mutating func append(
+    _ patterns: [String: String], _ regexes: RegexSet, route: String
+  ) throws(RouterError) -> ListRange {
+    let start = pairs.count
+    for (name, pattern) in patterns.sorted(by: { $0.key < $1.key }) {
+      let bytes = name.utf8.map(\.asciiLowercased)
+      do throws(RegexSet.PatternError) {
+        pairs.append(
+          Pair(
+            known: FieldName(bytes.span), name: store(bytes), value: .empty, isAnyValue: false,
+            regex: Int32(try regexes.add(pattern))))
+      } catch {
+        throw .invalidRegex(route: route, message: error.message, offset: error.offset)
+      }
+    }
+    return ListRange(start: start, count: pairs.count - start)
+  }
+
   private mutating func store(_ bytes: [UInt8]) -> ListRange {
     text += bytes
     return ListRange(start: text.count - bytes.count, count: bytes.count)
   }
 
-  /// Whether a route's conditions hold; `method` is the request's bit. The regex is not looked at.
+  /// Whether a route's conditions hold; `method` is the request's bit. The path's regex is not looked at.
   func check(
     _ route: Int, _ head: borrowing RequestHead, query: Span<UInt8>, listener: Int,
-    method: MethodSet
+    _ caller: RoutedCaller, method: MethodSet, _ regexes: RegexSet
   ) -> Outcome {
     let entry = entries[route]
     if !listenerHolds(entry, listener) { return .fails }
+    if !entry.serverNames.isEmpty, !nameHolds(entry, caller) { return .fails }
+    if entry.addresses >= 0, !addressHolds(entry, caller) { return .fails }
     for index in entry.headers.range where !fieldHolds(index, head) { return .fails }
     for index in entry.query.range where !parameterHolds(index, query) { return .fails }
-    return entry.methods == 0 || entry.methods & method != 0 ? .holds : .methodFails
+    var isLimited = false
+    for index in entry.headersRegex.range {
+      switch fieldMatches(index, head, regexes, counting: true) {
+      case .match: break
+      case .noMatch: return .fails
+      case .limit: isLimited = true
+      }
+    }
+    if entry.methods != 0, entry.methods & method == 0 { return .methodFails }
+    return isLimited ? .limit : .holds
+  }
+
+  /// Names are compared as hosts are; a dot at the end is ignored.
+  private func nameHolds(_ entry: Entry, _ caller: RoutedCaller) -> Bool {
+    guard let name = caller.serverName, !name.isEmpty else { return false }
+    let end = name.last == UInt8(ascii: ".") ? name.count - 1 : name.count
+    for index in entry.serverNames.range
+    where serverNames[index].matches(name.span.extracting(0..<end)) { return true }
+    return false
+  }
+
+  private func addressHolds(_ entry: Entry, _ caller: RoutedCaller) -> Bool {
+    guard let address = caller.address else { return false }
+    return addressSets[Int(entry.addresses)].contains(address)
   }
 
   private func listenerHolds(_ entry: Entry, _ listener: Int) -> Bool {
@@ -131,6 +206,32 @@ struct RouteConditions: ~Copyable, Sendable {
     return false
   }
 
+  private func fieldMatches(
+    _ index: Int, _ head: borrowing RequestHead, _ regexes: RegexSet, counting: Bool
+  ) -> RegexSet.Outcome {
+    let pair = pairs[index]
+    let name = text.span.extracting(pair.name.range)
+    guard let first = pair.known == .other ? 0 : head.firstIndex(of: pair.known) else {
+      return .noMatch
+    }
+    var outcome = RegexSet.Outcome.noMatch
+    let fields = head.fields.span
+    for at in first..<fields.count {
+      let field = fields[at]
+      if field.known != pair.known { continue }
+      if pair.known == .other, !head.span(field.name).equalsIgnoringCase(name) { continue }
+      let value = head.span(field.value)
+      switch counting
+        ? regexes.test(Int(pair.regex), value) : regexes.run(Int(pair.regex), value)
+      {
+      case .match: return .match
+      case .noMatch: continue
+      case .limit: outcome = .limit
+      }
+    }
+    return outcome
+  }
+
   private func parameterHolds(_ index: Int, _ query: Span<UInt8>) -> Bool {
     let pair = pairs[index]
     let name = text.span.extracting(pair.name.range)
@@ -154,19 +255,32 @@ struct RouteConditions: ~Copyable, Sendable {
     return false
   }
 
-  /// For `trace`: the first condition that fails, in the order listener, headers, query, method.
+  /// For `trace`: the first condition that fails, in the order listener, caller, headers, query, headers
+  /// by regex, method.
   func firstFailure(
-    _ route: Int, _ head: borrowing RequestHead, query: Span<UInt8>, listener: Int
+    _ route: Int, _ head: borrowing RequestHead, query: Span<UInt8>, listener: Int,
+    _ caller: RoutedCaller, _ regexes: RegexSet
   ) -> RouteVerdict.Reason? {
     let entry = entries[route]
     if !listenerHolds(entry, listener) { return .listener }
+    if !entry.serverNames.isEmpty, !nameHolds(entry, caller) { return .serverName }
+    if entry.addresses >= 0, !addressHolds(entry, caller) { return .address }
     for index in entry.headers.range where !fieldHolds(index, head) {
       return .header(name(of: index))
     }
     for index in entry.query.range where !parameterHolds(index, query) {
       return .query(name(of: index))
     }
-    return entry.methods == 0 || entry.methods & methods.bit(head) != 0 ? nil : .method
+    var isLimited = false
+    for index in entry.headersRegex.range {
+      switch fieldMatches(index, head, regexes, counting: false) {
+      case .match: break
+      case .noMatch: return .header(name(of: index))
+      case .limit: isLimited = true
+      }
+    }
+    if entry.methods != 0, entry.methods & methods.bit(head) == 0 { return .method }
+    return isLimited ? .regexLimit : nil
   }
 
   private func name(of pair: Int) -> String {

@@ -14,17 +14,32 @@ public struct RouteExplanation: Equatable, Sendable {
     public var fields: [(name: String, value: String)]
     /// The name of the listener it arrives on.
     public var listener: String
+    /// What it names in the TLS handshake; empty for no name, nil without TLS.
+    public var serverName: String?
+    /// Where it comes from; nil for nowhere that a route could name.
+    public var address: String?
 
     public init(
-      method: String, target: String, fields: [(name: String, value: String)], listener: String
+      method: String, target: String, fields: [(name: String, value: String)], listener: String,
+      serverName: String? = nil, address: String? = nil
     ) {
+      self.serverName = serverName
+      self.address = address
       self.method = method
       self.target = target
       self.fields = fields
       self.listener = listener
     }
 
-    public static func == (left: Request, right: Request) -> Bool { left.text == right.text }
+    public static func == (left: Request, right: Request) -> Bool {
+      left.text == right.text && left.listener == right.listener
+        && left.serverName == right.serverName && left.address == right.address
+    }
+
+    var caller: RoutedCaller {
+      RoutedCaller(
+        serverName: serverName.map { Array($0.utf8) }, address: address.flatMap(IPAddress.init))
+    }
 
     var text: String {
       "\(method) \(target) HTTP/1.1\r\n"
@@ -48,7 +63,7 @@ public struct RouteExplanation: Equatable, Sendable {
     case matched
     /// Everything holds, but the route named here comes first.
     case lowerPrecedence(than: String)
-    case host, path, regexLimit, listener, method
+    case host, path, regexLimit, listener, serverName, address, method
     case header(String)
     case query(String)
   }
@@ -129,12 +144,12 @@ public struct RouteExplanation: Equatable, Sendable {
   ) {
     let trace = router.trace(
       head, host: head.span(head.host ?? .empty), path: path.span,
-      query: head.span(head.query ?? .empty), listener: listener)
+      query: head.span(head.query ?? .empty), listener: listener, caller: request.caller)
     verdicts = trace.verdicts.map { Verdict(route: $0.route, reason: Reason($0.reason)) }
     // The tables decide; the trace only says why.
     let match = router.match(
       head, host: head.span(head.host ?? .empty), path: path.span,
-      query: head.span(head.query ?? .empty), listener: listener)
+      query: head.span(head.query ?? .empty), listener: listener, caller: request.caller)
     switch match {
     case .notFound: refuse(.noRoute)
     case .regexLimit: refuse(.regexLimit)
@@ -186,6 +201,8 @@ extension RouteExplanation.Reason {
     case .path: self = .path
     case .regexLimit: self = .regexLimit
     case .listener: self = .listener
+    case .serverName: self = .serverName
+    case .address: self = .address
     case .header(let name): self = .header(name)
     case .query(let name): self = .query(name)
     case .method: self = .method

@@ -7,7 +7,7 @@ enum RouteMatch: Equatable, Sendable {
   /// Routes would have matched but for their methods; `Router.allowValue(_:)` lists those.
   case methodNotAllowed(allow: Int)
   case notFound
-  /// The regex of a route that comes before all others which hold gave up on this path. Nobody knows
+  /// A regex of a route that comes before all others which hold gave up on this request. Nobody knows
   /// whose request it is: to pass it on would let a caller choose paths that get around a route.
   case regexLimit
 }
@@ -18,6 +18,7 @@ enum RouterError: Error, Equatable, Sendable {
   case severalPaths(route: String)
   case invalidPath(route: String, path: String)
   case invalidHost(route: String, host: String)
+  case invalidAddress(route: String)
   case unknownListener(route: String, listener: String)
   /// PCRE2's message and the offset in the pattern.
   case invalidRegex(route: String, message: String, offset: Int)

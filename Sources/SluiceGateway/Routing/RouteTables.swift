@@ -1,8 +1,8 @@
 /// The compiled host and path tables: flat arrays and integer indices.
 ///
 /// A host leads to a level, a level to its exact paths (one hash look-up), its trie of segments for
-/// prefixes and parameters, its regexes and its routes without a path, and to the next less
-/// specific level. Lists hold route indices in order of precedence.
+/// prefixes and parameters, its trees of starts and regexes and its routes without a path, and to the
+/// next less specific level. Every route has a rank, its place in the order of precedence.
 struct RouteTables: ~Copyable, Sendable {
   /// All routes for one host pattern.
   struct Level: Sendable {
@@ -10,10 +10,20 @@ struct RouteTables: ~Copyable, Sendable {
     var root: Int32
     /// The next less specific level that covers the same hosts; -1 ends the chain.
     var fallback: Int32 = -1
+    /// The least rank of all its routes.
+    var best: Int32 = .max
     var hasLiteralPaths = false
-    var starts: ListRange = .empty
-    var regexes: ListRange = .empty
+    /// Roots in `starts`; -1 is none. Regexes are there by what they begin with.
+    var starts: Int32 = -1
+    var regexes: Int32 = -1
     var anyPath: ListRange = .empty
+  }
+
+  /// A route in a list.
+  struct Candidate: Sendable {
+    var route: Int32
+    /// Its place in the order of precedence; lists are sorted by it.
+    var rank: Int32
   }
 
   /// A point in the trie, reached by the segments on the way to it.
@@ -21,10 +31,8 @@ struct RouteTables: ~Copyable, Sendable {
     /// The child for a segment `{name}`; -1 is none.
     var parameter: Int32 = -1
     var hasLiterals = false
-    /// Whether an exact path with parameters ends here or below.
-    var hasExact = false
-    /// The best `prefixRank` here or below; -1 is none.
-    var bestPrefix: Int32 = -1
+    /// The least rank here and below.
+    var best: Int32 = .max
     var exact: ListRange = .empty
     var exactSlash: ListRange = .empty
     var prefix: ListRange = .empty
@@ -34,10 +42,13 @@ struct RouteTables: ~Copyable, Sendable {
   /// Owners in `hosts`.
   static let exactHost: Int32 = 0
   static let wildcardHost: Int32 = 1
+  static let startHost: Int32 = 2
 
   var hosts: ByteTable
   /// The longest wildcard suffix in bytes; 0 when there is none.
   var longestSuffix = 0
+  /// The longest start of a host, as `name.*` has it; 0 when there is none.
+  var longestStart = 0
   /// `levels[0]` is the one of routes without hosts.
   var levels: [Level]
   /// (level, whole path) → index in `pathLists`, or the `loneRoute` itself.
@@ -46,8 +57,9 @@ struct RouteTables: ~Copyable, Sendable {
   /// (node, segment) → node.
   var edges: ByteTable
   var nodes: [Node]
-  /// What every `ListRange` here counts in: route indices.
-  var candidates: [Int32]
+  var starts = StartTree()
+  /// What every `ListRange` here counts in.
+  var candidates: [Candidate] = []
 
   /// The value in `paths` of a path whose only route has no conditions; its own inverse. With
   /// thousands of routes in use, list, candidates and conditions would each be a miss of the
@@ -77,5 +89,22 @@ struct RouteTables: ~Copyable, Sendable {
     let exact = hosts.value(
       owner: Self.exactHost, hash: hash.value, key: host.extracting(0..<end), folding: true)
     return Int(exact >= 0 ? exact : found)
+  }
+
+  /// The level of the longest `name.*` that covers a host; 0 when there is none.
+  func startLevel(_ host: Span<UInt8>) -> Int {
+    if longestStart == 0 || host.isEmpty { return 0 }
+    let end = host[host.count &- 1] == UInt8(ascii: ".") ? host.count &- 1 : host.count
+    var hash = HostHash()
+    var found = 0
+    // Something has to follow the dot.
+    for at in 0..<max(0, min(longestStart, end &- 1)) {
+      hash.append(host[at])
+      guard host[at] == UInt8(ascii: ".") else { continue }
+      let level = hosts.value(
+        owner: Self.startHost, hash: hash.value, key: host.extracting(0...at), folding: true)
+      if level >= 0 { found = Int(level) }
+    }
+    return found
   }
 }

@@ -1,31 +1,44 @@
 /// Collects routes and lays them out as `RouteTables`.
 ///
-/// Routes have to come in order of precedence; every list then is in that order, too.
+/// Routes have to come in order of precedence, which gives each its rank; every list then is in that
+/// order, too.
 struct RouteTablesBuilder {
+  private typealias Candidate = RouteTables.Candidate
+
   private struct Node {
     var literals: [[UInt8]: Int] = [:]
     var parameter: Int?
-    var exact: [Int32] = []
-    var exactSlash: [Int32] = []
-    var prefix: [Int32] = []
-    var prefixSlash: [Int32] = []
+    var exact: [Candidate] = []
+    var exactSlash: [Candidate] = []
+    var prefix: [Candidate] = []
+    var prefixSlash: [Candidate] = []
   }
 
   private struct Level {
     var root: Int
-    var literalPaths: [[UInt8]: [Int32]] = [:]
-    var starts: [Int32] = []
-    var regexes: [Int32] = []
-    var anyPath: [Int32] = []
+    var best: Int32 = .max
+    var literalPaths: [[UInt8]: [Candidate]] = [:]
+    var starts: [[UInt8]: [Candidate]] = [:]
+    var regexes: [[UInt8]: [Candidate]] = [:]
+    var anyPath: [Candidate] = []
   }
 
   private var levelIndices: [HostPattern: Int] = [.any: 0]
   private var levels = [Level(root: 0)]
   private var nodes = [Node()]
-  private var candidates: [Int32] = []
+  private var candidates: [Candidate] = []
+  private var count: Int32 = 0
 
-  mutating func add(route: Int32, host: HostPattern, path: PathRule) {
+  /// Adds the next route, for all of its hosts.
+  mutating func add(_ rule: CompiledRule) {
+    let route = Candidate(route: Int32(rule.index), rank: count)
+    count += 1
+    for host in rule.hosts { add(route, host: host, path: rule.path) }
+  }
+
+  private mutating func add(_ route: Candidate, host: HostPattern, path: PathRule) {
     let level = levelIndex(host)
+    levels[level].best = min(levels[level].best, route.rank)
     switch path {
     case .exact(let pattern) where !pattern.hasParameters:
       levels[level].literalPaths[pattern.literalBytes, default: []].append(route)
@@ -43,8 +56,9 @@ struct RouteTablesBuilder {
       } else {
         nodes[node].prefix.append(route)
       }
-    case .start: levels[level].starts.append(route)
-    case .regex: levels[level].regexes.append(route)
+    case .start(let bytes): levels[level].starts[bytes, default: []].append(route)
+    case .regex(let pattern):
+      levels[level].regexes[RegexStart.bytes(of: pattern), default: []].append(route)
     case .any: levels[level].anyPath.append(route)
     }
   }
@@ -90,8 +104,7 @@ struct RouteTablesBuilder {
       paths: ByteTable(capacity: levels.reduce(0) { $0 + $1.literalPaths.count }),
       pathLists: [],
       edges: ByteTable(capacity: nodes.reduce(0) { $0 + $1.literals.count }),
-      nodes: nodes.map { _ in RouteTables.Node() },
-      candidates: [])
+      nodes: nodes.map { _ in RouteTables.Node() })
     let stepsBelow = layOutNodes(&tables)
     layOutLevels(&tables, isUnconditional)
     layOutHosts(&tables)
@@ -102,14 +115,22 @@ struct RouteTablesBuilder {
     for (_, level) in order where tables.levels[level].fallback >= 0 {
       total[level] += total[Int(tables.levels[level].fallback)]
     }
-    steps = total.max() ?? 0
+    steps = 0
+    var stepsOfStarts = 0
+    for (host, level) in levelIndices {
+      if case .start = host {
+        stepsOfStarts = max(stepsOfStarts, total[level])
+      } else {
+        steps = max(steps, total[level])
+      }
+    }
+    steps += stepsOfStarts
     return tables
   }
 
   /// Children have greater indices than their parent, so one pass backwards sums up subtrees.
   private mutating func layOutNodes(_ tables: inout RouteTables) -> [Int] {
     var steps = [Int](repeating: 1, count: nodes.count)
-    let depths = nodeDepths()
     for index in nodes.indices.reversed() {
       let node = nodes[index]
       var laid = RouteTables.Node()
@@ -119,15 +140,10 @@ struct RouteTablesBuilder {
       laid.exactSlash = list(node.exactSlash)
       laid.prefix = list(node.prefix)
       laid.prefixSlash = list(node.prefixSlash)
-      laid.hasExact = !node.exact.isEmpty || !node.exactSlash.isEmpty
-      if !node.prefixSlash.isEmpty {
-        laid.bestPrefix = Int32(depths[index] * 2 + 1)
-      } else if !node.prefix.isEmpty {
-        laid.bestPrefix = Int32(depths[index] * 2)
-      }
+      let lists = [node.exact, node.exactSlash, node.prefix, node.prefixSlash]
+      laid.best = lists.compactMap(\.first?.rank).min() ?? .max
       for child in Array(node.literals.values) + (node.parameter.map { [$0] } ?? []) {
-        laid.hasExact = laid.hasExact || tables.nodes[child].hasExact
-        laid.bestPrefix = max(laid.bestPrefix, tables.nodes[child].bestPrefix)
+        laid.best = min(laid.best, tables.nodes[child].best)
       }
       steps[index] += (node.literals.values.map { steps[$0] }.max() ?? 0)
       steps[index] += node.parameter.map { steps[$0] } ?? 0
@@ -140,28 +156,20 @@ struct RouteTablesBuilder {
     return steps
   }
 
-  private func nodeDepths() -> [Int] {
-    var depths = [Int](repeating: 0, count: nodes.count)
-    for (index, node) in nodes.enumerated() {
-      for child in node.literals.values { depths[child] = depths[index] + 1 }
-      if let child = node.parameter { depths[child] = depths[index] + 1 }
-    }
-    return depths
-  }
-
   private mutating func layOutLevels(
     _ tables: inout RouteTables, _ isUnconditional: (Int32) -> Bool
   ) {
     for (index, level) in levels.enumerated() {
       var laid = RouteTables.Level(root: Int32(level.root))
+      laid.best = level.best
       laid.hasLiteralPaths = !level.literalPaths.isEmpty
-      laid.starts = list(level.starts)
-      laid.regexes = list(level.regexes)
+      laid.starts = tables.starts.plant(level.starts.map { ($0.key, list($0.value)) })
+      laid.regexes = tables.starts.plant(level.regexes.map { ($0.key, list($0.value)) })
       laid.anyPath = list(level.anyPath)
       for (bytes, routes) in level.literalPaths {
         let value: Int32
-        if routes.count == 1 && isUnconditional(routes[0]) {
-          value = RouteTables.loneRoute(routes[0])
+        if routes.count == 1 && isUnconditional(routes[0].route) {
+          value = RouteTables.loneRoute(routes[0].route)
         } else {
           value = Int32(tables.pathLists.count)
           tables.pathLists.append(list(routes))
@@ -187,8 +195,22 @@ struct RouteTablesBuilder {
           value: Int32(index))
         tables.longestSuffix = max(tables.longestSuffix, suffix.count)
         tables.levels[index].fallback = fallback(suffix)
+      case .start(let start):
+        tables.hosts.insert(
+          owner: RouteTables.startHost, hash: HostHash.of(start.reversed()), key: start,
+          value: Int32(index))
+        tables.longestStart = max(tables.longestStart, start.count)
+        tables.levels[index].fallback = shorterStart(start)
       }
     }
+  }
+
+  /// The level of the longest start of a host that is shorter than this.
+  private func shorterStart(_ start: [UInt8]) -> Int32 {
+    for at in start.indices.dropLast().reversed() where start[at] == UInt8(ascii: ".") {
+      if let level = levelIndices[.start(Array(start[...at]))] { return Int32(level) }
+    }
+    return 0
   }
 
   /// The level of the longest wildcard that covers `name` (or is shorter than the suffix `name`).
@@ -199,7 +221,7 @@ struct RouteTablesBuilder {
     return 0
   }
 
-  private mutating func list(_ routes: [Int32]) -> ListRange {
+  private mutating func list(_ routes: [Candidate]) -> ListRange {
     candidates += routes
     return ListRange(start: candidates.count - routes.count, count: routes.count)
   }

@@ -16,6 +16,10 @@ struct RouteVerdict: Equatable, Sendable {
     /// The regex reached a limit; where the rest holds, the request is refused.
     case regexLimit
     case listener
+    /// The name in the caller's TLS handshake.
+    case serverName
+    /// The caller's address.
+    case address
     /// The field's name, lower-case.
     case header(String)
     case query(String)

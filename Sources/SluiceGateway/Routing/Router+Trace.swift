@@ -7,7 +7,7 @@ extension Router {
   /// and thereby a check of the tables (conditions and regexes are shared with `match`).
   func trace(
     _ head: borrowing RequestHead, host: Span<UInt8>, path: Span<UInt8>, query: Span<UInt8>,
-    listener: Int
+    listener: Int, caller: RoutedCaller = .unknown
   ) -> RouteTrace {
     let host = Self.hostName(host)
     let candidates = rules.map { rule in
@@ -34,13 +34,14 @@ extension Router {
         reason = .host
       } else {
         let (failure, length) = pathFailure(rule, path)
-        let other = conditions.firstFailure(rule.index, head, query: query, listener: listener)
+        let other = conditions.firstFailure(
+          rule.index, head, query: query, listener: listener, caller, regexes)
         reason =
           failure ?? other ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
         if reason == .matched {
           winner = rule
           matched = .route(index: rule.index, matchedLength: length)
-        } else if reason == .regexLimit, other == nil, winner == nil {
+        } else if reason == .regexLimit, other ?? reason == reason, winner == nil {
           winner = rule
           matched = .regexLimit
         } else if reason == .method {

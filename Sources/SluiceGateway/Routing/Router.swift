@@ -4,8 +4,8 @@ internal import SluiceWire
 /// Finds the route of a request.
 ///
 /// Precedence, independent of the order in which routes are written but for regexes:
-/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then routes
-///    without hosts. A more specific host wins over a more specific path, but when none of its
+/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then `start.*`
+///    (the same), then routes without hosts. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
 /// 2. Path, within a host: an exact path, then the longest prefix, then the longest `startsWith`,
 ///    then regexes, then routes without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
@@ -15,7 +15,8 @@ internal import SluiceWire
 ///    every query parameter one.
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
 ///
-/// Routes with a `priority` are tried before all of this, one by one.
+/// Routes with a `priority` are tried before all of this, the greater first and equal ones in the order
+/// in which they are written, whatever their hosts and paths.
 ///
 /// A candidate whose conditions fail is passed over for the next. The answer is "method not
 /// allowed" only when nothing matches and some route failed by its method alone. A regex that gives
@@ -23,8 +24,10 @@ internal import SluiceWire
 ///
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
 /// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
-/// that share one host and path, and by the number of regexes of the host; not by the number of
-/// routes, unless they have a `priority` or `startsWith`: each of those costs a comparison. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
+/// that share one host and path, and by the number of regexes of the host that begin as the path does
+/// (`RegexStart`); not by the number of routes. Routes with a priority are in tables of their own, where
+/// the least specific host may have the route that comes first: there all levels of the host are
+/// looked at. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
 /// most `maximumSteps`, or the routes are refused.
 final class Router {
   /// Segments of a path that a route may have.
@@ -38,8 +41,9 @@ final class Router {
   let conditions: RouteConditions
   let regexes: RegexSet
   private let tables: RouteTables
-  /// Routes with a priority, in their order; they are in no table.
-  private let preferred: [CompiledRule]
+  /// Of the routes with a priority.
+  private let preferred: RouteTables
+  private let hasPreferred: Bool
 
   /// Matches nothing.
   static var empty: Router {
@@ -67,22 +71,25 @@ final class Router {
           throw .invalidRegex(route: name, message: error.message, offset: error.offset)
         }
       }
-      try conditions.append(route.match, regex: regex, route: name)
+      try conditions.append(route.match, regex: regex, regexes, route: name)
       rules.append(rule)
     }
     var builder = RouteTablesBuilder()
     for rule in rules.sorted(by: CompiledRule.precedes) where rule.priority == 0 {
-      for host in rule.hosts {
-        builder.add(route: Int32(rule.index), host: host, path: rule.path)
-      }
+      builder.add(rule)
     }
     let entries = conditions.entries
     let tables = builder.build { entries[Int($0)].isEmpty }
-    guard builder.steps <= Self.maximumSteps else {
-      throw .tooManyOverlaps(steps: builder.steps)
-    }
+    let first = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.isPreferred)
+    var firstBuilder = RouteTablesBuilder()
+    for rule in first { firstBuilder.add(rule) }
+    // A route alone at its path is not yet the one that comes first.
+    let preferred = firstBuilder.build { _ in false }
+    let steps = builder.steps + (first.isEmpty ? 0 : firstBuilder.steps)
+    guard steps <= Self.maximumSteps else { throw .tooManyOverlaps(steps: steps) }
     self.rules = rules
-    preferred = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.isPreferred)
+    self.preferred = preferred
+    hasPreferred = !first.isEmpty
     self.conditions = conditions
     self.regexes = regexes
     self.tables = tables
@@ -90,6 +97,9 @@ final class Router {
 
   /// Runs of a regex that reached PCRE2's limits.
   var regexLimitExceeded: UInt64 { regexes.limitExceeded }
+
+  var asksForServerNames: Bool { conditions.asksForServerNames }
+  var asksForAddresses: Bool { conditions.asksForAddresses }
 
   /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
   /// all routes that would have matched but for their method. Allocates; 405 answers only.
@@ -101,16 +111,17 @@ final class Router {
   ///   - host: without port; empty when there is none; in any case, a dot at the end is ignored.
   ///   - path: normalised, without the query.
   ///   - query: without `?`, not decoded.
+  ///   - caller: what `asksForServerNames` and `asksForAddresses` want to be told of it.
   func match(
     _ head: borrowing RequestHead, host: Span<UInt8>, path: Span<UInt8>, query: Span<UInt8>,
-    listener: Int
+    listener: Int, caller: RoutedCaller = .unknown
   ) -> RouteMatch {
-    var search = Search(method: conditions.methods.bit(head), listener: listener)
-    if !preferred.isEmpty { searchPreferred(head, host, path, query, &search) }
-    var level = Int32(tables.level(host))
-    while level >= 0, search.route < 0, !search.isLimited {
-      searchLevel(Int(level), head, path, query, &search)
-      level = tables.levels[Int(level)].fallback
+    var search = Search(method: conditions.methods.bit(head), listener: listener, caller: caller)
+    if hasPreferred {
+      searchHost(preferred, host, head, path, query, endsAtFirst: false, &search)
+    }
+    if search.rank == .max {
+      searchHost(tables, host, head, path, query, endsAtFirst: true, &search)
     }
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
@@ -124,82 +135,88 @@ final class Router {
   private struct Search {
     let method: MethodSet
     let listener: Int
+    let caller: RoutedCaller
     /// Methods of the routes that failed by their method alone.
     var allow: MethodSet = 0
     /// The best route so far; -1 is none.
     var route: Int32 = -1
-    /// The `prefixRank` of `route` while prefixes are compared.
-    var rank: Int32 = -1
+    /// Its rank, or that of the route whose regex gave up; only a lesser one is of interest.
+    var rank: Int32 = .max
     var matchedLength = 0
-    /// A regex gave up before a route was found.
+    /// The regex of the route that came first gave up.
     var isLimited = false
 
-    init(method: MethodSet, listener: Int) {
+    init(method: MethodSet, listener: Int, caller: RoutedCaller) {
       self.method = method
       self.listener = listener
+      self.caller = caller
     }
   }
 
-  private func searchPreferred(
-    _ head: borrowing RequestHead, _ host: Span<UInt8>, _ path: Span<UInt8>, _ query: Span<UInt8>,
-    _ search: inout Search
+  /// Looks through the levels of a host, from the most specific one down.
+  ///
+  /// - Parameter endsAtFirst: whether a level with a route that holds ends the search, and in it an
+  ///   exact path; else only ranks decide.
+  private func searchHost(
+    _ tables: borrowing RouteTables, _ host: Span<UInt8>, _ head: borrowing RequestHead,
+    _ path: Span<UInt8>, _ query: Span<UInt8>, endsAtFirst: Bool, _ search: inout Search
   ) {
-    for rule in preferred {
-      guard let length = rule.path.matchedLength(path), rule.matches(host: host) else { continue }
-      if takeOne(Int32(rule.index), head, path, query, &search) {
-        search.matchedLength = length
-        return
+    var level = tables.level(host)
+    var hasStarts = tables.longestStart > 0
+    while true {
+      if level == 0, hasStarts {
+        hasStarts = false
+        level = tables.startLevel(host)
       }
+      searchLevel(tables, level, head, path, query, endsAtFirst: endsAtFirst, &search)
+      if level == 0 || endsAtFirst && search.rank != .max { return }
+      level = Int(tables.levels[level].fallback)
     }
   }
 
   private func searchLevel(
-    _ index: Int, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
-    _ search: inout Search
+    _ tables: borrowing RouteTables, _ index: Int, _ head: borrowing RequestHead,
+    _ path: Span<UInt8>, _ query: Span<UInt8>, endsAtFirst: Bool, _ search: inout Search
   ) {
     let level = tables.levels[index]
+    if level.best >= search.rank { return }
     if !path.isEmpty, path[0] == UInt8(ascii: "/") {
       if level.hasLiteralPaths {
         let found = tables.paths.value(owner: Int32(index), hash: hash(of: path), key: path)
         if found < -1 {
           search.route = RouteTables.loneRoute(found)
+          search.rank = 0
           search.matchedLength = path.count
           return
         }
-        if found >= 0, take(tables.pathLists[Int(found)], head, path, query, &search) {
-          search.matchedLength = path.count
-          return
+        if found >= 0 {
+          let list = tables.pathLists[Int(found)]
+          if take(tables, list, path.count, head, path, query, &search), endsAtFirst { return }
         }
       }
-      _ = walk(level.root, 0, 0, head, path, query, &search)
-      if search.route >= 0 { return }
+      if walk(tables, level.root, 0, head, path, query, endsAtFirst: endsAtFirst, &search) {
+        return
+      }
     }
-    if takeStart(level.starts, head, path, query, &search) { return }
-    if take(level.regexes, head, path, query, &search) { return }
-    _ = take(level.anyPath, head, path, query, &search)
+    climb(tables, level.starts, head, path, query, &search)
+    climb(tables, level.regexes, head, path, query, &search)
+    _ = take(tables, level.anyPath, 0, head, path, query, &search)
   }
 
-  /// Visits the trie below `index`, literal segments first; `offset` bytes in `depth` segments lead
-  /// to it. True when an exact path was found, which ends the search: the first found is the best.
-  ///
-  /// Prefixes are looked at on the way back, so the longest come first; a shorter one cannot
-  /// replace one that was taken, and among equally long ones the first wins.
+  /// Visits the trie below `index`, literal segments first; `offset` bytes lead to it. True when the
+  /// search is over: with `endsAtFirst` the first exact path that holds is the best.
   private func walk(
-    _ index: Int32, _ offset: Int, _ depth: Int32, _ head: borrowing RequestHead,
-    _ path: Span<UInt8>, _ query: Span<UInt8>, _ search: inout Search
+    _ tables: borrowing RouteTables, _ index: Int32, _ offset: Int, _ head: borrowing RequestHead,
+    _ path: Span<UInt8>, _ query: Span<UInt8>, endsAtFirst: Bool, _ search: inout Search
   ) -> Bool {
     let node = tables.nodes[Int(index)]
-    if !node.hasExact, node.bestPrefix <= search.rank { return false }
+    if node.best >= search.rank { return false }
     if offset == path.count {
-      if take(node.exact, head, path, query, &search) {
-        search.matchedLength = offset
-        return true
-      }
+      if take(tables, node.exact, offset, head, path, query, &search), endsAtFirst { return true }
     } else {
       let start = offset &+ 1
       if start == path.count {
-        if take(node.exactSlash, head, path, query, &search) {
-          search.matchedLength = start
+        if take(tables, node.exactSlash, start, head, path, query, &search), endsAtFirst {
           return true
         }
       } else if node.hasLiterals || node.parameter >= 0 {
@@ -208,63 +225,64 @@ final class Router {
         if node.hasLiterals {
           let segment = path.extracting(start..<end)
           let child = tables.edges.value(owner: index, hash: hash(of: segment), key: segment)
-          if child >= 0, walk(child, end, depth &+ 1, head, path, query, &search) { return true }
+          if child >= 0,
+            walk(tables, child, end, head, path, query, endsAtFirst: endsAtFirst, &search)
+          {
+            return true
+          }
         }
         if node.parameter >= 0, end > start,
-          walk(node.parameter, end, depth &+ 1, head, path, query, &search)
+          walk(
+            tables, node.parameter, end, head, path, query, endsAtFirst: endsAtFirst, &search)
         {
           return true
         }
       }
-      takePrefix(node.prefixSlash, 2 &* depth &+ 1, offset, head, path, query, &search)
+      _ = take(tables, node.prefixSlash, offset, head, path, query, &search)
     }
-    takePrefix(node.prefix, 2 &* depth, offset, head, path, query, &search)
+    _ = take(tables, node.prefix, offset, head, path, query, &search)
     return false
   }
 
-  private func takePrefix(
-    _ list: ListRange, _ rank: Int32, _ length: Int, _ head: borrowing RequestHead,
+  /// Takes what the path begins with, the longest first.
+  private func climb(
+    _ tables: borrowing RouteTables, _ root: Int32, _ head: borrowing RequestHead,
     _ path: Span<UInt8>, _ query: Span<UInt8>, _ search: inout Search
   ) {
-    if rank > search.rank, take(list, head, path, query, &search) {
-      search.rank = rank
-      search.matchedLength = length
+    if root < 0 { return }
+    var index = tables.starts.deepest(root, path)
+    while index >= 0 {
+      let node = tables.starts.nodes[Int(index)]
+      _ = take(tables, node.list, Int(node.depth), head, path, query, &search)
+      index = node.above
     }
   }
 
-  /// Takes the first route of a list whose conditions hold; notes the methods of those that fail by
-  /// their method alone. True when the search is over.
+  /// Takes the first route of a list whose conditions hold, unless one that is at least as good was
+  /// found; notes the methods of those that fail by their method alone. True when one was taken, or its
+  /// regex gave up.
   private func take(
-    _ list: ListRange, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
-    _ search: inout Search
-  ) -> Bool {
-    for at in list.range
-    where takeOne(tables.candidates[at], head, path, query, &search) { return true }
-    return false
-  }
-
-  private func takeStart(
-    _ list: ListRange, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
+    _ tables: borrowing RouteTables, _ list: ListRange, _ length: Int,
+    _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
     _ search: inout Search
   ) -> Bool {
     for at in list.range {
-      let route = tables.candidates[at]
-      guard let length = rules[Int(route)].path.matchedLength(path) else { continue }
-      if takeOne(route, head, path, query, &search) {
-        search.matchedLength = length
-        return true
-      }
+      let candidate = tables.candidates[at]
+      if candidate.rank >= search.rank { return false }
+      if takeOne(candidate, length, head, path, query, &search) { return true }
     }
     return false
   }
 
   private func takeOne(
-    _ route: Int32, _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>,
-    _ search: inout Search
+    _ candidate: RouteTables.Candidate, _ length: Int, _ head: borrowing RequestHead,
+    _ path: Span<UInt8>, _ query: Span<UInt8>, _ search: inout Search
   ) -> Bool {
-    let entry = conditions.entries[Int(route)]
+    let route = Int(candidate.route)
+    let entry = conditions.entries[route]
     let outcome = conditions.check(
-      Int(route), head, query: query, listener: search.listener, method: search.method)
+      route, head, query: query, listener: search.listener, search.caller,
+      method: search.method, regexes)
     switch outcome {
     case .fails: return false
     case .methodFails:
@@ -273,17 +291,19 @@ final class Router {
       if entry.regex >= 0, regexes.test(Int(entry.regex), path) != .match { return false }
       search.allow |= entry.methods
       return false
-    case .holds:
+    case .holds, .limit:
+      var isLimited = outcome == .limit
       if entry.regex >= 0 {
         switch regexes.test(Int(entry.regex), path) {
         case .match: break
         case .noMatch: return false
-        case .limit:
-          search.isLimited = true
-          return true
+        case .limit: isLimited = true
         }
       }
-      search.route = route
+      search.route = isLimited ? -1 : candidate.route
+      search.isLimited = isLimited
+      search.rank = candidate.rank
+      search.matchedLength = entry.regex >= 0 ? 0 : length
       return true
     }
   }

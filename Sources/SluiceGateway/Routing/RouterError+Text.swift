@@ -5,6 +5,7 @@ extension RouterError: CustomStringConvertible {
     case .severalPaths(let route): "route \(route): only one of path, prefix and regex can be given"
     case .invalidPath(let route, let path): "route \(route): \(path) is not a path"
     case .invalidHost(let route, let host): "route \(route): \(host) is not a host"
+    case .invalidAddress(let route): "route \(route): not every address is a range"
     case .unknownListener(let route, let listener):
       "route \(route): there is no listener \(listener)"
     case .invalidRegex(let route, let message, let offset):

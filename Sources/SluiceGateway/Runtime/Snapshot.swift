@@ -81,9 +81,12 @@ final class Snapshot {
     Dictionary(uniqueKeysWithValues: routes.lazy.map { ($0.name, $0.counters) })
   }
 
-  func match(_ head: borrowing RequestHead, path: Span<UInt8>, listener: Int) -> RouteMatch {
+  func match(
+    _ head: borrowing RequestHead, path: Span<UInt8>, of exchange: Exchange
+  ) -> RouteMatch {
     router.match(
       head, host: head.span(head.host ?? .empty), path: path,
-      query: head.span(head.query ?? .empty), listener: listener)
+      query: head.span(head.query ?? .empty), listener: exchange.listener.index,
+      caller: exchange.routedCaller(router))
   }
 }

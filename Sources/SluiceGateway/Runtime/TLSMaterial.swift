@@ -52,7 +52,7 @@ extension TLSServerSettings {
   init(_ tls: Configuration.ListenerTLS, listener name: String) {
     self.init(
       certificates: tls.certificates.map {
-        Certificate(certificate: $0.certificate, key: $0.key, staple: $0.ocsp)
+        Certificate(certificate: $0.certificate, key: $0.key, staple: $0.ocsp, names: $0.names)
       })
     onlyTLS13 = tls.minVersion == .tls13
     hasTickets = tls.sessionTickets

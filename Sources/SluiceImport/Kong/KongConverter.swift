@@ -35,6 +35,10 @@ struct KongConversion {
   let report: KongReport
   let hasVariable: (String) -> Bool
 
+  var certificates: [KongCertificate] = []
+  var certificateIndex: [String: Int] = [:]
+  var authorities: [KongAuthority] = []
+  var authorityIndex: [String: Int] = [:]
   var services: [KongService] = []
   var routes: [KongRoute] = []
   var consumers: [KongConsumer] = []
@@ -61,7 +65,9 @@ struct KongConversion {
   }
 
   mutating func document() -> DocumentNode {
+    readCertificates()
     readServices()
+    reportUnusedCertificates()
     readRoutes()
     readConsumers()
     readPlugins()
@@ -71,13 +77,13 @@ struct KongConversion {
     document.comment =
       "Made from \(KongText.shown(report.file)), a configuration of Kong."
     document.add("version", .integer(1))
-    document.add(
-      "listeners",
-      .map([
-        .init(
-          Self.listener, .map([.init("address", .text("0.0.0.0:8000"))]),
-          comment: "Kong's own port; its file does not say where it listens.")
-      ]))
+    var listeners = DocumentNode.map([
+      .init(
+        Self.listener, .map([.init("address", .text("0.0.0.0:8000"))]),
+        comment: "Kong's own port; its file does not say where it listens.")
+    ])
+    if let encrypted = tlsListenerNode() { listeners.add(Self.tlsListener, encrypted) }
+    document.add("listeners", listeners)
     if wantsMetrics {
       document.add(
         "admin", .map([.init("address", .text("127.0.0.1:9901"))]),
@@ -101,17 +107,6 @@ struct KongConversion {
 
   /// Entities that have no counterpart.
   private func refuseOthers() {
-    for entity in kong["certificates"] {
-      report.error(
-        "\(entity.object.title): certificates stand in the file itself, and here in files",
-        at: entity.object.origin,
-        hint: "write them to files, convert without them, and name the files in the listener's tls")
-    }
-    for entity in kong["ca_certificates"] {
-      report.error(
-        "\(entity.object.title): authorities stand in the file itself, and here in a file",
-        at: entity.object.origin, hint: "write them to a file and name it in the service's tls.ca")
-    }
     for entity in kong["vaults"] {
       report.error(
         "\(entity.object.title): no vaults but 'env' are there", at: entity.object.origin)
@@ -124,12 +119,6 @@ struct KongConversion {
       for entity in kong[list] {
         report.error(
           "\(entity.object.title): \(what) are not carried over", at: entity.object.origin)
-      }
-    }
-    if kong["certificates"].isEmpty {
-      for entity in kong["snis"] {
-        report.error(
-          "\(entity.object.title): it has no certificate here", at: entity.object.origin)
       }
     }
   }

@@ -125,6 +125,7 @@ struct KongFile {
     let names = [
       "services": ["name"], "routes": ["name"], "upstreams": ["name"], "consumer_groups": ["name"],
       "consumers": ["username", "custom_id"], "plugins": ["instance_name"],
+      "snis": ["name"],
     ]
     for key in (names[list] ?? []) + (list == "group_members" ? [] : ["id"]) {
       guard let value = object.node[key], case .scalar(let scalar) = value.content, !value.isNull

@@ -14,7 +14,10 @@ extension KongConversion {
     case "acl": return acl(plugin)
     case "ip-restriction": return ipRestriction(plugin)
     case "cors": return entry(cors(plugin), plugin)
+    case "bot-detection": return entry(botDetection(plugin), plugin)
+    case "grpc-web": return entry(grpcWeb(plugin), plugin)
     case "rate-limiting": return rateLimiting(plugin)
+    case "response-ratelimiting": return responseRateLimiting(plugin)
     case "request-size-limiting": return requestSizeLimiting(plugin)
     case "request-termination": return requestTermination(plugin)
     case "redirect": return redirect(plugin)
@@ -46,7 +49,8 @@ extension KongConversion {
   private static let carried: Set<String> = [
     "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
     "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
-    "request-transformer", "response-transformer", "prometheus",
+    "request-transformer", "response-transformer", "prometheus", "bot-detection", "grpc-web",
+    "response-ratelimiting",
   ]
 
   /// Bundled plugins that close something, limit something or change what is answered.
@@ -54,9 +58,9 @@ extension KongConversion {
     "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
     "session",
     "mtls-auth", "key-auth-enc", "vault-auth", "saml", "jwt-signer", "header-cert-auth", "opa",
-    "tls-handshake-modifier", "tls-metadata-headers", "bot-detection", "response-ratelimiting",
+    "tls-handshake-modifier", "tls-metadata-headers",
     "rate-limiting-advanced", "service-protection", "request-validator", "oas-validation",
-    "json-threat-protection", "xml-threat-protection", "injection-protection", "acme", "grpc-web",
+    "json-threat-protection", "xml-threat-protection", "injection-protection", "acme",
     "grpc-gateway", "pre-function", "post-function", "request-transformer-advanced",
     "response-transformer-advanced", "proxy-cache-advanced", "exit-transformer", "route-by-header",
     "forward-proxy", "canary", "mocking", "aws-lambda", "azure-functions", "degraphql",
@@ -109,115 +113,6 @@ extension KongConversion {
     return []
   }
 
-  private func cors(_ plugin: KongPlugin) -> [KongPolicy] {
-    let config = plugin.config
-    var node = DocumentNode.map([], origin: plugin.origin)
-    let origins = config.strings("origins") ?? []
-    for origin in origins where origin.text != "*" && !origin.text.contains("://") {
-      report.error(
-        "\(config.title): '\(KongText.shown(origin.text))' is no origin", at: origin.origin,
-        hint: "write https://name, or https://*.name for all names below; no regular expression")
-    }
-    node.add(
-      "origins",
-      origins.isEmpty
-        ? .texts(["*"]) : .list(origins.map { .text($0.text, origin: $0.origin) }))
-    let methods =
-      config.strings("methods")?.map(\.text)
-      ?? ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE"]
-    node.add("methods", .texts(methods.filter { $0 != "CONNECT" }))
-    for (key, setting) in [("headers", "headers"), ("exposed_headers", "exposedHeaders")] {
-      if let names = config.strings(key), !names.isEmpty {
-        node.add(setting, .list(names.map { .text($0.text, origin: $0.origin) }))
-      }
-    }
-    if config.boolean("credentials", default: false) { node.add("credentials", .boolean(true)) }
-    let age = config.integer("max_age", default: 0, in: 0...Int(Int32.max))
-    node.add("maxAge", .literal("\(age)s"))
-    if config.boolean("preflight_continue", default: false) {
-      node.add("preflightContinue", .boolean(true))
-    }
-    if config.boolean("private_network", default: false) {
-      node.add("privateNetwork", .boolean(true))
-    }
-    config.warn("allow_origin_absent", unless: "true", because: "is not there")
-    return [policy("cors", node, plugin)]
-  }
-
-  private func rateLimiting(_ plugin: KongPlugin) -> [KongPolicy] {
-    let config = plugin.config
-    var node = DocumentNode.map([], origin: plugin.origin)
-    let units = [
-      ("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 30 * 86_400),
-      ("year", 365 * 86_400),
-    ]
-    var windows: [DocumentNode] = []
-    for (unit, seconds) in units {
-      guard let limit = config.integer(unit, in: 1...1_000_000_000) else { continue }
-      if seconds > 86_400 {
-        report.warning(
-          "\(config.title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",
-          at: config.origin(of: unit))
-      }
-      windows.append(
-        .map(
-          [.init("limit", .integer(limit)), .init("window", .literal("\(seconds)s"))],
-          origin: config.origin(of: unit)))
-    }
-    if windows.isEmpty {
-      report.error("\(config.title): it needs a limit, as minute: 5", at: plugin.origin)
-    }
-    node.add("windows", .list(windows))
-    node.add("algorithm", .text("fixed-window"))
-    node.add("by", .text(limitKey(plugin), origin: config.origin(of: "limit_by")))
-    if config.boolean("hide_client_headers", default: false) {
-      node.add("hide", .boolean(true))
-    } else {
-      node.add("fields", .text("kong"))
-    }
-    // One route or service of Kong may be several here, which count together.
-    if plugin.consumer == nil && plugin.group == nil {
-      if let route = plugin.route.map({ routes[$0].name }) {
-        node.add("budget", .text("r.\(route)"))
-      } else if let service = plugin.service.map({ services[$0].name }) {
-        node.add("budget", .text("s.\(service)"))
-      }
-    }
-    config.refuse("error_code", unless: "429", because: "is always 429")
-    config.warn("error_message", unless: "API rate limit exceeded", because: "is the gateway's own")
-    config.warn(
-      "policy", unless: "local", because: "is local here: each gateway counts for itself")
-    for key in [
-      "redis", "redis_host", "redis_port", "redis_password", "redis_username", "redis_ssl",
-    ] {
-      config.warn(key, unless: "6379", "false", because: "is not used")
-    }
-    config.skip(
-      "redis_ssl_verify", "redis_server_name", "redis_timeout", "redis_database", "fault_tolerant",
-      "sync_rate", "header_name", "path")
-    return [policy("rate-limit", node, plugin)]
-  }
-
-  private func limitKey(_ plugin: KongPlugin) -> String {
-    let config = plugin.config
-    switch config.string("limit_by") ?? "consumer" {
-    case "consumer": return "consumer"
-    case "credential": return "credential"
-    case "ip": return "address"
-    case "header":
-      guard let name = config.string("header_name") else {
-        report.error("\(config.title): limit_by header needs header_name", at: plugin.origin)
-        return "address"
-      }
-      return "header:\(name)"
-    case let other:
-      report.error(
-        "\(config.title): limit_by \(KongText.shown(other)) is not there",
-        at: config.origin(of: "limit_by"), hint: "consumer, credential, ip and header are")
-      return "address"
-    }
-  }
-
   private func requestSizeLimiting(_ plugin: KongPlugin) -> [KongPolicy] {
     let config = plugin.config
     var node = DocumentNode.map([], origin: plugin.origin)
@@ -254,19 +149,23 @@ extension KongConversion {
       if let known = known[String(type.prefix { $0 != ";" })] {
         node.add("contentType", .text(known))
       } else {
-        report.error(
-          "\(config.title): content_type is application/json, text/plain or text/html here",
-          at: config.origin(of: "content_type"))
+        node.add("mediaType", .text(type), origin: config.origin(of: "content_type"))
       }
       node.add("body", body.node)
-    } else if ![204, 205, 304].contains(status) {
-      let message =
-        config.string("message")
-        ?? (status == 503 ? "Service unavailable" : "The request was terminated")
+    } else if ![204, 205, 304].contains(status),
+      let message = config.string("message") ?? Self.terminations[status]
+    {
       node.add("body", .text("{\"message\":\(Self.json(message))}"))
     }
     return [policy("mock", node, plugin)]
   }
+
+  /// What Kong says without a `message` (kong/plugins/request-termination/handler.lua); nothing with other
+  /// statuses.
+  private static let terminations = [
+    401: "Unauthorized", 404: "Not found", 405: "Method not allowed",
+    500: "An unexpected error occurred", 502: "Bad Gateway", 503: "Service unavailable",
+  ]
 
   /// As a JSON text.
   static func json(_ text: String) -> String {
@@ -297,13 +196,28 @@ extension KongConversion {
       if !location.isReference && location.text.contains("${") {
         report.error("\(config.title): ${ can't be written in a location", at: location.origin)
       }
-      node.add("location", location.node)
+      let keepsPath = config.boolean("keep_incoming_path", default: false)
+      node.add("location", keepsPath ? locationWithPath(location, config) : location.node)
     } else {
       report.error("\(config.title): it needs a location", at: plugin.origin)
     }
     node.add("status", .integer(config.integer("status_code", default: 301, in: 300...308)))
-    config.refuse("keep_incoming_path", unless: "false", because: "is not there")
     return [policy("redirect", node, plugin)]
+  }
+
+  /// The location's scheme and host, with the path and query of the request in the place of its own.
+  private func locationWithPath(_ location: KongText, _ config: KongObject) -> DocumentNode {
+    guard !location.isReference, let scheme = location.text.firstRange(of: "://") else {
+      report.error(
+        "\(config.title): keep_incoming_path needs a location with scheme and host",
+        at: location.origin)
+      return location.node
+    }
+    let end =
+      location.text[scheme.upperBound...].firstIndex { "/?#".contains($0) }
+      ?? location.text.endIndex
+    let base = DocumentWriter.escapingEvery(String(location.text[..<end]))
+    return .template("\(base)${request.target}", origin: location.origin)
   }
 
   private func correlationID(_ plugin: KongPlugin) -> [KongPolicy] {
@@ -350,7 +264,13 @@ extension KongConversion {
     config.refuse("ignore_uri_case", unless: "false", because: "is not there")
     config.warn("storage_ttl", because: "is not there")
     config.warn("strategy", unless: "memory", because: "is the memory here")
-    config.skip("memory", "response_headers")
+    config.skip("memory")
+    if let headers = config.object("response_headers") {
+      for key in ["age", "X-Cache-Status", "X-Cache-Key"] {
+        headers.warn(key, because: "can't be chosen: responses tell of the cache in Cache-Status")
+      }
+      headers.finish()
+    }
     return [policy("cache", node, plugin)]
   }
 }

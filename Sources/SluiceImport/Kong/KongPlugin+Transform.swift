@@ -232,7 +232,8 @@ extension KongConversion {
         } else {
           report.error(
             "\(plugin.config.title): $(\(KongText.shown(String(name)))) is not understood",
-            at: origin, hint: "$(headers.name) and $(query_params.name) are")
+            at: origin,
+            hint: "$(headers.name), $(query_params.name) and $(uri_captures.name) are")
         }
         rest = rest[end...].dropFirst()
       } else if rest.hasPrefix("$remote_addr") {
@@ -260,7 +261,11 @@ extension KongConversion {
 
   /// Sluice's name for one of Kong's variables. Names may stand in quotes and brackets.
   private static func variable(_ text: String) -> String? {
-    for (prefix, variable) in [("headers", "request.header"), ("query_params", "request.query")] {
+    let kinds = [
+      ("headers", "request.header"), ("query_params", "request.query"),
+      ("uri_captures", "request.path"),
+    ]
+    for (prefix, variable) in kinds {
       guard text.hasPrefix(prefix) else { continue }
       var name = text.dropFirst(prefix.count)
       if name.hasPrefix(".") {
@@ -269,6 +274,10 @@ extension KongConversion {
         || (name.hasPrefix("[\"") && name.hasSuffix("\"]"))
       {
         name = name.dropFirst(2).dropLast(2)
+      } else if prefix == "uri_captures", name.hasPrefix("["), name.hasSuffix("]"),
+        let number = Int(name.dropFirst().dropLast()), (1...9).contains(number)
+      {
+        return "\(variable).\(number)"
       } else {
         return nil
       }

@@ -149,7 +149,21 @@ extension KongConversion {
       guard let place = place(of: plugin),
         seen[place, default: []].insert(plugin.name).inserted
       else { continue }
-      for policy in plugin.policies { put(policy, at: place) }
+      guard place == .everything, countsByService(plugin) else {
+        for policy in plugin.policies { put(policy, at: place) }
+        continue
+      }
+      for service in services
+      where seen[.service(service.name), default: []].insert(plugin.name).inserted {
+        for policy in plugin.policies {
+          var node = policy.node
+          node["budget"] = .text("g.\(service.name)")
+          put(
+            KongPolicy(
+              policy: policy.policy, node: node, origin: policy.origin, plugin: policy.plugin),
+            at: .service(service.name))
+        }
+      }
     }
     for name in Set(plugins.map(\.name)).sorted() { correct(name) }
     joinAuthentication()

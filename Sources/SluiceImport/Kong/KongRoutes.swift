@@ -9,13 +9,23 @@ struct KongRoute {
     var origin: Origin
   }
 
+  struct Host {
+    /// Without a port.
+    var text: String
+    /// Whether it had the port of callers with or without TLS; nil for no port.
+    var isEncrypted: Bool?
+    var origin: Origin
+  }
+
   let object: KongObject
   let origin: Origin
   let name: String
   /// Place in `services`.
   let service: Int
+  var protocols: Set<String> = []
   var methods: [(text: String, origin: Origin)] = []
-  var hosts: [(text: String, origin: Origin)] = []
+  var hosts: [Host] = []
+  var serverNames: [(text: String, origin: Origin)] = []
   var paths: [Path] = []
   var headers: [(name: String, values: [(text: String, origin: Origin)], origin: Origin)] = []
   var strips = true
@@ -23,9 +33,14 @@ struct KongRoute {
   var regexPriority = 0
   var handling = KongPathPlan.Handling.v0
   /// The answer to callers without TLS, if only those with TLS may come.
-  var upgradeStatus: Int?
-  var isWebSocket = false
-  var isHTTP = true
+  var upgradeStatus = 426
+
+  static let known: Set<String> = ["http", "https", "grpc", "grpcs", "ws", "wss"]
+
+  var isWebSocket: Bool { !protocols.isDisjoint(with: ["ws", "wss"]) }
+  var isHTTP: Bool { !protocols.isDisjoint(with: ["http", "https", "grpc", "grpcs"]) }
+  var isGRPC: Bool { !protocols.isDisjoint(with: ["grpc", "grpcs"]) }
+  var isOnlyEncrypted: Bool { protocols.isDisjoint(with: ["http", "grpc", "ws"]) }
 
   /// A handshake is a GET.
   var takesHandshakes: Bool {
@@ -35,7 +50,9 @@ struct KongRoute {
   /// The number by which Kong's router orders routes, the greatest first (kong/router/transform.lua):
   /// kinds of conditions, plain hosts, headers, regex, its priority, length.
   func weight(of path: Path?) -> UInt64 {
-    let kinds = [!methods.isEmpty, !hosts.isEmpty, !headers.isEmpty, path != nil].count { $0 }
+    let kinds = [
+      !methods.isEmpty, !hosts.isEmpty, !headers.isEmpty, !serverNames.isEmpty, path != nil,
+    ].count { $0 }
     let isPlain = !hosts.isEmpty && !hosts.contains { $0.text.contains("*") }
     var weight = UInt64(kinds) << 61
     weight |= isPlain ? 1 << 60 : 0
@@ -49,7 +66,7 @@ struct KongRoute {
   }
 }
 
-/// What becomes of one path of a route.
+/// What becomes of one path of a route, for callers of one kind.
 struct KongVariant {
   let route: Int
   let name: String
@@ -57,6 +74,15 @@ struct KongVariant {
   let match: DocumentNode
   let plan: KongPathPlan
   let isWebSocket: Bool
+  /// Whether callers are sent to TLS.
+  let asksForTLS: Bool
+}
+
+/// By which listener callers come, and what becomes of them.
+private struct KongEntrance {
+  /// Nil for all.
+  var isEncrypted: Bool?
+  var asksForTLS = false
 }
 
 extension KongConversion {
@@ -87,7 +113,7 @@ extension KongConversion {
       }
       routes.append(route)
     }
-    if let first = routes.first(where: { $0.isHTTP && !$0.isWebSocket }) {
+    if let first = routes.first(where: { $0.isHTTP && !$0.isWebSocket && !$0.isGRPC }) {
       report.warning(
         "WebSocket handshakes pass in Kong on routes for http, too; here only on those for ws or wss",
         at: first.origin, hint: "write protocols: [http, https, ws, wss] where there are any")
@@ -105,116 +131,6 @@ extension KongConversion {
     report.error(
       "\(object.title): there is no service '\(KongText.shown(parent.name))'", at: parent.origin,
       hint: Suggestion.hint(for: parent.name, among: known))
-  }
-
-  private func read(_ object: KongObject, into route: inout KongRoute) {
-    readProtocols(object, into: &route)
-    route.methods = object.strings("methods") ?? []
-    route.hosts = object.strings("hosts") ?? []
-    for host in route.hosts {
-      if host.text.hasSuffix("*") {
-        report.error(
-          "\(object.title): a host with its wildcard at the end is not there", at: host.origin,
-          hint: "name the hosts")
-      } else if host.text.contains(":") {
-        report.error(
-          "\(object.title): hosts are without a port here", at: host.origin,
-          hint: "leave the port out; the route then answers on every port")
-      }
-    }
-    for (text, origin) in object.strings("paths") ?? [] {
-      let hasTilde = text.hasPrefix("~")
-      let path = hasTilde ? String(text.dropFirst()) : text
-      // Formats before 3.0 have no tilde, and Kong guesses in the same way.
-      let isRegex = hasTilde || kong.isBeforeTilde && Self.looksLikeRegex(path)
-      if !isRegex && !path.hasPrefix("/") {
-        report.error("\(object.title): a path starts with / or ~", at: origin)
-      }
-      route.paths.append(.init(text: path, isRegex: isRegex, origin: origin))
-    }
-    readHeaders(object, into: &route)
-    route.strips = object.boolean("strip_path", default: true)
-    route.preservesHost = object.boolean("preserve_host", default: false)
-    route.regexPriority = object.integer("regex_priority", default: 0, in: 0...Int(UInt32.max))
-    let handling = object.string("path_handling") ?? "v0"
-    if let known = KongPathPlan.Handling(rawValue: handling) {
-      route.handling = known
-    } else {
-      report.error(
-        "\(object.title): path_handling is v0 or v1", at: object.origin(of: "path_handling"))
-    }
-    object.refuse("snis", because: "are not looked at", hint: "hosts are, for callers of HTTP")
-    object.refuse("sources", because: "are for routes of TCP")
-    object.refuse("destinations", because: "are for routes of TCP")
-    object.refuse("expression", because: "is for another router of Kong")
-    object.refuse("priority", because: "is for another router of Kong")
-    object.warn(
-      "request_buffering", unless: "true", because: "is not there: bodies are always streamed")
-    object.warn(
-      "response_buffering", unless: "true", because: "is not there: bodies are always streamed")
-    if route.methods.isEmpty && route.hosts.isEmpty && route.paths.isEmpty && route.headers.isEmpty
-    {
-      report.error(
-        "\(object.title): it needs one of methods, hosts, headers and paths", at: object.origin)
-    }
-  }
-
-  private static func looksLikeRegex(_ path: String) -> Bool {
-    !path.utf8.allSatisfy {
-      (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0)
-        || "-._~/%".utf8.contains($0)
-    }
-  }
-
-  private func readProtocols(_ object: KongObject, into route: inout KongRoute) {
-    let protocols =
-      object.strings("protocols") ?? [("http", object.origin), ("https", object.origin)]
-    let names = Set(protocols.map(\.text))
-    for (name, origin) in protocols where !["http", "https", "ws", "wss"].contains(name) {
-      report.error(
-        "\(object.title): the protocol \(KongText.shown(name)) is not carried over", at: origin,
-        hint: "http, https, ws and wss are")
-    }
-    route.isHTTP = names.contains("http") || names.contains("https")
-    route.isWebSocket = names.contains("ws") || names.contains("wss")
-    let status = object.integer("https_redirect_status_code", default: 426, in: 301...426)
-    if !["301", "302", "307", "308", "426"].contains("\(status)") {
-      report.error(
-        "\(object.title): https_redirect_status_code is 301, 302, 307, 308 or 426",
-        at: object.origin(of: "https_redirect_status_code"))
-    }
-    if !names.contains("http") && !names.contains("ws") {
-      route.upgradeStatus = status
-      report.warning(
-        "\(object.title): it is for callers with TLS, and the file has no certificate here: everybody "
-          + "is answered with \(status)", at: object.origin(of: "protocols"),
-        hint: "convert, give a listener tls, and take the answer out of the route")
-    }
-  }
-
-  private func readHeaders(_ object: KongObject, into route: inout KongRoute) {
-    guard let headers = object.object("headers") else { return }
-    for entry in headers.node.entries {
-      let origin = report.origin(entry.keyPosition)
-      let values = headers.strings(entry.key) ?? []
-      for value in values {
-        if value.text.hasPrefix("~*") {
-          report.error(
-            "\(object.title): a regular expression for a header is not there", at: value.origin)
-        } else if value.text == "*" {
-          report.error("\(object.title): the value * stands for any here", at: value.origin)
-        } else if value.text.contains(where: { $0.isLetter }) {
-          report.warning(
-            "\(object.title): the value is compared exactly; Kong makes no difference between upper "
-              + "and lower case", at: value.origin)
-        }
-      }
-      if values.isEmpty {
-        report.error("\(object.title): the header has no value", at: origin)
-      }
-      route.headers.append((entry.key, values, origin))
-    }
-    headers.finish()
   }
 
   // MARK: The document
@@ -243,19 +159,7 @@ extension KongConversion {
 
   private func variants(of index: Int, taken: inout Set<String>) -> [KongVariant] {
     let route = routes[index]
-    var conditions: [[DocumentNode.Entry]] = [[]]
-    for header in route.headers {
-      let entries = header.values.map {
-        DocumentNode.Entry(
-          header.name, DocumentNode.text($0.text, origin: $0.origin), origin: header.origin)
-      }
-      conditions = conditions.flatMap { before in entries.map { before + [$0] } }
-      if conditions.count > 64 {
-        report.error(
-          "\(route.object.title): more than 64 combinations of header values", at: header.origin)
-        return []
-      }
-    }
+    let headers = route.headerConditions()
     var variants: [KongVariant] = []
     let paths: [KongRoute.Path?] = route.paths.isEmpty ? [nil] : route.paths
     for path in paths {
@@ -265,32 +169,86 @@ extension KongConversion {
       for problem in plan.problems {
         report.diagnostics.add([problem(route, path)])
       }
-      for condition in conditions {
-        for isWebSocket in [false, true]
-        where isWebSocket ? route.takesHandshakes : route.isHTTP {
-          var match = plan.match
-          if !route.hosts.isEmpty {
-            match.add("hosts", .list(route.hosts.map { .text($0.text, origin: $0.origin) }))
-          }
-          if !route.methods.isEmpty && !isWebSocket {
-            match.add("methods", .list(route.methods.map { .text($0.text, origin: $0.origin) }))
-          }
-          var headers = condition
-          if isWebSocket && route.isHTTP { headers.append(Self.handshake) }
-          if !headers.isEmpty { match.add("headers", .map(headers)) }
-          let name =
-            variants.isEmpty ? route.name : Self.name(route.name, taken: &taken)
-          // Of one route handshakes go first.
-          let weight = route.weight(of: path)
+      for isWebSocket in [false, true]
+      where isWebSocket ? route.takesHandshakes : route.isHTTP {
+        for entrance in entrances(of: route, isWebSocket: isWebSocket) {
+          guard
+            let match = match(
+              of: route, plan, headers, entrance: entrance, isWebSocket: isWebSocket)
+          else { continue }
+          let name = variants.isEmpty ? route.name : Self.name(route.name, taken: &taken)
           variants.append(
             KongVariant(
-              route: index, name: name, weight: weight, match: match, plan: plan,
-              isWebSocket: isWebSocket))
-          if isWebSocket && route.isHTTP { variants.swapAt(variants.count - 1, variants.count - 2) }
+              route: index, name: name, weight: route.weight(of: path), match: match, plan: plan,
+              isWebSocket: isWebSocket, asksForTLS: entrance.asksForTLS))
         }
       }
     }
-    return variants
+    if variants.isEmpty {
+      report.warning(
+        "\(route.object.title): nobody gets there: its hosts are for another port than there is",
+        at: route.origin)
+    }
+    // Of one route handshakes go first.
+    return variants.filter(\.isWebSocket) + variants.filter { !$0.isWebSocket }
+  }
+
+  /// The ways in that a route has for requests, or for handshakes.
+  private func entrances(of route: KongRoute, isWebSocket: Bool) -> [KongEntrance] {
+    let plain = isWebSocket ? ["ws"] : ["http", "grpc"]
+    let takesPlain = !route.protocols.isDisjoint(with: plain)
+    guard hasTLS else {
+      return [KongEntrance(isEncrypted: nil, asksForTLS: route.isOnlyEncrypted)]
+    }
+    let encrypted = isWebSocket ? ["wss"] : ["https", "grpcs"]
+    guard !route.protocols.isDisjoint(with: encrypted) else {
+      return [KongEntrance(isEncrypted: false)]
+    }
+    let isOneForBoth =
+      takesPlain && route.serverNames.isEmpty && route.hosts.allSatisfy { $0.isEncrypted == nil }
+    if isOneForBoth { return [KongEntrance(isEncrypted: nil)] }
+    return [
+      KongEntrance(isEncrypted: true),
+      KongEntrance(isEncrypted: false, asksForTLS: !takesPlain),
+    ]
+  }
+
+  /// Nil when nobody can come this way.
+  private func match(
+    of route: KongRoute, _ plan: KongPathPlan,
+    _ headers: (exact: DocumentNode, regex: DocumentNode),
+    entrance: KongEntrance, isWebSocket: Bool
+  ) -> DocumentNode? {
+    var match = plan.match
+    // Without a listener for TLS all callers come without.
+    let isEncrypted = entrance.isEncrypted ?? (hasTLS ? nil : false)
+    let hosts = route.hosts.filter { host in
+      host.isEncrypted.map { $0 == isEncrypted } ?? true
+    }
+    if !route.hosts.isEmpty {
+      if hosts.isEmpty { return nil }
+      match.add("hosts", .list(hosts.map { .text($0.text, origin: $0.origin) }))
+    }
+    if !route.methods.isEmpty && !isWebSocket {
+      match.add("methods", .list(route.methods.map { .text($0.text, origin: $0.origin) }))
+    }
+    var exact = headers.exact
+    let asksForHandshake = route.headers.contains {
+      $0.name.lowercased() == Self.handshake.key.lowercased()
+    }
+    if isWebSocket && route.isHTTP && !asksForHandshake {
+      exact.add(Self.handshake.key, Self.handshake.value)
+    }
+    if !exact.isEmpty { match.add("headers", exact) }
+    if !headers.regex.isEmpty { match.add("headersRegex", headers.regex) }
+    if let isEncrypted = entrance.isEncrypted {
+      match.add("listeners", .texts([isEncrypted ? Self.tlsListener : Self.listener]))
+      if isEncrypted, !route.serverNames.isEmpty {
+        match.add(
+          "serverNames", .list(route.serverNames.map { .text($0.text, origin: $0.origin) }))
+      }
+    }
+    return match
   }
 
   /// What every WebSocket handshake has, by any version of HTTP.
@@ -323,8 +281,8 @@ extension KongConversion {
     if variant.isWebSocket { node.add("origins", .texts(["*"])) }
     if let path = variant.plan.path { node.add("path", path) }
     var policies: DocumentNode
-    if let status = route.upgradeStatus {
-      policies = upgradeAnswer(status, service)
+    if variant.asksForTLS {
+      policies = upgradeAnswer(route.upgradeStatus, service)
     } else {
       policies = self.policies(at: .route(route.name))
       if let rewrite = variant.plan.rewrite { policies["rewrite"] = rewrite }
@@ -353,7 +311,7 @@ extension KongConversion {
       ])
     } else {
       policies["redirect"] = DocumentNode.map([
-        .init("location", .template("https://${request.host}${request.path}")),
+        .init("location", .template("https://${request.hostname}${request.target}")),
         .init("status", .integer(status)),
       ])
     }

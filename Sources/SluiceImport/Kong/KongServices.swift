@@ -33,7 +33,8 @@ extension KongConversion {
       for key in kong.keys(of: object) where serviceIndex[key] == nil {
         serviceIndex[key] = services.count
       }
-      services.append(service(object, name: name, upstreams))
+      let service = service(object, name: name, upstreams)
+      services.append(service)
     }
   }
 
@@ -43,6 +44,7 @@ extension KongConversion {
     var host = ""
     var port: Int?
     var path = "/"
+    var isURL = false
     var origin: Origin
   }
 
@@ -50,6 +52,7 @@ extension KongConversion {
     var location = Location(origin: object.origin)
     if let url = object.text("url") {
       location.origin = url.origin
+      location.isURL = true
       if url.isReference {
         report.error("\(object.title): url can't be a reference", at: url.origin)
       }
@@ -90,7 +93,7 @@ extension KongConversion {
     }
   }
 
-  private func service(
+  private mutating func service(
     _ object: KongObject, name: String, _ upstreams: [String: KongUpstream]
   ) -> KongService {
     object.skip("id", "name", "tags", "created_at", "updated_at", "routes", "plugins")
@@ -98,9 +101,10 @@ extension KongConversion {
     let location = location(object)
     var node = DocumentNode.map([], origin: object.origin)
     var host = DocumentNode.literal("target")
-    let isEncrypted = location.scheme == "https"
+    let isEncrypted = ["https", "grpcs"].contains(location.scheme)
     switch location.scheme {
     case "http", "https": break
+    case "grpc", "grpcs": node.add("protocol", .text("http2"), origin: location.origin)
     default:
       report.error(
         "\(object.title): the protocol \(KongText.shown(location.scheme)) is not spoken to targets",
@@ -114,7 +118,13 @@ extension KongConversion {
       for entry in upstream.settings.entries { node.add(entry.key, entry.value) }
       if let header = upstream.host { host = header }
     } else {
-      let port = location.port ?? (isEncrypted ? 443 : 80)
+      // Kong's default; only in a url it depends on the protocol.
+      let port = location.port ?? (location.isURL && location.scheme == "https" ? 443 : 80)
+      if location.port == nil, isEncrypted, port == 80 {
+        report.warning(
+          "\(object.title): its port is 80, as in Kong, where only a url with https means 443",
+          at: location.origin, hint: "write port: 443")
+      }
       let url = "\(isEncrypted ? "https" : "http")://\(location.host):\(port)"
       node.add("targets", .list([.text(url, origin: location.origin)]), origin: location.origin)
     }
@@ -173,25 +183,35 @@ extension KongConversion {
       ? .literal("\(milliseconds / 1_000)s") : .literal("\(milliseconds)ms")
   }
 
-  private func addTLS(_ object: KongObject, isEncrypted: Bool, to node: inout DocumentNode) {
-    object.refuse(
-      "client_certificate", because: "is a certificate in Kong's file",
-      hint: "write it to a file, and name it in the service's tls.clientCertificate")
-    object.refuse(
-      "ca_certificates", because: "are authorities in Kong's file",
-      hint: "write them to a file, and name it in the service's tls.ca")
+  private mutating func addTLS(
+    _ object: KongObject, isEncrypted: Bool, to node: inout DocumentNode
+  ) {
+    let identity = clientIdentity(object)
+    let authorities = authorityText(object)
     object.warn("tls_verify_depth", because: "is not limited")
     let isVerified = object.boolean("tls_verify", default: false)
     object.refuse("tls_sans", because: "are not compared")
-    guard isEncrypted else { return }
-    if !isVerified {
+    guard isEncrypted else {
+      for key in ["client_certificate", "ca_certificates", "tls_verify"] where object.has(key) {
+        report.error(
+          "\(object.title): \(key) is for https and grpcs, in Kong, too", at: object.origin(of: key)
+        )
+      }
+      return
+    }
+    var settings = DocumentNode.map()
+    if isVerified {
+      if let authorities { settings.add("ca", authorities) }
+    } else {
       if !object.has("tls_verify") {
         report.warning(
           "\(object.title): Kong does not verify its certificate unless tls_verify is true, and so it "
             + "is here", at: object.origin, hint: "write tls_verify: true")
       }
-      node.add("tls", .map([.init("verify", .boolean(false))]))
+      settings.add("verify", .boolean(false))
     }
+    if let identity { settings.add("clientCertificate", identity) }
+    if !settings.isEmpty { node.add("tls", settings) }
   }
 
   mutating func serviceNodes() -> DocumentNode {

@@ -42,7 +42,8 @@ final class TLSCertificate: @unchecked Sendable {
     self.chain = chain
     let alternatives = TLSCertificateNames(of: chain[0]).dns
     let common = TLSCertificateNames.commonName(of: chain[0])?.lowercased()
-    names = alternatives.isEmpty ? [common].compactMap { $0 } : alternatives
+    let own = alternatives.isEmpty ? [common].compactMap { $0 } : alternatives
+    names = settings.names.isEmpty ? own : settings.names.map { $0.lowercased() }
   }
 
   deinit {

@@ -1,7 +1,7 @@
 import COpenSSL
 import Glibc
 
-/// Reading the files that TLS settings name.
+/// Reading the files that TLS settings name, or the PEM that stands in the place of a path.
 enum TLSFile {
   /// A system's bundle of authorities has some hundred KiB; lists of revocations may be larger.
   private static let limit = 64 << 20
@@ -10,6 +10,12 @@ enum TLSFile {
   static func read<R>(
     _ path: String, _ setting: String, _ body: (UnsafeRawBufferPointer) throws(TLSError) -> R
   ) throws(TLSError) -> R {
+    if path.hasPrefix("-----BEGIN ") {
+      var bytes = Array(path.utf8)
+      // The string itself is as long-lived as the configuration; this copy need not be.
+      defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+      return try read(bytes, body)
+    }
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw unreadable(setting, errno) }
     defer { close(descriptor) }
@@ -33,6 +39,15 @@ enum TLSFile {
       count += read
     }
     return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+  }
+
+  private static func read<R>(
+    _ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(TLSError) -> R
+  ) throws(TLSError) -> R {
+    let result: Result<R, TLSError> = bytes.withUnsafeBytes { buffer in
+      do throws(TLSError) { return .success(try body(buffer)) } catch { return .failure(error) }
+    }
+    return try result.get()
   }
 
   private static func unreadable(_ setting: String, _ code: Int32) -> TLSError {

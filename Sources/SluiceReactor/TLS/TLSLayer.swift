@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 import SluiceWire
 
 /// TLS on one connection: OpenSSL's object and what it can't say itself. Owns no buffer while
@@ -95,6 +96,14 @@ final class TLSLayer {
 
   /// Whether the handshake took up a former session.
   var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+
+  /// What the caller's handshake named; empty for nothing. Of a session of TLS 1.2 that is taken up
+  /// again it is what that one was made for, if a certificate was found for it then.
+  var serverName: [UInt8] {
+    guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else { return [] }
+    // SAFETY: OpenSSL's own copy, which ends in a NUL and lives as long as its object.
+    return unsafe Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  }
 
   // MARK: Records
 

@@ -1,15 +1,18 @@
 import COpenSSL
 import SluiceWire
 
-/// What a listener's TLS is made from; paths of PEM files.
+/// What a listener's TLS is made from; paths of PEM files, or PEM text.
 public struct TLSServerSettings: Equatable, Sendable {
   public struct Certificate: Equatable, Sendable {
     public var certificate: String
     public var key: String
     /// An OCSP response in DER form.
     public var staple: String?
+    /// In the place of those in the certificate, if there are any; `*.` stands for one label.
+    public var names: [String]
 
-    public init(certificate: String, key: String, staple: String? = nil) {
+    public init(certificate: String, key: String, staple: String? = nil, names: [String] = []) {
+      self.names = names
       self.certificate = certificate
       self.key = key
       self.staple = staple

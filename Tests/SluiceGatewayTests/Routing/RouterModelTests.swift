@@ -69,6 +69,8 @@ struct RouterModel {
     "/a/.*": { $0.hasPrefix("/a/") },
     "/.*b": { $0.hasPrefix("/") && $0.hasSuffix("b") },
     "/(a|b)/c?": { ["/a/", "/a/c", "/b/", "/b/c"].contains($0) },
+    "(?:/a/b).*": { $0.hasPrefix("/a/b") },
+    "/long-segment(?:/.*)?": { $0 == "/long-segment" || $0.hasPrefix("/long-segment/") },
   ]
 
   func answer(_ ask: Ask) -> Answer {
@@ -107,7 +109,11 @@ struct RouterModel {
   }
 
   private func key(_ name: String, _ match: Configuration.Match, _ host: String) -> Key {
-    var numbers = [host.isEmpty ? 2_000 : host.hasPrefix("*") ? 1_000 - host.count : 0]
+    var numbers = [
+      host.isEmpty
+        ? 3_000
+        : host.hasSuffix("*") ? 2_000 - host.count : host.hasPrefix("*") ? 1_000 - host.count : 0
+    ]
     if let path = match.path {
       numbers += [0] + parameterFlags(path)
     } else if let prefix = match.prefix {
@@ -119,8 +125,9 @@ struct RouterModel {
       numbers += [3]
     }
     let conditions =
-      match.headers.count + match.query.count + (match.methods.isEmpty ? 0 : 1)
-      + (match.listeners.isEmpty ? 0 : 1)
+      match.headers.count + match.headersRegex.count + match.query.count
+      + (match.methods.isEmpty ? 0 : 1) + (match.listeners.isEmpty ? 0 : 1)
+      + (match.serverNames.isEmpty ? 0 : 1) + (match.addresses.isEmpty ? 0 : 1)
     numbers += [-conditions, match.methods.contains("HEAD") ? 0 : 1]
     return Key(numbers: numbers, name: name)
   }
@@ -129,15 +136,19 @@ struct RouterModel {
     path.split(separator: "/").map { $0.hasPrefix("{") ? 1 : 0 }
   }
 
-  private func hostMatches(_ pattern: String, _ host: String) -> Bool {
+  func hostMatches(_ pattern: String, _ host: String) -> Bool {
     let host = host.lowercased()
     if pattern.isEmpty { return true }
+    if pattern.hasSuffix(".*") {
+      let start = String(pattern.dropLast())
+      return host.hasPrefix(start) && host.count > start.count
+    }
     guard pattern.hasPrefix("*") else { return host == pattern }
     let suffix = String(pattern.dropFirst())
     return host.hasSuffix(suffix) && host.count > suffix.count
   }
 
-  private func pathLength(_ match: Configuration.Match, _ path: String) -> Int? {
+  func pathLength(_ match: Configuration.Match, _ path: String) -> Int? {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
     if let wanted = match.path {
       let pattern = wanted.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
@@ -153,6 +164,7 @@ struct RouterModel {
       guard segmentsMatch(pattern, covered) else { return nil }
       return covered.reduce(0) { $0 + 1 + $1.utf8.count }
     }
+    if let start = match.startsWith { return path.hasPrefix(start) ? start.utf8.count : nil }
     if let regex = match.regex { return Self.regexes[regex]!(path) ? 0 : nil }
     return 0
   }
@@ -162,17 +174,35 @@ struct RouterModel {
       && zip(pattern, parts).allSatisfy { $0.hasPrefix("{") ? !$1.isEmpty : $0 == $1 }
   }
 
-  private func methodHolds(_ match: Configuration.Match, _ method: String) -> Bool {
+  func methodHolds(_ match: Configuration.Match, _ method: String) -> Bool {
     match.methods.isEmpty || match.methods.contains(method)
       || method == "HEAD" && match.methods.contains("GET")
   }
 
-  private func conditionsHold(_ match: Configuration.Match, _ ask: Ask) -> Bool {
+  func conditionsHold(_ match: Configuration.Match, _ ask: Ask) -> Bool {
     if !match.listeners.isEmpty, !match.listeners.contains(testListeners[ask.listener]) {
       return false
     }
     for (name, value) in match.headers {
       guard ask.headers.contains(where: { $0.name == name && (value == "*" || $0.value == value) })
+      else { return false }
+    }
+    for (name, pattern) in match.headersRegex {
+      // The only pattern is [12]+.
+      guard pattern == "[12]+",
+        ask.headers.contains(where: {
+          $0.name == name && !$0.value.isEmpty && $0.value.allSatisfy { "12".contains($0) }
+        })
+      else { return false }
+    }
+    if !match.serverNames.isEmpty {
+      guard let name = ask.serverName, !name.isEmpty,
+        match.serverNames.contains(where: { hostMatches($0, name) })
+      else { return false }
+    }
+    if !match.addresses.isEmpty {
+      guard let address = ask.address,
+        match.addresses.contains(where: { address.hasPrefix($0.prefix { $0 != "." } + ".") })
       else { return false }
     }
     let parameters = ask.query.split(separator: "&").map { $0.split(separator: "=") }
@@ -220,7 +250,9 @@ struct SplitMix: RandomNumberGenerator {
       // Routes that match everything would hide the rest.
       let isBroad = kind == "any" || match.prefix == "/"
       if chance(isBroad ? 80 : 50) {
-        let hosts = ["x.com", "a.x.com", "b.a.x.com", "*.x.com", "*.a.x.com", "*.com"]
+        let hosts = [
+          "x.com", "a.x.com", "b.a.x.com", "*.x.com", "*.a.x.com", "*.com", "a.*", "a.x.*", "b.*",
+        ]
         match.hosts = Array(hosts.shuffled(using: &self).prefix(chance(30) ? 2 : 1))
       }
       if chance(isBroad ? 80 : 35) {
@@ -229,6 +261,9 @@ struct SplitMix: RandomNumberGenerator {
       }
       if chance(20) { match.headers["x-v"] = pick(["1", "2", "*"]) }
       if chance(10) { match.headers["accept"] = pick(["1", "*"]) }
+      if chance(10) { match.headersRegex["x-v"] = "[12]+" }
+      if chance(10) { match.serverNames = [pick(["x.com", "*.x.com", "a.*"])] }
+      if chance(10) { match.addresses = [pick(["10.0.0.0/8", "11.0.0.0/8"])] }
       if chance(20) { match.query["q"] = pick(["1", "2", "*"]) }
       if chance(20) { match.listeners = [pick(testListeners)] }
       var route = Configuration.Route()
@@ -247,8 +282,10 @@ struct SplitMix: RandomNumberGenerator {
     if chance(50) { ask.query = "q=\(pick(["1", "2", "3"]))" }
     if chance(10) { ask.query += "&q=1" }
     for _ in 0..<Int.random(in: 0...2, using: &self) {
-      ask.headers.append((name: pick(["x-v", "accept", "x-w"]), value: pick(["1", "2"])))
+      ask.headers.append((name: pick(["x-v", "accept", "x-w"]), value: pick(["1", "2", "21"])))
     }
+    if chance(60) { ask.serverName = pick(["", "x.com", "A.x.com", "a.y"]) }
+    if chance(80) { ask.address = pick(["10.1.2.3", "11.0.0.1", "12.0.0.1"]) }
     ask.listener = Int.random(in: 0...1, using: &self)
     return ask
   }

@@ -11,6 +11,13 @@ struct Ask: CustomStringConvertible {
   var query = ""
   var headers: [(name: String, value: String)] = []
   var listener = 0
+  var serverName: String?
+  var address: String?
+
+  var caller: RoutedCaller {
+    RoutedCaller(
+      serverName: serverName.map { Array($0.utf8) }, address: address.flatMap(IPAddress.init))
+  }
 
   init(_ line: String, host: String = "", headers: [(String, String)] = [], listener: Int = 0) {
     let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -24,7 +31,8 @@ struct Ask: CustomStringConvertible {
   }
 
   var description: String {
-    "\(method) \(host) \(path)?\(query) \(headers) listener \(listener)"
+    "\(method) \(host) \(path)?\(query) \(headers) listener \(listener) "
+      + "\(serverName ?? "-") \(address ?? "-")"
   }
 
   var headText: [UInt8] {
@@ -41,7 +49,8 @@ extension Router {
     let (path, query) = (Array(ask.path.utf8), Array(ask.query.utf8))
     do { try head.parse(text.span, limits: HeadLimits()) } catch { fatalError("\(error)") }
     return match(
-      head, host: host.span, path: path.span, query: query.span, listener: ask.listener)
+      head, host: host.span, path: path.span, query: query.span, listener: ask.listener,
+      caller: ask.caller)
   }
 
   func explain(_ ask: Ask) -> RouteTrace {
@@ -50,7 +59,8 @@ extension Router {
     let (path, query) = (Array(ask.path.utf8), Array(ask.query.utf8))
     do { try head.parse(text.span, limits: HeadLimits()) } catch { fatalError("\(error)") }
     return trace(
-      head, host: host.span, path: path.span, query: query.span, listener: ask.listener)
+      head, host: host.span, path: path.span, query: query.span, listener: ask.listener,
+      caller: ask.caller)
   }
 
   /// The route's name and the length it matched, `404`, or `405` with the methods.

@@ -103,7 +103,7 @@ extension Configuration.BandwidthKey: TextValue {
 extension TextForm {
   static let bandwidthKey = TextForm(
     "what shares a bandwidth",
-    pattern: "^(request|consumer|credential|address|route|header:.+|claim:.+)$",
+    pattern: "^(request|consumer|credential|address|route|all|header:.+|path:/.*|claim:.+)$",
     examples: ["request"] + limitKey.examples,
     check: { text in
       if text == "request" { return nil }
@@ -111,7 +111,9 @@ extension TextForm {
       return Configuration.LimitKey(text: text) == nil
         ? TextProblem(
           "",
-          hint: "write request, consumer, credential, address, route, header:NAME or claim:NAME")
+          hint:
+            "write request, consumer, credential, address, route, all, header:NAME, path:/PATH or claim:NAME"
+        )
         : problem
     })
 }

@@ -2,6 +2,7 @@ extension Configuration {
   /// Tells browsers which pages of other origins may read responses (the Fetch standard's CORS).
   public struct CORS: PolicySettings {
     public var origins: [String] = []
+    public var originsRegex: [String] = []
     public var methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     /// Request fields; nil for whatever the page asks for.
     public var headers: [String]?
@@ -25,8 +26,12 @@ extension Configuration.CORS {
     [
       Field(
         "origins", .list(of: .text(.originPattern), atLeast: 1),
-        "Whose pages may; `https://*.example.com` means every name below, `*` all, `null` pages without an origin.",
-        isRequired: true),
+        "Whose pages may; `https://*.example.com` means every name below, `*` all, `null` pages without an origin."
+      ),
+      Field(
+        "originsRegex", .list(of: .text(.regex), atLeast: 1),
+        "Whose pages may besides: regular expressions (PCRE2) for a whole origin, as the browser writes it. A dot that is not escaped stands for any character, also in the name of a stranger's site."
+      ),
       Field("methods", .list(of: .text(.method), atLeast: 1), "What they may send."),
       Field(
         "headers", .list(of: .text(.fieldName)),
@@ -57,6 +62,10 @@ extension Configuration.CORS {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    if origins.isEmpty && originsRegex.isEmpty {
+      check.error(
+        "needs 'origins' or 'originsRegex'", hint: "write origins: [\"https://app.example.com\"]")
+    }
     if credentials && origins.contains("*") {
       check.error(
         "credentials are never for the pages of all origins", at: "origins",

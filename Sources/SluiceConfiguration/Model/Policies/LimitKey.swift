@@ -1,11 +1,15 @@
 extension Configuration {
-  /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `header:NAME` or
-  /// `claim:NAME`.
+  /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `all`,
+  /// `header:NAME`, `path:/PATH` or `claim:NAME`.
   public enum LimitKey: Equatable, Sendable {
     case consumer
     case credential
     case address
     case route
+    /// All callers together.
+    case all
+    /// Requests for this path together, as callers write it; others by their address.
+    case path(String)
     case header(String)
     case claim(String)
   }
@@ -18,10 +22,12 @@ extension Configuration.LimitKey: TextValue {
     case "credential": self = .credential
     case "address": self = .address
     case "route": self = .route
+    case "all": self = .all
     default:
       let parts = text.split(separator: ":", maxSplits: 1)
       guard parts.count == 2 else { return nil }
       switch parts[0] {
+      case "path": self = .path(String(parts[1]))
       case "header": self = .header(String(parts[1]))
       case "claim": self = .claim(String(parts[1]))
       default: return nil
@@ -35,6 +41,8 @@ extension Configuration.LimitKey: TextValue {
     case .credential: "credential"
     case .address: "address"
     case .route: "route"
+    case .all: "all"
+    case .path(let path): "path:\(path)"
     case .header(let name): "header:\(name)"
     case .claim(let name): "claim:\(name)"
     }
@@ -43,16 +51,25 @@ extension Configuration.LimitKey: TextValue {
 
 extension TextForm {
   static let limitKey = TextForm(
-    "what to count by", pattern: "^(consumer|credential|address|route|header:.+|claim:.+)$",
-    examples: ["consumer", "credential", "address", "route", "header:X-Tenant", "claim:tenant"],
+    "what to count by",
+    pattern: "^(consumer|credential|address|route|all|header:.+|path:/.*|claim:.+)$",
+    examples: [
+      "consumer", "credential", "address", "route", "all", "header:X-Tenant", "path:/search",
+      "claim:tenant",
+    ],
     check: { text in
       switch Configuration.LimitKey(text: text) {
-      case .consumer, .credential, .address, .route, .claim: nil
+      case .consumer, .credential, .address, .route, .all, .claim: nil
+      case .path(let path):
+        path.hasPrefix("/") ? nil : TextProblem("a path starts with /")
       case .header(let name):
         isToken(name) ? nil : TextProblem("the name behind the colon is not a token")
       case nil:
         TextProblem(
-          "", hint: "write consumer, credential, address, route, header:NAME or claim:NAME")
+          "",
+          hint:
+            "write consumer, credential, address, route, all, header:NAME, path:/PATH or claim:NAME"
+        )
       }
     })
 }
@@ -61,7 +78,7 @@ extension TextForm {
 enum LimitField {
   static let by = Field(
     "by", .text(.limitKey),
-    "What is counted separately. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
+    "What is counted separately; `all` counts everybody together, `path:/PATH` all requests for this one path. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
   )
 
   static let cost = Field(

@@ -3,6 +3,8 @@ import SluiceWire
 
 extension Configuration.CORS: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledCORS(self) }
+
+  public func problem() -> String? { RegexSyntax.problem(inEachOf: originsRegex) }
 }
 
 /// Answers preflights and marks responses, errors included, for pages of other origins.
@@ -10,6 +12,8 @@ extension Configuration.CORS: Policy {
 /// What the target itself says about sharing is replaced: two answers to one question are none.
 final class CompiledCORS: CompiledPolicy {
   private let origins: CompiledOrigins
+  private let regexes = RegexSet()
+  private let patterns: [Int]
   private let allowsEveryOrigin: Bool
   private let settings: Configuration.CORS
   /// For every response to a page that may read it.
@@ -24,6 +28,8 @@ final class CompiledCORS: CompiledPolicy {
   init(_ settings: Configuration.CORS) {
     self.settings = settings
     origins = CompiledOrigins(settings.origins)
+    let regexes = regexes
+    patterns = settings.originsRegex.compactMap { try? regexes.add($0) }
     allowsEveryOrigin = settings.origins.contains("*")
     var lines: [FieldLine] = []
     if settings.credentials { lines.append(FieldLine("Access-Control-Allow-Credentials", "true")) }
@@ -76,8 +82,14 @@ final class CompiledCORS: CompiledPolicy {
   private func allowedOrigin(_ head: borrowing RequestHead) -> ByteRange? {
     guard let index = head.onlyIndex(of: .origin) else { return nil }
     let value = head.fields[index].value
-    let isAllowed = origins.allow(head.span(value), authority: head.span(head.authority ?? .empty))
-    return isAllowed ? value : nil
+    if origins.allow(head.span(value), authority: head.span(head.authority ?? .empty)) {
+      return value
+    }
+    // One that gives up has not matched.
+    for pattern in patterns where regexes.test(pattern, head.span(value)) == .match {
+      return value
+    }
+    return nil
   }
 
   /// An answer without the fields means no; browsers say so to the page's author.

@@ -24,7 +24,7 @@ struct KongLimitFields {
   }
 
   /// Kong has no other windows; who writes one here gets its seconds.
-  private static func unit(_ seconds: Int64?) -> String {
+  static func unit(_ seconds: Int64?) -> String {
     switch seconds {
     case 1: "Second"
     case 60: "Minute"

@@ -45,8 +45,9 @@ struct LimitKey: Hashable, Sendable {
 /// Finds whom a limit counts an exchange for.
 struct LimitKeyReader {
   private enum Source {
-    case consumer, credential, address, route
+    case consumer, credential, address, route, all
     case header([UInt8])
+    case path([UInt8])
     case claim([UInt8])
   }
 
@@ -59,6 +60,8 @@ struct LimitKeyReader {
     static let claim: UInt8 = 6
     /// Callers on Unix sockets.
     static let local: UInt8 = 7
+    static let all: UInt8 = 8
+    static let path: UInt8 = 9
   }
 
   private let source: Source
@@ -70,6 +73,8 @@ struct LimitKeyReader {
       case .credential: .credential
       case .address: .address
       case .route: .route
+      case .all: .all
+      case .path(let path): .path(Array(path.utf8))
       case .header(let name): .header(Array(name.utf8))
       case .claim(let name): .claim(Array(name.utf8))
       }
@@ -79,13 +84,23 @@ struct LimitKeyReader {
     if case .header(let name) = source, let key = Self.key(ofField: name, exchange.request) {
       return key
     }
+    if case .path(let path) = source, Self.asks(exchange.request, for: path) {
+      return LimitKey(kind: Kind.path, path.span)
+    }
     return key(
       of: exchange.identity, route: exchange.route?.nameBytes, address: exchange.clientAddress)
   }
 
-  /// Nil where a field of the handshake says, which is gone.
+  private static func asks(_ head: borrowing RequestHead, for path: [UInt8]) -> Bool {
+    bytesEqual(head.span(head.path), path.span)
+  }
+
+  /// Nil where the handshake says, which is gone.
   func key(of session: Session) -> LimitKey? {
-    if case .header = source { return nil }
+    switch source {
+    case .header, .path: return nil
+    default: break
+    }
     return key(of: session.identity, route: session.route.nameBytes, address: session.client)
   }
 
@@ -106,7 +121,10 @@ struct LimitKeyReader {
         return LimitKey(kind: Kind.claim, value.span)
       }
     case .route: if let route { return LimitKey(kind: Kind.route, route.span) }
-    case .header, .address: break
+    case .all:
+      let nothing: [UInt8] = []
+      return LimitKey(kind: Kind.all, nothing.span)
+    case .header, .path, .address: break
     }
     guard let address = HTTPListener.caller(address) else {
       let nothing: [UInt8] = []

@@ -1,0 +1,12 @@
+internal import SluiceWire
+
+/// What routing may ask about a caller, besides its listener.
+struct RoutedCaller: Sendable {
+  /// The name it asked for in its TLS handshake, in any case; empty when it named none, nil without TLS.
+  var serverName: [UInt8]?
+  /// Who it is behind trusted proxies; nil for a Unix socket.
+  var address: IPAddress?
+
+  /// For routes that ask nothing about callers.
+  static let unknown = RoutedCaller()
+}
