@@ -61,21 +61,35 @@ import Testing
       "4:43: error: routes.a.match.regex: '(' is not a regular expression: missing )"
     ),
     (
-      "match: {hosts: ['a.*']}",
-      "4:44: error: routes.a.match.hosts[0]: 'a.*' is not a host name or *.name: a wildcard "
-        + "stands for "
+      "match: {hosts: ['a.*.b']}",
+      "4:44: error: routes.a.match.hosts[0]: 'a.*.b' is not a host name, *.name, name.* or ~regex: "
+        + "a wildcard stands for "
         + "whole labels at the front, as in *.example.com"
     ),
     (
+      "match: {hosts: ['a_-.*']}",
+      "4:44: error: routes.a.match.hosts[0]: 'a_-.*' is not a host name, *.name, name.* or ~regex: "
+        + "'a_-' is no beginning of a name"
+    ),
+    (
+      "match: {hosts: ['~']}",
+      "4:44: error: routes.a.match.hosts[0]: '~' is not a host name, *.name, name.* or ~regex: "
+        + "the regular expression is empty"
+    ),
+    (
+      "match: {hosts: [a, '~(']}",
+      "4:47: error: routes.a.match.hosts[1]: '~(' has no regular expression: missing )"
+    ),
+    (
       "match: {hosts: [a, '*']}",
-      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name or *.name: a wildcard "
-        + "stands for "
+      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name, *.name, name.* or ~regex: "
+        + "a wildcard stands for "
         + "whole labels at the front, as in *.example.com"
     ),
     (
       "match: {hosts: ['a:80']}",
       """
-      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name or *.name
+      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name, *.name, name.* or ~regex
         hint: a route's hosts are without port
       """
     ),

@@ -44,7 +44,7 @@ extension Configuration {
     public var startsWith: String?
     /// Matches the whole path (PCRE2 syntax).
     public var regex: String?
-    /// `name` or `*.name`; empty is every host.
+    /// `name`, `*.name`, `name.*` or `~regex`; empty is every host.
     public var hosts: [String] = []
     public var methods: [String] = []
     /// Field name → value; `*` is any value.
@@ -136,7 +136,10 @@ extension Configuration.Match {
         "The first characters of the path: `/time` matches `/timeout`, too. Meant for what comes from other gateways; `prefix` is safer."
       ),
       Field("regex", .text(.regex), "Matches the whole path (PCRE2 syntax)."),
-      Field("hosts", .list(of: .text(.hostPattern)), "Names, or `*.name` for any name below it."),
+      Field(
+        "hosts", .list(of: .text(.routeHost)),
+        "Names, `*.name` for any name below it, `name.*` for one with any end, or `~` and a regular expression for the whole name in any case (PCRE2 syntax); they are looked for in this order, and regular expressions in the order of the file. `${request.hostname.NAME}` in templates is what a group of one matched."
+      ),
       Field("methods", .list(of: .text(.method)), "Methods."),
       Field(
         "headers", .map(keys: .fieldName, of: .text(.fieldValue), atLeast: 0),

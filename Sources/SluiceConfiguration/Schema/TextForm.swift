@@ -179,6 +179,21 @@ extension TextForm {
       return HostName.isHost(text[..<colon]) && parsePort(text[colon...].dropFirst()) != nil
     })
 
+  /// What else a route may have for a host.
+  public static let routeHost = TextForm(
+    "a host name, *.name, name.* or ~regex",
+    examples: ["api.example.com", "*.example.com", "www.example.*", "~(www|api)\\.example\\.com"],
+    check: { text in
+      if text.hasPrefix("~") {
+        return text.utf8.count > 1 ? nil : TextProblem("the regular expression is empty")
+      }
+      if text.hasSuffix(".*"), !text.hasPrefix("*") {
+        return HostName.normalized("\(text.dropLast(2)).name") != nil
+          ? nil : TextProblem("'\(text.dropLast(2))' is no beginning of a name")
+      }
+      return hostPattern.check(text)
+    })
+
   public static let hostPattern = TextForm(
     "a host name or *.name", examples: ["api.example.com", "*.example.com"],
     check: { text in
@@ -211,6 +226,9 @@ extension TextForm {
   }()
 
   // MARK: HTTP
+
+  public static let cookieName = TextForm(
+    "a cookie's name or *", examples: ["session", "*"], accepts: { isToken($0) })
 
   public static let fieldName = TextForm(
     "a header field name", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", accepts: { isToken($0) })

@@ -75,12 +75,4 @@ struct CompiledRule {
     if left.priority != right.priority { return left.priority > right.priority }
     return (left.order, left.name) < (right.order, right.name)
   }
-
-  /// - Parameter host: as a request has it, in any case and maybe with a dot at its end.
-  func matches(host: Span<UInt8>) -> Bool {
-    let hasDot = !host.isEmpty && host[host.count &- 1] == UInt8(ascii: ".")
-    let name = hasDot ? host.extracting(0..<host.count &- 1) : host
-    for pattern in hosts where pattern.matches(name) { return true }
-    return false
-  }
 }

@@ -1,17 +1,26 @@
 internal import SluiceWire
 
-/// Which hosts a route answers for; written `name`, `*.name` or not at all.
+/// Which hosts a route answers for; written `name`, `*.name`, `name.*`, `~regex` or not at all.
 ///
 /// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name`
-/// itself.
+/// itself, and `name.*` for one or more behind it.
 enum HostPattern: Hashable {
   case exact([UInt8])
   /// The suffix with its leading dot.
   case wildcard([UInt8])
+  /// What it begins with, the dot at the end included.
+  case beginning([UInt8])
+  /// Matches the whole host in any case (PCRE2 syntax).
+  case regex(String)
   case any
 
-  /// Nil when the text is neither a name nor `*.name`.
+  /// Nil when the text is none of these.
   init?(_ text: String) {
+    if text.hasPrefix("~") {
+      guard text.utf8.count > 1 else { return nil }
+      self = .regex(String(text.dropFirst()))
+      return
+    }
     var bytes = text.utf8.map(\.asciiLowercased)
     if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
     let star = UInt8(ascii: "*")
@@ -21,21 +30,40 @@ enum HostPattern: Hashable {
         return nil
       }
       self = .wildcard(bytes)
+    } else if bytes.count > 2, bytes.suffix(2) == [UInt8(ascii: "."), star] {
+      bytes.removeLast()
+      guard bytes[0] != UInt8(ascii: "."), !bytes.contains(star) else { return nil }
+      self = .beginning(bytes)
     } else {
       guard !bytes.isEmpty, !bytes.contains(star) else { return nil }
       self = .exact(bytes)
     }
   }
 
-  /// Smaller is more specific: exact, then the longer suffix, then any.
-  var precedence: Int {
+  /// Smaller is more specific: exact, then the longer suffix, then the longer beginning, then regexes in
+  /// the order of the file, then any.
+  ///
+  /// - Parameter place: a regex's among those of the file.
+  func precedence(place: Int) -> Int {
     switch self {
     case .exact: Int.min
-    case .wildcard(let suffix): -suffix.count
+    case .wildcard(let suffix): -suffix.count - (3 << 32)
+    case .beginning(let text): -text.count - (2 << 32)
+    case .regex: place - (1 << 32)
     case .any: 0
     }
   }
 
+  /// Whether it is tried by itself, because no table can hold it.
+  var isLoose: Bool {
+    switch self {
+    case .beginning, .regex: true
+    case .exact, .wildcard, .any: false
+    }
+  }
+
+  /// Of a regex nothing is known here: false.
+  ///
   /// - Parameter host: in any case, without a dot at the end.
   func matches(_ host: Span<UInt8>) -> Bool {
     switch self {
@@ -43,6 +71,9 @@ enum HostPattern: Hashable {
     case .wildcard(let suffix):
       host.count > suffix.count
         && host.extracting((host.count - suffix.count)...).equalsIgnoringCase(suffix.span)
+    case .beginning(let text):
+      host.count > text.count && host.extracting(..<text.count).equalsIgnoringCase(text.span)
+    case .regex: false
     case .any: true
     }
   }

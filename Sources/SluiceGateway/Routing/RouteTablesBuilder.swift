@@ -19,7 +19,7 @@ struct RouteTablesBuilder {
     var anyPath: [Int32] = []
   }
 
-  private var levelIndices: [HostPattern: Int] = [.any: 0]
+  private(set) var levelIndices: [HostPattern: Int] = [.any: 0]
   private var levels = [Level(root: 0)]
   private var nodes = [Node()]
   private var candidates: [Int32] = []
@@ -98,11 +98,13 @@ struct RouteTablesBuilder {
     tables.candidates = candidates
     var total = levels.map { stepsBelow[$0.root] }
     // A level's fallback is shorter, so it is added up before the level that leads to it.
-    let order = levelIndices.sorted { $0.key.precedence > $1.key.precedence }
+    let order = levelIndices.sorted { $0.key.precedence(place: 0) > $1.key.precedence(place: 0) }
     for (_, level) in order where tables.levels[level].fallback >= 0 {
       total[level] += total[Int(tables.levels[level].fallback)]
     }
-    steps = total.max() ?? 0
+    // Beginnings and regexes may all match one host.
+    let loose = levelIndices.filter { $0.key.isLoose }.map { stepsBelow[levels[$0.value].root] }
+    steps = (total.max() ?? 0) + loose.reduce(0, +)
     return tables
   }
 
@@ -176,7 +178,7 @@ struct RouteTablesBuilder {
   private func layOutHosts(_ tables: inout RouteTables) {
     for (pattern, index) in levelIndices {
       switch pattern {
-      case .any: continue
+      case .any, .beginning, .regex: continue
       case .exact(let name):
         tables.hosts.insert(
           owner: RouteTables.exactHost, hash: HostHash.of(name), key: name, value: Int32(index))

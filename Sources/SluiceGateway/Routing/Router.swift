@@ -4,8 +4,9 @@ internal import SluiceWire
 /// Finds the route of a request.
 ///
 /// Precedence, independent of the order in which routes are written but for regexes:
-/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then routes
-///    without hosts. A more specific host wins over a more specific path, but when none of its
+/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then
+///    `beginning.*` (the longest first), then regexes in the order in which they are written, then routes
+///    without hosts. This is nginx's order. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
 /// 2. Path, within a host: an exact path, then the longest prefix, then the longest `startsWith`,
 ///    then regexes, then routes without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
@@ -24,7 +25,8 @@ internal import SluiceWire
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
 /// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
 /// that share one host and path, and by the number of regexes of the host; not by the number of
-/// routes, unless they have a `priority` or `startsWith`: each of those costs a comparison. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
+/// routes, unless they have a `priority`, a `startsWith` or hosts that are `beginning.*` or regexes: each of
+/// those costs a comparison. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
 /// most `maximumSteps`, or the routes are refused.
 final class Router {
   /// Segments of a path that a route may have.
@@ -40,6 +42,8 @@ final class Router {
   private let tables: RouteTables
   /// Routes with a priority, in their order; they are in no table.
   private let preferred: [CompiledRule]
+  /// Hosts that are in no table, in the order in which they are tried.
+  let looseHosts: LooseHosts
 
   /// Matches nothing.
   static var empty: Router {
@@ -70,6 +74,7 @@ final class Router {
       try conditions.append(route.match, regex: regex, route: name)
       rules.append(rule)
     }
+    let hosts = try LooseHosts(rules)
     var builder = RouteTablesBuilder()
     for rule in rules.sorted(by: CompiledRule.precedes) where rule.priority == 0 {
       for host in rule.hosts {
@@ -81,6 +86,7 @@ final class Router {
     guard builder.steps <= Self.maximumSteps else {
       throw .tooManyOverlaps(steps: builder.steps)
     }
+    looseHosts = hosts.placed(builder.levelIndices)
     self.rules = rules
     preferred = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.isPreferred)
     self.conditions = conditions
@@ -89,7 +95,7 @@ final class Router {
   }
 
   /// Runs of a regex that reached PCRE2's limits.
-  var regexLimitExceeded: UInt64 { regexes.limitExceeded }
+  var regexLimitExceeded: UInt64 { regexes.limitExceeded &+ looseHosts.limitExceeded }
 
   /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
   /// all routes that would have matched but for their method. Allocates; 405 answers only.
@@ -108,10 +114,13 @@ final class Router {
     var search = Search(method: conditions.methods.bit(head), listener: listener)
     if !preferred.isEmpty { searchPreferred(head, host, path, query, &search) }
     var level = Int32(tables.level(host))
-    while level >= 0, search.route < 0, !search.isLimited {
+    // The last level is that of routes without hosts.
+    while level > 0, search.route < 0, !search.isLimited {
       searchLevel(Int(level), head, path, query, &search)
       level = tables.levels[Int(level)].fallback
     }
+    if !looseHosts.isEmpty { searchLooseHosts(head, host, path, query, &search) }
+    if search.route < 0, !search.isLimited { searchLevel(0, head, path, query, &search) }
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
     }
@@ -145,10 +154,30 @@ final class Router {
     _ search: inout Search
   ) {
     for rule in preferred {
-      guard let length = rule.path.matchedLength(path), rule.matches(host: host) else { continue }
+      guard let length = rule.path.matchedLength(path) else { continue }
+      switch looseHosts.test(rule, host) {
+      case .match: break
+      case .noMatch: continue
+      case .limit:
+        search.isLimited = true
+        return
+      }
       if takeOne(Int32(rule.index), head, path, query, &search) {
         search.matchedLength = length
         return
+      }
+    }
+  }
+
+  private func searchLooseHosts(
+    _ head: borrowing RequestHead, _ host: Span<UInt8>, _ path: Span<UInt8>, _ query: Span<UInt8>,
+    _ search: inout Search
+  ) {
+    for place in looseHosts.levels.indices where search.route < 0 && !search.isLimited {
+      switch looseHosts.test(place, host) {
+      case .match: searchLevel(looseHosts.levels[place], head, path, query, &search)
+      case .noMatch: continue
+      case .limit: search.isLimited = true
       }
     }
   }

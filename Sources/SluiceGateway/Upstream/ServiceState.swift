@@ -47,9 +47,11 @@ enum NoTargetReason: Equatable, Sendable {
 ///
 /// A service whose targets are all ejected has none available until the first pause ends; then that
 /// target gets a probe. The only target of a service is never ejected (as in nginx): nobody else
-/// could answer in its place. Nothing here allocates after `init`.
+/// could answer in its place. A backup is another one, and is chosen where no other target is. Nothing here allocates after `init`.
 struct ServiceState: Sendable {
   private var balancer: Balancer
+  /// Among the backups, for when `balancer` finds nobody; nil without any.
+  private var reserve: Balancer?
   private var health: [PassiveHealthStateMachine]
   private(set) var statuses: [TargetStatus]
   private let identities: [UInt64]
@@ -69,7 +71,15 @@ struct ServiceState: Sendable {
   init(_ service: Configuration.Service, identities: [UInt64], seed: UInt64) {
     precondition(identities.count == service.targets.count)
     let targets = zip(service.targets, identities).map { (weight: $0.weight, identity: $1) }
-    balancer = Balancer(balance: service.balance, targets: targets, seed: seed)
+    let isBackup = service.targets.map(\.backup)
+    func among(backups: Bool) -> Balancer {
+      let some = zip(targets, isBackup).map { target, isBackup in
+        (weight: isBackup == backups ? target.weight : 0, identity: target.identity)
+      }
+      return Balancer(balance: service.balance, targets: some, seed: seed)
+    }
+    balancer = among(backups: false)
+    reserve = isBackup.contains(true) ? among(backups: true) : nil
     isUsed = targets.map { $0.weight > 0 }
     var settings = service.health
     if isUsed.count(where: { $0 }) < 2 { settings.failures = 0 }
@@ -96,6 +106,9 @@ struct ServiceState: Sendable {
       return .noneAvailable(.allEjected(probeAt: probeAt))
     }
     if let target = balancer.pick(hash: hash, statuses: statuses, tried: tried) {
+      return .target(target)
+    }
+    if let target = reserve?.pick(hash: hash, statuses: statuses, tried: tried) {
       return .target(target)
     }
     return .noneAvailable(.allTried)
