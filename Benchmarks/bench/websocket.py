@@ -185,6 +185,8 @@ def _backend() -> Iterator[int]:
 
 
 def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> float:
+    if case.name.startswith("beside"):
+        return _beside(proxy, case, seconds)
     if case.name == "push":
         proxy = PushingSluice()
     with _running(proxy, backend_port) as server:
@@ -192,10 +194,6 @@ def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> flo
             return _push(server)
         if case.name == "upgrade":
             return _upgrade(server, case)
-        if case.name == "beside-sessions":
-            return _beside_sessions(server, case, seconds)
-        if case.name == "beside-burst":
-            return _beside_burst(server, seconds)
         if case.name == "memory":
             return _memory(server)
         if case.name == "pings":
@@ -302,27 +300,23 @@ def _p99(server: Server, rate: float, seconds: float) -> float:
     return float(result["p99"] if rate else result["count"] / result["seconds"])
 
 
-def _beside(server: Server, loads: list[tuple[object, ...]], seconds: float) -> float:
-    """p99 of requests at half the peak rate beside these loads, over that without them."""
-    rate = _p99(server, 0, seconds) / 2
-    without = [_p99(server, rate, seconds) for _ in range(2)]
-    with contextlib.ExitStack() as stack:
-        for load in loads:
-            stack.enter_context(_loaded(*load))
-        beside = [_p99(server, rate, seconds) for _ in range(4)]
-    time.sleep(1)
-    without += [_p99(server, rate, seconds) for _ in range(2)]
+def _beside(proxy: Proxy, case: Case, seconds: float) -> float:
+    """p99 of requests at half the peak rate beside the case's loads, over that without them."""
+    with machine.undisturbed(), _backend() as port, _running(proxy, port) as server:
+        loads: list[tuple[object, ...]] = [("flood", server.port, _SLOW_BYTES)]
+        if case.name == "beside-sessions":
+            chat = ("chat", server.port, CHATTY, case.size, _MESSAGES_PER_SECOND)
+            loads = [("idle", server.port, IDLE), chat]
+        rate = _p99(server, 0, seconds) / 2
+        without = [_p99(server, rate, seconds) for _ in range(2)]
+        with contextlib.ExitStack() as stack:
+            for load in loads:
+                stack.enter_context(_loaded(*load))
+            beside = [_p99(server, rate, seconds) for _ in range(4)]
+        time.sleep(1)
+        without += [_p99(server, rate, seconds) for _ in range(2)]
     print(f"{'':14} {rate:.0f} a second, µs {without} and {beside}", file=sys.stderr)
     return median(beside) / median(without)
-
-
-def _beside_sessions(server: Server, case: Case, seconds: float) -> float:
-    chat = ("chat", server.port, CHATTY, case.size, _MESSAGES_PER_SECOND)
-    return _beside(server, [("idle", server.port, IDLE), chat], seconds)
-
-
-def _beside_burst(server: Server, seconds: float) -> float:
-    return _beside(server, [("flood", server.port, _SLOW_BYTES)], seconds)
 
 
 def main() -> int:

@@ -58,8 +58,11 @@ class HAProxy(Proxy):
                 backend_port=setup.backend_port,
                 choice=choice,
                 connections=9_850 if setup.websocket else 4096,
-                # Two descriptors a session; the default number of pipes would pass 20,000 of them.
-                pipes="\n  maxpipes 50" if setup.websocket else "",
+                # Two descriptors a session; the default number of pipes would pass 20,000 of them. With a
+                # quarter of the descriptors in use it would no longer keep connections to targets.
+                pipes="\n  maxpipes 50\n  tune.pool-low-fd-ratio 100\n  tune.pool-high-fd-ratio 100"
+                if setup.websocket
+                else "",
                 scheme=setup.scheme,
                 ssl=_ssl(setup),
             )
