@@ -40,6 +40,7 @@ enum NginxDirectiveTable {
     proxy_ssl_certificate_key proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_lock
     proxy_cache_use_stale proxy_cache_key proxy_cache_bypass proxy_no_cache proxy_cache_methods
     proxy_ignore_headers proxy_cache_background_update
+    proxy_pass_request_headers proxy_pass_request_body
     proxy_cookie_domain proxy_cookie_path proxy_cookie_flags expires
     grpc_pass grpc_set_header grpc_hide_header grpc_pass_header grpc_connect_timeout
     grpc_read_timeout grpc_next_upstream grpc_next_upstream_tries grpc_intercept_errors
@@ -166,8 +167,7 @@ enum NginxDirectiveTable {
     ),
     (
       """
-      proxy_set_body proxy_pass_request_headers proxy_pass_request_body proxy_bind proxy_store
-      proxy_force_ranges proxy_cache_purge grpc_bind grpc_ignore_headers
+      proxy_set_body proxy_bind proxy_store proxy_force_ranges proxy_cache_purge grpc_bind grpc_ignore_headers
       """, "there is no setting for it"
     ),
     (

@@ -43,6 +43,13 @@ extension NginxBuilder {
     if let version = route.scope.last("proxy_http_version"), version.words.first == "1.0" {
       warning("targets are spoken to by HTTP/1.1", at: version.position)
     }
+    for name in ["proxy_pass_request_headers", "proxy_pass_request_body"] {
+      if let directive = route.scope.last(name), directive.words != ["on"] {
+        error(
+          "\(name) \(directive.words.joined(separator: " ")) can't be carried over",
+          at: directive.position)
+      }
+    }
     var policies: [DocumentNode.Entry] = []
     if let method = route.scope.last("proxy_method")?.arguments.first {
       policies.append(

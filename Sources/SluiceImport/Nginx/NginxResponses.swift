@@ -219,6 +219,14 @@ extension NginxBuilder {
       }
     }
     guard let page else {
+      // Another status, and what a target says of another path.
+      let behind = destination(ofPage: target.text, all)
+      if status != nil || isTargets, behind?.scope.ownPass != nil {
+        error(
+          "error_page leads to targets, which can't be carried over", at: target.position,
+          hint: "let a location return something, or let the target answer so itself")
+        return nil
+      }
       warning(
         "the page '\(target.text)' is a static file: callers get what the gateway says itself",
         at: target.position)
@@ -251,6 +259,18 @@ extension NginxBuilder {
     entries.append(.init("mediaType", .text(answer.mediaType)))
     if let location = answer.location { entries.append(.init("location", .template(location))) }
     return .map(entries, origin: target.position)
+  }
+
+  /// The location with the longest prefix of a path.
+  private func destination(ofPage path: String, _ all: [NginxLocation]) -> NginxLocation? {
+    var best: (length: Int, location: NginxLocation)?
+    for location in all {
+      guard case .prefix(let prefix, _) = location.pattern, path.hasPrefix(prefix),
+        prefix.utf8.count > best?.length ?? -1
+      else { continue }
+      best = (prefix.utf8.count, location)
+    }
+    return best?.location
   }
 
   // MARK: Compression

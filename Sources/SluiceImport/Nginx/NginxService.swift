@@ -73,7 +73,14 @@ extension NginxBuilder {
       case "weight": weight = number(value) ?? 1
       case "max_fails": fails = number(value) ?? 1
       case "fail_timeout":
-        pause = NginxValue.time(value.text) ?? "10s"
+        if NginxValue.milliseconds(value.text) == 0 {
+          // Nobody is left alone for no time.
+          fails = 0
+        } else if let time = NginxValue.time(value.text) {
+          pause = time
+        } else {
+          error("'\(value.text)' is no time", at: value.position)
+        }
       case "max_conns": most = number(value) ?? 0
       case "down": weight = 0
       case "backup": backup = option

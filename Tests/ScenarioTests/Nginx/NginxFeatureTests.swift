@@ -164,6 +164,47 @@ extension Scenarios {
       #expect(door.requests.count == 6)
     }
 
+    // MARK: gRPC
+
+    /// What the target gets of a call, and the caller of its answer, trailers among it.
+    @Test func callsOfGRPC() throws {
+      let upstream = try ScriptedUpstream.http2 { peer in
+        let request = try peer.request(1)
+        let seen = ["te", "content-type", "x-host", "x-gone", "x-kept", "grpc-timeout", ":path"]
+          .map { "\($0)=\(request[$0] ?? "none")" }.joined(separator: " ")
+        try peer.send(
+          .headers(
+            1, [(":status", "200"), ("content-type", "application/grpc"), ("x-seen", seen)],
+            end: false),
+          .data(1, request.body),
+          .headers(1, [("grpc-status", "5"), ("grpc-message", "none")]))
+        try peer.readToEnd()
+      }
+      let pair = try NginxPair(
+        """
+        server { listen 127.0.0.1:PORT http2;
+          location / { grpc_pass grpc://TARGET; grpc_set_header X-Host $host; grpc_set_header X-Gone ""; } }
+        """, before: upstream)
+      let message: [UInt8] = [0, 0, 0, 0, 5] + Array("hello".utf8)
+      let (before, after) = try both(pair) { port in
+        let client = try HTTP2Client(port: port)
+        let id = try client.begin(
+          "POST", "/demo.Echo/Unary",
+          [
+            ("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "9S"),
+            ("x-gone", "1"), ("x-kept", "2"),
+          ], end: false)
+        try client.send(.data(id, message, end: true))
+        let response = try client.response(id)
+        return [
+          response["x-seen"] ?? "nothing", "\(response.body == message)",
+          "\(response.heads.last?.map { "\($0.name)=\($0.value)" } ?? [])",
+        ]
+      }
+      #expect(after == before)
+      #expect(before[1] == "true" && before[0].contains("x-kept=2"))
+    }
+
     // MARK: Balancing
 
     @Test(arguments: ["", "least_conn;"]) func weightsAreKept(method: String) throws {

@@ -127,6 +127,12 @@ import Testing
     ("merge_slashes off;", 2, "merge_slashes off"),
     ("location / { limit_except GET { allow all; } proxy_pass http://a; }", 2, "limit_except"),
     ("location / { grpc_pass grpc://a/b; }", 2, "without a path"),
+    (
+      "location / { proxy_pass_request_headers off; proxy_pass http://a; }", 2,
+      "proxy_pass_request_headers off"
+    ),
+    ("location / { proxy_pass http://a; error_page 404 = /index.html; }", 2, "leads to targets"),
+    ("location / { proxy_pass http://a; error_page 404 =200 /x; }", 2, "leads to targets"),
     ("location / { expires modified +1h; proxy_pass http://a; }", 2, "in this form"),
     ("location / { expires @15h; proxy_pass http://a; }", 2, "in this form"),
     (
@@ -223,6 +229,25 @@ import Testing
     #expect(asked.map(\.path) == ["/verify"] && asked.map(\.responseHeaders) == [["X-User"]])
     #expect(
       configuration.services[asked.first?.service ?? ""]?.targets.map(\.url) == ["http://login:1"])
+  }
+
+  /// Nobody is left alone for no time.
+  @Test func aTargetIsNeverLeftAlone() throws {
+    let configuration = try read(
+      """
+      upstream g { server a:1 fail_timeout=0; server b:1 backup; }
+      server { location / { proxy_pass http://g; } }
+      """)
+    #expect(configuration.services["g"]?.health.failures == 0)
+  }
+
+  /// The example of the guide.
+  @Test func theExampleIsCarriedOver() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../examples/nginx/reverse-proxy.conf").standardized
+    let configuration = try read(try String(contentsOf: file, encoding: .utf8))
+    #expect(configuration.services["app"]?.targets.map(\.backup) == [false, false, true])
+    #expect(configuration.routes.values.contains { !$0.match.hosts.isEmpty })
   }
 
   @Test func callsOfGRPC() throws {

@@ -29,7 +29,7 @@ extension Configuration.Identify {
       ),
       Field(
         "exempt", .list(of: .text(.addressRange)),
-        "Callers from these addresses are not asked, and are nobody: what they send as credentials is not looked at. Behind trusted proxies the address is the one they report."
+        "Callers from these addresses are not asked, and are nobody: what they send as credentials is not looked at, and passes on. Behind trusted proxies the address is the one they report."
       ),
     ])
 

@@ -126,6 +126,7 @@ final class CompiledCallerHeaders: CompiledPolicy {
     for field in added where field.isFor(answer.status) {
       if field.replaces {
         answer.fields.removeAll { $0.isNamed(field.name) }
+        if field.text.lowercased() == "content-type" { answer.contentType = "" }
       }
       var value = ByteBuffer()
       field.value.append(exchange, .field, to: &value)
