@@ -75,6 +75,7 @@ import Testing
     try add(Configuration.FieldRenames.schema, Configuration.FieldRenames())
     try add(Configuration.FieldValues.schema, Configuration.FieldValues())
     try add(Configuration.AddedHeader.schema, Configuration.AddedHeader())
+    try add(Configuration.CookieFlags.schema, Configuration.CookieFlags())
     try add(Configuration.LocationChange.schema, Configuration.LocationChange())
     try add(Configuration.ErrorAnswer.schema, Configuration.ErrorAnswer())
     try add(Configuration.Variable.schema, Configuration.Variable())

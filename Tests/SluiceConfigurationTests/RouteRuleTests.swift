@@ -62,8 +62,8 @@ import Testing
     ),
     (
       "match: {hosts: ['a.*.b']}",
-      "4:44: error: routes.a.match.hosts[0]: 'a.*.b' is not a host name, *.name or name.*: a wildcard "
-        + "stands for "
+      "4:44: error: routes.a.match.hosts[0]: 'a.*.b' is not a host name, *.name, name.* or ~regex: "
+        + "a wildcard stands for "
         + "whole labels at the front or at the end, as in *.example.com"
     ),
     (
@@ -82,15 +82,29 @@ import Testing
       "4:48: error: routes.a.match.addresses[0]: '10.0.0.1/8' is not an address range: bits behind the prefix are set"
     ),
     (
+      "match: {hosts: ['a_-.*']}",
+      "4:44: error: routes.a.match.hosts[0]: 'a_-.*' is not a host name, *.name, name.* or ~regex: "
+        + "'a_-' is no beginning of a name"
+    ),
+    (
+      "match: {hosts: ['~']}",
+      "4:44: error: routes.a.match.hosts[0]: '~' is not a host name, *.name, name.* or ~regex: "
+        + "the regular expression is empty"
+    ),
+    (
+      "match: {hosts: [a, '~(']}",
+      "4:47: error: routes.a.match.hosts[1]: '~(' has no regular expression: missing )"
+    ),
+    (
       "match: {hosts: [a, '*']}",
-      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name, *.name or name.*: a wildcard "
-        + "stands for "
+      "4:47: error: routes.a.match.hosts[1]: '*' is not a host name, *.name, name.* or ~regex: "
+        + "a wildcard stands for "
         + "whole labels at the front or at the end, as in *.example.com"
     ),
     (
       "match: {hosts: ['a:80']}",
       """
-      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name, *.name or name.*
+      4:44: error: routes.a.match.hosts[0]: 'a:80' is not a host name, *.name, name.* or ~regex
         hint: a route's hosts are without port
       """
     ),

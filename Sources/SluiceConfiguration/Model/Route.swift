@@ -44,7 +44,7 @@ extension Configuration {
     public var startsWith: String?
     /// Matches the whole path (PCRE2 syntax).
     public var regex: String?
-    /// `name`, `*.name` or `name.*`; empty is every host.
+    /// `name`, `*.name`, `name.*` or `~regex`; empty is every host.
     public var hosts: [String] = []
     public var methods: [String] = []
     /// Field name → value; `*` is any value.
@@ -144,7 +144,8 @@ extension Configuration.Match {
       Field("regex", .text(.regex), "Matches the whole path (PCRE2 syntax)."),
       Field(
         "hosts", .list(of: .text(.routeHost)),
-        "Names, or `*.name` for any name below it, or `name.*` for any that begins with it."),
+        "Names, `*.name` for any name below it, `name.*` for one with any end, or `~` and a regular expression for the whole name in any case (PCRE2 syntax); they are looked for in this order, and regular expressions in the order of the file. `${request.hostname.NAME}` in templates is what a group of one matched."
+      ),
       Field("methods", .list(of: .text(.method)), "Methods."),
       Field(
         "headers", .map(keys: .fieldName, of: .text(.fieldValue), atLeast: 0),
@@ -158,7 +159,7 @@ extension Configuration.Match {
         "Parameter to value; `*` is any value."),
       Field("listeners", .list(of: .text(.entityReference)), "Names of listeners."),
       Field(
-        "serverNames", .list(of: .text(.routeHost)),
+        "serverNames", .list(of: .text(.routeName)),
         "Names that a caller may ask for in its TLS handshake (SNI), written as in `hosts`; callers without TLS match no name. The name is a caller's own word, as its `Host` is: it selects and proves nothing."
       ),
       Field(

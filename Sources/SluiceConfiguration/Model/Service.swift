@@ -30,14 +30,17 @@ extension Configuration {
 
   /// One address of a service: `http://host:port/base`, the same with `https`, or `http+unix:///path/to.sock`.
   ///
-  /// In the file either the URL alone or `{url, weight}`.
+  /// In the file either the URL alone or `{url, weight, backup}`.
   public struct Target: Equatable, Sendable {
     public var url = ""
     public var weight = 1
+    /// Gets requests only when every target that is none is left alone or was tried.
+    public var backup = false
     public init() {}
-    public init(url: String, weight: Int = 1) {
+    public init(url: String, weight: Int = 1, backup: Bool = false) {
       self.url = url
       self.weight = weight
+      self.backup = backup
     }
   }
 
@@ -135,7 +138,7 @@ extension Configuration.Service {
       Field(
         "targets",
         .list(of: .textOrObject(.targetURL, Configuration.Target.schema), atLeast: 1),
-        "Where requests go: URLs, or objects with a weight.", isRequired: true),
+        "Where requests go: URLs, or objects with a weight or that are backups.", isRequired: true),
       Field(
         "protocol", .choice(Configuration.TargetProtocol.self),
         "What targets are spoken to in: `http1`, `http2` (by prior knowledge, or over TLS by ALPN) or, "
@@ -181,6 +184,10 @@ extension Configuration.Target {
       Field(
         "weight", .integer(0...1_000), "Its share of the requests; 0 gets none.",
         defaultValue: .integer(Self().weight)),
+      Field(
+        "backup", .boolean,
+        "Gets requests only while all other targets are left alone because they fail, and those that failed on all others.",
+        defaultValue: .boolean(Self().backup)),
     ])
 }
 

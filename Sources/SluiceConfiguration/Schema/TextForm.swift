@@ -188,23 +188,19 @@ extension TextForm {
       return HostName.isHost(text[..<colon]) && parsePort(text[colon...].dropFirst()) != nil
     })
 
-  public static let hostPattern = TextForm(
-    "a host name or *.name", examples: ["api.example.com", "*.example.com"],
-    check: { text in
-      if text.hasPrefix("*.")
-        ? HostName.normalized(String(text.dropFirst(2))) != nil
-        : HostName.isHost(text)
-      {
-        return nil
-      }
-      if text.contains("*") {
-        return TextProblem("a wildcard stands for whole labels at the front, as in *.example.com")
-      }
-      return TextProblem("", hint: text.contains(":") ? "names are without a port" : nil)
-    })
-
   /// What routes compare hosts with.
   public static let routeHost = TextForm(
+    "a host name, *.name, name.* or ~regex",
+    examples: ["api.example.com", "*.example.com", "www.example.*", "~(www|api)\\.example\\.com"],
+    check: { text in
+      if text.hasPrefix("~") {
+        return text.utf8.count > 1 ? nil : TextProblem("the regular expression is empty")
+      }
+      return routeName.check(text)
+    })
+
+  /// What routes compare names of TLS with, and hosts but for regexes.
+  public static let routeName = TextForm(
     "a host name, *.name or name.*", examples: ["api.example.com", "*.example.com", "api.*"],
     check: { text in
       let name =
@@ -220,6 +216,21 @@ extension TextForm {
           "a wildcard stands for whole labels at the front or at the end, as in *.example.com")
       }
       return TextProblem("", hint: text.contains(":") ? "a route's hosts are without port" : nil)
+    })
+
+  public static let hostPattern = TextForm(
+    "a host name or *.name", examples: ["api.example.com", "*.example.com"],
+    check: { text in
+      if text.hasPrefix("*.")
+        ? HostName.normalized(String(text.dropFirst(2))) != nil
+        : HostName.isHost(text)
+      {
+        return nil
+      }
+      if text.contains("*") {
+        return TextProblem("a wildcard stands for whole labels at the front, as in *.example.com")
+      }
+      return TextProblem("", hint: text.contains(":") ? "names are without a port" : nil)
     })
 
   // MARK: Credentials
@@ -239,6 +250,9 @@ extension TextForm {
   }()
 
   // MARK: HTTP
+
+  public static let cookieName = TextForm(
+    "a cookie's name or *", examples: ["session", "*"], accepts: { isToken($0) })
 
   public static let fieldName = TextForm(
     "a header field name", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", accepts: { isToken($0) })

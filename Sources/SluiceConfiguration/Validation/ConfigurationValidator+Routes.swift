@@ -76,6 +76,17 @@ extension ConfigurationValidator {
         at: entry.value.position)
     }
     checkServerNames(route, match, name: name)
+    for (index, place) in (match?["hosts"]?.elements ?? []).enumerated()
+    where index < route.match.hosts.count && diagnostics.isSound(place) {
+      let host = route.match.hosts[index]
+      guard host.hasPrefix("~"), let problem = regexCheck(String(host.dropFirst())) else {
+        continue
+      }
+      let reason = place.mayBeShown ? ": \(problem)" : ""
+      diagnostics.error(
+        "routes.\(name).match.hosts[\(index)]: \(place.shown) has no regular expression\(reason)",
+        at: place.position)
+    }
     checkRewrite(route, node["path"], given.map(\.key), name: name)
   }
 
@@ -210,7 +221,7 @@ extension ConfigurationValidator {
       } else {
         path = match.regex.map { "regex " + $0 } ?? ""
       }
-      hosts = Set(match.hosts.map { $0.lowercased() })
+      hosts = Set(match.hosts.map { $0.hasPrefix("~") ? $0 : $0.lowercased() })
       methods = Set(match.methods)
       headers = Dictionary(
         match.headers.map { ($0.key.lowercased(), $0.value) },

@@ -124,6 +124,10 @@ extension ConfigurationValidator {
     if service.targets.allSatisfy({ $0.weight == 0 }) {
       diagnostics.error(
         "services.\(name): every target has weight 0, so none gets a request", at: node.position)
+    } else if service.targets.allSatisfy({ $0.weight == 0 || $0.backup }) {
+      diagnostics.error(
+        "services.\(name): every target with a weight is a backup", at: node.position,
+        hint: "a backup is for when others fail: leave 'backup' out of one")
     }
     var places: [TargetURL: Position] = [:]
     for (target, element) in zip(service.targets, node.elements) {

@@ -5,6 +5,8 @@ public struct Template: Equatable, Sendable {
     case parameter(String)
     /// A `{name}` segment of the route's path, or what a group of its regex matched, by name or number.
     case segment(String)
+    /// What a group of the regex among the route's hosts matched, by name or number.
+    case hostGroup(String)
     case claim(String)
     case cookie(String)
     /// One of the file's `variables`.
@@ -83,13 +85,14 @@ public struct Template: Equatable, Sendable {
     if let parameter = rest("request.query.") { return .parameter(parameter) }
     if let name = rest("variables.") { return .named(name) }
     if let segment = rest("request.path.") { return .segment(segment) }
+    if let group = rest("request.hostname.") { return .hostGroup(group) }
     if let claim = rest("claims.") { return .claim(claim) }
     throw TextProblem(
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
           "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME",
-          "request.path.NAME", "claims.NAME",
+          "request.path.NAME", "request.hostname.NAME", "claims.NAME",
         ]).joined(separator: ", "))
   }
 
@@ -97,6 +100,7 @@ public struct Template: Equatable, Sendable {
   /// compiler knows, and a group too many stays empty.
   private static func hasGroup(_ name: String, _ regex: String) -> Bool {
     if let number = Int(name) { return (1...9).contains(number) && regex.contains("(") }
+    let (name, regex) = (name.lowercased(), regex.lowercased())
     return regex.contains("<\(name)>") || regex.contains("'\(name)'")
   }
 
@@ -112,6 +116,16 @@ public struct Template: Equatable, Sendable {
     }
     guard case .route(let name) = check.origin else { return }
     let match = check.configuration.routes[name]?.match
+    let regexes = match?.hosts.filter { $0.hasPrefix("~") } ?? []
+    for case .variable(.hostGroup(let group)) in template.segments
+    where !regexes.contains(where: { hasGroup(group, $0) }) {
+      let message = "no regular expression among the route's hosts has a group '\(group)'"
+      switch keys.count {
+      case 0: check.error(message, at: first)
+      case 1: check.error(message, at: first, keys[0])
+      default: check.error(message, at: first, keys[0], keys[1])
+      }
+    }
     let path = match?.path ?? match?.prefix ?? ""
     let regex = match?.regex
     for case .variable(.segment(let segment)) in template.segments

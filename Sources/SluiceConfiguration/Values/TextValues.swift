@@ -146,7 +146,7 @@ extension Configuration.HostField: TextValue {
 }
 
 extension Configuration.Target: Codable {
-  private enum CodingKeys: CodingKey { case url, weight }
+  private enum CodingKeys: CodingKey { case url, weight, backup }
 
   public init(from decoder: any Decoder) throws {
     if let url = try? decoder.singleValueContainer().decode(String.self) {
@@ -155,18 +155,20 @@ extension Configuration.Target: Codable {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       self.init(
         url: try container.decode(String.self, forKey: .url),
-        weight: try container.decodeIfPresent(Int.self, forKey: .weight) ?? 1)
+        weight: try container.decodeIfPresent(Int.self, forKey: .weight) ?? 1,
+        backup: try container.decodeIfPresent(Bool.self, forKey: .backup) ?? false)
     }
   }
 
   public func encode(to encoder: any Encoder) throws {
-    if weight == 1 {
+    if weight == 1, !backup {
       var container = encoder.singleValueContainer()
       try container.encode(url)
     } else {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(url, forKey: .url)
       try container.encode(weight, forKey: .weight)
+      if backup { try container.encode(backup, forKey: .backup) }
     }
   }
 }

@@ -26,8 +26,10 @@ extension ExplanationReport {
       var rows: [(String, String)] = []
       if let service { rows.append(("service", "\(service), \(balance ?? "")")) }
       for (index, target) in targets.enumerated() {
-        let weight = target.weight == 1 ? "" : " (weight \(target.weight))"
-        rows.append((index == 0 ? "targets" : "", "\(target.url)\(weight)"))
+        var notes = target.weight == 1 ? [] : ["weight \(target.weight)"]
+        if target.isBackup { notes.append("backup") }
+        let note = notes.isEmpty ? "" : " (\(notes.joined(separator: ", ")))"
+        rows.append((index == 0 ? "targets" : "", "\(target.url)\(note)"))
       }
       if !split.isEmpty {
         let shares = split.map { "\($0.service) \($0.weight)" }.joined(separator: ", ")

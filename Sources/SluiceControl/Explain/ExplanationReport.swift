@@ -9,6 +9,7 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     /// Without the base path, which may hold a secret.
     let url: String
     let weight: Int
+    let isBackup: Bool
     /// Path and query that this target gets; a base path in front is shown as `{base path}`.
     let requestTarget: String
   }
@@ -84,7 +85,7 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
         let requested = explanation.requestTarget(at: url.displayName)
       else { return nil }
       return Target(
-        url: url.displayName, weight: target.weight,
+        url: url.displayName, weight: target.weight, isBackup: target.backup,
         requestTarget: (url.basePath.isEmpty ? "" : "{base path}") + requested)
     }
     split = explanation.route.map { Self.split(of: $0, in: configuration) } ?? []

@@ -20,6 +20,12 @@ public struct FieldLine: Equatable, Sendable {
     bytes = Self.line(name, value)
   }
 
+  /// - Parameter name: in any case.
+  func isNamed(_ name: [UInt8]) -> Bool {
+    bytes.count > name.count && bytes[name.count] == 0x3A
+      && bytes.span.extracting(..<name.count).equalsIgnoringCase(name)
+  }
+
   private static func line(_ name: [UInt8], _ value: [UInt8]) -> [UInt8] {
     name + [0x3A, 0x20] + value + [0x0D, 0x0A]
   }

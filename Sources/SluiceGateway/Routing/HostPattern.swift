@@ -1,19 +1,26 @@
 internal import SluiceWire
 
-/// Which hosts a route answers for; written `name`, `*.name`, `name.*` or not at all.
+/// Which hosts a route answers for; written `name`, `*.name`, `name.*`, `~regex` or not at all.
 ///
 /// `*.name` stands for one or more labels in front of `name` (as in nginx), never for `name`
-/// itself; `name.*` for one or more behind it.
+/// itself, and `name.*` for one or more behind it.
 enum HostPattern: Hashable {
   case exact([UInt8])
   /// The suffix with its leading dot.
   case wildcard([UInt8])
   /// The start with the dot at its end.
   case start([UInt8])
+  /// Matches the whole host in any case (PCRE2 syntax).
+  case regex(String)
   case any
 
-  /// Nil when the text is neither a name nor one of the two with a wildcard.
+  /// Nil when the text is none of these.
   init?(_ text: String) {
+    if text.hasPrefix("~") {
+      guard text.utf8.count > 1 else { return nil }
+      self = .regex(String(text.dropFirst()))
+      return
+    }
     var bytes = text.utf8.map(\.asciiLowercased)
     if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
     let star = UInt8(ascii: "*")
@@ -35,16 +42,22 @@ enum HostPattern: Hashable {
     }
   }
 
-  /// Smaller is more specific: exact, then the longer suffix, then the longer start, then any.
-  var precedence: Int {
+  /// Smaller is more specific: exact, then the longer suffix, then the longer start, then regexes in the
+  /// order of the file, then any.
+  ///
+  /// - Parameter place: a regex's among those of the file.
+  func precedence(place: Int) -> Int {
     switch self {
     case .exact: Int.min
-    case .wildcard(let suffix): -suffix.count - (1 << 20)
-    case .start(let start): -start.count
+    case .wildcard(let suffix): -suffix.count - (3 << 32)
+    case .start(let start): -start.count - (2 << 32)
+    case .regex: place - (1 << 32)
     case .any: 0
     }
   }
 
+  /// Of a regex nothing is known here: false.
+  ///
   /// - Parameter host: in any case, without a dot at the end.
   func matches(_ host: Span<UInt8>) -> Bool {
     switch self {
@@ -55,6 +68,7 @@ enum HostPattern: Hashable {
     case .start(let start):
       host.count > start.count
         && host.extracting(0..<start.count).equalsIgnoringCase(start.span)
+    case .regex: false
     case .any: true
     }
   }

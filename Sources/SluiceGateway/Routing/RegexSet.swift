@@ -144,8 +144,18 @@ final class RegexSet {
     return Int(count)
   }
 
-  /// The names of a pattern's groups, in lower case, with their numbers.
-  func groupNames(_ index: Int) -> [(name: [UInt8], number: Int)] {
+  /// The names of a pattern's groups, as written and in lower case, and their numbers as names.
+  func groupNumbers(_ index: Int) -> [[UInt8]: Int] {
+    var numbers: [[UInt8]: Int] = [:]
+    for number in 1...Self.mostGroups { numbers[Array("\(number)".utf8)] = number }
+    for (name, number) in groupNames(index) {
+      numbers[name.map(\.asciiLowercased)] = number
+      numbers[name] = number
+    }
+    return numbers
+  }
+
+  private func groupNames(_ index: Int) -> [(name: [UInt8], number: Int)] {
     var count: UInt32 = 0
     var size: UInt32 = 0
     var table: UnsafePointer<UInt8>?
@@ -157,8 +167,8 @@ final class RegexSet {
     return (0..<Int(count)).map { place in
       // SAFETY: `count` entries of `size` bytes: the number, the name and a NUL.
       let entry = unsafe UnsafeBufferPointer(start: table + place * Int(size), count: Int(size))
-      let name = entry.dropFirst(2).prefix { $0 != 0 }.map { $0.asciiLowercased }
-      return (name, Int(entry[0]) << 8 | Int(entry[1]))
+      let name = entry.dropFirst(2).prefix { $0 != 0 }
+      return (Array(name), Int(entry[0]) << 8 | Int(entry[1]))
     }
   }
 

@@ -15,10 +15,7 @@ final class RouteCaptures {
       regexes.groupCount(regex) > 0
     else { return nil }
     self.regex = regex
-    var names: [[UInt8]: Int] = [:]
-    for number in 1...RegexSet.mostGroups { names[Array("\(number)".utf8)] = number }
-    for (name, number) in regexes.groupNames(regex) { names[name] = number }
-    self.names = names
+    names = regexes.groupNumbers(regex)
   }
 
   /// Calls `body` with the part of `path` that the group of this name or number matched, if any.

@@ -23,7 +23,7 @@ struct RouteTablesBuilder {
     var anyPath: [Candidate] = []
   }
 
-  private var levelIndices: [HostPattern: Int] = [.any: 0]
+  private(set) var levelIndices: [HostPattern: Int] = [.any: 0]
   private var levels = [Level(root: 0)]
   private var nodes = [Node()]
   private var candidates: [Candidate] = []
@@ -111,20 +111,22 @@ struct RouteTablesBuilder {
     tables.candidates = candidates
     var total = levels.map { stepsBelow[$0.root] }
     // A level's fallback is shorter, so it is added up before the level that leads to it.
-    let order = levelIndices.sorted { $0.key.precedence > $1.key.precedence }
+    let order = levelIndices.sorted { $0.key.precedence(place: 0) > $1.key.precedence(place: 0) }
     for (_, level) in order where tables.levels[level].fallback >= 0 {
       total[level] += total[Int(tables.levels[level].fallback)]
     }
     steps = 0
     var stepsOfStarts = 0
+    var stepsOfRegexes = 0
     for (host, level) in levelIndices {
-      if case .start = host {
-        stepsOfStarts = max(stepsOfStarts, total[level])
-      } else {
-        steps = max(steps, total[level])
+      switch host {
+      case .start: stepsOfStarts = max(stepsOfStarts, total[level])
+      // All of them may match one host.
+      case .regex: stepsOfRegexes += total[level]
+      case .exact, .wildcard, .any: steps = max(steps, total[level])
       }
     }
-    steps += stepsOfStarts
+    steps += stepsOfStarts + stepsOfRegexes
     return tables
   }
 
@@ -184,7 +186,7 @@ struct RouteTablesBuilder {
   private func layOutHosts(_ tables: inout RouteTables) {
     for (pattern, index) in levelIndices {
       switch pattern {
-      case .any: continue
+      case .any, .regex: continue
       case .exact(let name):
         tables.hosts.insert(
           owner: RouteTables.exactHost, hash: HostHash.of(name), key: name, value: Int32(index))

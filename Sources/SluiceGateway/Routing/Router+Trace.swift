@@ -11,9 +11,11 @@ extension Router {
   ) -> RouteTrace {
     let host = Self.hostName(host)
     let candidates = rules.map { rule in
-      (
-        rule: rule,
-        host: rule.hosts.filter { $0.matches(host.span) }.map(\.precedence).min() ?? Int.max
+      let matching = rule.hosts.filter { hostRegexes.test($0, host.span) != .noMatch }
+      let best = matching.min { hostRegexes.precedence(of: $0) < hostRegexes.precedence(of: $1) }
+      return (
+        rule: rule, host: best.map(hostRegexes.precedence) ?? Int.max,
+        isLimited: best.map { hostRegexes.test($0, host.span) == .limit } ?? false
       )
     }
     let ordered = candidates.sorted { left, right in
@@ -28,7 +30,7 @@ extension Router {
     var matched = RouteMatch.notFound
     var allow: MethodSet = 0
     var verdicts: [RouteVerdict] = []
-    for (rule, host) in ordered {
+    for (rule, host, isLimited) in ordered {
       var reason: RouteVerdict.Reason
       if host == Int.max {
         reason = .host
@@ -37,7 +39,9 @@ extension Router {
         let other = conditions.firstFailure(
           rule.index, head, query: query, listener: listener, caller, regexes)
         reason =
-          failure ?? other ?? winner.map { .lowerPrecedence(than: $0.name) } ?? .matched
+          (isLimited ? .regexLimit : nil) ?? failure ?? other ?? winner.map {
+            .lowerPrecedence(than: $0.name)
+          } ?? .matched
         if reason == .matched {
           winner = rule
           matched = .route(index: rule.index, matchedLength: length)

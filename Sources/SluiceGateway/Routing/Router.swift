@@ -5,7 +5,8 @@ internal import SluiceWire
 ///
 /// Precedence, independent of the order in which routes are written but for regexes:
 /// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then `start.*`
-///    (the same), then routes without hosts. A more specific host wins over a more specific path, but when none of its
+///    (the same), then regexes in the order in which they are written, then routes without hosts. This
+///    is nginx's order. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
 /// 2. Path, within a host: an exact path, then the longest prefix, then the longest `startsWith`,
 ///    then regexes, then routes without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
@@ -24,8 +25,9 @@ internal import SluiceWire
 ///
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
 /// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
-/// that share one host and path, and by the number of regexes of the host that begin as the path does
-/// (`RegexStart`); not by the number of routes. Routes with a priority are in tables of their own, where
+/// that share one host and path, by the number of regexes of the host that begin as the path does
+/// (`RegexStart`), and by the number of regexes for hosts, all of which are tried on a host that has no
+/// other route; not by the number of routes. Routes with a priority are in tables of their own, where
 /// the least specific host may have the route that comes first: there all levels of the host are
 /// looked at. Patterns whose `{name}` segments overlap could make one path visit many trie nodes: at
 /// most `maximumSteps`, or the routes are refused.
@@ -44,6 +46,10 @@ final class Router {
   /// Of the routes with a priority.
   private let preferred: RouteTables
   private let hasPreferred: Bool
+  let hostRegexes: HostRegexes
+  /// What they lead to, in `tables` and in `preferred`.
+  private let regexLevels: [Int]
+  private let preferredRegexLevels: [Int]
 
   /// Matches nothing.
   static var empty: Router {
@@ -74,6 +80,7 @@ final class Router {
       try conditions.append(route.match, regex: regex, regexes, route: name)
       rules.append(rule)
     }
+    let hosts = try HostRegexes(rules)
     var builder = RouteTablesBuilder()
     for rule in rules.sorted(by: CompiledRule.precedes) where rule.priority == 0 {
       builder.add(rule)
@@ -87,6 +94,9 @@ final class Router {
     let preferred = firstBuilder.build { _ in false }
     let steps = builder.steps + (first.isEmpty ? 0 : firstBuilder.steps)
     guard steps <= Self.maximumSteps else { throw .tooManyOverlaps(steps: steps) }
+    hostRegexes = hosts
+    regexLevels = hosts.levels(builder.levelIndices)
+    preferredRegexLevels = hosts.levels(firstBuilder.levelIndices)
     self.rules = rules
     self.preferred = preferred
     hasPreferred = !first.isEmpty
@@ -96,7 +106,7 @@ final class Router {
   }
 
   /// Runs of a regex that reached PCRE2's limits.
-  var regexLimitExceeded: UInt64 { regexes.limitExceeded }
+  var regexLimitExceeded: UInt64 { regexes.limitExceeded &+ hostRegexes.limitExceeded }
 
   var asksForServerNames: Bool { conditions.asksForServerNames }
   var asksForAddresses: Bool { conditions.asksForAddresses }
@@ -118,10 +128,11 @@ final class Router {
   ) -> RouteMatch {
     var search = Search(method: conditions.methods.bit(head), listener: listener, caller: caller)
     if hasPreferred {
-      searchHost(preferred, host, head, path, query, endsAtFirst: false, &search)
+      searchHost(
+        preferred, preferredRegexLevels, host, head, path, query, endsAtFirst: false, &search)
     }
     if search.rank == .max {
-      searchHost(tables, host, head, path, query, endsAtFirst: true, &search)
+      searchHost(tables, regexLevels, host, head, path, query, endsAtFirst: true, &search)
     }
     if search.route >= 0 {
       return .route(index: Int(search.route), matchedLength: search.matchedLength)
@@ -151,6 +162,14 @@ final class Router {
       self.listener = listener
       self.caller = caller
     }
+
+    /// A regex reached its limits, and nobody knows whether it led to the route of this rank.
+    mutating func giveUp(_ best: Int32) {
+      if best >= rank { return }
+      route = -1
+      isLimited = true
+      rank = best
+    }
   }
 
   /// Looks through the levels of a host, from the most specific one down.
@@ -158,8 +177,9 @@ final class Router {
   /// - Parameter endsAtFirst: whether a level with a route that holds ends the search, and in it an
   ///   exact path; else only ranks decide.
   private func searchHost(
-    _ tables: borrowing RouteTables, _ host: Span<UInt8>, _ head: borrowing RequestHead,
-    _ path: Span<UInt8>, _ query: Span<UInt8>, endsAtFirst: Bool, _ search: inout Search
+    _ tables: borrowing RouteTables, _ regexLevels: [Int], _ host: Span<UInt8>,
+    _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>, endsAtFirst: Bool,
+    _ search: inout Search
   ) {
     var level = tables.level(host)
     var hasStarts = tables.longestStart > 0
@@ -168,10 +188,21 @@ final class Router {
         hasStarts = false
         level = tables.startLevel(host)
       }
+      if level == 0 { break }
       searchLevel(tables, level, head, path, query, endsAtFirst: endsAtFirst, &search)
-      if level == 0 || endsAtFirst && search.rank != .max { return }
+      if endsAtFirst && search.rank != .max { return }
       level = Int(tables.levels[level].fallback)
     }
+    for (place, level) in regexLevels.enumerated() where level > 0 {
+      switch hostRegexes.test(place, host) {
+      case .match:
+        searchLevel(tables, level, head, path, query, endsAtFirst: endsAtFirst, &search)
+      case .noMatch: continue
+      case .limit: search.giveUp(tables.levels[level].best)
+      }
+      if endsAtFirst && search.rank != .max { return }
+    }
+    searchLevel(tables, 0, head, path, query, endsAtFirst: endsAtFirst, &search)
   }
 
   private func searchLevel(

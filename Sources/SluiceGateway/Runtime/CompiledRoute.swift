@@ -40,6 +40,8 @@ final class CompiledRoute {
   let pathNames: [(index: Int, name: [UInt8])]
   /// The route's regex, if it has groups that templates may name.
   let captures: RouteCaptures?
+  /// The regexes among its hosts, if they have groups.
+  let hostCaptures: HostCaptures?
   /// Nil of the gateway's own calls.
   private let settings: Configuration.Route?
 
@@ -85,6 +87,7 @@ final class CompiledRoute {
     cacheScope = .none
     pathNames = []
     captures = nil
+    hostCaptures = nil
     isAside = false
     settings = nil
   }
@@ -151,6 +154,7 @@ final class CompiledRoute {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
     }
     captures = settings.match.regex.flatMap { RouteCaptures($0) }
+    hostCaptures = HostCaptures(settings.match.hosts)
     let destination = service.settings
     cacheScope = CacheScope(
       "\(name) \(settings.service) \(destination.targets.map(\.url)) \(destination.host) \(settings.path)"

@@ -49,12 +49,15 @@ enum NoTargetReason: Equatable, Sendable {
 ///
 /// A service whose targets are all ejected has none available until the first pause ends; then that
 /// target gets a probe. The only target of a service is never ejected (as in nginx): nobody else
-/// could answer in its place. Nothing here allocates after `init`.
+/// could answer in its place. A backup is another one, and is chosen where no other target is. Nothing
+/// here allocates after `init`.
 ///
 /// Active checks, if there are any, come before all that: a target that fails them is out, also the only
 /// one. When they pass again, the target begins anew; while they pass, what exchanges tell counts.
 struct ServiceState: Sendable {
   private var balancer: Balancer
+  /// Among the backups, for when `balancer` finds nobody; nil without any.
+  private var reserve: Balancer?
   private var health: [PassiveHealthStateMachine]
   private(set) var statuses: [TargetStatus]
   private let identities: [UInt64]
@@ -78,7 +81,15 @@ struct ServiceState: Sendable {
   init(_ service: Configuration.Service, identities: [UInt64], seed: UInt64) {
     precondition(identities.count == service.targets.count)
     let targets = zip(service.targets, identities).map { (weight: $0.weight, identity: $1) }
-    balancer = Balancer(balance: service.balance, targets: targets, seed: seed)
+    let isBackup = service.targets.map(\.backup)
+    func among(backups: Bool) -> Balancer {
+      let some = zip(targets, isBackup).map { target, isBackup in
+        (weight: isBackup == backups ? target.weight : 0, identity: target.identity)
+      }
+      return Balancer(balance: service.balance, targets: some, seed: seed)
+    }
+    balancer = among(backups: false)
+    reserve = isBackup.contains(true) ? among(backups: true) : nil
     isUsed = targets.map { $0.weight > 0 }
     isUnhealthy = targets.map { _ in false }
     hasChecks = service.health.check != nil
@@ -107,6 +118,9 @@ struct ServiceState: Sendable {
       return .noneAvailable(isUsed.contains(true) ? .allUnhealthy : .noTargets)
     }
     if let target = balancer.pick(hash: hash, statuses: statuses, tried: tried) {
+      return .target(target)
+    }
+    if let target = reserve?.pick(hash: hash, statuses: statuses, tried: tried) {
       return .target(target)
     }
     return .noneAvailable(.allTried)

@@ -10,15 +10,41 @@ extension NginxBuilder {
     let password = basicAuth(scope)
     let question = authRequest(route)
     let kinds = [addresses, password, question].compactMap { $0 }
-    if let satisfy = scope.last("satisfy"), satisfy.words.first == "any", kinds.count > 1 {
-      error(
-        "satisfy any can't be carried over: all that is asked for has to be fulfilled",
-        at: satisfy.position, hint: "write a location for each way in")
+    if let satisfy = scope.last("satisfy"), satisfy.words.first == "any",
+      kinds.count > 1 || addresses == nil && !addressDirectives(scope).isEmpty && !kinds.isEmpty
+    {
+      entries += anyOf(addresses, password, question, satisfy)
+    } else {
+      entries += kinds
     }
-    entries += kinds
     entries += rateLimits(scope)
     entries += concurrencyLimits(scope)
     return entries
+  }
+
+  /// `satisfy any`: who comes from an address that is let in is not asked for more.
+  private func anyOf(
+    _ addresses: DocumentNode.Entry?, _ password: DocumentNode.Entry?,
+    _ question: DocumentNode.Entry?, _ satisfy: NginxDirective
+  ) -> [DocumentNode.Entry] {
+    let others = [password, question].compactMap { $0 }
+    guard let addresses, others.count == 1 else {
+      error(
+        "satisfy any with a password and a question to others can't be carried over",
+        at: satisfy.position, hint: "write a location for each way in")
+      return others
+    }
+    guard let allowed = addresses.value["allow"], addresses.value["deny"] == nil else {
+      // Nobody comes in by the address.
+      if addresses.value["deny"] == .texts(Self.everywhere) { return others }
+      error(
+        "satisfy any is carried over with allow … deny all", at: satisfy.position,
+        hint: "list who may come in without a password, and deny all")
+      return others
+    }
+    return others + [
+      .init("identify", .map([.init("exempt", allowed)]), origin: satisfy.position)
+    ]
   }
 
   // MARK: Addresses
@@ -28,10 +54,7 @@ extension NginxBuilder {
   /// Here what is denied wins over what is allowed, so an `allow` must not come before a `deny` that it is
   /// an exception of.
   private func addressRules(_ scope: NginxScope) -> DocumentNode.Entry? {
-    let level = scope.levels.last {
-      $0.contains { $0.name.text == "allow" || $0.name.text == "deny" }
-    }
-    let rules = (level ?? []).filter { $0.name.text == "allow" || $0.name.text == "deny" }
+    let rules = addressDirectives(scope)
     guard let first = rules.first else { return nil }
     var allowed: [(String, CIDRSet)] = []
     var denied: [String] = []
@@ -63,13 +86,23 @@ extension NginxBuilder {
     if isClosed {
       if allowed.isEmpty {
         // Nobody has this one.
-        settings.append(.init("deny", .texts(["0.0.0.0/0", "::/0"]), origin: first.position))
+        settings.append(.init("deny", .texts(Self.everywhere), origin: first.position))
         return .init("ip-restriction", .map(settings))
       }
       settings.append(.init("allow", .texts(allowed.map(\.0)), origin: first.position))
     }
     if !denied.isEmpty { settings.append(.init("deny", .texts(denied), origin: first.position)) }
     return settings.isEmpty ? nil : .init("ip-restriction", .map(settings))
+  }
+
+  private static let everywhere = ["0.0.0.0/0", "::/0"]
+
+  /// Those of the innermost level that has any.
+  private func addressDirectives(_ scope: NginxScope) -> [NginxDirective] {
+    func isRule(_ directive: NginxDirective) -> Bool {
+      directive.name.text == "allow" || directive.name.text == "deny"
+    }
+    return scope.levels.last { $0.contains(where: isRule) }?.filter(isRule) ?? []
   }
 
   /// Whether two ranges have an address in common: one then holds the first address of the other.

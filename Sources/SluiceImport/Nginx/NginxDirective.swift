@@ -21,6 +21,8 @@ struct NginxParser {
 
   private let include: IncludeReader
   private var files = 0
+  /// Names of the files that are being read, the outermost first.
+  private var open: [String] = []
 
   private init(_ include: @escaping IncludeReader) { self.include = include }
 
@@ -42,6 +44,8 @@ struct NginxParser {
   private mutating func file(
     _ text: String, _ name: String, depth: Int
   ) throws(NginxSyntaxError) -> [NginxDirective] {
+    open.append(name)
+    defer { open.removeLast() }
     var lexer = NginxLexer(text, file: name)
     return try directives(&lexer, opened: nil, depth: depth)
   }
@@ -126,6 +130,11 @@ struct NginxParser {
     }
     var result: [NginxDirective] = []
     for file in files {
+      if let start = open.firstIndex(of: file.name) {
+        let way = (open[start...] + [file.name]).joined(separator: " → ")
+        throw NginxSyntaxError(
+          message: "this file includes itself: \(way)", position: word.position)
+      }
       self.files += 1
       guard self.files <= Self.mostFiles else {
         throw NginxSyntaxError(

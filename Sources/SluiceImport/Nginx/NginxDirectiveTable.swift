@@ -38,7 +38,14 @@ enum NginxDirectiveTable {
     proxy_next_upstream_tries proxy_intercept_errors proxy_ssl_verify
     proxy_ssl_trusted_certificate proxy_ssl_name proxy_ssl_server_name proxy_ssl_certificate
     proxy_ssl_certificate_key proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_lock
-    proxy_cache_use_stale
+    proxy_cache_use_stale proxy_cache_key proxy_cache_bypass proxy_no_cache proxy_cache_methods
+    proxy_ignore_headers proxy_cache_background_update
+    proxy_pass_request_headers proxy_pass_request_body
+    proxy_cookie_domain proxy_cookie_path proxy_cookie_flags expires
+    grpc_pass grpc_set_header grpc_hide_header grpc_pass_header grpc_connect_timeout
+    grpc_read_timeout grpc_next_upstream grpc_next_upstream_tries grpc_intercept_errors
+    grpc_ssl_verify grpc_ssl_trusted_certificate grpc_ssl_name grpc_ssl_server_name
+    grpc_ssl_certificate grpc_ssl_certificate_key
     ip_hash least_conn hash random keepalive keepalive_timeout keepalive_requests keepalive_time
     add_header error_page limit_req limit_req_zone limit_req_status limit_conn limit_conn_zone
     limit_conn_status allow deny auth_basic auth_basic_user_file auth_request auth_request_set
@@ -79,6 +86,13 @@ enum NginxDirectiveTable {
       proxy_busy_buffers_size proxy_max_temp_file_size proxy_temp_file_write_size proxy_temp_path
       proxy_send_lowat proxy_socket_keepalive proxy_limit_rate
       """, "bodies pass as they come, in bounded memory"
+    ),
+    (
+      """
+      grpc_buffer_size grpc_socket_keepalive grpc_next_upstream_timeout grpc_ssl_session_reuse
+      grpc_ssl_protocols grpc_ssl_ciphers grpc_ssl_verify_depth grpc_ssl_crl grpc_ssl_conf_command
+      grpc_send_timeout
+      """, "it is as for proxy_pass"
     ),
     ("proxy_send_timeout", "a target that takes no more is bounded by the service's `idle`"),
     ("proxy_next_upstream_timeout", "retries are bounded by their number and the timeouts"),
@@ -121,7 +135,7 @@ enum NginxDirectiveTable {
     ),
     (
       "proxy_cache_min_uses proxy_cache_lock_timeout proxy_cache_lock_age proxy_cache_revalidate "
-        + "proxy_cache_background_update proxy_cache_convert_head proxy_cache_max_range_offset",
+        + "proxy_cache_convert_head proxy_cache_max_range_offset",
       "the cache follows RFC 9111"
     ),
     ("ignore_invalid_headers", "malformed fields are always refused"),
@@ -142,22 +156,18 @@ enum NginxDirectiveTable {
       stub_status status api
       """, "only HTTP targets are spoken to"
     ),
-    ("grpc_pass grpc_set_header", "gRPC is not carried over: write a service with protocol: http2"),
     ("stream mail", "only HTTP is carried over"),
     ("load_module", "modules of nginx can't be loaded"),
     (
       """
       sub_filter sub_filter_once sub_filter_types add_before_body add_after_body ssi ssi_types
       image_filter xslt_stylesheet charset charset_map charset_types override_charset source_charset
-      gunzip slice mirror add_trailer expires
+      gunzip slice mirror add_trailer
       """, "responses are not changed in this way"
     ),
     (
       """
-      proxy_set_body proxy_pass_request_headers proxy_pass_request_body proxy_cookie_domain
-      proxy_cookie_path proxy_cookie_flags proxy_bind proxy_store proxy_force_ranges
-      proxy_ignore_headers proxy_cache_key proxy_cache_bypass proxy_no_cache proxy_cache_methods
-      proxy_cache_purge
+      proxy_set_body proxy_bind proxy_store proxy_force_ranges proxy_cache_purge grpc_bind grpc_ignore_headers
       """, "there is no setting for it"
     ),
     (

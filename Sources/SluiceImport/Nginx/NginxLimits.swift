@@ -91,42 +91,4 @@ extension NginxBuilder {
         ]))
     ]
   }
-
-  // MARK: The cache
-
-  func cache(_ scope: NginxScope) -> DocumentNode.Entry? {
-    guard let directive = scope.last("proxy_cache"), directive.words.first != "off" else {
-      return nil
-    }
-    var entries: [DocumentNode.Entry] = []
-    for valid in scope.all("proxy_cache_valid") {
-      guard let last = valid.arguments.last else { continue }
-      guard let time = NginxValue.time(last.text) else {
-        if NginxValue.milliseconds(last.text) != 0 {
-          error("'\(last.text)' is no time", at: last.position)
-        }
-        continue
-      }
-      let statuses = Set(valid.words.dropLast())
-      if statuses.isEmpty || statuses.contains("200") || statuses.contains("any") {
-        if !entries.contains(where: { $0.key == "ttl" }) {
-          entries.append(.init("ttl", .literal(time), origin: valid.position))
-        }
-      }
-      if statuses.contains("404") || statuses.contains("any") {
-        if !entries.contains(where: { $0.key == "negativeTtl" }) {
-          entries.append(.init("negativeTtl", .literal(time), origin: valid.position))
-        }
-      }
-    }
-    if let stale = scope.last("proxy_cache_use_stale"), stale.words != ["off"] {
-      entries.append(.init("staleIfError", .literal("24h"), origin: stale.position))
-    }
-    if !scope.isOn("proxy_cache_lock") { entries.append(.init("collapse", .literal("0s"))) }
-    entries.append(.init("status", .text("")))
-    warning(
-      "the cache follows RFC 9111, in memory: Vary, Authorization and cookies count, and its key is host, path and query",
-      at: directive.position)
-    return .init("cache", .map(entries, origin: directive.position))
-  }
 }

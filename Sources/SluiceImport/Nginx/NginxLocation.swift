@@ -95,7 +95,9 @@ extension NginxBuilder {
   ///
   /// Without regular expressions the gateway's own order is that one. With them, the prefixes that come
   /// after are written as regular expressions, too, which are tried in the order of the file.
-  func matches(_ locations: [NginxLocation]) -> [NginxMatch] {
+  ///
+  /// - Parameter inOrder: all but the last are regular expressions, so that others can stand between them.
+  func matches(_ locations: [NginxLocation], inOrder: Bool = false) -> [NginxMatch] {
     var exact: [NginxMatch] = []
     var prefixes: [(text: String, skips: Bool, index: Int)] = []
     var regexes: [NginxMatch] = []
@@ -105,7 +107,7 @@ extension NginxBuilder {
       case .exact(let path):
         if check(path, location, &seen, "= ") {
           let path = NginxPath.normal(path)
-          let isPlain = NginxPath.isPlain(path)
+          let isPlain = NginxPath.isPlain(path) && !inOrder
           exact.append(
             NginxMatch(
               path: isPlain ? .path(path) : .regex(NginxPath.literal(path)), location: index))
@@ -125,7 +127,7 @@ extension NginxBuilder {
     }
     prefixes.sort { ($0.text.utf8.count, $1.text) > ($1.text.utf8.count, $0.text) }
     let arePlain = prefixes.allSatisfy { NginxPath.isPlain($0.text) }
-    guard !regexes.isEmpty || !arePlain else {
+    guard !regexes.isEmpty || !arePlain || inOrder else {
       // At a slash this gateway's prefixes are nginx's, too.
       let endInSlashes = prefixes.allSatisfy { $0.text.hasSuffix("/") }
       return exact
@@ -146,7 +148,7 @@ extension NginxBuilder {
       let deeper = prefixes.filter {
         !$0.skips && $0.text.hasPrefix(prefix.text) && $0.text != prefix.text
       }
-      if deeper.isEmpty, !hasDeeper, arePlain {
+      if deeper.isEmpty, !hasDeeper, arePlain, !inOrder {
         return NginxMatch(path: .startsWith(prefix.text), location: prefix.index)
       }
       let except =
@@ -164,9 +166,11 @@ extension NginxBuilder {
   }
 
   /// As it sees paths here; nil, with an error, where it can't.
-  func regex(_ text: String, ignoresCase: Bool = false, at position: Origin) -> String? {
+  func regex(
+    _ text: String, ignoresCase: Bool = false, captures: Bool = true, at position: Origin
+  ) -> String? {
     do throws(NginxRegex.Problem) {
-      return try NginxRegex(text, ignoresCase: ignoresCase).pattern
+      return try NginxRegex(text, ignoresCase: ignoresCase, captures: captures).pattern
     } catch {
       self.error(
         "a regular expression sees paths percent-encoded here: \(error.message)", at: position)

@@ -3,6 +3,8 @@ import SluiceConfiguration
 /// `proxy_pass`, taken apart.
 struct NginxPass {
   var isEncrypted: Bool
+  /// `grpc_pass`.
+  var speaksGRPC = false
   /// `host[:port]` or `unix:/path` as written; the name of an upstream, maybe.
   var authority: String
   /// Nil without a URI part. A template of this gateway.
@@ -32,12 +34,21 @@ extension NginxBuilder {
   /// A route to targets; two of them where callers may upgrade.
   func add(_ route: NginxRoute, proxying directive: NginxDirective, _ rewrite: NginxRewrite?) {
     guard let word = directive.arguments.first, directive.arguments.count == 1 else {
-      return error("proxy_pass takes one URL", at: directive.position)
+      return error("\(directive.name.text) takes one URL", at: directive.position)
     }
+    var route = route
+    route.scope.speaksGRPC = directive.name.text == "grpc_pass"
     guard let pass = pass(word, route) else { return }
     let upgrades = takesUpgrades(route.scope)
     if let version = route.scope.last("proxy_http_version"), version.words.first == "1.0" {
       warning("targets are spoken to by HTTP/1.1", at: version.position)
+    }
+    for name in ["proxy_pass_request_headers", "proxy_pass_request_body"] {
+      if let directive = route.scope.last(name), directive.words != ["on"] {
+        error(
+          "\(name) \(directive.words.joined(separator: " ")) can't be carried over",
+          at: directive.position)
+      }
     }
     var policies: [DocumentNode.Entry] = []
     if let method = route.scope.last("proxy_method")?.arguments.first {
@@ -45,14 +56,18 @@ extension NginxBuilder {
         .init("request-transform", .map([.init("method", .text(method.text.uppercased()))])))
     }
     if let rewrite {
+      let path = rewrite.isJump ? mapped(rewrite.path, pass, route) : rewrite.path
       var entries: [DocumentNode.Entry] = [
         .init("regex", .text(rewrite.regex), origin: rewrite.origin),
-        .init("path", .template(rewrite.path)),
+        .init("path", .template(path)),
       ]
       if let query = rewrite.query { entries.append(.init("query", .template(query))) }
       policies.append(.init("rewrite", .map(entries)))
-      if pass.uri != nil {
-        error("proxy_pass with a URI and a rewrite can't be carried over", at: pass.origin)
+      // Without variables the URI is ignored behind a break.
+      if pass.replacesPath, pass.uri != nil {
+        error(
+          "proxy_pass with variables in its path and a rewrite can't be carried over",
+          at: pass.origin)
       }
     } else if let uri = pass.uri, pass.replacesPath || !leavesPath(uri, route) {
       guard let entry = mapping(uri, pass, route) else { return }
@@ -74,6 +89,22 @@ extension NginxBuilder {
         headers: [("Upgrade", "websocket")])
     }
     let own = readTimeouts(route.scope) + bodyLimit(route.scope)
+    for condition in bypasses(route.scope) {
+      guard route.condition == nil else {
+        error(
+          "proxy_cache_bypass beside an if can't be carried over", at: route.origin,
+          hint: "write a location without proxy_cache")
+        break
+      }
+      var past = route
+      past.condition = condition
+      past.name += "-past-cache"
+      past.comment += ", past the cache"
+      let rest = policies.filter { $0.key != "cache" }
+      write(
+        past, kind: "http", service: service,
+        more: own + (rest.isEmpty ? [] : [.init("policies", .map(rest))]))
+    }
     write(route, kind: "http", service: service, more: own + more)
   }
 
@@ -105,7 +136,18 @@ extension NginxBuilder {
 
   private func pass(_ word: NginxWord, _ route: NginxRoute) -> NginxPass? {
     let context = route.variables
-    guard let text = text(word, context) else { return nil }
+    guard var text = text(word, context) else { return nil }
+    let speaksGRPC = route.scope.speaksGRPC
+    if speaksGRPC {
+      // Without a scheme it is a name.
+      let isEncrypted = text.hasPrefix("grpcs://")
+      let address = text.hasPrefix("grpc") ? text.drop { $0 != ":" }.dropFirst(3) : text[...]
+      guard !address.contains("/") || address.hasPrefix("unix:") else {
+        error("grpc_pass takes an address without a path", at: word.position)
+        return nil
+      }
+      text = "\(isEncrypted ? "https" : "http")://\(address)"
+    }
     let isEncrypted: Bool
     var rest: Substring
     if text.hasPrefix("http://") {
@@ -142,7 +184,7 @@ extension NginxBuilder {
     let asItCame = ["${request.target}", "${request.path}${request.questionMark}${request.query}"]
     if let text = uri, asItCame.contains(text) { uri = nil }
     return NginxPass(
-      isEncrypted: isEncrypted, authority: String(authority), uri: uri,
+      isEncrypted: isEncrypted, speaksGRPC: speaksGRPC, authority: String(authority), uri: uri,
       replacesPath: word.text.contains("$"), origin: word.position)
   }
 
@@ -192,6 +234,16 @@ extension NginxBuilder {
         "proxy_pass with a URI needs a location that is a prefix or exact", at: pass.origin,
         hint: "leave the URI out, or use what the location's regular expression captures")
       return nil
+    }
+  }
+
+  /// What a rewritten path becomes where the location's own part of it is replaced.
+  private func mapped(_ path: String, _ pass: NginxPass, _ route: NginxRoute) -> String {
+    guard let uri = pass.uri, !pass.replacesPath else { return path }
+    switch route.location?.pattern {
+    case .exact?: return uri
+    case .prefix(let prefix, _)?: return uri + path.dropFirst(prefix.count)
+    default: return path
     }
   }
 

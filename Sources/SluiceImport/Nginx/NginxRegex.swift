@@ -13,8 +13,9 @@ struct NginxRegex {
     let message: String
   }
 
-  init(_ text: String, ignoresCase: Bool = false) throws(Problem) {
-    var translator = Translator(text)
+  /// - Parameter captures: false makes groups of it that capture nothing.
+  init(_ text: String, ignoresCase: Bool = false, captures: Bool = true) throws(Problem) {
+    var translator = Translator(text, captures: captures)
     let inner = try translator.translate()
     // The leftmost match, wherever a character begins. An alternative may be anchored and another not.
     let start = text.hasPrefix("^") && !text.contains("|") ? "" : "\(Self.anything)*?"
@@ -28,8 +29,12 @@ struct NginxRegex {
     private let characters: [Character]
     private var at = 0
     private var result = ""
+    private let captures: Bool
 
-    init(_ text: String) { characters = Array(text) }
+    init(_ text: String, captures: Bool) {
+      characters = Array(text)
+      self.captures = captures
+    }
 
     private var next: Character? { at < characters.count ? characters[at] : nil }
 
@@ -63,7 +68,10 @@ struct NginxRegex {
 
     private mutating func group() throws(Problem) {
       result.append("(")
-      guard next == "?" else { return }
+      guard next == "?" else {
+        if !captures { result += "?:" }
+        return
+      }
       for opening in ["?:", "?=", "?!", "?>"] where starts(with: opening) {
         result += opening
         at += opening.count
@@ -71,7 +79,7 @@ struct NginxRegex {
       }
       for opening in ["?<", "?P<"] where starts(with: opening) && !starts(with: "?<=") {
         guard !starts(with: "?<!"), let end = characters[at...].firstIndex(of: ">") else { break }
-        result += String(characters[at...end])
+        result += captures ? String(characters[at...end]) : "?:"
         at = end + 1
         return
       }

@@ -28,7 +28,8 @@ extension NginxBuilder {
       }
       headers.append(.init("hide", .texts(hidden)))
     }
-    let added = scope.all("add_header").compactMap { addedHeader($0, route) }
+    if pass?.speaksGRPC == false { headers += cookieChanges(route) }
+    let added = expires(scope) + scope.all("add_header").compactMap { addedHeader($0, route) }
     if !added.isEmpty { headers.append(.init("add", .list(added))) }
     if let pass, let locations = redirects(route, pass) {
       headers.append(.init("locations", locations))
@@ -63,11 +64,50 @@ extension NginxBuilder {
     return .map(entries, origin: directive.position)
   }
 
+  /// `expires`: Cache-Control in the place of the target's, and Expires where it is a constant.
+  private func expires(_ scope: NginxScope) -> [DocumentNode] {
+    guard let directive = scope.last("expires"), let word = directive.arguments.last else {
+      return []
+    }
+    let control: String
+    var date = ""
+    switch word.text {
+    case "off": return []
+    case "epoch": (control, date) = ("no-cache", "Thu, 01 Jan 1970 00:00:01 GMT")
+    case "max": (control, date) = ("max-age=315360000", "Thu, 31 Dec 2037 23:55:55 GMT")
+    case let text:
+      let isPast = text.hasPrefix("-")
+      let time = text.hasPrefix("-") || text.hasPrefix("+") ? String(text.dropFirst()) : text
+      guard directive.arguments.count == 1, let value = NginxValue.milliseconds(time) else {
+        error(
+          "expires can't be carried over in this form", at: word.position,
+          hint: "a time, epoch, max or off")
+        return []
+      }
+      if isPast {
+        (control, date) = ("no-cache", "Thu, 01 Jan 1970 00:00:01 GMT")
+      } else {
+        warning(
+          "Expires is left out: Cache-Control says the same, and wins over it", at: word.position)
+        control = "max-age=\(value / 1_000)"
+      }
+    }
+    return [("Expires", date), ("Cache-Control", control)].map { name, value in
+      .map(
+        [
+          .init("name", .text(name), origin: directive.position), .init("value", .text(value)),
+          .init("replaces", .boolean(true)),
+          .init("statuses", .list(Self.statuses.map { .integer($0) })),
+        ], origin: directive.position)
+    }
+  }
+
   // MARK: Location
 
   /// `proxy_redirect`: beginnings of Location and Refresh that are replaced.
   private func redirects(_ route: NginxRoute, _ pass: NginxPass) -> DocumentNode? {
     var rules: [DocumentNode] = []
+    if pass.speaksGRPC { return nil }
     let directives = route.scope.all("proxy_redirect")
     if directives.contains(where: { $0.words == ["off"] }) { return nil }
     if directives.isEmpty || directives.contains(where: { $0.words == ["default"] }) {
@@ -179,6 +219,14 @@ extension NginxBuilder {
       }
     }
     guard let page else {
+      // Another status, and what a target says of another path.
+      let behind = destination(ofPage: target.text, all)
+      if status != nil || isTargets, behind?.scope.ownPass != nil {
+        error(
+          "error_page leads to targets, which can't be carried over", at: target.position,
+          hint: "let a location return something, or let the target answer so itself")
+        return nil
+      }
       warning(
         "the page '\(target.text)' is a static file: callers get what the gateway says itself",
         at: target.position)
@@ -187,7 +235,7 @@ extension NginxBuilder {
     guard let directive = page.scope.own("return").first,
       let answer = answer(directive, page.scope, route.variables)
     else {
-      let isProxied = !page.scope.own("proxy_pass").isEmpty
+      let isProxied = page.scope.ownPass != nil
       if isProxied {
         error(
           "error_page leads to targets, which can't be carried over", at: target.position,
@@ -211,6 +259,18 @@ extension NginxBuilder {
     entries.append(.init("mediaType", .text(answer.mediaType)))
     if let location = answer.location { entries.append(.init("location", .template(location))) }
     return .map(entries, origin: target.position)
+  }
+
+  /// The location with the longest prefix of a path.
+  private func destination(ofPage path: String, _ all: [NginxLocation]) -> NginxLocation? {
+    var best: (length: Int, location: NginxLocation)?
+    for location in all {
+      guard case .prefix(let prefix, _) = location.pattern, path.hasPrefix(prefix),
+        prefix.utf8.count > best?.length ?? -1
+      else { continue }
+      best = (prefix.utf8.count, location)
+    }
+    return best?.location
   }
 
   // MARK: Compression

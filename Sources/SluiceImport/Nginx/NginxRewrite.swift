@@ -16,11 +16,14 @@ struct NginxAnswer: Equatable {
   }
 }
 
-/// `rewrite … break` in a location.
+/// `rewrite … break` in a location, or what leads to another one.
 struct NginxRewrite: Equatable {
   var regex: String
+  /// With `$1` for what the expression captured.
   var path: String
   var query: String?
+  /// Led here from elsewhere, so that the location sees the new path.
+  var isJump = false
   var origin: Origin
 }
 
@@ -30,6 +33,14 @@ enum NginxCondition: Equatable {
   case header(String, String)
   case query(String, String)
   case host(String)
+
+  /// What is not true of these is answered.
+  var isOfFields: Bool {
+    switch self {
+    case .header, .query: true
+    case .methods, .host: false
+    }
+  }
 
   /// The groups that a regular expression has, by number and by name.
   static func groups(in regex: String) -> Set<String> {
@@ -73,7 +84,21 @@ enum NginxStep: Equatable {
   case answer(NginxCondition?, NginxAnswer)
   /// Everything but these methods is answered.
   case only([String], NginxAnswer)
+  /// Everything for which this does not hold is answered.
+  case unless(NginxCondition, NginxAnswer)
   case rewrite(NginxRewrite)
+  /// Paths that this expression of nginx matches are answered.
+  case answerSome(String, NginxAnswer)
+  /// Paths that this expression of nginx matches are looked for again, as another one: `rewrite … last`.
+  case jump(String, NginxRewrite)
+
+  /// Whether it stands between locations.
+  var isOfSomePaths: Bool {
+    switch self {
+    case .answerSome, .jump: true
+    default: false
+    }
+  }
 
   var endsAll: Bool { if case .answer(nil, _) = self { true } else { false } }
 }
@@ -212,11 +237,21 @@ extension NginxBuilder {
       }
     case ("host", "="):
       if route.location == nil { return .answer(.host(value.lowercased()), answer) }
-    case (_, "=") where variable.hasPrefix("http_") && !value.isEmpty:
-      let field = variable.dropFirst(5).replacing("_", with: "-")
-      return .answer(.header(String(field), value), answer)
-    case (_, "=") where variable.hasPrefix("arg_") && !value.isEmpty:
-      return .answer(.query(String(variable.dropFirst(4)), value), answer)
+    case ("host", "!="):
+      if route.location == nil { return .unless(.host(value.lowercased()), answer) }
+    case (_, "="), (_, "!="):
+      // Without a value: that there is one, or none.
+      let wanted = value.isEmpty ? "*" : value
+      let condition: NginxCondition
+      if variable.hasPrefix("http_") {
+        condition = .header(NginxVariables.fieldName(variable), wanted)
+      } else if variable.hasPrefix("arg_") {
+        condition = .query(String(variable.dropFirst(4)), wanted)
+      } else {
+        break
+      }
+      return (sign == "=") == value.isEmpty
+        ? .unless(condition, answer) : .answer(condition, answer)
     default: break
     }
     error("this condition can't be carried over", at: directive.position, hint: hint)
@@ -263,94 +298,5 @@ extension NginxBuilder {
     case "!=": left != right
     default: nil
     }
-  }
-
-  // MARK: rewrite
-
-  private func step(
-    ofRewrite directive: NginxDirective, _ route: NginxRoute, _ context: NginxVariableContext
-  ) -> NginxStep? {
-    let arguments = directive.arguments
-    guard arguments.count == 2 || arguments.count == 3 else {
-      error("rewrite takes a regular expression, a replacement and a flag", at: directive.position)
-      return nil
-    }
-    let regex = arguments[0].text
-    let flag = arguments.count == 3 ? arguments[2].text : ""
-    let isURL = ["http://", "https://", "$scheme"].contains { arguments[1].text.hasPrefix($0) }
-    if isURL || flag == "redirect" || flag == "permanent" {
-      return redirect(directive, regex, isPermanent: flag == "permanent", context)
-    }
-    guard flag == "break", route.location != nil else {
-      error(
-        "a rewrite that looks for another location can't be carried over", at: directive.position,
-        hint: "rewrite in the location with break, or write the location that it leads to")
-      return nil
-    }
-    var inner = context
-    inner.captures = []
-    for number in 1...9 { inner.constants["\(number)"] = "$\(number)" }
-    guard let text = text(arguments[1], inner) else { return nil }
-    let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let pattern = self.regex(regex, at: arguments[0].position) else { return nil }
-    var rewrite = NginxRewrite(
-      regex: pattern, path: String(parts[0]), origin: directive.position)
-    guard rewrite.path.hasPrefix("/") else {
-      error("the path of a rewrite has to begin with /", at: arguments[1].position)
-      return nil
-    }
-    if parts.count == 2 {
-      // A question mark at the end: without the caller's query.
-      let keeps = !text.hasSuffix("?")
-      let query =
-        keeps ? String(parts[1]) : String(parts[1].dropLast(parts[1].hasSuffix("?") ? 1 : 0))
-      rewrite.query = keeps ? "\(query)&${request.query}" : query
-      if keeps {
-        warning("the query ends in & where the caller sent none", at: arguments[1].position)
-      }
-    }
-    return .rewrite(rewrite)
-  }
-
-  /// Only for regular expressions that match every path, or those of a location of their own.
-  private func redirect(
-    _ directive: NginxDirective, _ regex: String, isPermanent: Bool,
-    _ context: NginxVariableContext
-  ) -> NginxStep? {
-    var inner = context
-    switch regex {
-    case "^", ".*", "^.*", "^.*$", "/": break
-    case "^(.*)$", "^(.*)", "(.*)", "^(/.*)$", "^(/.*)": inner.constants["1"] = "${request.path}"
-    case "^/(.*)$", "^/(.*)":
-      // A slash before it is one slash: `/$1` is the path.
-      inner.constants["1"] = "\u{1}"
-    default:
-      error(
-        "a redirect of some paths can't be carried over as a rewrite", at: directive.position,
-        hint: "write a location with that regular expression and a return")
-      return nil
-    }
-    guard var text = text(directive.arguments[1], inner) else { return nil }
-    if text.contains("\u{1}") {
-      guard text.contains("/\u{1}"), text.components(of: "\u{1}") == 2 else {
-        error("this replacement can't be carried over", at: directive.arguments[1].position)
-        return nil
-      }
-      text = text.replacing("/\u{1}", with: "${request.path}")
-    }
-    var answer = NginxAnswer(status: isPermanent ? 301 : 302, origin: directive.position)
-    if text.hasSuffix("?") {
-      text.removeLast()
-    } else if !text.contains("?"), !text.contains("${request.target}") {
-      text += "${request.questionMark}${request.query}"
-    }
-    answer.location = Self.absolute(text)
-    return .answer(nil, answer)
-  }
-}
-
-extension String {
-  fileprivate func components(of separator: Character) -> Int {
-    split(separator: separator, omittingEmptySubsequences: false).count
   }
 }

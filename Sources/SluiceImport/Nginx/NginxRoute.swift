@@ -31,6 +31,15 @@ extension NginxBuilder {
     var context = NginxVariableContext()
     context.constants["server_name"] = server.firstName
     context.constants["https"] = place.isEncrypted ? "on" : ""
+    for host in server.hosts where host.hasPrefix("~") {
+      let groups = NginxCondition.groups(in: host)
+      if place.hosts.contains(host) {
+        context.hostCaptures.formUnion(groups)
+      } else {
+        // Found in another way, which captures nothing.
+        for name in groups { context.constants[name] = "" }
+      }
+    }
     let serverName =
       server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
     let base = place.isEncrypted ? "\(serverName)-tls" : serverName
@@ -42,25 +51,48 @@ extension NginxBuilder {
       comment: "server \(serverName)")
     let steps = rewriteSteps(of: server.scope, whole)
     for step in steps {
-      if case .answer(let condition?, let answer) = step, case .host(let name) = condition {
+      switch step {
+      case .answer(.host(let name)?, let answer):
         var route = whole
         route.place.hosts = [name]
         add(route, answering: answer)
         hosts.hosts.removeAll { $0 == name }
         if !place.hosts.isEmpty, hosts.hosts.isEmpty { return }
+      case .unless(.host(let name), let answer):
+        var route = whole
+        route.place.hosts = hosts.hosts.filter { $0 != name }
+        let isOnly = !hosts.hosts.isEmpty && route.place.hosts.isEmpty
+        if !isOnly { add(route, answering: answer) }
+        let mayCome =
+          hosts.hosts.isEmpty
+          || hosts.hosts.contains { $0 == name || $0.hasPrefix("~") || $0.contains("*") }
+        if !mayCome { return }
+        hosts.hosts = [name]
+      default: continue
       }
     }
     let others = steps.filter {
-      if case .answer(let condition?, _) = $0, case .host = condition { return false }
-      return true
+      switch $0 {
+      case .answer(.host?, _), .unless(.host, _): false
+      default: true
+      }
     }
     var rest = whole
     rest.place = hosts
-    if let end = others.first(where: { $0.endsAll }), all.isEmpty || others.first == end {
+    if let end = others.first(where: { $0.endsAll }), all.isEmpty || others.first == end,
+      !others.contains(where: \.isOfSomePaths)
+    {
       if case .answer(_, let answer) = end { return add(rest, answering: answer) }
     }
-    let found = matches(all)
-    addSlashRedirects(all, found, rest)
+    let inOrder =
+      others.contains(where: \.isOfSomePaths)
+      || all.contains { $0.scope.own("rewrite").contains(where: rewritesSome) }
+    for (index, step) in others.enumerated() where step.isOfSomePaths {
+      addSome(step, of: rest, after: others[..<index].filter { !$0.isOfSomePaths })
+    }
+    let former = others.filter { !$0.isOfSomePaths }
+    let found = matches(all, inOrder: inOrder)
+    addSlashRedirects(all, found, rest, former, inOrder: inOrder)
     for match in found {
       let location = all[match.location]
       var route = rest
@@ -72,26 +104,25 @@ extension NginxBuilder {
       route.comment = "location \(location.shown)"
       if case .regex(let regex, _) = location.pattern {
         route.variables.captures = NginxCondition.groups(in: regex)
+        // `$1` is of the expression that was tried last.
+        for number in 1...9 {
+          route.variables.hostCaptures.remove("\(number)")
+          route.variables.constants["\(number)"] = nil
+        }
       }
-      add(route, after: others)
+      add(route, after: former)
     }
     if !found.contains(where: { $0.path == .any }) {
       rest.comment = "server \(serverName), for what no location matches: nginx has no file there"
-      for step in others {
-        guard case .answer(let condition, let answer) = step else { continue }
-        var route = rest
-        route.condition = condition
-        add(route, answering: answer)
-        if condition == nil { return }
-      }
       rest.name = "\(base)-other"
-      add(rest, answering: NginxAnswer(status: 404, origin: server.directive.position))
+      follow(former + [.answer(nil, NginxAnswer(status: 404, origin: rest.origin))], rest)
     }
   }
 
   /// nginx answers `/a` with a redirect to `/a/` where only a location `/a/` with proxy_pass is.
   private func addSlashRedirects(
-    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute
+    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute, _ former: [NginxStep],
+    inOrder: Bool
   ) {
     let paths = Set(
       all.compactMap { location -> String? in
@@ -103,13 +134,14 @@ extension NginxBuilder {
     for match in found {
       let location = all[match.location]
       guard case .prefix(let prefix, _) = location.pattern, prefix.hasSuffix("/"), prefix != "/",
-        !location.scope.own("proxy_pass").isEmpty, !location.isInternal
+        location.scope.ownPass != nil, !location.isInternal
       else { continue }
       let bare = String(prefix.dropLast())
       if paths.contains(bare) { continue }
       var route = rest
       let path = NginxPath.normal(bare)
-      route.match = NginxPath.isPlain(path) ? .path(path) : .regex(NginxPath.literal(path))
+      let isPlain = NginxPath.isPlain(path) && !inOrder
+      route.match = isPlain ? .path(path) : .regex(NginxPath.literal(path))
       route.location = location
       route.scope = location.scope
       route.origin = location.position
@@ -118,7 +150,7 @@ extension NginxBuilder {
       var answer = NginxAnswer(status: 301, origin: location.position)
       answer.location =
         "${request.scheme}://${request.host}\(NginxPath.normal(prefix))${request.questionMark}${request.query}"
-      add(route, answering: answer)
+      follow(former + [.answer(nil, answer)], route)
     }
   }
 
@@ -128,12 +160,21 @@ extension NginxBuilder {
     if location.isInternal {
       return add(route, answering: NginxAnswer(status: 404, origin: route.origin))
     }
-    var route = route
-    let own = rewriteSteps(of: location.scope, route)
+    follow(former + ownSteps(route, location), route)
+  }
+
+  private func ownSteps(_ route: NginxRoute, _ location: NginxLocation) -> [NginxStep] {
     // What limit_except denies never comes to the location's own conditions, but to the server's.
     let limit = location.scope.own("limit_except").first.flatMap { methodStep($0) }
-    let steps = former + (limit.map { [$0] } ?? []) + own
-    var rewrite: NginxRewrite?
+    return (limit.map { [$0] } ?? []) + rewriteSteps(of: location.scope, route)
+  }
+
+  /// The routes of some steps, and of what they leave.
+  private func follow(
+    _ steps: [NginxStep], _ route: NginxRoute, _ jump: NginxRewrite? = nil
+  ) {
+    var route = route
+    var rewrite = jump
     // Behind the route that has conditions, because regular expressions are tried in this order.
     var others: [(route: NginxRoute, answer: NginxAnswer)] = []
     defer { for other in others { add(other.route, answering: other.answer) } }
@@ -147,9 +188,7 @@ extension NginxBuilder {
         } else if route.condition == nil {
           variant.condition = condition
         } else {
-          error(
-            "a condition for what another leaves can't be carried over", at: answer.origin,
-            hint: "write the one about the method last")
+          refuseSecondCondition(answer)
         }
         variant.name += "-if"
         add(variant, answering: answer)
@@ -163,6 +202,12 @@ extension NginxBuilder {
         }
         // In front of those before, which leave these only; nothing where they leave none.
         if other.condition != .methods([]) { others.insert((other, answer), at: 0) }
+      case .unless(let condition, let answer):
+        var other = route
+        other.name += "-others"
+        if route.condition != nil { refuseSecondCondition(answer) }
+        route.condition = condition
+        others.insert((other, answer), at: 0)
       case .rewrite(let found):
         if rewrite == nil {
           rewrite = found
@@ -171,11 +216,82 @@ extension NginxBuilder {
             "a second rewrite for one location can't be carried over", at: found.origin,
             hint: "write a location for each")
         }
+      case .answerSome, .jump: addSome(step, of: route, after: [])
       }
     }
     // Every method is answered by one of the others.
     if case .methods(let methods)? = route.condition, methods.isEmpty { return }
-    guard let pass = location.scope.own("proxy_pass").first else {
+    finish(route, rewrite)
+  }
+
+  private func refuseSecondCondition(_ answer: NginxAnswer) {
+    error(
+      "a condition for what another leaves can't be carried over", at: answer.origin,
+      hint: "write the one about the method last")
+  }
+
+  /// The routes of paths that a `rewrite` matches, behind steps that come before it.
+  private func addSome(_ step: NginxStep, of route: NginxRoute, after former: [NginxStep]) {
+    switch step {
+    case .answerSome(let regex, let answer):
+      guard let variant = some(of: route, regex, at: answer.origin) else { return }
+      follow(former + [.answer(nil, answer)], variant)
+    case .jump(let regex, let rewrite):
+      guard let variant = some(of: route, regex, at: rewrite.origin) else { return }
+      add(variant, jumping: rewrite, after: former)
+    default: return
+    }
+  }
+
+  /// The part of a route whose paths a `rewrite` matches.
+  private func some(of route: NginxRoute, _ regex: String, at place: Origin) -> NginxRoute? {
+    guard let pattern = self.regex(regex, at: place) else { return nil }
+    var variant = route
+    var gate: String?
+    switch (route.location?.pattern, route.match) {
+    case (.regex(let text, let ignoresCase)?, _):
+      // Its groups must not count.
+      guard
+        let inner = self.regex(text, ignoresCase: ignoresCase, captures: false, at: route.origin)
+      else { return nil }
+      let parent = route.location?.parent.map { NginxPath.literal(NginxPath.normal($0)) }
+      gate = (parent.map { "(?=\($0))" } ?? "") + inner
+    case (_, .regex(let text)): gate = text
+    case (_, .any): break
+    case (_, .path), (_, .prefix), (_, .startsWith): return nil
+    }
+    variant.match = .regex(gate.map { "(?=(?:\($0))\\z)\(pattern)" } ?? pattern)
+    variant.variables.captures = NginxCondition.groups(in: regex)
+    variant.name += "-rewrite"
+    variant.origin = place
+    variant.comment = "rewrite \(regex)"
+    return variant
+  }
+
+  /// `rewrite … last`: the routes of the location that it leads to, for paths that the expression matches.
+  private func add(
+    _ route: NginxRoute, jumping rewrite: NginxRewrite, after former: [NginxStep]
+  ) {
+    let all = locations(in: route.server.scope)
+    guard let location = destination(of: rewrite, all) else { return }
+    var variant = route
+    variant.location = location
+    variant.scope = location.scope
+    variant.comment += ", location \(location.shown)"
+    var path = rewrite.path
+    for number in 1...9 { path = path.replacing("$\(number)", with: "${request.path.\(number)}") }
+    variant.variables.constants["uri"] = path
+    variant.variables.constants["document_uri"] = path
+    if let query = rewrite.query { variant.variables.constants["args"] = query }
+    var jump = rewrite
+    jump.isJump = true
+    follow(former + ownSteps(variant, location), variant, jump)
+  }
+
+  /// What a location does in the end.
+  private func finish(_ route: NginxRoute, _ rewrite: NginxRewrite?) {
+    guard let location = route.location else { return }
+    guard let pass = location.scope.ownPass else {
       if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
         error(
           "root can't be carried over: static files are out, this gateway serves none",

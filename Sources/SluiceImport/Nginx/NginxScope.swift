@@ -1,9 +1,12 @@
 /// The blocks around a directive, the outermost first: http, server, location, location within it.
 struct NginxScope {
   var levels: [[NginxDirective]]
+  /// What is asked for as `proxy_…` is `grpc_…` here.
+  var speaksGRPC = false
 
   /// Directives of a name as they are inherited: those of the innermost level that has any.
   func all(_ name: String) -> [NginxDirective] {
+    let name = speaksGRPC && name.hasPrefix("proxy_") ? "grpc_\(name.dropFirst(6))" : name
     for level in levels.reversed() {
       let found = level.filter { $0.name.text == name }
       if !found.isEmpty { return found }
@@ -24,6 +27,9 @@ struct NginxScope {
   }
 
   func inside(_ block: [NginxDirective]) -> NginxScope { NginxScope(levels: levels + [block]) }
+
+  /// What leads to targets in the innermost block itself.
+  var ownPass: NginxDirective? { own("proxy_pass").first ?? own("grpc_pass").first }
 }
 
 /// nginx's notations of times and sizes.

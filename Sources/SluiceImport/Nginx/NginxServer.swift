@@ -5,7 +5,7 @@ struct NginxServer {
   var directive: NginxDirective
   var scope: NginxScope
   var listens: [NginxListen]
-  /// As routes write them: `name` or `*.name`.
+  /// As routes write them: `name`, `*.name`, `name.*` or `~regex`.
   var hosts: [String]
   /// As written; `server_name` variables and names of routes are made of it.
   var firstName: String
@@ -52,16 +52,17 @@ extension NginxBuilder {
   private func readNames(of server: inout NginxServer, _ block: [NginxDirective]) {
     for directive in block where directive.name.text == "server_name" {
       for word in directive.arguments {
-        let text = word.text.lowercased()
-        if server.firstName.isEmpty, !text.hasPrefix("~") { server.firstName = text }
-        if text.hasPrefix("~") {
-          error(
-            "a regular expression in server_name can't be carried over", at: word.position,
-            hint: "write the names, or *.name")
-        } else if text.hasSuffix(".*") {
-          error(
-            "a server_name that ends in .* can't be carried over", at: word.position,
-            hint: "write the names")
+        let isRegex = word.text.hasPrefix("~")
+        let text = isRegex ? word.text : word.text.lowercased()
+        if server.firstName.isEmpty {
+          server.firstName = text.hasPrefix(".") ? String(text.dropFirst()) : text
+        }
+        if isRegex {
+          guard text.count > 1 else {
+            error("the regular expression is empty", at: word.position)
+            continue
+          }
+          server.hosts.append("~\(Self.wholeHost(String(text.dropFirst())))")
         } else if text.hasPrefix("*.") || text.hasPrefix(".") {
           let suffix = String(text.drop { $0 == "*" }.dropFirst())
           if text.hasPrefix(".") { server.hosts.append(suffix) }
@@ -73,6 +74,14 @@ extension NginxBuilder {
         }
       }
     }
+  }
+
+  /// An expression for the whole name that matches where nginx's is found anywhere in it.
+  private static func wholeHost(_ regex: String) -> String {
+    let isBounded =
+      regex.hasPrefix("^") && regex.hasSuffix("$") && !regex.hasSuffix("\\$")
+      && !regex.contains("|")
+    return isBounded ? String(regex.dropFirst().dropLast()) : "(?s:.*?)(?:\(regex))(?s:.*)"
   }
 
   private func listenersOf(_ servers: [NginxServer]) -> [NginxListener] {
@@ -150,11 +159,17 @@ extension NginxBuilder {
     return places
   }
 
-  /// Whether another server on these listeners has a wildcard for one of these names.
+  /// Whether another server on these listeners has a wildcard for one of these names, or what is found before
+  /// the default. A name that captures has to be written in any case.
   private func isCovered(
     _ hosts: [String], by servers: [NginxServer], _ listeners: [NginxListener], except index: Int
   ) -> Bool {
     let others = Set(listeners.flatMap { $0.listens.map(\.server) }).subtracting([index])
+    let isCapturing = hosts.contains { $0.hasPrefix("~") && $0.contains("(") }
+    let isLoose = others.contains { other in
+      servers[other].hosts.contains { $0.hasPrefix("~") || $0.hasSuffix(".*") }
+    }
+    if !hosts.isEmpty, isCapturing || isLoose { return true }
     let suffixes = others.flatMap { servers[$0].hosts }.filter { $0.hasPrefix("*.") }
       .map { $0.dropFirst() }
     return hosts.contains { host in suffixes.contains { host.hasSuffix($0) } }

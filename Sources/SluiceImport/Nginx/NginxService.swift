@@ -21,6 +21,7 @@ extension NginxBuilder {
       error("a socket can't be spoken to by TLS", at: pass.origin)
     }
     entries.append(.init("targets", .list(targets), origin: group?.position ?? pass.origin))
+    if pass.speaksGRPC { entries.append(.init("protocol", .literal("http2"))) }
     entries += balance(block)
     entries.append(.init("host", .text(host)))
     let connect = scope.last("proxy_connect_timeout")
@@ -62,6 +63,7 @@ extension NginxBuilder {
     }
     facts.origin = facts.origin ?? directive.position
     var weight = 1
+    var backup: NginxWord?
     var (fails, pause, most) = (1, "10s", 0)
     for option in directive.arguments.dropFirst() {
       let parts = option.text.split(separator: "=", maxSplits: 1)
@@ -71,30 +73,36 @@ extension NginxBuilder {
       case "weight": weight = number(value) ?? 1
       case "max_fails": fails = number(value) ?? 1
       case "fail_timeout":
-        pause = NginxValue.time(value.text) ?? "10s"
+        if NginxValue.milliseconds(value.text) == 0 {
+          // Nobody is left alone for no time.
+          fails = 0
+        } else if let time = NginxValue.time(value.text) {
+          pause = time
+        } else {
+          error("'\(value.text)' is no time", at: value.position)
+        }
       case "max_conns": most = number(value) ?? 0
       case "down": weight = 0
-      case "backup":
-        warning(
-          "a backup is not carried over: nobody is sent to it, even when all others fail",
-          at: option.position)
-        return nil
+      case "backup": backup = option
       case "resolve":
         break
       default: error("'\(option.text)' can't be carried over", at: option.position)
       }
     }
-    if weight > 0 {
+    // A backup is what it is while the others are: they say how long they are left alone.
+    if weight > 0, backup == nil {
       facts.maxFails.insert(fails)
       facts.failTimeout.insert(pause)
       facts.maxConnections.insert(most)
     }
-    if weight == 1 { return .text(url, origin: address.position) }
-    return .map(
-      [
-        .init("url", .text(url), origin: address.position),
-        .init("weight", .integer(min(weight, 1_000)), origin: directive.position),
-      ], origin: address.position)
+    if weight == 1, backup == nil { return .text(url, origin: address.position) }
+    var entries: [DocumentNode.Entry] = [.init("url", .text(url), origin: address.position)]
+    if weight != 1 {
+      entries.append(
+        .init("weight", .integer(min(weight, 1_000)), origin: directive.position))
+    }
+    if let backup { entries.append(.init("backup", .boolean(true), origin: backup.position)) }
+    return .map(entries, origin: address.position)
   }
 
   private func balance(_ block: [NginxDirective]) -> [DocumentNode.Entry] {

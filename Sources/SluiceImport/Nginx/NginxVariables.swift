@@ -20,6 +20,11 @@ enum NginxVariables {
   /// Decided while the file is converted.
   static let constants = ["server_name", "https", "proxy_host", "proxy_port", "nginx_version"]
 
+  /// The field's name of a variable `http_…`.
+  static func fieldName(_ variable: String) -> String {
+    String(variable.dropFirst(5)).replacing("_", with: "-")
+  }
+
   static func family(_ name: String) -> String? {
     func rest(_ prefix: String) -> String? {
       name.hasPrefix(prefix) && name.count > prefix.count
@@ -39,6 +44,8 @@ struct NginxVariableContext {
   var constants: [String: String] = [:]
   /// Names of what the location's regular expression captures, digits among them.
   var captures: Set<String> = []
+  /// The same of the server's names.
+  var hostCaptures: Set<String> = []
 }
 
 extension NginxBuilder {
@@ -63,6 +70,7 @@ extension NginxBuilder {
   private func value(of name: String, _ context: NginxVariableContext) -> String? {
     if let constant = context.constants[name] { return constant }
     if context.captures.contains(name) { return "${request.path.\(name)}" }
+    if context.hostCaptures.contains(name) { return "${request.hostname.\(name)}" }
     return NginxVariables.table[name] ?? NginxVariables.family(name) ?? defined(name)
   }
 

@@ -2,4 +2,5 @@
 enum NginxCases {
   static let all =
     locations + closings + passes + maps + headers + answers + servers + limits + failures
+    + rewrites + names + responses + backups
 }

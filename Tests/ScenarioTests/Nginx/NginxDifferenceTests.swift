@@ -54,15 +54,33 @@ final class NginxPair {
   let nginx: NginxProcess
   let gateway: Fixture
 
-  init(_ testCase: NginxCase) throws {
-    upstream = try ScriptedUpstream.answering { NginxPair.answer(to: $0) }
+  convenience init(_ testCase: NginxCase) throws {
+    try self.init(
+      testCase.http, before: try ScriptedUpstream.answering { NginxPair.answer(to: $0) })
+  }
+
+  /// - Parameters:
+  ///   - http: with the words of `NginxCase.http`, and those of `values`.
+  ///   - edit: what only this gateway is told.
+  init(
+    _ http: String, before upstream: ScriptedUpstream, values: [String: String] = [:],
+    _ edit: (inout Configuration) -> Void = { _ in }
+  ) throws {
+    self.upstream = upstream
+    var http = http
+    for (name, value) in values { http = http.replacingOccurrences(of: name, with: value) }
+    let testCase = NginxCase("", http: http, [])
     let port = try unusedPort()
     let target = "127.0.0.1:\(upstream.port)"
     let dead = "127.0.0.1:\(try unusedPort())"
     nginx = try NginxProcess(
       http: testCase.httpText(port: port, target: target, dead: dead), port: port)
     let text = testCase.text(port: port, target: target, dead: dead)
-    let result = ConfigurationFile.read(text: text, file: "nginx.conf")
+    let file = FileManager.default.temporaryDirectory
+      .appendingPathComponent("sluice-\(UUID().uuidString).conf")
+    try text.write(to: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: file) }
+    let result = try ConfigurationFile(file.path).read()
     guard var configuration = result.configuration else {
       throw NginxProcess.Failure(
         description: result.diagnostics.map(\.description).joined(separator: "\n"))
@@ -75,12 +93,16 @@ final class NginxPair {
     configuration.listeners["web"]?.address = "127.0.0.1:0"
     // Only one listener: no route names it.
     #expect(configuration.routes.values.allSatisfy { $0.match.listeners.isEmpty }, "\(name)")
+    edit(&configuration)
     gateway = try Fixture(configuration)
   }
 
+  /// Both, the real one first.
+  var ports: [UInt16] { [nginx.port, gateway.port] }
+
   /// What the upstream says: `/status-NNN` anywhere in the target is its status, and every `X-Reply` of the
   /// request is a field of the response.
-  private static func answer(to request: Message) -> String {
+  static func answer(to request: Message) -> String {
     var status = "200"
     if let range = request.target.range(of: "status-") {
       status = String(request.target[range.upperBound...].prefix(3))

@@ -85,6 +85,37 @@ extension Scenarios {
       #expect(try pair.session(on: pair.gateway.port) == before)
     }
 
+    /// The subprotocol that the target picks, a frame that comes behind the handshake at once, and one behind
+    /// the answer to it.
+    @Test func subprotocolsAndEarlyFrames() throws {
+      let text = try String(contentsOf: Self.file, encoding: .utf8)
+      let pair = try Pair(text) { peer in
+        let request = try peer.readRequest()
+        let socket = WebSocketPeer(peer.socket, peer.reader, masks: false)
+        let first = socket.bytes(WebSocketPeer.Frame(opcode: 1, payload: Array("first".utf8)))
+        let answer = WebSocketPeer.accept(
+          request?["Sec-WebSocket-Key"], "Sec-WebSocket-Protocol: v2", "X-Told: yes")
+        try peer.socket.send(Array(answer.utf8) + first)
+        try socket.echo()
+      }
+      for port in [pair.nginx.port, pair.gateway.port] {
+        let client = try TestClient(port: port)
+        let socket = WebSocketPeer(client.socket, client.reader, masks: true)
+        let early = socket.bytes(WebSocketPeer.Frame(opcode: 1, payload: Array("early".utf8)))
+        let handshake = WebSocketPeer.handshake(
+          "Sec-WebSocket-Protocol: v1, v2", path: "/stocks")
+        try client.socket.send(Array(handshake.utf8) + early)
+        let head = try #require(try client.reader.readHead())
+        #expect(head.status == 101)
+        #expect(head["Sec-WebSocket-Protocol"] == "v2" && head["X-Told"] == "yes")
+        #expect(try socket.text() == "first")
+        #expect(try socket.text() == "early")
+        try socket.sendClose(1000)
+        #expect(try socket.read()?.line == "close 1000")
+      }
+      #expect(pair.upstream.requests.map { $0["Sec-WebSocket-Protocol"] } == ["v1, v2", "v1, v2"])
+    }
+
     /// What the target pushes comes through, and what it refuses is refused.
     @Test func pushesAndRefusals() throws {
       let text = try String(contentsOf: Self.file, encoding: .utf8)

@@ -1,4 +1,5 @@
 import SluiceConfiguration
+import SluiceWire
 import Testing
 
 @testable import SluiceGateway
@@ -65,7 +66,73 @@ import Testing
     #expect(router.name("GET /", host: "b.com") == "404")
   }
 
-  @Test(arguments: ["", ".", "*", "*.", "*..", "*.*.com", "a.*.com", "a*.com"])
+  /// nginx's order: names, `*.name`, `name.*`, regular expressions in the order of the file, the rest.
+  @Test func beginningsAndExpressions() throws {
+    func route(_ order: Int, _ hosts: [String], path: String = "/") -> Configuration.Route {
+      var route = Configuration.Route()
+      route.order = order
+      route.match.prefix = path
+      route.match.hosts = hosts
+      return route
+    }
+    let router = try Router(
+      routes: [
+        "none": route(0, []), "second": route(3, ["~(www|m)\\..*"]),
+        "first": route(2, ["~www\\.a\\.(?<end>org|net)"]), "beginning": route(4, ["www.*"]),
+        "longer": route(5, ["WWW.a.*"]), "wild": route(6, ["*.com"]),
+        "exact": route(7, ["www.b.com"]), "elsewhere": route(1, ["~.*\\.elsewhere"], path: "/only"),
+      ], listeners: testListeners)
+    for (host, name) in [
+      ("www.b.com", "exact"), ("www.a.com", "wild"), ("www.a.org", "longer"),
+      ("WWW.A.ORG.", "longer"), ("www.x", "beginning"), ("www.", "none"), ("www", "none"),
+      ("m.a.org", "second"), ("M.a", "second"), ("xm.a", "none"), ("", "none"),
+      ("m.elsewhere", "second"), ("x.elsewhere", "none"),
+    ] {
+      #expect(router.name("GET /", host: host) == name, "\(host)")
+      let trace = router.explain(Ask("GET /", host: host))
+      #expect(router.answer(trace.match) == router.answer(Ask("GET /", host: host)), "\(host)")
+    }
+    #expect(router.name("GET /only/x", host: "m.elsewhere") == "elsewhere")
+  }
+
+  @Test func expressionsAreTriedInTheOrderOfTheFile() throws {
+    for isReversed in [false, true] {
+      var (first, second) = (Configuration.Route(), Configuration.Route())
+      first.match.hosts = ["~a.*"]
+      second.match.hosts = ["~.*b"]
+      first.order = isReversed ? 1 : 0
+      second.order = isReversed ? 0 : 1
+      let router = try Router(
+        routes: ["first": first, "second": second], listeners: testListeners)
+      #expect(router.name("GET /", host: "ab") == (isReversed ? "second" : "first"))
+      #expect(router.name("GET /", host: "ac") == "first")
+      #expect(router.name("GET /", host: "cb") == "second")
+      #expect(router.name("GET /", host: "c") == "404")
+    }
+  }
+
+  @Test func anExpressionOfAHostHasToCompile() {
+    #expect(throws: RouterError.self) { try router(["r": { $0.hosts = ["~(a"] }]) }
+  }
+
+  @Test func whatHostsCapture() throws {
+    let captures = try #require(HostCaptures(["a.test", "~(?<Sub>[a-z]+)\\.(x|y)", "~(.*)"]))
+    func text(_ name: String, _ host: String) -> String {
+      var output = ByteBuffer()
+      captures.append(Array(name.utf8), of: Array(host.utf8).span, to: &output)
+      return String(decoding: output.copiedBytes(), as: UTF8.self)
+    }
+    #expect(text("sub", "WWW.x.") == "www" && text("Sub", "www.y") == "www")
+    #expect(text("2", "www.y") == "y" && text("3", "www.y") == "")
+    #expect(text("1", "other") == "other" && text("sub", "other") == "")
+    // Found as a name, so that nothing was captured.
+    #expect(text("1", "A.test") == "")
+    #expect(HostCaptures(["a.test", "~b.*"]) == nil)
+  }
+
+  @Test(arguments: [
+    "", ".", "*", "*.", "*..", "*.*.com", "a.*.com", "a*.com", "~", ".*", "..*", "*.a.*",
+  ])
   func badHostsAreRefused(host: String) {
     #expect(throws: RouterError.invalidHost(route: "r", host: host)) {
       try router(["r": { $0.hosts = [host] }])

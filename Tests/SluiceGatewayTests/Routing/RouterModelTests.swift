@@ -109,11 +109,7 @@ struct RouterModel {
   }
 
   private func key(_ name: String, _ match: Configuration.Match, _ host: String) -> Key {
-    var numbers = [
-      host.isEmpty
-        ? 3_000
-        : host.hasSuffix("*") ? 2_000 - host.count : host.hasPrefix("*") ? 1_000 - host.count : 0
-    ]
+    var numbers = [hostRank(host)]
     if let path = match.path {
       numbers += [0] + parameterFlags(path)
     } else if let prefix = match.prefix {
@@ -132,6 +128,22 @@ struct RouterModel {
     return Key(numbers: numbers, name: name)
   }
 
+  static let hostRegexes: [String: @Sendable (String) -> Bool] = [
+    "~.*x\\.com": { $0.hasSuffix("x.com") }, "~a\\..*": { $0.hasPrefix("a.") },
+  ]
+
+  /// Regexes in the order of the file, which is that of the first route that has one.
+  private func hostRank(_ host: String) -> Int {
+    if host.isEmpty { return 5_000 }
+    if host.hasPrefix("~") {
+      let places = routes.sorted { ($0.value.order, $0.key) < ($1.value.order, $1.key) }
+        .flatMap(\.value.match.hosts)
+      return 3_000 + (places.firstIndex(of: host) ?? 0)
+    }
+    if host.hasSuffix("*") { return 2_000 - host.count }
+    return host.hasPrefix("*") ? 1_000 - host.count : 0
+  }
+
   private func parameterFlags(_ path: String) -> [Int] {
     path.split(separator: "/").map { $0.hasPrefix("{") ? 1 : 0 }
   }
@@ -139,6 +151,7 @@ struct RouterModel {
   func hostMatches(_ pattern: String, _ host: String) -> Bool {
     let host = host.lowercased()
     if pattern.isEmpty { return true }
+    if let regex = Self.hostRegexes[pattern] { return regex(host) }
     if pattern.hasSuffix(".*") {
       let start = String(pattern.dropLast())
       return host.hasPrefix(start) && host.count > start.count
@@ -250,9 +263,9 @@ struct SplitMix: RandomNumberGenerator {
       // Routes that match everything would hide the rest.
       let isBroad = kind == "any" || match.prefix == "/"
       if chance(isBroad ? 80 : 50) {
-        let hosts = [
-          "x.com", "a.x.com", "b.a.x.com", "*.x.com", "*.a.x.com", "*.com", "a.*", "a.x.*", "b.*",
-        ]
+        let hosts =
+          ["x.com", "a.x.com", "b.a.x.com", "*.x.com", "*.a.x.com", "*.com"]
+          + ["a.*", "a.x.*", "b.*"] + RouterModel.hostRegexes.keys.sorted()
         match.hosts = Array(hosts.shuffled(using: &self).prefix(chance(30) ? 2 : 1))
       }
       if chance(isBroad ? 80 : 35) {

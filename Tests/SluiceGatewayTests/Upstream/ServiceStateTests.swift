@@ -230,6 +230,77 @@ struct ServiceStateTests {
     #expect(choices.contains(.target(1)))
   }
 
+  // MARK: - Backups
+
+  private func withBackups(
+    _ balance: Configuration.Balance = .roundRobin, primaries: Int, backups: Int
+  ) -> ServiceState {
+    var service = Configuration.Service()
+    service.targets = (0..<primaries + backups).map {
+      .init(url: "http://t\($0)", backup: $0 >= primaries)
+    }
+    service.balance = balance
+    service.hash = balance == .consistentHash ? .path : nil
+    service.health.failures = 1
+    let identities = service.targets.map { StableHash.hash($0.url) }
+    return ServiceState(service, identities: identities, seed: 3)
+  }
+
+  @Test(arguments: Configuration.Balance.allCases)
+  func aBackupIsChosenOnlyWhereNoOtherTargetIs(balance: Configuration.Balance) {
+    var state = withBackups(balance, primaries: 2, backups: 2)
+    func targets(_ time: Double) -> Set<Int> {
+      var chosen: Set<Int> = []
+      for hash in 0..<200 as Range<UInt64> {
+        let choice = state.choose(
+          hash: StableHash.mix(hash), now: at(time), tried: TargetSet())
+        if case .target(let target) = choice { chosen.insert(target) }
+      }
+      return chosen
+    }
+    #expect(targets(0) == [0, 1])
+    fail(&state, 0, at: at(0))
+    #expect(targets(0) == [1])
+    fail(&state, 1, at: at(0))
+    #expect(targets(1) == [2, 3])
+    fail(&state, 2, at: at(1))
+    #expect(targets(1) == [3])
+    fail(&state, 3, at: at(1))
+    #expect(choose(&state, at: at(1)) == .noneAvailable(.allEjected(probeAt: at(5))))
+    // The first of the others comes back with its pause, and gets all but the probe's time.
+    #expect(targets(5).isSubset(of: [0, 1]))
+    let probe = state.started(0, now: at(5))
+    #expect(probe.isProbe)
+    _ = state.finished(probe, .succeeded, now: at(5))
+    #expect(!targets(5).contains(2) && !targets(5).contains(3))
+  }
+
+  /// nginx's order, too: what has been tried is not tried again, and then the backups are.
+  @Test func aRetryComesToABackupLast() {
+    var state = withBackups(primaries: 2, backups: 1)
+    var tried = TargetSet()
+    for _ in 0..<2 {
+      guard case .target(let target) = choose(&state, at: at(0), tried: tried) else {
+        Issue.record("nobody")
+        return
+      }
+      #expect(target < 2)
+      tried.insert(target)
+    }
+    #expect(choose(&state, at: at(0), tried: tried) == .target(2))
+    tried.insert(2)
+    #expect(choose(&state, at: at(0), tried: tried) == .noneAvailable(.allTried))
+  }
+
+  /// The only target that is no backup can be left alone: somebody else answers.
+  @Test func oneTargetAndABackup() {
+    var state = withBackups(primaries: 1, backups: 1)
+    #expect(choose(&state, at: at(0)) == .target(0))
+    fail(&state, 0, at: at(0))
+    for _ in 0..<3 { #expect(choose(&state, at: at(4)) == .target(1)) }
+    #expect(choose(&state, at: at(5)) == .target(0))
+  }
+
   /// Random exchanges: the counts always add up, and nothing is chosen that should not be.
   @Test(arguments: Configuration.Balance.allCases, UInt64(1)...6)
   func countsStayTrue(balance: Configuration.Balance, seed: UInt64) {

@@ -81,7 +81,17 @@ import Testing
       "location / { if ($http_user_agent ~* bot) { return 403; } proxy_pass http://a; }", 2,
       "condition"
     ),
-    ("location / { rewrite ^/a /b last; proxy_pass http://a; }", 2, "another location"),
+    ("location / { rewrite ^/a /b last; proxy_pass http://a; }", 2, "maybe in circles"),
+    (
+      "location / { rewrite ^/a /b; rewrite ^/b /c; proxy_pass http://a; }", 2,
+      "the next one rewrites"
+    ),
+    (
+      "location /a { rewrite ^/a/(.*) /$1 last; proxy_pass http://a; } location /b { return 200; } location / { return 200; }",
+      2, "depends on the request"
+    ),
+    ("location /a { rewrite ^/a /c last; proxy_pass http://a; }", 2, "no location is there"),
+    ("location /a { rewrite ^/a /b quick; proxy_pass http://a; }", 2, "rewrite with 'quick'"),
     ("location ~ a { proxy_pass http://a/b; }", 2, "prefix or exact"),
     ("location a { return 200; }", 2, "location takes a path"),
     ("location ~ \\s { return 200; }", 2, "'\\s' can't be carried over"),
@@ -111,18 +121,41 @@ import Testing
     ("location / { proxy_read_timeout 0; proxy_pass http://a; }", 2, "time of 0"),
     ("client_max_body_size 1x; location / { proxy_pass http://a; }", 2, "no size"),
     ("listen nowhere:x;", 2, "no address to listen on"), ("listen 81 quick;", 2, "no option"),
-    ("server_name ~^a;", 2, "regular expression in server_name"),
-    ("server_name a.*;", 2, "ends in .*"),
+    ("server_name ~;", 2, "expression is empty"),
     ("listen 443 ssl;", 2, "no ssl_certificate"), ("return;", 2, "return takes"),
     ("return 42;", 2, "no status"),
     ("merge_slashes off;", 2, "merge_slashes off"),
     ("location / { limit_except GET { allow all; } proxy_pass http://a; }", 2, "limit_except"),
-    ("location / { grpc_pass grpc://a; }", 2, "gRPC is not carried over"),
-    ("expires 1h;", 2, "not changed in this way"),
+    ("location / { grpc_pass grpc://a/b; }", 2, "without a path"),
     (
-      "location / { auth_basic x; allow 10.0.0.0/8; deny all; satisfy any; auth_basic_user_file u; proxy_pass http://a; }",
+      "location / { proxy_pass_request_headers off; proxy_pass http://a; }", 2,
+      "proxy_pass_request_headers off"
+    ),
+    ("location / { proxy_pass http://a; error_page 404 = /index.html; }", 2, "leads to targets"),
+    ("location / { proxy_pass http://a; error_page 404 =200 /x; }", 2, "leads to targets"),
+    ("location / { expires modified +1h; proxy_pass http://a; }", 2, "in this form"),
+    ("location / { expires @15h; proxy_pass http://a; }", 2, "in this form"),
+    (
+      "location / { auth_basic x; deny 10.0.0.0/8; allow all; satisfy any; auth_basic_user_file u; proxy_pass http://a; }",
+      2, "allow … deny all"
+    ),
+    (
+      "location / { auth_basic x; allow 10.0.0.0/8; satisfy any; auth_basic_user_file u; proxy_pass http://a; }",
       2, "satisfy any"
     ),
+    ("location / { proxy_cookie_path ~a /b; proxy_pass http://a; }", 2, "fixed texts"),
+    ("location / { proxy_cookie_flags ~a secure; proxy_pass http://a; }", 2, "one name"),
+    ("location / { proxy_cookie_flags a fast; proxy_pass http://a; }", 2, "no flag of a cookie"),
+    (
+      "location / { proxy_cache c; proxy_cache_key $cookie_x$request_uri; proxy_pass http://a; }",
+      2,
+      "key of the cache"
+    ),
+    (
+      "location / { proxy_cache c; proxy_no_cache $cookie_x; proxy_pass http://a; }", 2,
+      "proxy_no_cache with"
+    ),
+    ("location / { proxy_cache c; proxy_cache_methods POST; proxy_pass http://a; }", 2, "POST"),
   ])
   func whatCanNotBeCarriedOver(text: String, line: Int, message: String) {
     let conversion = convert(server(text))
@@ -198,6 +231,67 @@ import Testing
       configuration.services[asked.first?.service ?? ""]?.targets.map(\.url) == ["http://login:1"])
   }
 
+  /// Nobody is left alone for no time.
+  @Test func aTargetIsNeverLeftAlone() throws {
+    let configuration = try read(
+      """
+      upstream g { server a:1 fail_timeout=0; server b:1 backup; }
+      server { location / { proxy_pass http://g; } }
+      """)
+    #expect(configuration.services["g"]?.health.failures == 0)
+  }
+
+  /// The example of the guide.
+  @Test func theExampleIsCarriedOver() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../examples/nginx/reverse-proxy.conf").standardized
+    let configuration = try read(try String(contentsOf: file, encoding: .utf8))
+    #expect(configuration.services["app"]?.targets.map(\.backup) == [false, false, true])
+    #expect(configuration.routes.values.contains { !$0.match.hosts.isEmpty })
+  }
+
+  @Test func callsOfGRPC() throws {
+    let configuration = try read(
+      """
+      upstream calls { server a:1; server b:1; }
+      server { listen 80 http2; grpc_read_timeout 5m; proxy_read_timeout 9s;
+        location / { grpc_pass grpcs://calls; grpc_ssl_name inner.test; grpc_set_header X-A $host;
+          proxy_set_header X-B 1; grpc_connect_timeout 3s; grpc_next_upstream off; }
+        location /one { grpc_pass localhost:9000; } }
+      """)
+    let service = try #require(configuration.services["calls"])
+    #expect(service.protocol == .http2)
+    #expect(service.targets.map(\.url) == ["https://a:1", "https://b:1"])
+    #expect(service.tls?.verify == false && service.tls?.serverName == "inner.test")
+    #expect(service.timeouts.connect == .seconds(3) && service.retries.connect == 0)
+    let route = try #require(configuration.routes.values.first { $0.service == "calls" })
+    #expect(route.timeouts?.response == .seconds(300) && route.timeouts?.idle == .seconds(300))
+    #expect(
+      route.policies[Configuration.TargetHeaders.self]?.set == ["X-A": "${request.hostname}"])
+    let one = configuration.services.values.first {
+      $0.targets.map(\.url) == ["http://localhost:9000"]
+    }
+    #expect(one?.protocol == .http2 && one?.host == .literal("localhost:9000"))
+  }
+
+  /// What many files have though they have no cache.
+  @Test func theCacheIsPassedBy() throws {
+    let idle = try read(
+      server(
+        "location / { proxy_cache_bypass $http_upgrade $cookie_x; proxy_no_cache $cookie_x; proxy_pass http://a; }"
+      ))
+    #expect(idle.routes.values.allSatisfy { $0.policies[Configuration.Cache.self] == nil })
+    let used = try read(
+      server(
+        "location / { proxy_cache c; proxy_cache_key $host$uri$is_args$args$http_x_kind; proxy_cache_bypass $http_upgrade $arg_fresh; proxy_pass http://a; }"
+      ))
+    let caches = used.routes.values.compactMap { $0.policies[Configuration.Cache.self] }
+    #expect(caches.map(\.key.headers) == [["x-kind"]])
+    let past = used.routes.values.filter { !$0.match.query.isEmpty }
+    #expect(past.map(\.match.query) == [["fresh": "*"]])
+    #expect(past.allSatisfy { $0.policies[Configuration.Cache.self] == nil })
+  }
+
   @Test func servicesAreSharedWhereTheyAreTheSame() throws {
     let configuration = try read(
       server(
@@ -207,7 +301,6 @@ import Testing
     #expect(configuration.routes.values.count { $0.timeouts?.response == .seconds(5) } == 1)
   }
 
-  /// Every directive and variable that is known stands in the guide.
   @Test func groupsOfServers() throws {
     let configuration = try read(
       """
@@ -216,7 +309,10 @@ import Testing
       """)
     let service = try #require(configuration.services["g"])
     #expect(
-      service.targets == [.init(url: "http://a:1", weight: 3), .init(url: "http://b:1", weight: 0)])
+      service.targets == [
+        .init(url: "http://a:1", weight: 3), .init(url: "http://b:1", weight: 0),
+        .init(url: "http://c:1", backup: true),
+      ])
     #expect(service.balance == .consistentHash && service.hash == .address)
     #expect(service.health.failures == 2 && service.health.pause == .seconds(30))
     #expect(service.connections.maxIdle == 4 && service.connections.idleTimeout == .seconds(10))

@@ -67,7 +67,16 @@ import Testing
       Issue.record("it ended")
       return
     }
-    #expect(error.message.contains("too deeply"))
+    #expect(error.message == "this file includes itself: a → a")
+    #expect(error.position == Origin(file: "a", line: 1, column: 9))
+    let round = ["a": "x { include b; }", "b": "include c;", "c": "include b;"]
+    guard case .failure(let error) = parse("include a; include a;", files: round) else {
+      Issue.record("it ended")
+      return
+    }
+    #expect(error.message == "this file includes itself: b → c → b")
+    // The same file in two places is no loop.
+    #expect((try? parse("include d; include d;", files: ["d": "y;"]).get().count) == 2)
   }
 
   @Test(arguments: [

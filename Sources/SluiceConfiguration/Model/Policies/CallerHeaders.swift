@@ -4,6 +4,10 @@ extension Configuration {
     public var hide: [String] = []
     public var add: [AddedHeader] = []
     public var locations: [LocationChange] = []
+    /// Of `Set-Cookie`: other domains, other beginnings of paths, other attributes.
+    public var cookieDomains: [LocationChange] = []
+    public var cookiePaths: [LocationChange] = []
+    public var cookieFlags: [CookieFlags] = []
     public init() {}
   }
 
@@ -14,6 +18,20 @@ extension Configuration {
     public var value = ""
     /// The statuses it is added to; empty is every one.
     public var statuses: [Int] = []
+    /// In the place of fields of this name, and not beside them.
+    public var replaces = false
+    public init() {}
+  }
+
+  /// Attributes that a cookie gets or loses; nil leaves one alone.
+  public struct CookieFlags: Codable, Equatable, Sendable {
+    public enum SameSite: String, Codable, CaseIterable, Sendable { case strict, lax, none, remove }
+
+    /// A name in any case, or `*` for every cookie.
+    public var cookie = ""
+    public var secure: Bool?
+    public var httpOnly: Bool?
+    public var sameSite: SameSite?
     public init() {}
   }
 
@@ -40,6 +58,17 @@ extension Configuration.CallerHeaders {
         "locations", .list(of: .object(Configuration.LocationChange.schema)),
         "How `Location` and the URL in `Refresh` of targets' responses change; the first that fits."
       ),
+      Field(
+        "cookieDomains", .list(of: .object(Configuration.LocationChange.schema)),
+        "How the `Domain` of cookies that targets set changes: the first whose `from` is all of it but for a dot in front, in any case."
+      ),
+      Field(
+        "cookiePaths", .list(of: .object(Configuration.LocationChange.schema)),
+        "How the `Path` of cookies that targets set changes: the first whose `from` it begins with."
+      ),
+      Field(
+        "cookieFlags", .list(of: .object(Configuration.CookieFlags.schema)),
+        "Which attributes cookies that targets set get or lose; the first for the cookie."),
     ])
 
   public static let example = """
@@ -70,8 +99,12 @@ extension Configuration.CallerHeaders {
       }
       Template.check(field.value, in: &check, "add", "\(index)", "value")
     }
-    for (index, change) in locations.enumerated() {
-      Template.check(change.to, in: &check, "locations", "\(index)", "to")
+    for (key, changes) in [
+      ("locations", locations), ("cookieDomains", cookieDomains), ("cookiePaths", cookiePaths),
+    ] {
+      for (index, change) in changes.enumerated() {
+        Template.check(change.to, in: &check, key, "\(index)", "to")
+      }
     }
   }
 
@@ -88,7 +121,22 @@ extension Configuration.AddedHeader {
       Field("name", .text(.fieldName), "Its name.", isRequired: true),
       Field("value", .text(.template), "Its value; an empty one is not set.", isRequired: true),
       Field(
+        "replaces", .boolean,
+        "Whether fields of this name that are there go, even where the value is empty."),
+      Field(
         "statuses", .list(of: .integer(200...599)), "The statuses it is added to; all when empty."),
+    ])
+}
+
+extension Configuration.CookieFlags {
+  static let schema = Schema(
+    "CookieFlags", of: Self(), "Attributes that a cookie gets or loses.",
+    [
+      Field("cookie", .text(.cookieName), "Its name, or `*` for every cookie.", isRequired: true),
+      Field("secure", .boolean, "`true` adds `Secure`, `false` takes it away."),
+      Field("httpOnly", .boolean, "`true` adds `HttpOnly`, `false` takes it away."),
+      Field(
+        "sameSite", .choice(SameSite.self), "Sets `SameSite`, or takes it away with `remove`."),
     ])
 }
 

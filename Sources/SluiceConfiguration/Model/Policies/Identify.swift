@@ -3,6 +3,8 @@ extension Configuration {
   public struct Identify: PolicySettings {
     public enum Requirement: String, Codable, CaseIterable, Sendable { case any, all }
     public var require = Requirement.any
+    /// Callers from here are not asked who they are.
+    public var exempt: [String] = []
     public init() {}
   }
 
@@ -24,7 +26,11 @@ extension Configuration.Identify {
       Field(
         "require", .choice(Requirement.self),
         "`any`: the first policy, in the order of the list of policies, that finds its credential decides. `all`: every one must find its own, and none may name another consumer."
-      )
+      ),
+      Field(
+        "exempt", .list(of: .text(.addressRange)),
+        "Callers from these addresses are not asked, and are nobody: what they send as credentials is not looked at, and passes on. Behind trusted proxies the address is the one they report."
+      ),
     ])
 
   public static let example = """

@@ -1,8 +1,11 @@
 public import SluiceConfiguration
+import SluiceReactor
+import SluiceWire
 
 extension Configuration.Identify: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy {
-    CompiledIdentify(requiresAll: require == .all)
+    CompiledIdentify(
+      requiresAll: require == .all, exempt: exempt.isEmpty ? nil : CIDRSet(texts: exempt))
   }
 }
 
@@ -15,7 +18,13 @@ extension Configuration.Anonymous: Policy {
 /// Says how the others of the stage work together; `IdentifyStage` reads it.
 final class CompiledIdentify: CompiledPolicy {
   let requiresAll: Bool
-  init(requiresAll: Bool) { self.requiresAll = requiresAll }
+  /// Who is not asked; nil when everybody is.
+  let exempt: CIDRSet?
+
+  init(requiresAll: Bool, exempt: CIDRSet?) {
+    self.requiresAll = requiresAll
+    self.exempt = exempt
+  }
 }
 
 /// Says who callers without credentials are; `IdentifyStage` reads it.

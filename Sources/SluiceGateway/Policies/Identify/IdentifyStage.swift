@@ -1,4 +1,5 @@
 import SluiceReactor
+import SluiceWire
 
 /// All policies of the stage `identify` of a chain, as one step.
 ///
@@ -8,6 +9,8 @@ final class IdentifyStage: CompiledPolicy {
   private let members: [IdentifyPolicy]
   private let requiresAll: Bool
   private let anonymous: Identity?
+  /// Who is not asked; nil when everybody is.
+  private let exempt: CIDRSet?
   /// Nil when nobody looks into first messages.
   private let firstMessage: FirstMessageLimits?
   private let ownedFields: [[UInt8]]
@@ -22,6 +25,7 @@ final class IdentifyStage: CompiledPolicy {
   init(_ policies: [CompiledPolicy]) {
     members = policies.compactMap { $0 as? IdentifyPolicy }
     requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
+    exempt = policies.lazy.compactMap { ($0 as? CompiledIdentify)?.exempt }.first
     anonymous = policies.lazy.compactMap { ($0 as? CompiledAnonymous)?.identity }.first
     let limits = members.compactMap(\.firstMessage)
     firstMessage =
@@ -36,13 +40,19 @@ final class IdentifyStage: CompiledPolicy {
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     for name in ownedFields { exchange.dropRequestFields(named: name) }
+    if isExempt(exchange.clientAddress) { return .next }
     return goOn(exchange, from: 0)
   }
 
   /// What its credential is worth others say; here, that there is one where one is asked for.
   override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
-    if members.isEmpty || anonymous != nil { return true }
+    if members.isEmpty || anonymous != nil || isExempt(client) { return true }
     return identity.map { !$0.isAnonymous } ?? false
+  }
+
+  private func isExempt(_ client: SocketAddress) -> Bool {
+    guard let exempt, let ip = client.ip else { return false }
+    return exempt.contains(ip)
   }
 
   /// Whether the key that proved an identity still would. Where nobody is asked who they are, nobody needs

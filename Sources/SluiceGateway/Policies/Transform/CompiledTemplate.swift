@@ -15,6 +15,7 @@ struct CompiledTemplate {
     case header([UInt8])
     case parameter([UInt8])
     case segment([UInt8])
+    case hostGroup([UInt8])
     case claim([UInt8])
     case cookie([UInt8])
     case named(String)
@@ -46,6 +47,7 @@ struct CompiledTemplate {
       case .variable(.header(let name)): .header(Array(name.utf8))
       case .variable(.parameter(let name)): .parameter(Array(name.utf8))
       case .variable(.segment(let name)): .segment(Array(name.utf8))
+      case .variable(.hostGroup(let name)): .hostGroup(Array(name.utf8))
       case .variable(.claim(let name)): .claim(Array(name.utf8))
       case .variable(.cookie(let name)): .cookie(Array(name.utf8))
       case .variable(.named(let name)): .named(name)
@@ -136,6 +138,11 @@ struct CompiledTemplate {
       } else {
         append(text.span, place, to: &output)
       }
+    case .hostGroup(let name):
+      guard let captures = exchange.route?.hostCaptures, let host = head.host else { return }
+      var text = ByteBuffer()
+      captures.append(name, of: head.span(host), to: &text)
+      append(text.span, place, to: &output)
     case .claim(let name):
       if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
     case .cookie(let name):
@@ -197,7 +204,8 @@ struct CompiledTemplate {
       append(segment, of: session.identity, .field, to: &output)
     case .connection: output.append(session.id.bytes)
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
-    case .header, .parameter, .segment, .cookie, .named, .scheme, .httpVersion, .hostname, .target,
+    case .header, .parameter, .segment, .hostGroup, .cookie, .named, .scheme, .httpVersion,
+      .hostname, .target,
       .questionMark, .forwardedFor, .clientPort, .listenerPort, .method, .path, .query, .host, .id:
       break
     }
