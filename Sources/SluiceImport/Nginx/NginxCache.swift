@@ -9,7 +9,9 @@ extension NginxBuilder {
     var entries = lifetimes(scope)
     entries += stale(scope)
     if !scope.isOn("proxy_cache_lock") { entries.append(.init("collapse", .literal("0s"))) }
-    entries.append(.init("status", .text("")))
+    if !scope.all("add_header").contains(where: Self.tellsOfCache) {
+      entries.append(.init("status", .text("")))
+    }
     let fields = keyFields(scope)
     if !fields.isEmpty {
       entries.append(.init("key", .map([.init("headers", .texts(fields))])))

@@ -43,6 +43,12 @@ extension NginxBuilder {
     return entries
   }
 
+  /// A field for what the cache did.
+  static func tellsOfCache(_ directive: NginxDirective) -> Bool {
+    directive.arguments.count > 1
+      && ["$upstream_cache_status", "${upstream_cache_status}"].contains(directive.words[1])
+  }
+
   private func addedHeader(_ directive: NginxDirective, _ route: NginxRoute) -> DocumentNode? {
     let count = directive.arguments.count
     guard count == 2 || count == 3 && directive.words.last == "always" else {
@@ -50,6 +56,12 @@ extension NginxBuilder {
       return nil
     }
     let name = directive.arguments[0].text
+    if Self.tellsOfCache(directive) {
+      warning(
+        "\(name) is left out: Cache-Status says what the cache did (RFC 9211)",
+        at: directive.position)
+      return nil
+    }
     guard let value = text(directive.arguments[1], route.variables) else { return nil }
     if value.isEmpty { return nil }
     if ["cache-control", "last-modified", "etag", "content-type"].contains(name.lowercased()) {

@@ -185,7 +185,8 @@ extension NginxBuilder {
     _ context: NginxVariableContext
   ) -> NginxStep? {
     let block = directive.block ?? []
-    let hint = "only conditions on method, host, fields and parameters with = are carried over"
+    let hint =
+      "only conditions on method, host, fields and parameters with = and != are carried over"
     guard block.count == 1,
       let answer = ifAnswer(block[0], scope, route, context)
     else {

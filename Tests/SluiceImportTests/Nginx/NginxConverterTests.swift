@@ -174,6 +174,10 @@ import Testing
       "only a WebSocket handshake"
     ),
     ("location / { return 444; }", "403"),
+    (
+      "location / { proxy_cache c; add_header X-Cache $upstream_cache_status always; proxy_pass http://a; }",
+      "Cache-Status says"
+    ),
     ("location / { proxy_next_upstream http_502; proxy_pass http://a; }", "passed on"),
     ("location / { root /srv; proxy_pass http://a; }", "no static files"),
     ("location / { }", "serves files"),
@@ -287,6 +291,13 @@ import Testing
       ))
     let caches = used.routes.values.compactMap { $0.policies[Configuration.Cache.self] }
     #expect(caches.map(\.key.headers) == [["x-kind"]])
+    #expect(caches.map(\.status) == [""])
+    let told = try read(
+      server(
+        "location / { proxy_cache c; add_header X-Cache $upstream_cache_status; proxy_pass http://a; }"
+      ))
+    #expect(
+      told.routes.values.compactMap { $0.policies[Configuration.Cache.self]?.status } == ["sluice"])
     let past = used.routes.values.filter { !$0.match.query.isEmpty }
     #expect(past.map(\.match.query) == [["fresh": "*"]])
     #expect(past.allSatisfy { $0.policies[Configuration.Cache.self] == nil })
