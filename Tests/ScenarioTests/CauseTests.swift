@@ -199,7 +199,7 @@ private final class CauseScene {
     heardByTarget = log
     self.upstream = upstream
     child = try GatewayChild { Self.configuration($0, row, target: upstream.url) }
-    events = try TestClient(port: child.places.adminPort)
+    events = try child.admin()
     try events.send("GET /events?type=session-closed HTTP/1.1\r\nHost: localhost\r\n\r\n")
     try #require(try events.reader.readHead()?.status == 200)
     client = try child.client()

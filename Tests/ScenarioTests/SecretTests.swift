@@ -25,7 +25,7 @@ extension Scenarios {
               key-auth: {query: true, cookie: true, subprotocol: true, firstMessage: {}}
         """
       }
-      let events = try TestClient(port: child.places.adminPort)
+      let events = try child.admin()
       try events.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
       #expect(try events.reader.readHead()?.status == 200)
       var count = 0

@@ -17,6 +17,7 @@ import Testing
     try add(Configuration.Resolver.schema, Configuration.Resolver())
     try add(Configuration.AccessLog.schema, Configuration.AccessLog())
     try add(Configuration.CacheStore.schema, Configuration.CacheStore())
+    try add(Configuration.Sessions.schema, Configuration.Sessions())
     try add(Configuration.Admin.schema, Configuration.Admin())
     try add(Configuration.Shutdown.schema, Configuration.Shutdown())
     try add(Configuration.Listener.schema, Configuration.Listener())
@@ -44,6 +45,8 @@ import Testing
     try add(Configuration.MessageAuthorization.schema, Configuration.MessageAuthorization())
     try add(Configuration.MessageSpending.schema, Configuration.MessageSpending())
     try add(Configuration.MessageValidation.schema, Configuration.MessageValidation())
+    try add(
+      Configuration.UpstreamMessageValidation.schema, Configuration.UpstreamMessageValidation())
     try add(Configuration.MessageTransformation.schema, Configuration.MessageTransformation())
     try add(Configuration.TokenRefresh.schema, Configuration.TokenRefresh())
     try add(Configuration.RouteTimeouts.schema, Configuration.RouteTimeouts())

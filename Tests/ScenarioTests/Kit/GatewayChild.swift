@@ -115,9 +115,20 @@ final class GatewayChild {
 
 /// Through the admin API, where the configuration has one.
 extension GatewayChild {
+  /// It listens a moment later than the rest.
+  func admin() throws -> TestClient {
+    var client: TestClient?
+    try waitUntil("the admin API") {
+      client = try? TestClient(port: places.adminPort)
+      return client != nil
+    }
+    guard let client else { throw ScenarioError.ended }
+    return client
+  }
+
   @discardableResult
   func ask(_ method: String, _ path: String, body: String = "") throws -> Message {
-    let answer = try TestClient(port: places.adminPort).exchange(
+    let answer = try admin().exchange(
       "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
     guard 200..<300 ~= answer.status else { throw AdminRefusal(text: answer.text) }

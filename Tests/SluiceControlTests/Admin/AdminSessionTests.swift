@@ -75,7 +75,7 @@ import Testing
     let unique = Dictionary(together.map { ("\($0)", $0) }, uniquingKeysWith: { $1 }).map(\.value)
     #expect(try fixture.sessions(1, unique).map(\.id) == [one.id])
     #expect(try fixture.client().sessionCount(matching: unique) == 1)
-    for filter in only {
+    for filter in only.dropFirst() {
       #expect(
         try fixture.client().sessionCount(matching: filter + [("route", "more")]) == 0, "\(filter)")
     }
