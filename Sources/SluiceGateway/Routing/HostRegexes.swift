@@ -22,7 +22,8 @@ final class HostRegexes {
           places[pattern] = try regexes.add(Self.inAnyCase(text))
         } catch {
           throw .invalidRegex(
-            route: rule.name, message: error.message, offset: error.offset - Self.anyCase.utf8.count)
+            route: rule.name, message: error.message, offset: error.offset - Self.anyCase.utf8.count
+          )
         }
         patterns.append(pattern)
       }
