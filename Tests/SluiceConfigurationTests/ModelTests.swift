@@ -31,6 +31,7 @@ import Testing
     try add(Configuration.ServiceTimeouts.schema, Configuration.ServiceTimeouts())
     try add(Configuration.Connections.schema, Configuration.Connections())
     try add(Configuration.Health.schema, Configuration.Health())
+    try add(Configuration.HealthCheck.schema, Configuration.HealthCheck())
     try add(Configuration.Retries.schema, Configuration.Retries())
     try add(Configuration.Route.schema, Configuration.Route())
     try add(Configuration.Match.schema, Configuration.Match())

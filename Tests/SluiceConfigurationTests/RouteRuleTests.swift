@@ -84,7 +84,7 @@ import Testing
     (
       "match: {hosts: ['a_-.*']}",
       "4:44: error: routes.a.match.hosts[0]: 'a_-.*' is not a host name, *.name, name.* or ~regex: "
-        + "'a_-' is no beginning of a name"
+        + "'a_-' is no host name"
     ),
     (
       "match: {hosts: ['~']}",

@@ -211,6 +211,9 @@ extension TextForm {
       {
         return nil
       }
+      if name.count < text.count, !name.contains("*") {
+        return TextProblem("'\(name)' is no host name")
+      }
       if text.contains("*") {
         return TextProblem(
           "a wildcard stands for whole labels at the front or at the end, as in *.example.com")

@@ -3,6 +3,15 @@ import SluiceWire
 
 /// What the caller's side tells the exchange.
 extension Exchange {
+  /// The caller's verified certificate, on a listener that asks for one. Made at the handshake, so
+  /// reading it costs nothing.
+  var clientCertificate: TLSClientCertificate? { downstream?.clientCertificate }
+
+  /// Who calls: behind trusted proxies the last address that is not one of them.
+  var clientAddress: SocketAddress {
+    isTrusted ? ClientAddress.behindProxies(request, peer: peer, listener: listener) : peer
+  }
+
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
     if state == .collecting { return true }

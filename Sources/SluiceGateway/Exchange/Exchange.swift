@@ -331,17 +331,8 @@ public final class Exchange: EventHandler {
     withPath { rewrite.append($0, matched: matched, to: &output) }
   }
 
-  /// The caller's verified certificate, on a listener that asks for one. Made at the handshake, so
-  /// reading it costs nothing.
-  var clientCertificate: TLSClientCertificate? { downstream?.clientCertificate }
-
   /// Where this exchange is counted.
   var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
-
-  /// Who calls: behind trusted proxies the last address that is not one of them.
-  var clientAddress: SocketAddress {
-    isTrusted ? ClientAddress.behindProxies(request, peer: peer, listener: listener) : peer
-  }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
   var requestID: RequestID {
