@@ -243,7 +243,8 @@ extension Scenarios {
       try waitUntil { upstream.connectionCount == 1 }
       try client.send(.reset(id, 8))
       cancelled.wait()
-      #expect(try fixture.get("/").text == "next")
+      let next = try fixture.get("/")
+      #expect(next.text == "next", "\(next)")
       #expect(upstream.connectionCount == 1)
     }
 

@@ -102,6 +102,10 @@ extension Scenarios {
       "user-agent-restriction": [
         call("/time", "User-Agent: ourbot/1", answers: 200), call(answers: 200),
         call("/time", "User-Agent: otherbot/1", answers: 403),
+        // What is too long for a pattern that may begin anywhere counts as one that it keeps out.
+        call("/time", "User-Agent: \(String(repeating: "a", count: 512))", answers: 200),
+        call("/time", "User-Agent: \(String(repeating: "a", count: 513))", answers: 403),
+        call("/time", "User-Agent: ourbot/\(String(repeating: "a", count: 513))", answers: 200),
       ],
     ]
 

@@ -141,7 +141,7 @@ extension Scenarios {
       }
       let upstream = try ScriptedUpstream { try $0.accept().echo() }
       func start() throws -> GatewayChild {
-        try GatewayChild {
+        let child = try GatewayChild {
           """
           version: 1
           workers: 1
@@ -157,6 +157,9 @@ extension Scenarios {
             all: {kind: websocket, service: service, policies: {key-auth: {}}}
           """
         }
+        // The listener accepts before the gateway as a whole has started.
+        try waitUntil { (try? child.ask("GET", "/connections")) != nil }
+        return child
       }
       func isRevoked(_ name: String, by child: GatewayChild) throws -> Bool {
         let answer = try child.client().exchange(WebSocketPeer.handshake("apikey: \(name)-1"))

@@ -80,7 +80,7 @@ import Testing
     try add(Configuration.FieldValues.schema, Configuration.FieldValues())
     try add(Configuration.AddedHeader.schema, Configuration.AddedHeader())
     try add(Configuration.CookieFlags.schema, Configuration.CookieFlags())
-    try add(Configuration.LocationChange.schema, Configuration.LocationChange())
+    try add(Configuration.TextChange.schema, Configuration.TextChange())
     try add(Configuration.ErrorAnswer.schema, Configuration.ErrorAnswer())
     try add(Configuration.Variable.schema, Configuration.Variable())
     try add(Configuration.VariablePattern.schema, Configuration.VariablePattern())

@@ -93,7 +93,7 @@ import Testing
     ),
     (
       "match: {hosts: [a, '~(']}",
-      "4:47: error: routes.a.match.hosts[1]: '~(' has no regular expression: missing )"
+      "4:47: error: routes.a.match.hosts[1]: '~(' is not a regular expression: missing )"
     ),
     (
       "match: {hosts: [a, '*']}",

@@ -306,6 +306,45 @@ import Testing
     #expect(service.host == .preserve)
   }
 
+  /// Kong's Admin API, upstream object: `healthchecks.active`.
+  @Test func activeChecksAreCarriedOver() throws {
+    func check(
+      _ active: String, protocol: String = "http"
+    ) -> (Configuration.HealthCheck?, [String]) {
+      let result = readKong(
+        """
+        _format_version: "3.0"
+        services: [{name: s, host: u, protocol: \(`protocol`), routes: [{name: r, paths: [/r], protocols: [\(`protocol` == "http" ? "http, https, ws, wss" : `protocol`)]}]}]
+        upstreams:
+          - name: u
+            healthchecks: {active: \(active)}
+            targets: [{target: "a:81"}]
+        """)
+      return (result.configuration?.services["s"]?.health.check, result.messages)
+    }
+    let (http, messages) = check(
+      "{http_path: /ok, timeout: 0.5, concurrency: 5, healthy: {interval: 5, successes: 2, "
+        + "http_statuses: [200, 204]}, unhealthy: {interval: 5, http_failures: 3, timeouts: 2}}")
+    var expected = Configuration.HealthCheck()
+    expected.path = "/ok"
+    expected.statuses = [.init(200, 200), .init(204, 204)]
+    expected.timeout = .milliseconds(500)
+    expected.healthyAfter = 2
+    expected.unhealthyAfter = 2
+    #expect(http == expected)
+    #expect(messages == [])
+    #expect(check("{type: tcp, unhealthy: {interval: 1, tcp_failures: 1}}").0?.type == .tcp)
+    #expect(
+      check("{type: grpcs, unhealthy: {interval: 1, tcp_failures: 1}}", protocol: "grpc").0?.type
+        == .grpc)
+    // Nobody is asked.
+    #expect(check("{healthy: {interval: 0}, unhealthy: {tcp_failures: 3}}").0 == nil)
+    let (none, reason) = check("{healthy: {interval: 5}}")
+    #expect(none == nil)
+    #expect(reason.contains { $0.contains("without a count of failures") })
+    #expect(check("{unhealthy: {interval: x}}").1.contains { $0.contains("seconds") })
+  }
+
   @Test func aServiceForBothKindsOfHosts() throws {
     let result = readKong(
       """

@@ -84,7 +84,7 @@ extension ConfigurationValidator {
       }
       let reason = place.mayBeShown ? ": \(problem)" : ""
       diagnostics.error(
-        "routes.\(name).match.hosts[\(index)]: \(place.shown) has no regular expression\(reason)",
+        "routes.\(name).match.hosts[\(index)]: \(place.shown) is not a regular expression\(reason)",
         at: place.position)
     }
     checkRewrite(route, node["path"], given.map(\.key), name: name)

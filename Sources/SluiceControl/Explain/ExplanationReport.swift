@@ -149,9 +149,7 @@ extension RouteExplanation.Reason {
     case .lowerPrecedence(let other): "matches too, but \(other) comes first"
     case .host: "other host: \(match.hosts.joined(separator: ", "))"
     case .path: "other path: \(Self.path(of: match))"
-    case .regexLimit:
-      match.headersRegex.isEmpty
-        ? "the regex gave up on this path: \(match.regex ?? "")" : "a regex gave up on this request"
+    case .regexLimit: "a regex gave up on this request"
     case .listener: "other listener: \(match.listeners.joined(separator: ", "))"
     case .serverName:
       "other name in the TLS handshake: \(match.serverNames.joined(separator: ", "))"

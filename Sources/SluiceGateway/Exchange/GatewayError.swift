@@ -136,8 +136,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
         "transfer-coding-not-supported", 501, .downstream, "This transfer coding is not supported.")
     case .internalError: Row("internal-error", 500, .gateway, "The gateway could not do this.")
     case .regexLimit:
-      // Not the caller's fault: the path is well-formed, and the pattern is the operator's.
-      Row("regex-limit", 500, .gateway, "A route's regex gave up on this path.")
+      // Not the caller's fault: the request is well-formed, and the pattern is the operator's.
+      Row(
+        "regex-limit", 500, .gateway,
+        "A regular expression of the configuration gave up on this request.")
     case .upstreamRefused:
       Row(
         "upstream-refused", 503, .upstream, "No target accepted a connection, or the request.",

@@ -51,7 +51,7 @@ class HTTP2Session {
   final var windowBudget: HTTP2WindowBudget?
   private let role: Role
   /// What the windows of streams that are open have grown by.
-  private var grownBytes = 0
+  private(set) var grownBytes = 0
 
   private static let keptHeadBytes = 4 * 1_024
 
@@ -213,7 +213,8 @@ class HTTP2Session {
 
   private func grow(_ stream: HTTP2Stream, to size: Int) {
     let added = size - stream.window.size
-    guard let windowBudget, !stream.isInputComplete, !hasFailed,
+    // What a stream drops when it ends makes no room for more.
+    guard let windowBudget, !stream.isInputComplete, !hasFailed, streams[stream.id] === stream,
       grownBytes + added <= HTTP2Limits.grownConnectionWindows, windowBudget.take(added)
     else { return }
     stream.windowGrew(to: size, at: windowBudget)

@@ -94,7 +94,9 @@ struct RouteConditions: ~Copyable, Sendable {
     }
     let firstName = serverNames.count
     for name in match.serverNames {
-      guard let pattern = HostPattern(name) else { throw .invalidHost(route: route, host: name) }
+      guard let pattern = HostPattern(name), !name.hasPrefix("~") else {
+        throw .invalidHost(route: route, host: name)
+      }
       serverNames.append(pattern)
     }
     entry.serverNames = ListRange(start: firstName, count: serverNames.count - firstName)

@@ -8,7 +8,7 @@ enum RouteMatch: Equatable, Sendable {
   case methodNotAllowed(allow: Int)
   case notFound
   /// A regex of a route that comes before all others which hold gave up on this request. Nobody knows
-  /// whose request it is: to pass it on would let a caller choose paths that get around a route.
+  /// whose request it is: to pass it on would let a caller choose hosts, paths or fields that get around a route.
   case regexLimit
 }
 

@@ -45,7 +45,7 @@ extension Router {
         if reason == .matched {
           winner = rule
           matched = .route(index: rule.index, matchedLength: length)
-        } else if reason == .regexLimit, other ?? reason == reason, winner == nil {
+        } else if reason == .regexLimit, isLimited || other ?? reason == reason, winner == nil {
           winner = rule
           matched = .regexLimit
         } else if reason == .method {

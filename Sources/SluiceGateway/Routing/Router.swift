@@ -4,7 +4,7 @@ internal import SluiceWire
 /// Finds the route of a request.
 ///
 /// Precedence, independent of the order in which routes are written but for regexes:
-/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then `start.*`
+/// 1. Host: an exact name, then `*.suffix` (the longest first, any number of labels), then `name.*`
 ///    (the same), then regexes in the order in which they are written, then routes without hosts. This
 ///    is nginx's order. A more specific host wins over a more specific path, but when none of its
 ///    routes matches, the next level is tried.
@@ -193,7 +193,8 @@ final class Router {
       if endsAtFirst && search.rank != .max { return }
       level = Int(tables.levels[level].fallback)
     }
-    for (place, level) in regexLevels.enumerated() where level > 0 {
+    for (place, level) in regexLevels.enumerated()
+    where level > 0 && tables.levels[level].best < search.rank {
       switch hostRegexes.test(place, host) {
       case .match:
         searchLevel(tables, level, head, path, query, endsAtFirst: endsAtFirst, &search)

@@ -185,8 +185,8 @@ final class Worker {
     }
   }
 
-  /// One of the targets that this worker checks is not what it was: all workers have to know.
-  func checkChanged(service: String, url: String, isHealthy: Bool) {
+  /// What is known now of a target that this worker checks: all workers have to know.
+  func checkEnded(service: String, url: String, isHealthy: Bool) {
     targetChecked(service: service, url: url, isHealthy: isHealthy)
     for other in 0..<workerCount where other != index {
       peers[other]?.post { loop in

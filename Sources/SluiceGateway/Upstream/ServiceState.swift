@@ -32,8 +32,8 @@ enum TargetChoice: Equatable, Sendable {
 enum NoTargetReason: Equatable, Sendable {
   /// No target has passed its last checks; the next ones tell.
   case allUnhealthy
-  /// Every target, but for those that fail their checks, is ejected; the first probe may go out at `probeAt`, which is past when a probe is
-  /// under way.
+  /// Every target, but for those that fail their checks, is ejected; the first probe may go out at
+  /// `probeAt`, which is past when a probe is under way.
   case allEjected(probeAt: MonotonicTime)
   /// Targets are available, but this exchange has tried them all.
   case allTried

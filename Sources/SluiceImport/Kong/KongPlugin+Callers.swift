@@ -54,6 +54,9 @@ extension KongConversion {
           hint: "write ^\(scheme.dropLast(2))[^/]+\\.name$ for Kong")
         origins.append(.text(text, origin: origin))
       } else {
+        if !RegexGroups.areClosed(text) {
+          report.error("the groups of the regular expression do not match", at: origin)
+        }
         var pattern = text
         if pattern.hasPrefix("^") { pattern.removeFirst() }
         if pattern.hasSuffix("$"), !pattern.hasSuffix("\\$") { pattern.removeLast() }

@@ -124,6 +124,11 @@ extension KongConversion {
     for entry in headers.node.entries {
       let origin = report.origin(entry.keyPosition)
       let values = headers.strings(entry.key) ?? []
+      for (text, origin) in values
+      where text.hasPrefix("~*") && !RegexGroups.areClosed(String(text.dropFirst(2))) {
+        report.error(
+          "\(headers.title): the groups of '\(KongText.shown(text))' do not match", at: origin)
+      }
       if values.isEmpty {
         report.error("\(object.title): the header has no value", at: origin)
       }

@@ -329,7 +329,7 @@ extension KongConversion {
     object.warn("hash_fallback_uri_capture", because: "is not there")
     object.refuse("client_certificate", because: "is a certificate in Kong's file")
     object.warn("use_srv_name", unless: "false", because: "is not there")
-    addHealth(object, to: &settings)
+    settings.add("health", KongHealth.settings(of: object))
     let host = object.string("host_header").map {
       DocumentNode.text($0, origin: object.origin(of: "host_header"))
     }
@@ -352,31 +352,5 @@ extension KongConversion {
         hint: "ip, path, header and cookie can")
       return .text("address", origin: origin)
     }
-  }
-
-  private func addHealth(_ object: KongObject, to settings: inout DocumentNode) {
-    var failures = 0
-    defer { settings.add("health", .map([.init("failures", .integer(failures))])) }
-    guard let checks = object.object("healthchecks") else { return }
-    checks.warn("threshold", unless: "0", because: "is not there")
-    if let active = checks.object("active") {
-      let probes = ["healthy", "unhealthy"].contains { key in
-        let interval = active.object(key)?.string("interval")
-        return interval != nil && interval != "0"
-      }
-      if probes {
-        report.warning(
-          "\(object.title): targets are not probed; those that fail requests are left alone",
-          at: checks.origin(of: "active"))
-        failures = 3
-      }
-    }
-    if let unhealthy = checks.object("passive")?.object("unhealthy") {
-      let counts = ["tcp_failures", "timeouts", "http_failures"].compactMap {
-        unhealthy.integer($0, in: 0...255)
-      }
-      if let least = counts.filter({ $0 > 0 }).min() { failures = least }
-    }
-    checks.finish()
   }
 }

@@ -247,6 +247,15 @@ extension NginxBuilder {
       if variable.hasPrefix("http_") {
         condition = .header(NginxVariables.fieldName(variable), wanted)
       } else if variable.hasPrefix("arg_") {
+        if value.isEmpty {
+          error(
+            "whether $\(variable) is empty can't be asked", at: directive.position,
+            hint: "compare it with a value, or let the target look at it")
+          return nil
+        }
+        warning(
+          "the name of a parameter is compared in exact case here, in any case in nginx",
+          at: directive.position)
         condition = .query(String(variable.dropFirst(4)), wanted)
       } else {
         break

@@ -386,6 +386,9 @@ extension NginxBuilder {
     var query: [(String, String)] = []
     switch route.condition {
     case .methods(let methods)?: match.append(.init("methods", .texts(methods)))
+    // A field that is empty is none to nginx.
+    case .header(let name, "*")?:
+      match.append(.init("headersRegex", .map([.init(name, .text("(?s).+"))])))
     case .header(let name, let value)?: fields.append((name, value))
     case .query(let name, let value)?: query.append((name, value))
     case .host, nil: break

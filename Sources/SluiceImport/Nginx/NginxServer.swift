@@ -62,6 +62,10 @@ extension NginxBuilder {
             error("the regular expression is empty", at: word.position)
             continue
           }
+          guard RegexGroups.areClosed(String(text.dropFirst())) else {
+            error("the groups of the regular expression do not match", at: word.position)
+            continue
+          }
           server.hosts.append("~\(Self.wholeHost(String(text.dropFirst())))")
         } else if text.hasPrefix("*.") || text.hasPrefix(".") {
           let suffix = String(text.drop { $0 == "*" }.dropFirst())
@@ -166,10 +170,10 @@ extension NginxBuilder {
   ) -> Bool {
     let others = Set(listeners.flatMap { $0.listens.map(\.server) }).subtracting([index])
     let isCapturing = hosts.contains { $0.hasPrefix("~") && $0.contains("(") }
-    let isLoose = others.contains { other in
+    let isFoundBefore = others.contains { other in
       servers[other].hosts.contains { $0.hasPrefix("~") || $0.hasSuffix(".*") }
     }
-    if !hosts.isEmpty, isCapturing || isLoose { return true }
+    if !hosts.isEmpty, isCapturing || isFoundBefore { return true }
     let suffixes = others.flatMap { servers[$0].hosts }.filter { $0.hasPrefix("*.") }
       .map { $0.dropFirst() }
     return hosts.contains { host in suffixes.contains { host.hasSuffix($0) } }

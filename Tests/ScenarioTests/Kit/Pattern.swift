@@ -14,6 +14,8 @@ enum Pattern {
       }
       used = period
     }
+    // Of no capacity it would write the count of the one empty array that all threads share.
+    if count == 0 { return [] }
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
       while used < count {
         let piece = min(period, count - used)

@@ -110,9 +110,12 @@ extension NginxCases {
         NginxRequest("/a", "X-Forwarded-Proto: http"),
       ]),
     NginxCase(
-      "if there is no field, or a parameter",
-      "location / { if ($http_x_key = \"\") { return 401; } proxy_pass http://TARGET; } location /p { if ($arg_debug != \"\") { return 200 debug; } proxy_pass http://TARGET; }",
-      ["/a", NginxRequest("/a", "X-Key: 1"), "/p", "/p?debug=1", "/p?other"]),
+      "if there is no field, or an empty one, or a parameter",
+      "location / { if ($http_x_key = \"\") { return 401; } proxy_pass http://TARGET; } location /p { if ($arg_debug = 1) { return 200 debug; } proxy_pass http://TARGET; }",
+      [
+        "/a", NginxRequest("/a", "X-Key: 1"), NginxRequest("/a", "X-Key:"), "/p", "/p?debug=1",
+        "/p?other",
+      ]),
   ]
 
   private static func cookies(_ directives: String, _ values: [String]) -> NginxCase {

@@ -172,6 +172,23 @@ import Testing
     #expect(memory.stream(1)?.window.size == size)
   }
 
+  /// What a stream that was reset drops is taken, but by nobody who keeps up.
+  @Test func whoIsResetInMidBodyLeavesNothing() {
+    let budget = HTTP2WindowBudget()
+    let memory = memory(budget)
+    for id in stride(from: 1, to: 21, by: 2) {
+      memory.send(.headers(id, HTTP2Frame.request("POST"), end: false))
+      upload(memory, id, Self.first + 1_024)
+      memory.stream(Int32(id))?.takes = false
+      upload(memory, id, Self.first - 1_024)
+      memory.send(.reset(id, 8))
+      #expect(memory.stream(Int32(id))?.closedWith == .cancel)
+      #expect(memory.session.grownBytes == 0)
+      #expect(budget.free == HTTP2Limits.grownWindows)
+    }
+    #expect(memory.received.goAways.isEmpty)
+  }
+
   /// What outlives its stream is still in the budget.
   @Test func aBudgetIsGivenBackWhenTheLastByteIsTaken() {
     final class Keeping: HTTP2ServerStream {

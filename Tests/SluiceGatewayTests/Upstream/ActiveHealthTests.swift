@@ -55,6 +55,18 @@ import Testing
     #expect(machine.passed == 9 && machine.failed == 11)
   }
 
+  /// Descriptors that ran out here say nothing about a target.
+  @Test func whatSaysNothingChangesNothing() {
+    var machine = machine(.healthy)
+    #expect([false, false].map { run(&machine, $0) } == [nil, nil])
+    let before = machine.nextCheck
+    machine.checkBegan(now: before)
+    machine.checkWasVoid(now: before, draw: 0)
+    #expect(machine.nextCheck > before)
+    #expect(machine.verdict == .healthy && machine.failed == 2 && machine.passed == 0)
+    #expect(run(&machine, false) == .becameUnhealthy)
+  }
+
   @Test func aVerdictFromBeforeHasToBeOverruledLikeAnyOther() {
     var machine = machine(.unhealthy)
     #expect(run(&machine, true) == nil && machine.verdict == .unhealthy)

@@ -3,10 +3,10 @@ extension Configuration {
   public struct CallerHeaders: PolicySettings {
     public var hide: [String] = []
     public var add: [AddedHeader] = []
-    public var locations: [LocationChange] = []
+    public var locations: [TextChange] = []
     /// Of `Set-Cookie`: other domains, other beginnings of paths, other attributes.
-    public var cookieDomains: [LocationChange] = []
-    public var cookiePaths: [LocationChange] = []
+    public var cookieDomains: [TextChange] = []
+    public var cookiePaths: [TextChange] = []
     public var cookieFlags: [CookieFlags] = []
     public init() {}
   }
@@ -35,8 +35,8 @@ extension Configuration {
     public init() {}
   }
 
-  /// Another beginning of `Location` and `Refresh`.
-  public struct LocationChange: Codable, Equatable, Sendable {
+  /// Of `locations` and `cookiePaths` another beginning, of `cookieDomains` another domain.
+  public struct TextChange: Codable, Equatable, Sendable {
     public var from = ""
     /// A template.
     public var to = ""
@@ -55,15 +55,15 @@ extension Configuration.CallerHeaders {
       Field("hide", .list(of: .text(.fieldName)), "Names of fields of targets."),
       Field("add", .list(of: .object(Configuration.AddedHeader.schema)), "What is added."),
       Field(
-        "locations", .list(of: .object(Configuration.LocationChange.schema)),
+        "locations", .list(of: .object(Configuration.TextChange.schema)),
         "How `Location` and the URL in `Refresh` of targets' responses change; the first that fits."
       ),
       Field(
-        "cookieDomains", .list(of: .object(Configuration.LocationChange.schema)),
+        "cookieDomains", .list(of: .object(Configuration.TextChange.schema)),
         "How the `Domain` of cookies that targets set changes: the first whose `from` is all of it but for a dot in front, in any case."
       ),
       Field(
-        "cookiePaths", .list(of: .object(Configuration.LocationChange.schema)),
+        "cookiePaths", .list(of: .object(Configuration.TextChange.schema)),
         "How the `Path` of cookies that targets set changes: the first whose `from` it begins with."
       ),
       Field(
@@ -140,11 +140,13 @@ extension Configuration.CookieFlags {
     ])
 }
 
-extension Configuration.LocationChange {
+extension Configuration.TextChange {
   static let schema = Schema(
-    "LocationChange", of: Self(), "Another beginning of a URL.",
+    "TextChange", of: Self(), "Another text in the place of one.",
     [
-      Field("from", .text(.fieldValue), "What it begins with.", isRequired: true),
+      Field(
+        "from", .text(.fieldValue),
+        "What is replaced; the list says whether it is a beginning or all of it.", isRequired: true),
       Field("to", .text(.template), "What stands there instead.", isRequired: true),
     ])
 }

@@ -13,7 +13,7 @@ extension Configuration.UserAgentRestriction {
 
   public static let schema = Schema(
     "UserAgentRestriction", of: Self(),
-    "Keeps programs out by what they call themselves in `User-Agent`; they get 403. Callers that send no such field pass, and one with several of them gets 400. It keeps out who does not pretend, and proves nothing.",
+    "Keeps programs out by what they call themselves in `User-Agent`; they get 403. Callers that send no such field pass, and one with several of them gets 400. Beyond 512 bytes a pattern that does not begin with `^` keeps out in `deny` and does not let in from `allow`. It keeps out who does not pretend, and proves nothing.",
     [
       Field(
         "allow", .list(of: .text(.regex)),

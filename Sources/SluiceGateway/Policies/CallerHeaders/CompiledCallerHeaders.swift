@@ -33,7 +33,7 @@ final class CompiledCallerHeaders: CompiledPolicy {
         name: Array($0.name.utf8), text: $0.name, value: CompiledTemplate($0.value),
         statuses: Set($0.statuses), replaces: $0.replaces)
     }
-    func changes(_ list: [Configuration.LocationChange]) -> [Change] {
+    func changes(_ list: [Configuration.TextChange]) -> [Change] {
       list.map { (Array($0.from.utf8), CompiledTemplate($0.to)) }
     }
     locations = changes(settings.locations)

@@ -36,10 +36,19 @@ final class CompiledUserAgentRestriction: CompiledPolicy {
       return .refuse(several)
     }
     let agent = head.span(head.fields[first].value)
-    for regex in allowed where regexes.test(regex, agent) == .match { return .next }
-    for regex in denied where regexes.test(regex, agent) != .noMatch { return .refuse(refusal) }
+    for regex in allowed where test(regex, agent) == .match { return .next }
+    for regex in denied where test(regex, agent) != .noMatch { return .refuse(refusal) }
     return .next
   }
+
+  /// A pattern without an anchor is tried at every byte, and the limits of a run hold for each of these tries.
+  private func test(_ regex: Int, _ agent: Span<UInt8>) -> RegexSet.Outcome {
+    if agent.count > Self.longest && !regexes.isAnchored(regex) { return .limit }
+    return regexes.test(regex, agent)
+  }
+
+  /// Bytes. Browsers' are 100 to 300; 8 KiB could take seconds.
+  static let longest = 512
 
   private static let name = Array("User-Agent".utf8)
 }

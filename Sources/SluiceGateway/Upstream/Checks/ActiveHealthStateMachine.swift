@@ -61,16 +61,26 @@ struct ActiveHealthStateMachine: Sendable {
   /// The check that began is over. `draw`: any random number; moves the next check by up to a tenth of the
   /// interval, so that many gateways do not check at the same time forever.
   mutating func checkEnded(hasPassed: Bool, now: MonotonicTime, draw: UInt64) -> Change? {
+    guard scheduleNext(now: now, draw: draw) else { return nil }
+    if hasPassed { passed &+= 1 } else { failed &+= 1 }
+    return judge(hasPassed)
+  }
+
+  /// The check that began says nothing about the target; the next one comes as usual.
+  mutating func checkWasVoid(now: MonotonicTime, draw: UInt64) {
+    _ = scheduleNext(now: now, draw: draw)
+  }
+
+  private mutating func scheduleNext(now: MonotonicTime, draw: UInt64) -> Bool {
     guard let began else {
       assertionFailure("a check ended that had not begun")
-      return nil
+      return false
     }
     self.began = nil
     let tenth = interval / 10
     let moved = tenth > 0 ? Int64(draw % UInt64(2 * tenth + 1)) - tenth : 0
     nextCheck = max(now, began.advanced(byNanoseconds: interval + moved))
-    if hasPassed { passed &+= 1 } else { failed &+= 1 }
-    return judge(hasPassed)
+    return true
   }
 
   private mutating func judge(_ hasPassed: Bool) -> Change? {

@@ -4,8 +4,7 @@ import SluiceWire
 
 /// Checks one target again and again: the shell around `ActiveHealthStateMachine`.
 ///
-/// One worker checks a target for the whole process, and tells the others by their mailboxes when its
-/// verdict changes. The checks use connections of their own, over a service of the same terms whose only
+/// One worker checks a target for the whole process, and tells the others its verdict by their mailboxes. The checks use connections of their own, over a service of the same terms whose only
 /// target this is, so a full pool or a busy queue never looks like a target that is down. They are calls
 /// of the gateway's own: neither in the access log nor in the routes' counters, and no drain waits for them.
 final class TargetCheck: EventHandler {
@@ -136,20 +135,24 @@ final class TargetCheck: EventHandler {
   private func ended(_ result: CheckResult) {
     if isStopped { return }
     if !result.hasPassed { lastFailure = result.reason }
+    if case .failed(.overloaded) = result {
+      // We have no descriptor or no port left, which is not the target's fault.
+      machine.checkWasVoid(now: loop.now, draw: worker.random.next())
+      return setDeadline(machine.nextCheck)
+    }
     let wasUnknown = machine.verdict == .unknown
     let change = machine.checkEnded(
       hasPassed: result.hasPassed, now: loop.now, draw: worker.random.next())
     setDeadline(machine.nextCheck)
-    guard let change else { return }
-    let isHealthy = change == .becameHealthy
-    if !isHealthy {
+    if change == .becameUnhealthy {
       worker.control.log(
         .targetUnhealthy(service: service, target: target.displayName, reason: result.reason))
-    } else if !wasUnknown {
+    } else if change == .becameHealthy, !wasUnknown {
       worker.control.log(.targetHealthy(service: service, target: target.displayName))
     }
-    worker.checkChanged(
-      service: service, url: target.configuredURL, isHealthy: isHealthy)
+    // Also what is no news: a worker that had yet to hear of the service missed what it was told before.
+    worker.checkEnded(
+      service: service, url: target.configuredURL, isHealthy: machine.verdict == .healthy)
   }
 }
 
