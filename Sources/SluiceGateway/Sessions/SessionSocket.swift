@@ -12,8 +12,11 @@ final class SessionSocket: StreamConnection {
   /// The session holds its sockets and they hold it; `Session.finish` breaks the ring.
   var session: Session?
 
-  /// Full reads in a row before others get a turn.
+  /// Reads in a row before others get a turn.
   private static let readsPerTurn = 4
+  /// The same in bytes: what is read is copied out again, and 256 KiB of that are a tenth of a millisecond
+  /// for everybody else.
+  private static let bytesPerTurn = 64 * 1_024
 
   init(loop: EventLoop, side: SessionSide) {
     self.side = side
@@ -22,16 +25,18 @@ final class SessionSocket: StreamConnection {
 
   override func streamReadable() {
     var reads = 0
+    var taken = 0
     while isReadable && !isReadingPaused && !isClosed {
       // Only a close frame ends a session in order, so nothing rests on the end's place in the stream.
       if takeKnownEnd() {
         session?.ended(side, isBroken: false)
         return
       }
-      if reads == Self.readsPerTurn { return loop.resumeLater(self) }
+      if reads == Self.readsPerTurn || taken >= Self.bytesPerTurn { return loop.resumeLater(self) }
       reads &+= 1
       switch read(into: loop.readBuffer) {
       case .bytes(let count):
+        taken &+= count
         // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
         let bytes = UnsafeBufferPointer(
           rebasing: loop.readBuffer.assumingMemoryBound(to: UInt8.self)[..<count])
