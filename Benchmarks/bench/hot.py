@@ -70,8 +70,9 @@ def main() -> int:
                         check=True, capture_output=True,
                     )  # fmt: skip
                     result = Load(case, server.port, _SECONDS).result()
-                print(f"{load}: {result.requests} requests", flush=True)
                 costs = _costs(output.read_text(), str(binary))
+                each = costs.total() / max(result.requests, 1)
+                print(f"{load}: {each:,.0f} instructions a request, of {result.requests}", flush=True)
                 least = costs.total() * _LEAST_SHARE
                 hot |= {name: None for name, cost in costs.most_common() if cost >= least}
     _LIST.write_text("\n".join(hot) + "\n")
