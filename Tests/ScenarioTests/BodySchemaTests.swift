@@ -108,7 +108,7 @@ extension Scenarios {
       #expect(throws: Gateway.StartError.self) {
         _ = try send(nil) {
           var policy = Configuration.JSONSchema()
-          policy.schema = #"{"unevaluatedProperties": false}"#
+          policy.schema = #"{"$vocabulary": {}}"#
           $0.all.policies[Configuration.JSONSchema.self] = policy
         }
       }

@@ -114,10 +114,119 @@ import Testing
       #"{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://a.test/x","title":"t","format":"email","default":1}"#,
       ["1"], []
     ),
+    (
+      ##"{"definitions":{"a":{"minimum":1}},"$ref":"#/definitions/a"}"##, ["1"], [("0", " minimum")]
+    ),
+    (
+      ##"{"properties":{"a":{"minimum":1},"b":{"$ref":"#/properties/a"}}}"##, [#"{"b":1}"#],
+      [(#"{"b":0}"#, "/b minimum")]
+    ),
+    (
+      ##"{"allOf":[{"items":[]},{"minimum":1}],"$ref":"#/allOf/1"}"##.replacing("[]", with: "true"),
+      ["1"], [("0", " minimum")]
+    ),
+    (
+      ##"{"$ref":"#%61b","$defs":{"x":{"$anchor":"ab","type":"null"}}}"##, ["null"],
+      [("0", " type")]
+    ),
+    (##"{"$defs":{"a%b":{"type":"null"}},"$ref":"#/$defs/a%25b"}"##, ["null"], [("0", " type")]),
+    (
+      ##"{"$id":"https://a.test/x","$defs":{"n":{"type":"null"}},"items":{"$ref":"https://a.test/x#/$defs/n"}}"##,
+      ["[null]"], [("[0]", "/0 type")]
+    ),
+    (
+      ##"{"$dynamicAnchor":"node","type":"object","properties":{"next":{"$dynamicRef":"#node"}},"unevaluatedProperties":false}"##,
+      [#"{"next":{"next":{}}}"#], [(#"{"next":{"nxt":1}}"#, "/next/nxt unevaluatedProperties")]
+    ),
+    (
+      ##"{"$ref":"#/$defs/a","minimum":1,"$defs":{"a":{"maximum":3}}}"##, ["2"],
+      [("0", " minimum"), ("4", " maximum")]
+    ),
+  ]
+
+  /// What counts as looked at, and by whom.
+  private static let unevaluated: [(schema: String, right: [String], wrong: [(String, String)])] = [
+    (
+      #"{"properties":{"a":true},"patternProperties":{"^b":true},"unevaluatedProperties":{"type":"null"}}"#,
+      [#"{"a":1,"bb":1,"c":null}"#], [(#"{"a":1,"c":1}"#, "/c type")]
+    ),
+    // By what is beside it, as with a reference that is extended.
+    (
+      ##"{"$ref":"#/$defs/base","properties":{"b":true},"unevaluatedProperties":false,"$defs":{"base":{"properties":{"a":{"type":"integer"}}}}}"##,
+      [#"{"a":1,"b":1}"#],
+      [(#"{"a":1,"c":1}"#, "/c unevaluatedProperties"), (#"{"a":"1"}"#, "/a type")]
+    ),
+    // Not by what is around it.
+    (
+      #"{"properties":{"a":true},"allOf":[{"unevaluatedProperties":false}]}"#, ["{}"],
+      [(#"{"a":1}"#, "/a unevaluatedProperties")]
+    ),
+    // Not by a branch that failed, nor by one that must fail.
+    (
+      #"{"anyOf":[{"properties":{"a":{"type":"null"}},"required":["a"]},{"properties":{"b":true},"required":["b"]}],"unevaluatedProperties":false}"#,
+      [#"{"a":null}"#, #"{"b":1}"#, #"{"a":null,"b":1}"#],
+      [(#"{"a":1,"b":1}"#, "/a unevaluatedProperties")]
+    ),
+    (
+      #"{"not":{"not":{"properties":{"a":true}}},"unevaluatedProperties":false}"#, ["{}"],
+      [(#"{"a":1}"#, "/a unevaluatedProperties")]
+    ),
+    (
+      #"{"oneOf":[{"required":["a"],"properties":{"a":true}},{"required":["b"],"properties":{"b":true}}],"unevaluatedProperties":false}"#,
+      [#"{"a":1}"#, #"{"b":1}"#],
+      [(#"{"a":1,"b":1}"#, " oneOf"), (#"{"a":1,"c":1}"#, "/c unevaluatedProperties")]
+    ),
+    (
+      #"{"if":{"properties":{"k":{"const":1}},"required":["k"]},"then":{"properties":{"a":true}},"else":{"properties":{"b":true}},"unevaluatedProperties":false}"#,
+      [#"{"k":1,"a":1}"#, #"{"b":1}"#],
+      [
+        (#"{"k":2,"b":1}"#, "/k unevaluatedProperties"),
+        (#"{"k":1,"b":1}"#, "/b unevaluatedProperties"),
+      ]
+    ),
+    (
+      #"{"dependentSchemas":{"a":{"properties":{"b":true}}},"properties":{"a":true},"unevaluatedProperties":false}"#,
+      [#"{"a":1,"b":1}"#], [(#"{"b":1}"#, "/b unevaluatedProperties")]
+    ),
+    // What a member holds says nothing about those beside it.
+    (
+      #"{"properties":{"a":{"properties":{"b":true}}},"unevaluatedProperties":false}"#,
+      [#"{"a":{"b":1,"c":1}}"#], [(#"{"a":{},"b":1}"#, "/b unevaluatedProperties")]
+    ),
+    (
+      #"{"allOf":[{"additionalProperties":{"type":"integer"}}],"unevaluatedProperties":false}"#,
+      [#"{"a":1}"#], [(#"{"a":"1"}"#, "/a type")]
+    ),
+    (
+      #"{"allOf":[{"unevaluatedProperties":true}],"unevaluatedProperties":false}"#, [#"{"a":1}"#],
+      []
+    ),
+    (
+      #"{"prefixItems":[true],"unevaluatedItems":{"type":"null"}}"#, ["[1,null]", "[]"],
+      [("[1,null,2]", "/2 type")]
+    ),
+    (
+      #"{"allOf":[{"prefixItems":[true,true]}],"unevaluatedItems":false}"#, ["[1,2]", #"{"a":1}"#],
+      [("[1,2,3]", "/2 unevaluatedItems")]
+    ),
+    (
+      #"{"contains":{"type":"string"},"unevaluatedItems":{"type":"integer"}}"#, [#"["a",1,"b"]"#],
+      [(#"["a",1.5]"#, "/1 type")]
+    ),
+    (#"{"items":true,"unevaluatedItems":false}"#, ["[1,2]"], []),
+    (
+      #"{"contains":{"items":{"type":"string"}},"unevaluatedItems":false}"#, [#"[["a"]]"#],
+      [(#"[["a"],[1]]"#, "/1 unevaluatedItems")]
+    ),
+    (
+      #"{"properties":{"list":{"anyOf":[{"prefixItems":[{"const":1}]},{"prefixItems":[true,{"const":2}]}],"unevaluatedItems":false}}}"#,
+      [#"{"list":[1]}"#, #"{"list":[1,2]}"#, #"{"list":[5,2]}"#],
+      [(#"{"list":[1,3]}"#, "/list/1 unevaluatedItems"), (#"{"list":[5,3]}"#, "/list anyOf")]
+    ),
   ]
 
   @Test func keywords() throws {
-    for (schema, right, wrong) in Self.cases {
+    for (schema, right, wrong) in Self.cases + Self.unevaluated {
       for text in right { #expect(try judge(schema, text) == "", "\(schema) \(text)") }
       for (text, failure) in wrong {
         #expect(try judge(schema, text) == failure, "\(schema) \(text)")
@@ -131,13 +240,32 @@ import Testing
     ("1", "#: a schema is an object, true or false"),
     (#"{"minimun":1}"#, "#/minimun: this keyword is not supported"),
     (
-      #"{"properties":{"a":{"unevaluatedItems":false}}}"#,
-      "#/properties/a/unevaluatedItems: this keyword is not supported"
+      #"{"properties":{"a":{"$vocabulary":{}}}}"#,
+      "#/properties/a/$vocabulary: this keyword is not supported"
     ),
-    (#"{"$defs":{"a":{"$anchor":"x"}}}"#, "#/$defs/a/$anchor: this keyword is not supported"),
+    (#"{"$anchor":"/x"}"#, "#/$anchor: it is no name"),
+    (
+      #"{"$anchor":"x","not":{"$dynamicAnchor":"x"}}"#,
+      "#/not/$dynamicAnchor: 'x' is the name of another schema, too"
+    ),
+    (##"{"$ref":"#x"}"##, "#/$ref: there is nothing at #x"),
+    (
+      ##"{"$ref":"#%zz"}"##,
+      "#/$ref: only #, #/POINTER and #ANCHOR of this schema can be referred to"
+    ),
+    (
+      #"{"properties":{"a":{"$id":"b"}}}"#, "#/properties/a/$id: only the root may have one"
+    ),
+    (
+      ##"{"$anchor":"x","allOf":[{"$ref":"#x"}]}"##,
+      "a $ref leads back to itself without going into the value"
+    ),
     (#"{"type":"text"}"#, "#/type: 'text' is no type"),
     (#"{"pattern":"(a"}"#, "#/pattern: missing closing parenthesis at character 3"),
-    (##"{"$ref":"https://a.test/b"}"##, "#/$ref: only # and #/$defs/NAME can be referred to"),
+    (
+      ##"{"$ref":"https://a.test/b"}"##,
+      "#/$ref: only #, #/POINTER and #ANCHOR of this schema can be referred to"
+    ),
     (##"{"$ref":"#/$defs/a"}"##, "#/$ref: there is nothing at #/$defs/a"),
     (##"{"$ref":"#"}"##, "a $ref leads back to itself without going into the value"),
     (
@@ -172,6 +300,15 @@ import Testing
     #expect(try judge(often, wide) == " cost")
     // A negation does not turn a run that ended early into a yes.
     #expect(try judge("{\"not\":\(often)}", wide) == " cost")
+    // Notes are steps, too.
+    let notes =
+      "{\"allOf\":["
+      + [String](
+        repeating: #"{"additionalProperties":true,"unevaluatedProperties":true}"#, count: 60
+      )
+      .joined(separator: ",") + "],\"unevaluatedProperties\":false}"
+    let members = "{" + (0..<10_000).map { "\"\($0)\":1" }.joined(separator: ",") + "}"
+    #expect(try judge(notes, members) == " cost")
     let unique = "[" + (0..<50_000).map(String.init).joined(separator: ",") + "]"
     #expect(try judge(#"{"uniqueItems":true}"#, unique) == "")
   }

@@ -51,8 +51,11 @@ final class CompiledSchema {
     var dependentSchemas: [(name: [UInt8], schema: Int)] = []
     var minProperties: Int?
     var maxProperties: Int?
+    // What nothing else of this schema has looked at
+    var unevaluatedItems: Int?
+    var unevaluatedProperties: Int?
     // The same value again
-    var reference: Int?
+    var references: [Int] = []
     var all: [Int] = []
     var any: [[Int]] = []
     var one: [Int] = []
@@ -63,9 +66,8 @@ final class CompiledSchema {
 
     /// Schemas that look at the same value as this one.
     var inPlace: [Int] {
-      [reference, not, condition, then, otherwise].compactMap { $0 } + all + any.flatMap { $0 }
-        + one
-        + dependentSchemas.map(\.schema)
+      [not, condition, then, otherwise].compactMap { $0 } + references + all
+        + any.flatMap { $0 } + one + dependentSchemas.map(\.schema)
     }
 
     var looksAtMembers: Bool {
@@ -77,10 +79,15 @@ final class CompiledSchema {
   /// The first is the root.
   let schemas: [Rules]
   let regexes: RegexSet
+  /// Whether a run has to note which members and elements were looked at.
+  let notesEvaluated: Bool
 
   init(_ schemas: [Rules], _ regexes: RegexSet) {
     self.schemas = schemas
     self.regexes = regexes
+    notesEvaluated = schemas.contains {
+      $0.unevaluatedItems != nil || $0.unevaluatedProperties != nil
+    }
   }
 
   /// What is wrong with a schema that can't be applied.

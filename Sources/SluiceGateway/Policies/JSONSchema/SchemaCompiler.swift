@@ -12,6 +12,10 @@ struct SchemaCompiler {
   private var schemas: [Rules] = []
   /// The numbers of schemas by their node.
   private var numbers: [Int: Int] = [:]
+  /// The numbers of schemas by `$anchor` and `$dynamicAnchor`.
+  private var anchors: [String: Int] = [:]
+  /// References by name, which may be to what comes later.
+  private var named: [(rules: Rules, anchor: String, place: String)] = []
 
   /// Say nothing about which values are right.
   private static let annotations: Set<String> = [
@@ -39,6 +43,12 @@ struct SchemaCompiler {
 
   mutating func compile() throws(Problem) -> CompiledSchema {
     _ = try schema(0, "#")
+    for (rules, anchor, place) in named {
+      guard let number = anchors[anchor] else {
+        throw Problem(text: "\(place): there is nothing at #\(anchor)")
+      }
+      rules.references.append(number)
+    }
     try checkLoops()
     return CompiledSchema(schemas, regexes)
   }
@@ -85,7 +95,11 @@ struct SchemaCompiler {
     case "propertyNames": rules.propertyNames = try schema(node, place)
     case "dependentSchemas":
       for (name, schema) in try map(node, place) { rules.dependentSchemas.append((name, schema)) }
-    case "$ref": rules.reference = try reference(node, place)
+    case "unevaluatedItems": rules.unevaluatedItems = try schema(node, place)
+    case "unevaluatedProperties": rules.unevaluatedProperties = try schema(node, place)
+    // Where there is one resource there is one dynamic scope, and both lead to the same (8.2.3.2).
+    case "$ref", "$dynamicRef": try reference(node, place, rules)
+    case "$anchor", "$dynamicAnchor": try anchor(node, place, numbers[parent])
     case "allOf": rules.all = try list(node, place)
     case "anyOf": rules.any.append(try list(node, place))
     case "oneOf": rules.one = try list(node, place)
@@ -99,7 +113,8 @@ struct SchemaCompiler {
         throw Problem(text: "\(place): only \(Self.draft) is known")
       }
     case "$id" where parent != 0: throw Problem(text: "\(place): only the root may have one")
-    case "$defs": _ = try map(node, place)
+    // The second is what `$defs` was called before.
+    case "$defs", "definitions": _ = try map(node, place)
     case _ where Self.annotations.contains(key): break
     default: throw Problem(text: "\(place): this keyword is not supported")
     }
@@ -146,21 +161,50 @@ struct SchemaCompiler {
 
   // MARK: References
 
-  private mutating func reference(_ node: Int, _ place: String) throws(Problem) -> Int {
+  private mutating func reference(
+    _ node: Int, _ place: String, _ rules: Rules
+  ) throws(Problem) {
     let target = try string(node, place)
-    if target == "#" { return try schema(0, "#") }
-    guard target.hasPrefix("#/$defs/") else {
-      throw Problem(text: "\(place): only # and #/$defs/NAME can be referred to")
+    var own = target[...]
+    if let id = step("$id", from: 0), case let id = try string(id, "#/$id"), own.hasPrefix(id) {
+      own = own.dropFirst(id.count)
+      if own.isEmpty { own = "#" }
+    }
+    guard own.hasPrefix("#"), let fragment = Self.unescaped(own.dropFirst()) else {
+      throw Problem(
+        text: "\(place): only #, #/POINTER and #ANCHOR of this schema can be referred to")
+    }
+    if !fragment.isEmpty && !fragment.hasPrefix("/") {
+      return named.append((rules, fragment, place))
     }
     var at = 0
-    for part in target.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false) {
+    for part in fragment.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
       let name = part.replacing("~1", with: "/").replacing("~0", with: "~")
       guard let next = step(String(name), from: at) else {
         throw Problem(text: "\(place): there is nothing at \(target)")
       }
       at = next
     }
-    return try schema(at, target)
+    rules.references.append(try schema(at, target))
+  }
+
+  /// A fragment without its percent-encoding (RFC 6901 6); nil when that is broken.
+  private static func unescaped(_ fragment: Substring) -> String? {
+    var output = ByteBuffer()
+    guard PercentEncoding.decode(Array(fragment.utf8).span, into: &output) else { return nil }
+    return String(validating: output.copiedBytes(), as: UTF8.self)
+  }
+
+  private mutating func anchor(
+    _ node: Int, _ place: String, _ number: Int?
+  ) throws(Problem) {
+    let name = try string(node, place)
+    guard let first = name.utf8.first, first != 0x2F else {
+      throw Problem(text: "\(place): it is no name")
+    }
+    if let former = anchors.updateValue(number ?? 0, forKey: name), former != number {
+      throw Problem(text: "\(place): '\(name)' is the name of another schema, too")
+    }
   }
 
   private func step(_ name: String, from node: Int) -> Int? {

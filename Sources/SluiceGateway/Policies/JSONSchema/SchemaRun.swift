@@ -30,6 +30,9 @@ struct SchemaRun {
   private var steps = 0
   private var path: [Part] = []
   private var found: (path: [Part], keyword: StaticString)?
+  /// The members and elements that schemas of this value have looked at, by node; only where
+  /// `unevaluatedItems` or `unevaluatedProperties` want to know. What failed leaves none.
+  private var evaluated: [Int] = []
 
   init(_ schema: CompiledSchema, _ tape: JSONTape) {
     self.schema = schema
@@ -79,7 +82,26 @@ struct SchemaRun {
   }
 
   private mutating func apply(_ number: Int, to node: Int, _ text: Span<UInt8>) -> Bool {
+    let before = evaluated.count
+    if judge(number, node, text) { return true }
+    evaluated.removeLast(evaluated.count - before)
+    return false
+  }
+
+  /// Applies a schema to a member or an element, of which those around learn no more than that.
+  private mutating func apply(_ number: Int, toChild node: Int, _ text: Span<UInt8>) -> Bool {
+    let before = evaluated.count
+    guard apply(number, to: node, text) else { return false }
+    evaluated.removeLast(evaluated.count - before)
+    note(node)
+    return true
+  }
+
+  private mutating func note(_ node: Int) { if schema.notesEvaluated { evaluated.append(node) } }
+
+  private mutating func judge(_ number: Int, _ node: Int, _ text: Span<UInt8>) -> Bool {
     guard step() else { return false }
+    let before = evaluated.count
     let rules = schema.schemas[number]
     if rules.isNever { return fail("false") }
     let value = tape.nodes[node]
@@ -96,7 +118,8 @@ struct SchemaRun {
     case .object: if !applyObject(rules, node, text) { return false }
     case .bool, .null: break
     }
-    return applyInPlace(rules, node, text)
+    guard applyInPlace(rules, node, text) else { return false }
+    return applyToRest(rules, node, text, since: before)
   }
 
   private func end(of node: Int) -> Int { tape.end(of: node) }
@@ -183,12 +206,15 @@ struct SchemaRun {
     while child < end(of: node) {
       path.append(.element(index))
       let schema = index < rules.prefixItems.count ? rules.prefixItems[index] : rules.items
-      if let schema, !apply(schema, to: child, text) { return false }
+      if let schema, !apply(schema, toChild: child, text) { return false }
       if rules.areItemsUnique {
         steps += end(of: child) - child
         if !hashes.insert(tape.hash(of: child, text)).inserted { return fail("uniqueItems") }
       }
-      if let wanted = rules.contains, accepts(wanted, child, text) { contained += 1 }
+      if let wanted = rules.contains, accepts(wanted, child, text, notes: false) {
+        contained += 1
+        note(child)
+      }
       if steps > Self.maxSteps { return false }
       path.removeLast()
       index += 1
@@ -240,15 +266,15 @@ struct SchemaRun {
     var isKnown = false
     if let schema = rules.properties[key.copiedBytes()] {
       isKnown = true
-      if !apply(schema, to: child, text) { return false }
+      if !apply(schema, toChild: child, text) { return false }
     }
     for (pattern, schema) in rules.patternProperties where matches(pattern, key.span) {
       isKnown = true
-      if !apply(schema, to: child, text) { return false }
+      if !apply(schema, toChild: child, text) { return false }
     }
     if !isKnown, let others = rules.additionalProperties {
       if schema.schemas[others].isNever { return fail("additionalProperties") }
-      return apply(others, to: child, text)
+      return apply(others, toChild: child, text)
     }
     return steps <= Self.maxSteps
   }
@@ -268,22 +294,28 @@ struct SchemaRun {
   // MARK: The same value again
 
   /// Whether a schema accepts a value; that it does not is no failure of the whole.
-  private mutating func accepts(_ number: Int, _ node: Int, _ text: Span<UInt8>) -> Bool {
-    let (before, depth) = (found, path.count)
+  private mutating func accepts(
+    _ number: Int, _ node: Int, _ text: Span<UInt8>, notes: Bool = true
+  ) -> Bool {
+    let (before, depth, notesBefore) = (found, path.count, evaluated.count)
     let isRight = apply(number, to: node, text)
     found = before
     path.removeLast(path.count - depth)
+    if !notes { evaluated.removeLast(evaluated.count - notesBefore) }
     return isRight
   }
 
   private mutating func applyInPlace(
     _ rules: CompiledSchema.Rules, _ node: Int, _ text: Span<UInt8>
   ) -> Bool {
-    if let reference = rules.reference, !apply(reference, to: node, text) { return false }
+    for number in rules.references where !apply(number, to: node, text) { return false }
     for number in rules.all where !apply(number, to: node, text) { return false }
     for numbers in rules.any {
       var isAny = false
-      for number in numbers where !isAny { isAny = accepts(number, node, text) }
+      // What every one of them has looked at counts, not only the first.
+      for number in numbers where !isAny || schema.notesEvaluated {
+        if accepts(number, node, text) { isAny = true }
+      }
       if !isAny { return fail("anyOf") }
     }
     if !rules.one.isEmpty {
@@ -292,7 +324,7 @@ struct SchemaRun {
       if count != 1 { return fail("oneOf") }
     }
     if let not = rules.not {
-      if accepts(not, node, text) { return fail("not") }
+      if accepts(not, node, text, notes: false) { return fail("not") }
       // What ran out of steps was not refuted.
       if steps > Self.maxSteps { return false }
     }
@@ -305,5 +337,36 @@ struct SchemaRun {
       if !apply(number, to: node, text) { return false }
     }
     return steps <= Self.maxSteps
+  }
+
+  // MARK: What nothing has looked at
+
+  /// `since`: where the notes of this schema begin; those of schemas around it do not count here.
+  private mutating func applyToRest(
+    _ rules: CompiledSchema.Rules, _ node: Int, _ text: Span<UInt8>, since before: Int
+  ) -> Bool {
+    let (rest, keyword): (Int?, StaticString) =
+      switch tape.nodes[node].kind {
+      case .array: (rules.unevaluatedItems, "unevaluatedItems")
+      case .object: (rules.unevaluatedProperties, "unevaluatedProperties")
+      default: (nil, "")
+      }
+    guard let rest else { return true }
+    let known = Set(evaluated[before...])
+    steps += evaluated.count - before + Int(tape.nodes[node].count)
+    if steps > Self.maxSteps { return false }
+    var index = 0
+    var child = tape.first(in: node)
+    while child < end(of: node) {
+      if !known.contains(child) {
+        path.append(tape.nodes[node].kind == .array ? .element(index) : .member(child))
+        if schema.schemas[rest].isNever { return fail(keyword) }
+        if !apply(rest, toChild: child, text) { return false }
+        path.removeLast()
+      }
+      index += 1
+      child = end(of: child)
+    }
+    return true
   }
 }
