@@ -86,6 +86,53 @@ extension Scenarios {
       }
     }
 
+    /// Labels are the word of the target that has the session; those of the route stay.
+    @Test(arguments: [1, 2])
+    func theNextTargetsLabelsTakeThePlaceOfTheFormers(limit: Int) async throws {
+      let scene = try ReconnectScene(
+        { peer in
+          let request = try peer.readRequest()
+          let key = request?["Sec-WebSocket-Key"]
+          let labels =
+            ["Sluice-Label-Shard: 1\r\nSluice-Label-Room: 7", "Sluice-Label-Shard: 2", ""][
+              min(peer.index, 2)]
+          try peer.send(
+            labels.isEmpty ? WebSocketPeer.accept(key) : WebSocketPeer.accept(key, labels))
+          try ReconnectScene.answer(
+            WebSocketPeer(peer.socket, peer.reader, masks: false), peer.index)
+        },
+        {
+          $0.labels = ["team": "blue"]
+          $0.maxPerLabel = ["shard": limit, "team": 1]
+        })
+      let gateway = scene.fixture.gateway
+      func count(_ name: String, _ value: String) async -> Int {
+        var filter = SessionFilter()
+        filter.labels = [name: value]
+        return await gateway.count(filter)
+      }
+      let client = try scene.open()
+      #expect(await scene.info?.labels == ["team": "blue", "shard": "1", "room": "7"])
+      #expect(await count("room", "7") == 1)
+      try await scene.lose(client, waits: false)
+      try client.send(text: "x")
+      #expect(try client.message() == "1 x")
+      #expect(await scene.info?.labels == ["team": "blue", "shard": "2"])
+      #expect(await count("room", "7") == 0)
+      #expect(await count("shard", "1") == 0)
+      #expect(await count("shard", "2") == 1)
+      #expect(await count("team", "blue") == 1)
+      try await scene.lose(client, waits: false)
+      try client.send(text: "y")
+      #expect(try client.message() == "2 y")
+      #expect(await scene.info?.labels == ["team": "blue"])
+      #expect(await count("shard", "2") == 0)
+      // Its places went with its labels; the one of the route's is taken.
+      #expect(throws: ScenarioError.self) { try scene.open() }
+      try client.sendClose(1_000)
+      try await eventually("a place") { (try? scene.open()) != nil }
+    }
+
     @Test func anotherTargetTakesOver() async throws {
       let upstreams = try (0..<2).map { number in
         try ScriptedUpstream { try ReconnectScene.answer($0.accept(), number) }
@@ -330,8 +377,7 @@ final class ReconnectScene {
     _ edit: (inout Configuration.ConnectionSettings) -> Void = { _ in }
   ) throws {
     self.upstreams = upstreams
-    var connection = Configuration.ConnectionSettings()
-    connection.closeTimeout = .milliseconds(200)
+    var connection = Configuration.ConnectionSettings.impatient
     connection.onUpstreamLoss = .reconnect
     connection.reconnect.backoff = .milliseconds(1)
     connection.reconnect.maxBackoff = .milliseconds(5)

@@ -163,6 +163,44 @@ extension Scenarios {
       #expect(try door.knock("apikey: bob-1") == 101)
     }
 
+    /// Each address, consumer and value of a label has its own second.
+    @Test func perSecondOfWhomeverTheyAre() throws {
+      let door = try door {
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        $0.web.trustedProxies = ["127.0.0.1"]
+        $0.all.connection?.maxOpensPerSecondPerConsumer = 1
+      }
+      /// Whether handshakes that follow each other as fast as they can meet the limit.
+      func isRefused(_ field: String, at path: String = "/rooms/1") throws -> Bool {
+        for _ in 0..<500 { if try door.knock(field, path: path) == 429 { return true } }
+        return false
+      }
+      #expect(try isRefused("apikey: alice-1"))
+      #expect(try door.knock("apikey: bob-1", path: "/rooms/1") == 101)
+
+      var next = door.fixture.gateway.configuration
+      next.all.policies[Configuration.KeyAuth.self] = nil
+      next.all.connection?.maxOpensPerSecondPerConsumer = nil
+      next.all.connection?.maxOpensPerSecondPerAddress = 1
+      try door.fixture.gateway.reload(next)
+      #expect(try isRefused("X-Forwarded-For: 2001:db8::1"))
+      #expect(try door.knock("X-Forwarded-For: 192.0.2.1", path: "/rooms/1") == 101)
+
+      next.all.connection?.maxOpensPerSecondPerAddress = nil
+      next.all.connection?.maxOpensPerSecondPerLabel = ["room": 1]
+      try door.fixture.gateway.reload(next)
+      #expect(try isRefused("X-A: b", at: "/rooms/7"))
+      #expect(try door.knock(path: "/rooms/8") == 101)
+      // The route's own labels are known before the target is asked.
+      next.all.connection?.labels = ["desk": "1"]
+      next.all.connection?.maxOpensPerSecondPerLabel = ["desk": 1]
+      try door.fixture.gateway.reload(next)
+      let upstream = try #require(door.fixture.upstream)
+      let (asked, open) = (upstream.requests.count, door.sockets.count)
+      #expect(try isRefused("X-A: b", at: "/rooms/7"))
+      #expect(upstream.requests.count - asked == door.sockets.count - open)
+    }
+
     /// Sessions that were there before a limit count under it, and stay.
     @Test func aReloadCountsWhoIsThere() throws {
       let door = try door { _ in }

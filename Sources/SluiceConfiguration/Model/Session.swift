@@ -26,6 +26,12 @@ extension Configuration {
     public var maxPerLabel: [String: Int] = [:]
     /// New sessions of this route per second in the whole process.
     public var maxOpensPerSecond: Int?
+    /// The same for each caller's address.
+    public var maxOpensPerSecondPerAddress: Int?
+    /// The same for each consumer.
+    public var maxOpensPerSecondPerConsumer: Int?
+    /// The same for each value of a label, by the label's name.
+    public var maxOpensPerSecondPerLabel: [String: Int] = [:]
     /// Bytes that may wait for one end.
     public var maxBacklog = ByteCount.kibibytes(64)
     public var slowConsumer = SlowConsumerAction.backPressure
@@ -151,6 +157,17 @@ extension Configuration.ConnectionSettings {
       Field(
         "maxOpensPerSecond", .integer(1...1_000_000),
         "New sessions of this route per second, in the whole process; no limit unless set."),
+      Field(
+        "maxOpensPerSecondPerAddress", .integer(1...1_000_000),
+        "The same for each caller's address (an IPv6 caller counts by its /64)."),
+      Field(
+        "maxOpensPerSecondPerConsumer", .integer(1...1_000_000),
+        "The same for each consumer; callers that nobody knows are not counted."),
+      Field(
+        "maxOpensPerSecondPerLabel",
+        .map(keys: .labelName, of: .integer(1...1_000_000), atLeast: 0),
+        "The same for each value of a label, by the label's name: `{room: 5}`. Where the target gives the label the limit is met at its 101, and the handshake refused then."
+      ),
       Field(
         "maxBacklog", .byteCount(.kibibytes(4)...ByteCount(1 << 30)),
         "Bytes that may wait for one end, beyond what one read brings; then the other end has to wait, or what `slowConsumer` says happens."

@@ -16,11 +16,13 @@ extension Exchange {
   func admitSession(on route: CompiledRoute) -> GatewayError? {
     guard let session = route.session else { return nil }
     let admission = worker.admission
-    let paces = session.paces(route: route.name)
+    let (client, consumer) = (HTTPListener.caller(clientAddress), identity?.consumer)
+    let labels = knownLabels(session)
+    let paces = session.paces(
+      route: route.name, client: client, consumer: consumer, labels: labels)
     if !paces.isEmpty && !admission.mayOpen(paces, now: loop.now) { return .tooManySessions }
     let limits = session.limits(
-      route: route.name, client: HTTPListener.caller(clientAddress),
-      consumer: identity?.consumer, labels: knownLabels(session))
+      route: route.name, client: client, consumer: consumer, labels: labels)
     if limits.isEmpty { return nil }
     guard let ticket = admission.admit(limits) else { return .tooManySessions }
     self.ticket = ticket
@@ -37,10 +39,11 @@ extension Exchange {
   private func admitLabels(_ facts: SessionFacts, _ session: CompiledSession, _ route: String)
     -> Bool
   {
-    if session.maxPerLabel.isEmpty { return true }
-    let known = knownLabels(session)
-    let limits = session.limits(
-      route: route, labels: facts.labels.filter { !known.contains($0) })
+    if !session.limitsLabels { return true }
+    let new = Array(facts.labelsOfTarget)
+    let paces = session.paces(route: route, labels: new)
+    if !paces.isEmpty && !worker.admission.mayOpen(paces, now: loop.now) { return false }
+    let limits = session.limits(route: route, labels: new)
     if limits.isEmpty { return true }
     guard let more = worker.admission.admit(limits) else { return false }
     ticket = ticket?.joined(with: more) ?? more
@@ -86,7 +89,7 @@ extension Exchange {
       self.attempt = attempt
       worker.healthChanged(change, route.service, attempt.target)
     }
-    if let reconnector { return goOn(reconnector, upstream, target, route) }
+    if let reconnector { return goOn(reconnector, upstream, target, route, facts) }
     downstream.sendHead(head, of: self)
     let handshake =
       settings.reconnect.flatMap { _ in
@@ -108,11 +111,11 @@ extension Exchange {
   /// The session that had lost its target has another one.
   private func goOn(
     _ reconnector: SessionReconnector, _ upstream: any UpstreamStream, _ target: UpstreamTarget,
-    _ route: CompiledRoute
+    _ route: CompiledRoute, _ facts: SessionFacts
   ) -> Bool {
     self.upstream = nil
     downstream = nil
-    reconnector.succeed(upstream, of: self, target: target, service: route.service)
+    reconnector.succeed(upstream, of: self, target: target, service: route.service, facts)
     finish()
     return true
   }

@@ -37,6 +37,9 @@ final class CompiledSession {
   /// By the label's name: sessions with the same value.
   let maxPerLabel: [[UInt8]: Int]
   private let maxOpensPerSecond: Int?
+  private let maxOpensPerSecondPerAddress: Int?
+  private let maxOpensPerSecondPerConsumer: Int?
+  private let maxOpensPerSecondPerLabel: [[UInt8]: Int]
   /// Of all routes together.
   private let process: Configuration.Sessions
   let origins: CompiledOrigins
@@ -77,11 +80,17 @@ final class CompiledSession {
     maxOpen = connection.maxOpen
     maxPerAddress = connection.maxPerAddress
     maxPerConsumer = connection.maxPerConsumer
-    maxPerLabel = Dictionary(
-      uniqueKeysWithValues: connection.maxPerLabel.map { (Array($0.key.utf8), $0.value) })
+    maxPerLabel = Self.byName(connection.maxPerLabel)
     maxOpensPerSecond = connection.maxOpensPerSecond
+    maxOpensPerSecondPerAddress = connection.maxOpensPerSecondPerAddress
+    maxOpensPerSecondPerConsumer = connection.maxOpensPerSecondPerConsumer
+    maxOpensPerSecondPerLabel = Self.byName(connection.maxOpensPerSecondPerLabel)
     self.process = process
     origins = CompiledOrigins(settings.origins)
+  }
+
+  private static func byName(_ limits: [String: Int]) -> [[UInt8]: Int] {
+    Dictionary(uniqueKeysWithValues: limits.map { (Array($0.key.utf8), $0.value) })
   }
 
   /// Sessions that opened together do not end together.
@@ -117,8 +126,10 @@ final class CompiledSession {
     }
   }
 
-  /// How fast sessions of this route may open.
-  func paces(route: String) -> [SessionAdmission.Pace] {
+  /// How fast sessions like a new one may open on this route.
+  func paces(
+    route: String, client: IPAddress?, consumer: [UInt8]?, labels: [SessionLabel]
+  ) -> [SessionAdmission.Pace] {
     var paces: [SessionAdmission.Pace] = []
     if let maxOpensPerSecond {
       paces.append(.init(key: .route(route), perSecond: maxOpensPerSecond))
@@ -126,8 +137,27 @@ final class CompiledSession {
     if let most = process.maxOpensPerSecond {
       paces.append(.init(key: .process, perSecond: most))
     }
-    return paces
+    if let most = maxOpensPerSecondPerAddress, let client {
+      paces.append(.init(key: .address(route: route, client), perSecond: most))
+    }
+    if let most = maxOpensPerSecondPerConsumer, let consumer, !consumer.isEmpty {
+      paces.append(.init(key: .consumer(route: route, consumer), perSecond: most))
+    }
+    return paces + self.paces(route: route, labels: labels)
   }
+
+  /// Those by label.
+  func paces(route: String, labels: [SessionLabel]) -> [SessionAdmission.Pace] {
+    if maxOpensPerSecondPerLabel.isEmpty { return [] }
+    return labels.compactMap { label in
+      maxOpensPerSecondPerLabel[label.name].map {
+        .init(key: .label(route: route, label), perSecond: $0)
+      }
+    }
+  }
+
+  /// Whether a label that the target gives may refuse the handshake.
+  var limitsLabels: Bool { !maxPerLabel.isEmpty || !maxOpensPerSecondPerLabel.isEmpty }
 }
 
 /// What `onUpstreamLoss: reconnect` compiles to.

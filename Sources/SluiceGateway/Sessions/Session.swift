@@ -22,7 +22,7 @@ final class Session: EventHandler {
   private var attempt: TargetAttempt?
   /// Replaced when a reload changed the consumer's groups.
   var identity: Identity?
-  let facts: SessionFacts
+  private(set) var facts: SessionFacts
   var links = SessionLinks()
   private var admission: SessionTicket?
 
@@ -163,6 +163,16 @@ final class Session: EventHandler {
       labels: facts.labels)
     if limits.isEmpty && admission == nil { return }
     admission = worker.admission.exchange(admission, for: limits)
+  }
+
+  /// The handshake was made again: the labels of the new target count. Where they have no room the session
+  /// stays all the same, as after a reload.
+  func relabel(by answer: SessionFacts) {
+    if answer.labelsOfTarget.elementsEqual(facts.labelsOfTarget) { return }
+    worker.sessions.removeLabels(of: self)
+    facts.replaceLabelsOfTarget(answer.labelsOfTarget)
+    worker.sessions.insertLabels(of: self)
+    adoptLimits()
   }
 
   /// Gives the place at the target back. How a session's connection ends does not tell of the target's

@@ -27,10 +27,21 @@ final class SessionAdmission: Sendable {
 
   private struct Counts: ~Copyable {
     var open: [Key: Int] = [:]
-    /// Of the process and of routes: when the next session may open if they come evenly (GCRA's arrival
-    /// time).
+    /// When the next session may open if they come evenly (GCRA's arrival time). What is over by now says
+    /// nothing; such entries leave when there are `sweepAt`, so that strangers' addresses do not pile up.
     var arrivals: [Key: MonotonicTime] = [:]
+    var sweepAt = SessionAdmission.leastSwept
+
+    /// Nothing counts for longer than a second, so what stays is what opened within one. Costs each opening
+    /// the look at two entries at most.
+    mutating func sweep(now: MonotonicTime) {
+      if arrivals.count < sweepAt { return }
+      arrivals = arrivals.filter { $0.value > now }
+      sweepAt = max(SessionAdmission.leastSwept, 2 * arrivals.count)
+    }
   }
+
+  fileprivate static let leastSwept = 1_024
 
   private let counts = Locked(Counts())
 
@@ -66,9 +77,13 @@ final class SessionAdmission: Sendable {
         next.append((pace.key, arrival.advanced(byNanoseconds: interval)))
       }
       for (key, arrival) in next { counts.arrivals[key] = arrival }
+      counts.sweep(now: now)
       return true
     }
   }
+
+  /// How many paces are remembered.
+  var rememberedPaces: Int { counts.withLock { $0.arrivals.count } }
 
   /// Places under other limits in the place of `former`, however full they are: of a session that is there
   /// when a reload sets them.

@@ -13,6 +13,8 @@ struct SessionFacts {
   private let text: [UInt8]
   private let ends: (origin: UInt16, userAgent: UInt16, subprotocol: UInt16)
   private let has: (origin: Bool, userAgent: Bool, subprotocol: Bool)
+  /// So many of the labels, the first ones, are not from the target.
+  private var ownLabels: UInt8 = 0
   private(set) var labels: [SessionLabel] = []
 
   /// Fields of the target's 101 that begin so are labels; they are not passed on.
@@ -51,6 +53,19 @@ struct SessionFacts {
   mutating func addLabels(_ known: [SessionLabel]) {
     // The route's are shared by all its sessions that have no others.
     if labels.isEmpty { labels = known } else { labels += known.filter { !labels.contains($0) } }
+    // Two lists of 16 at most.
+    ownLabels = UInt8(clamping: labels.count)
+  }
+
+  /// Those that only the target has given.
+  var labelsOfTarget: ArraySlice<SessionLabel> { labels[Int(ownLabels)...] }
+
+  /// Another target has answered the handshake: its labels take the place of those of the one before.
+  mutating func replaceLabelsOfTarget(_ given: ArraySlice<SessionLabel>) {
+    labels.removeLast(labelsOfTarget.count)
+    for label in given where labels.count < Self.maxLabels && !labels.contains(label) {
+      labels.append(label)
+    }
   }
 
   /// The target may not make this session a burden by its labels.

@@ -89,10 +89,11 @@ final class SessionReconnector: EventHandler {
   /// A target has answered the exchange's handshake as the lost one did.
   func succeed(
     _ stream: any UpstreamStream, of exchange: Exchange, target: UpstreamTarget,
-    service: UpstreamService
+    service: UpstreamService, _ facts: SessionFacts
   ) {
     self.exchange = nil
     handshake.schedule.succeeded(now: loop.now)
+    session?.relabel(by: facts)
     // `stop` follows, in there.
     session?.takeUpstream(stream, of: exchange, target: target, service: service, self)
   }

@@ -25,6 +25,11 @@ final class SessionRegistry {
     byRoute.insert(session, session.route.name)
     if let consumer = session.consumer { byConsumer.insert(session, consumer) }
     if let address = session.client.ip { byAddress.insert(session, address) }
+    insertLabels(of: session)
+  }
+
+  /// After its labels have changed.
+  func insertLabels(of session: Session) {
     for label in session.facts.labels { byLabel[label, default: []].insert(session.place) }
   }
 
@@ -33,6 +38,11 @@ final class SessionRegistry {
     byRoute.remove(session, session.route.name)
     if let consumer = session.consumer { byConsumer.remove(session, consumer) }
     if let address = session.client.ip { byAddress.remove(session, address) }
+    removeLabels(of: session)
+  }
+
+  /// Before its labels change.
+  func removeLabels(of session: Session) {
     for label in session.facts.labels {
       byLabel[label]?.remove(session.place)
       if byLabel[label]?.isEmpty == true { byLabel[label] = nil }

@@ -78,4 +78,24 @@ import Testing
     #expect(admission.mayOpen([slow, all], now: now))
     #expect(!admission.mayOpen([slow, all], now: now))
   }
+
+  /// Strangers' addresses are forgotten when they say nothing any more, and not before.
+  @Test func pacesOfStrangersDoNotPileUp() {
+    let admission = SessionAdmission()
+    func pace(_ address: UInt64) -> SessionAdmission.Pace {
+      .init(key: .address(route: "a", IPAddress(high: address, low: 0)), perSecond: 1)
+    }
+    var now = MonotonicTime(nanoseconds: 5 * second)
+    var most = 0
+    for address in 0..<20_000 {
+      #expect(admission.mayOpen([pace(UInt64(address))], now: now))
+      // A thousand in a second.
+      now = now.advanced(byNanoseconds: second / 1_000)
+      most = max(most, admission.rememberedPaces)
+    }
+    #expect(most < 2_200)
+    for address in 19_500..<20_000 {
+      #expect(!admission.mayOpen([pace(UInt64(address))], now: now))
+    }
+  }
 }
