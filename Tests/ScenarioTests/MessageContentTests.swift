@@ -186,6 +186,52 @@ extension Scenarios {
       #expect(heard.lines == ["close 1008"])
     }
 
+    /// Callers are promised what the schema says, whoever sends. Other policies do not look at what an
+    /// operator sends.
+    @Test func whatIsPushedIsCheckedLikeWhatTargetsSend() async throws {
+      let fixture = try fixture {
+        var settings = schema(.close)
+        settings.messagesFromUpstream = Configuration.UpstreamMessageValidation()
+        settings.messagesFromUpstream?.schema =
+          #"{"required":["price"],"properties":{"a/b":{"items":{"type":"string"}}}}"#
+        settings.messagesFromUpstream?.action = .close
+        $0.all.policies[Configuration.JSONSchema.self] = settings
+        var transform = Configuration.ResponseTransform()
+        transform.add.body = ["$.n": "1"]
+        transform.messages = Configuration.MessageTransformation()
+        $0.all.policies[Configuration.ResponseTransform.self] = transform
+        $0.all.messages = Configuration.MessageSettings()
+        $0.all.messages?.rateLimitFromUpstream = Configuration.MessageRateLimit()
+        $0.all.messages?.rateLimitFromUpstream?.limit = 1
+        $0.all.messages?.rateLimitFromUpstream?.window = .seconds(3_600)
+        $0.all.messages?.rateLimitFromUpstream?.action = .close
+      }
+      let socket = try fixture.client().open("apikey: alice-1")
+      let id = try #require(
+        fixture.upstream?.requests.first?["Sluice-Connection-Id"].flatMap { SessionID($0) })
+      func push(_ text: String, isText: Bool = true) async -> SessionPushOutcome {
+        await fixture.gateway.push(SessionMessage(isText: isText, bytes: Array(text.utf8)), to: id)
+      }
+      #expect(await push("{}") == .invalid(pointer: "", keyword: "required"))
+      #expect(
+        await push(#"{"price":1,"a/b":["x",2]}"#, isText: false)
+          == .invalid(pointer: "/a~1b/1", keyword: "type"))
+      let large = #"{"price":1,"x":""# + String(repeating: "x", count: 1_024) + "\"}"
+      for text in ["no JSON", "", #"{"price":1,"price":2}"#, large] {
+        #expect(await push(text) == .invalid(pointer: "", keyword: nil), "\(text)")
+      }
+      for number in 1...3 {
+        #expect(await push("{\"price\":\(number)}") == .accepted(backlog: 0))
+        #expect(try socket.text() == "{\"price\":\(number)}")
+      }
+      // Without the setting nothing is asked of it.
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.JSONSchema.self] = schema()
+      try fixture.gateway.reload(next)
+      #expect(await push("anything") == .accepted(backlog: 0))
+      #expect(try socket.text() == "anything")
+    }
+
     @Test func aSchemaOfTargetsThatIsNoneIsAMistake() {
       var configuration = configuration(targets: ["http://127.0.0.1:1"])
       configuration.all.kind = .websocket

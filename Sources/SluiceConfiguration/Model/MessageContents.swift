@@ -42,7 +42,7 @@ extension Configuration.MessageValidation {
 extension Configuration.UpstreamMessageValidation {
   static let schema = Schema(
     "UpstreamMessageValidation", of: Self(),
-    "Messages from targets on `websocket` routes are checked, too, text and binary ones. They are looked at as a whole then, and not compressed.",
+    "Messages from targets on `websocket` routes are checked, too, text and binary ones. They are looked at as a whole then, and not compressed. So are messages that the admin API sends; a wrong one gets 422 there.",
     [
       Field(
         "schema", .text(.any),

@@ -19,6 +19,7 @@ struct AdminProblem: Error {
     case noSuchSession = "no-such-session"
     case sessionClosing = "session-closing"
     case backlogFull = "backlog-full"
+    case messageInvalid = "message-invalid"
     case recorderOff = "recorder-off"
     case payloadsNotAllowed = "payloads-not-allowed"
     case noSuchRevocation = "no-such-revocation"
@@ -42,7 +43,7 @@ struct AdminProblem: Error {
       case .noSuchResource, .noSuchSession, .noSuchRevocation, .noSuchJob: 404
       case .methodNotAllowed: 405
       case .sessionClosing, .recorderOff, .reloadRefused, .noFile, .notDraining: 409
-      case .invalidConfiguration: 422
+      case .invalidConfiguration, .messageInvalid: 422
       case .backlogFull, .tooManyRevocations, .tooManyJobs, .tooManyStreams: 429
       case .fileUnreadable, .resumeFailed, .revocationNotKept: 500
       case .notRunning: 503
@@ -68,6 +69,7 @@ struct AdminProblem: Error {
       case .noSuchSession: "No open session has this id."
       case .sessionClosing: "The session is closing."
       case .backlogFull: "Too much waits for this client already."
+      case .messageInvalid: "The message is not what the route's json-schema asks of targets."
       case .recorderOff:
         "The session's route keeps no frames; set connection.flightRecorder on it."
       case .payloadsNotAllowed:

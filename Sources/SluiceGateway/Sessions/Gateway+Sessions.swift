@@ -42,7 +42,7 @@ extension Gateway: SessionDirectory {
   private static var endsPerTurn: Int { 256 }
 
   public func push(_ message: SessionMessage, to id: SessionID) async -> SessionPushOutcome {
-    await first { worker in worker.sessions[id]?.push(message) } ?? .unknown
+    await first { worker in worker.sessions[id]?.push(fromOutside: message) } ?? .unknown
   }
 
   public func recording(_ id: SessionID) async -> SessionRecordingOutcome {

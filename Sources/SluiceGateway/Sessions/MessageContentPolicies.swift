@@ -56,7 +56,7 @@ final class MessageSchemaPolicy: MessagePolicy {
     guard let schema = inspection.policies.schema,
       let rule = side == .client ? schema.fromClient : schema.fromUpstream
     else { return .pass }
-    switch schema.verdict(message, payload, rule) {
+    switch schema.verdict(payload, isCompressed: message.isCompressed, rule) {
     case .right: return .pass
     case .wrong(let failure): return outcome(rule.action, failure)
     case .unreadable, .ambiguous: return outcome(rule.action, nil)

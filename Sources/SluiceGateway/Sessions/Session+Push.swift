@@ -3,6 +3,23 @@ import SluiceWire
 
 /// Messages to the caller that neither end sent.
 extension Session {
+  /// A message of the admin API's. Its caller is promised what the route says about messages of targets,
+  /// so `json-schema` with `messagesFromUpstream` is asked, whatever its `action`; nothing else looks at it:
+  /// who pushes decides what the caller gets.
+  func push(fromOutside message: SessionMessage) -> SessionPushOutcome {
+    if let schema = inspection?.policies.schema, let rule = schema.fromUpstream {
+      switch schema.verdict(message.bytes.span, isCompressed: false, rule) {
+      case .right: break
+      case .wrong(let failure):
+        return .invalid(
+          pointer: String(decoding: failure.pointer, as: UTF8.self),
+          keyword: String(describing: failure.keyword))
+      case .unreadable, .ambiguous: return .invalid(pointer: "", keyword: nil)
+      }
+    }
+    return push(message)
+  }
+
   /// Between two messages of the target, because frames of different messages don't mix (RFC 6455
   /// 5.4). In the middle of one it waits for that one's end, and counts as backlog.
   func push(_ message: SessionMessage) -> SessionPushOutcome {

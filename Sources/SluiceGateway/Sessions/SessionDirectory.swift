@@ -48,6 +48,9 @@ public enum SessionPushOutcome: Sendable, Equatable {
   case accepted(backlog: Int)
   case backlogFull(backlog: Int)
   case closing
+  /// It is not what `json-schema` asks of the messages of targets; without a keyword it is no JSON that
+  /// names nothing twice, or too large.
+  case invalid(pointer: String, keyword: String?)
   /// No session has this id, now.
   case unknown
 }

@@ -203,6 +203,41 @@ import Testing
       }?.code == "body-not-text")
   }
 
+  @Test func aMessageThatIsNotWhatTheRouteAsksForIsRefused() throws {
+    let fixture = try AdminFixture(
+      routes: """
+          checked:
+            kind: websocket
+            match: {path: /checked}
+            service: stocks
+            path: {replacePrefix: /stocks}
+            policies:
+              json-schema:
+                schema: "true"
+                messagesFromUpstream: {schema: '{"required":["news"],"properties":{"news":{"type":"string"}}}'}
+        """)
+    let client = try fixture.open("/checked")
+    let id = try #require(try fixture.sessions(1).first?.id)
+    func push(_ text: String) -> AdminRefusal? {
+      refusal { () throws(AdminClient.Failure) in
+        _ = try fixture.client().send(
+          "POST", "/connections/\(id)/messages", body: Array(text.utf8),
+          contentType: "application/json", as: PushContent.self)
+      }
+    }
+    for (text, detail) in [
+      ("{}", "required"), (#"{"news":1}"#, "type at /news"),
+      ("news", "It has to be JSON that names nothing twice, and not too large."),
+    ] {
+      let refused = push(text)
+      #expect(refused?.status == 422 && refused?.code == "message-invalid", "\(text)")
+      #expect(refused?.detail == detail)
+    }
+    #expect(push(#"{"news":"good"}"#) == nil)
+    // Quotes of the target are none, and left out.
+    #expect(try client.frame { opcode, _ in opcode == 1 }.payload == Array(#"{"news":"good"}"#.utf8))
+  }
+
   @Test func aMessageThatIsTooLargeIsRefused() throws {
     let fixture = try AdminFixture()
     let client = try fixture.open()

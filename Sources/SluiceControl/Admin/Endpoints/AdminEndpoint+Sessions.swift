@@ -63,7 +63,7 @@ extension AdminEndpoint {
       answers: [
         .json(202, "It goes out, or waits.", example: PushContent(backlogBytes: 120)),
         .problem(.noSuchSession), .problem(.sessionClosing), .problem(.backlogFull),
-        .problem(.bodyNotText),
+        .problem(.bodyNotText), .problem(.messageInvalid),
       ],
       isQuick: true, handler: push),
   ]
@@ -121,6 +121,11 @@ extension AdminEndpoint {
     case .backlogFull(let backlog):
       throw AdminProblem(.backlogFull, "\(backlog) bytes wait for the client.")
     case .closing: throw AdminProblem(.sessionClosing)
+    case .invalid(let pointer, let keyword?):
+      throw AdminProblem(.messageInvalid, pointer.isEmpty ? keyword : "\(keyword) at \(pointer)")
+    case .invalid:
+      throw AdminProblem(
+        .messageInvalid, "It has to be JSON that names nothing twice, and not too large.")
     case .unknown: throw AdminProblem(.noSuchSession)
     }
   }

@@ -75,9 +75,9 @@ final class CompiledJSONSchema: CompiledPolicy {
   /// What a message is to its rule. What passes unread by a policy that reads must not be read as
   /// something else by its receiver.
   func verdict(
-    _ message: WebSocketMessage, _ payload: Span<UInt8>, _ rule: MessageRule
+    _ payload: Span<UInt8>, isCompressed: Bool, _ rule: MessageRule
   ) -> Verdict {
-    message.isCompressed || payload.count > limit
+    isCompressed || payload.count > limit
       ? .unreadable : Self.verdict(payload, rule.schema)
   }
 
