@@ -41,9 +41,7 @@ extension Scenarios {
         settings.grants = grants
         $0.all.policies[Configuration.ForwardAuth.self] = settings
         $0.all.kind = .websocket
-        var connection = Configuration.ConnectionSettings()
-        connection.closeTimeout = .milliseconds(200)
-        $0.all.connection = connection
+        $0.all.connection = .impatient
         edit(&$0)
       }
       return Granted(fixture, service)
@@ -99,6 +97,44 @@ extension Scenarios {
       }
     }
 
+    /// Bytes by whole messages, so that the last one may be half over.
+    @Test func bytesAreLimitedAsGranted() async throws {
+      let fixture = try fixture("Sluice-Grant-Byte-Rate: 10B/1h", "Sluice-Grant-Message-Rate: 9/1h")
+      {
+        var messages = Configuration.MessageSettings()
+        var limit = Configuration.MessageRateLimit()
+        limit.limit = 100
+        limit.window = .seconds(3_600)
+        limit.action = .close
+        messages.rateLimit = limit
+        $0.all.messages = messages
+      }
+      let socket = try fixture.client().open()
+      for text in ["12345", "678", "90"] {
+        try socket.send(text: text)
+        #expect(try socket.text() == text)
+      }
+      try socket.send(text: "1")
+      #expect(try socket.read()?.closeCode == 1_008)
+      try socket.sendClose(1_008)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.policy: 1] }
+    }
+
+    @Test func messagesAreAsLargeAsGranted() async throws {
+      let fixture = try fixture("Sluice-Grant-Message-Size: 1KiB")
+      let socket = try fixture.client().open()
+      let most = String(repeating: "x", count: 1_024)
+      try socket.send(.init(opcode: 1, payload: Array(most.utf8.prefix(1_000)), isFinal: false))
+      try socket.send(.init(opcode: 0, payload: Array(most.utf8.prefix(24))))
+      #expect(try socket.text() == most)
+      try socket.send(text: most + "x")
+      #expect(try socket.read()?.closeCode == 1_009)
+      try socket.sendClose(1_009)
+      let gateway = fixture.gateway
+      try await eventually { await gateway.sessions().closed == [.messageTooBig: 1] }
+    }
+
     @Test func actionsAreWhatIsGrantedAndNoMore() throws {
       let fixture = try fixture("Sluice-Grant-Actions: look, sell") {
         var settings = Configuration.MessageAuthorization()
@@ -123,7 +159,9 @@ extension Scenarios {
       "Sluice-Grant-Expiry: soon", "Sluice-Grant-Expiry: 0s", "Sluice-Grant-Expiry: 9000h",
       "Sluice-Grant-Expiry: 5m\r\nSluice-Grant-Expiry: 9m", "Sluice-Grant-Idle-Timeout: 10ms",
       "Sluice-Grant-Message-Rate: 50", "Sluice-Grant-Message-Rate: 0/1s",
-      "Sluice-Grant-Message-Rate: 5/1s/2", "Sluice-Grant-Actions: a,,b",
+      "Sluice-Grant-Message-Rate: 5/1s/2", "Sluice-Grant-Byte-Rate: 5",
+      "Sluice-Grant-Byte-Rate: 0B/1s", "Sluice-Grant-Message-Size: large",
+      "Sluice-Grant-Message-Size: 2GiB", "Sluice-Grant-Actions: a,,b",
       "Sluice-Grant-Actions: \(Array(repeating: "a", count: 65).joined(separator: ","))",
       "Sluice-Grant-Label-: x", "Sluice-Grant-Label-A: 1\r\nSluice-Grant-Label-a: 2",
       "Sluice-Grant-Label-A: \(String(repeating: "x", count: 129))", "Sluice-Grant-Expires: 5m",

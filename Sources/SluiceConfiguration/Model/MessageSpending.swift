@@ -22,11 +22,11 @@ extension Configuration {
     /// The same of targets.
     public var readsTargets = false
     /// A service may limit the messages of a session.
-    public var hasGrantedRates = false
+    public var hasGrantedLimits = false
     public init() {}
 
     public var isInspected: Bool {
-      isAskedFor || spends || hasGrantedRates || countsBytes || readsCallers || readsTargets
+      isAskedFor || spends || hasGrantedLimits || countsBytes || readsCallers || readsTargets
     }
   }
 
@@ -53,8 +53,8 @@ extension Configuration {
       default: break
       }
     }
-    uses.hasGrantedRates = policies.contains {
-      ($0.settings as? ForwardAuth)?.grants.contains(.messageRate) ?? false
+    uses.hasGrantedLimits = policies.contains {
+      ($0.settings as? ForwardAuth)?.grants.contains(where: \.limitsMessages) ?? false
     }
     return uses
   }

@@ -84,7 +84,7 @@ final class MessagePipeline {
     let messages = settings.messages ?? Configuration.MessageSettings()
     fromClient = Self.inOrder([
       messages.rateLimit.map { MessageRatePolicy($0, from: .client) },
-      uses.hasGrantedRates ? GrantedRatePolicy(messages.rateLimit?.action ?? .delay) : nil,
+      uses.hasGrantedLimits ? GrantedLimitsPolicy(messages.rateLimit?.action ?? .delay) : nil,
       uses.spends ? MessageSpendingPolicy() : nil,
       uses.countsBytes ? MessageBandwidthPolicy(.request) : nil,
       settings.connection?.refresh?.message.flatMap(SessionTokenMessages.init),

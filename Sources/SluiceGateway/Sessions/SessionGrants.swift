@@ -10,6 +10,10 @@ final class SessionGrants: Sendable {
   let idleTimeout: Int64?
   /// Messages from the caller.
   let rate: MessageRate?
+  /// Payload bytes of them.
+  let byteRate: MessageRate?
+  /// The largest of them, in bytes.
+  let messageSize: Int?
   /// All that the caller may ask for by its messages.
   let actions: Set<[UInt8]>?
 
@@ -19,6 +23,7 @@ final class SessionGrants: Sendable {
   private static let times = Timespan.seconds(1)...Timespan.seconds(366 * 86_400)
   private static let windows = Timespan.milliseconds(1)...Timespan.seconds(86_400)
   private static let amounts = 1...1_000_000
+  private static let sizes = 1...1 << 30
 
   /// Nil when a field that counts means nothing, or any is unknown or there twice: whoever grants by it
   /// thinks that it holds.
@@ -49,7 +54,9 @@ final class SessionGrants: Sendable {
     do throws(Malformed) {
       lifetime = try Self.value(texts, .expiry, listened) { Self.time($0) }
       idleTimeout = try Self.value(texts, .idleTimeout, listened) { Self.time($0) }
-      rate = try Self.value(texts, .messageRate, listened) { Self.rate($0) }
+      rate = try Self.value(texts, .messageRate, listened) { Self.rate($0, Self.amount) }
+      byteRate = try Self.value(texts, .byteRate, listened) { Self.rate($0, Self.size) }
+      messageSize = try Self.value(texts, .messageSize, listened) { Self.size($0[...]) }
       actions = try Self.value(texts, .actions, listened) { Self.actions($0) }
     } catch {
       return nil
@@ -71,10 +78,18 @@ final class SessionGrants: Sendable {
     Timespan(text: text).flatMap { times.contains($0) ? $0.nanoseconds : nil }
   }
 
+  private static func amount(_ text: Substring) -> Int? {
+    Int(text).flatMap { amounts.contains($0) ? $0 : nil }
+  }
+
+  private static func size(_ text: Substring) -> Int? {
+    ByteCount(text: String(text)).flatMap { sizes.contains($0.bytes) ? $0.bytes : nil }
+  }
+
   /// `50/1s`.
-  private static func rate(_ text: String) -> MessageRate? {
+  private static func rate(_ text: String, _ amount: (Substring) -> Int?) -> MessageRate? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let amount = Int(parts[0]), amounts.contains(amount),
+    guard parts.count == 2, let amount = amount(parts[0]),
       let window = Timespan(text: String(parts[1])), windows.contains(window)
     else { return nil }
     return MessageRate(amount, per: window.nanoseconds, burst: amount)
@@ -94,28 +109,45 @@ final class SessionGrants: Sendable {
 }
 
 /// Limits messages of callers whose grant says so.
-final class GrantedRatePolicy: MessagePolicy {
+final class GrantedLimitsPolicy: MessagePolicy {
   private let action: Configuration.MessageRateAction
 
   init(_ action: Configuration.MessageRateAction) {
     self.action = action
-    super.init(stage: .limit, cellCount: 1)
+    // One cell for messages, one for bytes.
+    super.init(stage: .limit, cellCount: 2)
   }
 
   override func meet(
     _ message: WebSocketMessage, _ payload: Span<UInt8>, of session: Session,
     _ inspection: SessionInspection
   ) -> MessageOutcome {
-    guard let rate = session.trust?.grants?.rate else { return .pass }
+    guard let grants = session.trust?.grants else { return .pass }
+    if let most = grants.messageSize, payload.count > most { return .close(Self.tooLarge) }
+    guard grants.rate != nil || grants.byteRate != nil else { return .pass }
     let now = session.loop.now
-    var used = inspection.cells[firstCell]
-    if action != .delay, !rate.allows(1, used, now: now) {
-      return action == .drop ? .drop(.rateLimit) : .close(MessageRatePolicy.ending(of: .client))
+    var used = (messages: inspection.cells[firstCell], bytes: inspection.cells[firstCell &+ 1])
+    if action != .delay {
+      let isAllowed =
+        grants.rate?.allows(1, used.messages, now: now) ?? true
+        && grants.byteRate?.allows(payload.count, used.bytes, now: now) ?? true
+      if !isAllowed {
+        return action == .drop ? .drop(.rateLimit) : .close(MessageRatePolicy.ending(of: .client))
+      }
     }
-    rate.take(1, &used, now: now)
-    inspection.cells[firstCell] = used
+    grants.rate?.take(1, &used.messages, now: now)
+    grants.byteRate?.take(payload.count, &used.bytes, now: now)
+    inspection.cells[firstCell] = used.messages
+    inspection.cells[firstCell &+ 1] = used.bytes
     if action != .delay { return .pass }
-    let next = rate.nextTime(used)
+    let next = max(
+      grants.rate?.nextTime(used.messages) ?? now, grants.byteRate?.nextTime(used.bytes) ?? now)
     return next > now ? .passThenWait(until: next) : .pass
+  }
+
+  private static var tooLarge: SessionEnding {
+    SessionEnding(
+      .messageTooBig, side: .client, code: WebSocketCloseCode.messageTooBig.rawValue,
+      reason: Array("The message is larger than this session may send.".utf8))
   }
 }

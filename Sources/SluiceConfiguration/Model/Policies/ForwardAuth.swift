@@ -21,6 +21,16 @@ extension Configuration {
       case labels, expiry, actions
       case idleTimeout = "idle-timeout"
       case messageRate = "message-rate"
+      case byteRate = "byte-rate"
+      case messageSize = "message-size"
+
+      /// Whether messages have to be looked at for it.
+      public var limitsMessages: Bool {
+        switch self {
+        case .messageRate, .byteRate, .messageSize: true
+        case .labels, .expiry, .actions, .idleTimeout: false
+        }
+      }
     }
   }
 }
@@ -56,7 +66,7 @@ extension Configuration.ForwardAuth {
       Field("timeout", .duration, "For its answer."),
       Field(
         "grants", .list(of: .choice(Configuration.ForwardAuth.Grant.self)),
-        "What fields of its answer may say about the session that a handshake becomes; what is not listed is not listened to. `labels`: `Sluice-Grant-Label-NAME: VALUE`, at most 16. `expiry`: `Sluice-Grant-Expiry: 15m`, when the trust ends. `idle-timeout`: `Sluice-Grant-Idle-Timeout: 5m`. `message-rate`: `Sluice-Grant-Message-Rate: 50/1s`, messages from the caller beside the route's own limits, with the `action` of the route's `rateLimit`. `actions`: `Sluice-Grant-Actions: look, buy`, all that `messages.authorize` lets this caller send, whatever its groups. A field that is malformed, unknown or given twice refuses the handshake with 503."
+        "What fields of its answer may say about the session that a handshake becomes; what is not listed is not listened to. `labels`: `Sluice-Grant-Label-NAME: VALUE`, at most 16. `expiry`: `Sluice-Grant-Expiry: 15m`, when the trust ends. `idle-timeout`: `Sluice-Grant-Idle-Timeout: 5m`. `message-rate`: `Sluice-Grant-Message-Rate: 50/1s`, messages from the caller beside the route's own limits, with the `action` of the route's `rateLimit`. `byte-rate`: `Sluice-Grant-Byte-Rate: 64KiB/1s`, the same of their payloads. `message-size`: `Sluice-Grant-Message-Size: 4KiB`, a larger message of the caller ends the session with 1009. `actions`: `Sluice-Grant-Actions: look, buy`, all that `messages.authorize` lets this caller send, whatever its groups. A field that is malformed, unknown or given twice refuses the handshake with 503."
       ),
       Field(
         "renewBefore", .duration,
