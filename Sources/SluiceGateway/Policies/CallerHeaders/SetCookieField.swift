@@ -33,8 +33,8 @@ struct SetCookieField {
     var equals = 0
     while equals < text.count, text[equals] != UInt8(ascii: "=") { equals += 1 }
     return Attribute(
-      name: trimmed(text, 0, equals),
-      value: equals < text.count ? trimmed(text, equals + 1, text.count) : nil)
+      name: bytes(of: text, 0..<equals),
+      value: equals < text.count ? bytes(of: text, equals + 1..<text.count) : nil)
   }
 
   /// In any case.
@@ -45,11 +45,8 @@ struct SetCookieField {
       && zip(left, right).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
   }
 
-  private static func trimmed(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> [UInt8] {
-    var (start, end) = (start, end)
-    while start < end, text[start] == 0x20 || text[start] == 0x09 { start += 1 }
-    while start < end, text[end - 1] == 0x20 || text[end - 1] == 0x09 { end -= 1 }
-    return (start..<end).map { text[$0] }
+  private static func bytes(of text: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+    text.withoutBlanks(range).map { text[$0] }
   }
 
   /// As it is written in a field.

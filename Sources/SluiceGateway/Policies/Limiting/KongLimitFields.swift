@@ -16,24 +16,10 @@ struct KongLimitFields {
   init(_ items: [RateLimitFields.Item?]) {
     windows = items.map { item in
       guard let item else { return nil }
-      let unit = Self.unit(item.window)
+      let unit = LimitWindowName.text(item.window)
       let lines =
         "X-RateLimit-Limit-\(unit): \(item.limit)\r\nX-RateLimit-Remaining-\(unit): "
       return Window(limit: UInt64(item.limit), constant: Array(lines.utf8))
-    }
-  }
-
-  /// Kong has no other windows; who writes one here gets its seconds.
-  static func unit(_ seconds: Int64?) -> String {
-    switch seconds {
-    case 1: "Second"
-    case 60: "Minute"
-    case 3_600: "Hour"
-    case 86_400: "Day"
-    case 30 * 86_400: "Month"
-    case 365 * 86_400: "Year"
-    case let seconds?: "\(seconds)-Seconds"
-    case nil: "Period"
     }
   }
 

@@ -10,9 +10,9 @@ extension Configuration.ResponseLimit: Policy {
 
 /// Counts what responses cost, as their targets say.
 ///
-/// What is left is looked at before a target is asked and again when it has answered, and only then
-/// something is taken: callers that ask at the same time may together get more than there is, each at
-/// most one response.
+/// What is left is looked at before a target is asked, and taken when it has answered: a response that
+/// costs something passes only if there was something to take, whoever asks at the same time. What one of
+/// several limits had left is taken even if the next one then refuses.
 final class CompiledResponseLimit: CompiledPolicy {
   private struct Limit {
     let name: [UInt8]
@@ -60,7 +60,7 @@ final class CompiledResponseLimit: CompiledPolicy {
         limiter: RateLimiter(windows.map { LimitRule(.fixedWindow, $0) }, table: table),
         field: Array("X-RateLimit-Remaining-\(name)".utf8),
         lines: windows.map { window in
-          let unit = KongLimitFields.unit(window.window.nanoseconds / 1_000_000_000)
+          let unit = LimitWindowName.text(window.window.nanoseconds / 1_000_000_000)
           return Array(
             ("X-RateLimit-Limit-\(name)-\(unit): \(window.limit)\r\n"
               + "X-RateLimit-Remaining-\(name)-\(unit): ").utf8)
@@ -105,23 +105,31 @@ final class CompiledResponseLimit: CompiledPolicy {
       return refuse(exchange, limit.wait(decisions[place]))
     }
     for (place, limit) in limits.enumerated() where costs[place] > 0 {
-      decisions[place] = charge(limit, key, costs[place], now)
+      guard let decision = charge(limit, key, costs[place], now) else {
+        decisions[place] = limit.limiter.take(key, cost: 0, now: now)
+        tell(decisions, exchange)
+        return refuse(exchange, limit.wait(decisions[place]))
+      }
+      decisions[place] = decision
     }
     tell(decisions, exchange)
     return .next
   }
 
-  /// Takes what it costs, or what is left.
+  /// Takes what it costs, or what is left; nil when others were faster and nothing is.
   private func charge(
     _ limit: Limit, _ key: LimitKey, _ cost: UInt64, _ now: MonotonicTime
-  ) -> RateDecision {
+  ) -> RateDecision? {
     var cost = cost
-    var decision = limit.limiter.take(key, cost: cost, now: now)
-    for _ in 0..<Self.mostTries where !decision.isAllowed {
+    for _ in 0..<Self.mostTries {
+      let decision = limit.limiter.take(key, cost: cost, now: now)
+      if decision.isAllowed { return decision }
       cost = min(cost, limit.left(decision))
-      decision = limit.limiter.take(key, cost: cost, now: now)
+      if cost == 0 { return nil }
     }
-    return decision
+    // What others leave changes faster than it can be looked at; one is the least that can be taken.
+    let decision = limit.limiter.take(key, cost: 1, now: now)
+    return decision.isAllowed ? decision : nil
   }
 
   private func tell(_ decisions: [RateDecision], _ exchange: Exchange) {
@@ -169,8 +177,8 @@ final class CompiledResponseLimit: CompiledPolicy {
     var equals = 0
     while equals < part.count, part[equals] != UInt8(ascii: "=") { equals += 1 }
     guard equals < part.count else { return }
-    let name = Self.trimmed(part, 0..<equals)
-    let digits = Self.trimmed(part, equals + 1..<part.count)
+    let name = part.withoutBlanks(0..<equals)
+    let digits = part.withoutBlanks(equals + 1..<part.count)
     guard (1...10).contains(digits.count) else { return }
     var number: UInt64 = 0
     for index in digits {
@@ -184,16 +192,5 @@ final class CompiledResponseLimit: CompiledPolicy {
         costs[place] = min(number, Self.mostCost)
       }
     }
-  }
-
-  private static func trimmed(_ text: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
-    var (start, end) = (range.lowerBound, range.upperBound)
-    while start < end, isSpace(text[start]) { start += 1 }
-    while end > start, isSpace(text[end - 1]) { end -= 1 }
-    return start..<end
-  }
-
-  private static func isSpace(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
   }
 }
