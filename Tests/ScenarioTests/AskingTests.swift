@@ -423,6 +423,9 @@ extension Scenarios {
         case "token=narrow&token_type_hint=access_token":
           ok("{\"active\":true,\"scope\":\"other\",\"username\":\"alice\"}")
         case "token=broken&token_type_hint=access_token": ok("{")
+        // Some servers call a token active whose time is over.
+        case "token=over&token_type_hint=access_token":
+          ok("{\"active\":true,\"scope\":\"time.read\",\"username\":\"alice\",\"exp\":1}")
         default: ok("{\"active\":false}")
         }
       }
@@ -452,6 +455,11 @@ extension Scenarios {
       #expect(broken.status == 503)
       #expect(broken.code == "check-unavailable")
       #expect(try client.get("/").status == 401)
+      #expect(try client.get("/", "Authorization: Bearer over").status == 401)
+      // Without the server what is remembered still counts, and nothing else.
+      login.stop()
+      #expect(try client.get("/", "Authorization: Bearer good/1").status == 200)
+      #expect(try client.get("/", "Authorization: Bearer new").status == 503)
     }
   }
 }

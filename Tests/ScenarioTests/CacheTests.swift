@@ -63,6 +63,35 @@ extension Scenarios {
       #expect(fixture.gateway.cacheUsage.entries == 3)
     }
 
+    /// RFC 9213: what is said to caches like this one counts in the place of what is said to all, and goes
+    /// on to those that are nearer to the caller.
+    @Test func whatIsMeantForSharedCachesCountsFirst() throws {
+      let upstream = try ScriptedUpstream.answering { request in
+        switch request.target {
+        case "/yes": ok("a", "Cache-Control: no-store", "CDN-Cache-Control: max-age=60")
+        case "/no": ok("a", "CDN-Cache-Control: no-store", "Cache-Control: max-age=60")
+        case "/two": ok("a", "CDN-Cache-Control: max-age=60", "CDN-Cache-Control: private")
+        case "/expired":
+          ok("a", "Expires: Thu, 01 Jan 1970 00:00:00 GMT", "CDN-Cache-Control: max-age=60")
+        // One that is malformed counts for nothing.
+        case "/broken": ok("a", "CDN-Cache-Control: max-age=60,", "Cache-Control: no-store")
+        default: ok("a", "CDN-Cache-Control: &", "Cache-Control: max-age=60")
+        }
+      }
+      let fixture = try fixture(to: upstream)
+      let client = try fixture.client()
+      for (path, isStored) in [
+        ("/yes", true), ("/no", false), ("/two", false), ("/expired", true), ("/broken", false),
+        ("/other", true),
+      ] {
+        _ = try client.get(path)
+        let second = try client.get(path)
+        #expect(second["Cache-Status"]?.contains("; hit") == isStored, "\(path)")
+        #expect(second["CDN-Cache-Control"] != nil)
+      }
+      #expect(try client.get("/yes")["Cache-Control"] == "no-store")
+    }
+
     @Test func workersShareWhatIsStored() throws {
       let upstream = try counting("Cache-Control: max-age=60")
       let fixture = try fixture(to: upstream, rest: { $0.workers = .count(4) })
@@ -346,7 +375,7 @@ extension Scenarios {
         rest: {
           $0.workers = .count(workers)
         })
-      let clients = try (0..<100).map { _ in try fixture.client() }
+      let clients = try (0..<1_000).map { _ in try fixture.client() }
       for client in clients { try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
       try waitUntil { upstream.requests.count == 1 }
       gate.open()

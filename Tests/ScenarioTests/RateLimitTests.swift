@@ -134,6 +134,46 @@ extension Scenarios {
       for (field, status) in callers { #expect(try fixture.get("/", field).status == status) }
     }
 
+    /// Two requests of each kind that count together or apart; the limit is one.
+    @Test(arguments: [
+      ("consumer", ["alice-1", "alice-2", "bob-1"], [200, 429, 200]),
+      ("credential", ["alice-1", "alice-2", "alice-1"], [200, 200, 429]),
+      ("address", ["alice-1", "bob-1"], [200, 429]), ("route", ["alice-1", "bob-1"], [200, 429]),
+      ("all", ["alice-1", "bob-1"], [200, 429]), ("path:/", ["alice-1", "bob-1"], [200, 429]),
+    ])
+    func whatCountsTogether(by: String, keys: [String], statuses: [Int]) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let key = try #require(Configuration.LimitKey(text: by))
+      let fixture = try Fixture(to: upstream) {
+        $0.consumers["alice"] = .init(keys: ["alice-1", "alice-2"])
+        $0.consumers["bob"] = .init(keys: ["bob-1"])
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        var settings = limit(1)
+        settings.by = key
+        $0.all.policies[Configuration.RateLimit.self] = settings
+      }
+      #expect(try keys.map { try fixture.get("/", "apikey: \($0)").status } == statuses)
+    }
+
+    @Test func aClaimCounts() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.all.policies[Configuration.JWT.self] = TestToken.policy
+        var settings = limit(1)
+        settings.by = .claim("tenant")
+        $0.all.policies[Configuration.RateLimit.self] = settings
+      }
+      for (subject, tenant, status) in [
+        ("alice", "acme", 200), ("bob", "acme", 429), ("alice", "other", 200),
+      ] {
+        let token = TestToken.bearer(subject: subject, claims: ["tenant": tenant])
+        #expect(try fixture.get("/", token).status == status)
+      }
+      // Without it they are counted by their address.
+      #expect(try fixture.get("/", TestToken.bearer(subject: "alice")).status == 200)
+      #expect(try fixture.get("/", TestToken.bearer(subject: "bob")).status == 429)
+    }
+
     @Test func aReloadForgetsNothing() throws {
       // No test goes over the end of such a window.
       let year = Timespan.seconds(366 * 86_400)

@@ -188,6 +188,25 @@ extension Scenarios {
       #expect(try fixture.get("/slow").text == "/slow")
     }
 
+    /// Some of many, and the rest as if nothing were set.
+    @Test func faultsHitAShare() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        var fault = Configuration.Fault()
+        fault.abort = 418
+        fault.abortPercent = 50
+        $0.all.policies[Configuration.Fault.self] = fault
+      }
+      let client = try fixture.client()
+      let statuses = try (0..<400).map { _ in try client.get("/").status }
+      #expect(Set(statuses) == [200, 418])
+      #expect(upstream.requests.count == statuses.filter { $0 == 200 }.count)
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.Fault.self]?.abortPercent = 0
+      try fixture.gateway.reload(next)
+      #expect(try (0..<100).allSatisfy { _ in try client.get("/").status == 200 })
+    }
+
     // MARK: Other origins
 
     private func crossOrigin(
@@ -226,7 +245,10 @@ extension Scenarios {
       #expect(good["Access-Control-Allow-Headers"] == "x-a, x-b")
       #expect(good["Access-Control-Allow-Private-Network"] == "true")
       #expect(good["Access-Control-Max-Age"] == "600")
-      #expect(good["Vary"]?.contains("Origin") == true)
+      #expect(
+        good["Vary"]
+          == "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+      )
       #expect(
         try preflight("https://x.apps.test")["Access-Control-Allow-Origin"] == "https://x.apps.test"
       )

@@ -21,8 +21,8 @@ final class CompiledCORS: CompiledPolicy {
   private let preflightLines: [FieldLine]
   private let varyOrigin = FieldLine("Vary", "Origin")
   private let everyOrigin = FieldLine("Access-Control-Allow-Origin", "*")
-  private let varyPreflight = FieldLine(
-    "Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+  /// Of preflights; also what their answers do not depend on here, but do elsewhere.
+  private let varyPreflight: FieldLine
   private let privateNetwork = FieldLine("Access-Control-Allow-Private-Network", "true")
 
   init(_ settings: Configuration.CORS) {
@@ -50,6 +50,10 @@ final class CompiledCORS: CompiledPolicy {
       FieldLine(
         "Access-Control-Max-Age", String(settings.maxAge.nanoseconds / 1_000_000_000)))
     preflightLines = preflight
+    let asked = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+    varyPreflight = FieldLine(
+      "Vary",
+      settings.privateNetwork ? "\(asked), Access-Control-Request-Private-Network" : asked)
   }
 
   override var phases: PolicyPhases { [.request, .response] }
