@@ -61,7 +61,7 @@ configuration() {
 models=Tests/SluiceWireTests
 
 case $target in
-  request | response | chunked | path | cache | encoding | proxy | handshake | hello) wire Fuzz/Targets/Support.swift ;;
+  request | response | chunked | path | encoding | proxy | handshake | hello) wire Fuzz/Targets/Support.swift ;;
   frames | messages)
     wire Fuzz/Targets/Support.swift Fuzz/Targets/WebSocketSetting.swift \
       "$models/WebSocketModel.swift" "$models/WebSocketFeeding.swift"
@@ -77,6 +77,13 @@ case $target in
     # shellcheck disable=SC2046
     module SluiceImport $(find Sources/SluiceImport -name '*.swift')
     module Fuzz "Fuzz/Targets/$target.swift"
+    swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
+    ;;
+  cache)
+    yams=.
+    module SluiceWire Sources/SluiceWire/*.swift
+    module Fuzz -DSEPARATE_MODULES "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
+      Sources/SluiceGateway/Policies/Cache/CacheVary.swift
     swiftc -sanitize=fuzzer,address "$work"/*.o -o "$work/fuzz"
     ;;
   jwt)

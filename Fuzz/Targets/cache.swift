@@ -1,3 +1,7 @@
+#if SEPARATE_MODULES
+  @testable import SluiceWire
+#endif
+
 /// Reading a field that says how long something is good: it ends, and nothing added behind a whole
 /// value makes it fresher than it was.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -24,5 +28,24 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   _ = HTTPDateSyntax.seconds(value.span)
   check(
     !EntityTag.isTag(value.span) || EntityTag.list(value.span, contains: value.span), "not itself")
+  checkVary(value)
   return 0
+}
+
+/// The names are lower-case, sorted and each once; written as a field they are the same again, and nothing
+/// behind them takes one away.
+private func checkVary(_ value: [UInt8]) {
+  guard let names = CacheVary.names(value.span) else { return }
+  check(names.count <= 16, "too many names")
+  check(
+    names.allSatisfy { !$0.isEmpty && $0.allSatisfy { !(0x41...0x5A).contains($0) } }, "no name")
+  for (left, right) in zip(names, names.dropFirst()) {
+    check(left.lexicographicallyPrecedes(right), "not sorted, or twice")
+  }
+  let field = Array(names.joined(separator: [0x2C]))
+  check(CacheVary.names(field.span) == names, "not the same again")
+  check(CacheVary.names((value + Array(",*".utf8)).span) == nil, "everything is not everything")
+  if let more = CacheVary.names((value + Array(",x".utf8)).span) {
+    check(Set(names).isSubset(of: more) && more.contains([0x78]), "a name is gone")
+  }
 }
