@@ -136,7 +136,7 @@ extension Configuration.Passthrough {
     "TLS connections that are not ended here: the caller's first message says for whom it is, and all bytes go on to a target of that service, which speaks TLS itself. Nothing of HTTP applies to them: no routes, policies or limits but the listener's.",
     [
       Field(
-        "names", .map(keys: .hostPattern, of: .text(.entityReference), atLeast: 1),
+        "names", .map(keys: .certificateName, of: .text(.entityReference), atLeast: 1),
         "The service for each server name; `*.example.com` stands for every name below it.",
         isRequired: true),
       Field(

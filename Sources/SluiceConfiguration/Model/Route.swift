@@ -159,7 +159,7 @@ extension Configuration.Match {
         "Parameter to value; `*` is any value."),
       Field("listeners", .list(of: .text(.entityReference)), "Names of listeners."),
       Field(
-        "serverNames", .list(of: .text(.routeName)),
+        "serverNames", .list(of: .text(.wildcardHost)),
         "Names that a caller may ask for in its TLS handshake (SNI), written as in `hosts`; callers without TLS match no name. The name is a caller's own word, as its `Host` is: it selects and proves nothing."
       ),
       Field(

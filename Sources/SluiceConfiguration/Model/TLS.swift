@@ -112,7 +112,7 @@ extension Configuration.Certificate {
         "ocsp", .text(.file),
         "DER: an OCSP response to staple, until its `nextUpdate` has passed."),
       Field(
-        "names", .list(of: .text(.hostPattern)),
+        "names", .list(of: .text(.certificateName)),
         "The names that callers ask for when this one serves them, `*.` for one label; those in the certificate unless set."
       ),
     ])

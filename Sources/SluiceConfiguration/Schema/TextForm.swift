@@ -196,11 +196,11 @@ extension TextForm {
       if text.hasPrefix("~") {
         return text.utf8.count > 1 ? nil : TextProblem("the regular expression is empty")
       }
-      return routeName.check(text)
+      return wildcardHost.check(text)
     })
 
   /// What routes compare names of TLS with, and hosts but for regexes.
-  public static let routeName = TextForm(
+  public static let wildcardHost = TextForm(
     "a host name, *.name or name.*", examples: ["api.example.com", "*.example.com", "api.*"],
     check: { text in
       let name =
@@ -221,7 +221,8 @@ extension TextForm {
       return TextProblem("", hint: text.contains(":") ? "a route's hosts are without port" : nil)
     })
 
-  public static let hostPattern = TextForm(
+  /// What certificates are for (RFC 9525 6.3), and what connections ask for by TLS.
+  public static let certificateName = TextForm(
     "a host name or *.name", examples: ["api.example.com", "*.example.com"],
     check: { text in
       if text.hasPrefix("*.")

@@ -57,37 +57,29 @@ extension ConfigurationValidator {
           hint: "a route has one of path, prefix, startsWith and regex")
       }
     }
-    if let regex = route.match.regex, let place = match?["regex"], diagnostics.isSound(place),
-      let problem = regexCheck(regex)
-    {
-      // The compiler's message may quote the pattern.
-      let reason = place.mayBeShown ? ": \(problem)" : ""
-      diagnostics.error(
-        "routes.\(name).match.regex: \(place.shown) is not a regular expression\(reason)",
-        at: place.position)
-    }
-    for entry in match?["headersRegex"]?.entries ?? [] where diagnostics.isSound(entry.value) {
-      guard let regex = route.match.headersRegex[entry.key], let problem = regexCheck(regex) else {
-        continue
-      }
-      let reason = entry.value.mayBeShown ? ": \(problem)" : ""
-      diagnostics.error(
-        "routes.\(name).match.headersRegex.\(entry.key): \(entry.value.shown) is not a regular expression\(reason)",
-        at: entry.value.position)
+    checkRegex(route.match.regex, match?["regex"], "routes.\(name).match.regex")
+    for entry in match?["headersRegex"]?.entries ?? [] {
+      checkRegex(
+        route.match.headersRegex[entry.key], entry.value,
+        "routes.\(name).match.headersRegex.\(entry.key)")
     }
     checkServerNames(route, match, name: name)
     for (index, place) in (match?["hosts"]?.elements ?? []).enumerated()
-    where index < route.match.hosts.count && diagnostics.isSound(place) {
-      let host = route.match.hosts[index]
-      guard host.hasPrefix("~"), let problem = regexCheck(String(host.dropFirst())) else {
-        continue
-      }
-      let reason = place.mayBeShown ? ": \(problem)" : ""
-      diagnostics.error(
-        "routes.\(name).match.hosts[\(index)]: \(place.shown) is not a regular expression\(reason)",
-        at: place.position)
+    where index < route.match.hosts.count && route.match.hosts[index].hasPrefix("~") {
+      checkRegex(
+        String(route.match.hosts[index].dropFirst()), place, "routes.\(name).match.hosts[\(index)]")
     }
     checkRewrite(route, node["path"], given.map(\.key), name: name)
+  }
+
+  private mutating func checkRegex(_ regex: String?, _ place: SourceNode?, _ path: String) {
+    guard let regex, let place, diagnostics.isSound(place), let problem = regexCheck(regex) else {
+      return
+    }
+    // The compiler's message may quote the pattern.
+    let reason = place.mayBeShown ? ": \(problem)" : ""
+    diagnostics.error(
+      "\(path): \(place.shown) is not a regular expression\(reason)", at: place.position)
   }
 
   /// Names come by TLS.

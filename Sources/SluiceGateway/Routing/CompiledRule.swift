@@ -71,7 +71,7 @@ struct CompiledRule {
   }
 
   /// The order among routes with a priority.
-  static func isPreferred(_ left: CompiledRule, to right: CompiledRule) -> Bool {
+  static func precedesByPriority(_ left: CompiledRule, _ right: CompiledRule) -> Bool {
     if left.priority != right.priority { return left.priority > right.priority }
     return (left.order, left.name) < (right.order, right.name)
   }

@@ -31,7 +31,7 @@ final class HostCaptures {
   /// Appends in lower case what the group of this name or number of the first regex that matches
   /// `host` matched, if any.
   func append(_ name: [UInt8], of host: Span<UInt8>, to output: inout ByteBuffer) {
-    let host = host.extracting(..<HostRegexes.length(host))
+    let host = host.extracting(..<HostPattern.length(host))
     for other in others where other.matches(host) { return }
     for (regex, names) in patterns {
       guard regexes.captures(regex, host, into: &groups) == .match else { continue }

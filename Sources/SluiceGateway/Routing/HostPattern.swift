@@ -22,7 +22,7 @@ enum HostPattern: Hashable {
       return
     }
     var bytes = text.utf8.map(\.asciiLowercased)
-    if bytes.last == UInt8(ascii: ".") { bytes.removeLast() }
+    bytes.removeLast(bytes.count - Self.length(bytes.span))
     let star = UInt8(ascii: "*")
     if bytes.starts(with: [star, UInt8(ascii: ".")]) {
       bytes.removeFirst()
@@ -40,6 +40,11 @@ enum HostPattern: Hashable {
       guard !bytes.isEmpty, !bytes.contains(star) else { return nil }
       self = .exact(bytes)
     }
+  }
+
+  /// Of a host without the dot that may end it (RFC 3986 3.2.2): no pattern has one.
+  static func length(_ host: Span<UInt8>) -> Int {
+    !host.isEmpty && host[host.count &- 1] == UInt8(ascii: ".") ? host.count &- 1 : host.count
   }
 
   /// Smaller is more specific: exact, then the longer suffix, then the longer start, then regexes in the

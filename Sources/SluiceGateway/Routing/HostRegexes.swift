@@ -50,7 +50,7 @@ final class HostRegexes {
 
   /// - Parameter host: as a request has it, in any case and maybe with a dot at its end.
   func test(_ place: Int, _ host: Span<UInt8>) -> RegexSet.Outcome {
-    regexes.test(place, host.extracting(..<Self.length(host)))
+    regexes.test(place, host.extracting(..<HostPattern.length(host)))
   }
 
   /// Any pattern, regex or not.
@@ -59,11 +59,6 @@ final class HostRegexes {
   func test(_ pattern: HostPattern, _ host: Span<UInt8>) -> RegexSet.Outcome {
     guard let place = places[pattern] else { return pattern.matches(host) ? .match : .noMatch }
     return regexes.test(place, host)
-  }
-
-  /// Without a dot at the end.
-  static func length(_ host: Span<UInt8>) -> Int {
-    !host.isEmpty && host[host.count &- 1] == UInt8(ascii: ".") ? host.count &- 1 : host.count
   }
 
   /// Runs of a regex that reached PCRE2's limits.

@@ -174,9 +174,8 @@ struct RouteConditions: ~Copyable, Sendable {
   /// Names are compared as hosts are; a dot at the end is ignored.
   private func nameHolds(_ entry: Entry, _ caller: RoutedCaller) -> Bool {
     guard let name = caller.serverName, !name.isEmpty else { return false }
-    let end = name.last == UInt8(ascii: ".") ? name.count - 1 : name.count
-    for index in entry.serverNames.range
-    where serverNames[index].matches(name.span.extracting(0..<end)) { return true }
+    let bare = name.span.extracting(..<HostPattern.length(name.span))
+    for index in entry.serverNames.range where serverNames[index].matches(bare) { return true }
     return false
   }
 
@@ -193,17 +192,11 @@ struct RouteConditions: ~Copyable, Sendable {
 
   private func fieldHolds(_ index: Int, _ head: borrowing RequestHead) -> Bool {
     let pair = pairs[index]
-    let name = text.span.extracting(pair.name.range)
     let value = text.span.extracting(pair.value.range)
-    guard let first = pair.known == .other ? 0 : head.firstIndex(of: pair.known) else {
-      return false
-    }
-    let fields = head.fields.span
-    for at in first..<fields.count {
-      let field = fields[at]
-      if field.known != pair.known { continue }
-      if pair.known == .other, !head.span(field.name).equalsIgnoringCase(name) { continue }
-      if pair.isAnyValue || bytesEqual(head.span(field.value), value) { return true }
+    var start = 0
+    while let at = next(pair, head, from: start) {
+      if pair.isAnyValue || bytesEqual(head.span(head.fields[at].value), value) { return true }
+      start = at &+ 1
     }
     return false
   }
@@ -212,26 +205,38 @@ struct RouteConditions: ~Copyable, Sendable {
     _ index: Int, _ head: borrowing RequestHead, _ regexes: RegexSet, counting: Bool
   ) -> RegexSet.Outcome {
     let pair = pairs[index]
-    let name = text.span.extracting(pair.name.range)
-    guard let first = pair.known == .other ? 0 : head.firstIndex(of: pair.known) else {
-      return .noMatch
-    }
     var outcome = RegexSet.Outcome.noMatch
-    let fields = head.fields.span
-    for at in first..<fields.count {
-      let field = fields[at]
-      if field.known != pair.known { continue }
-      if pair.known == .other, !head.span(field.name).equalsIgnoringCase(name) { continue }
-      let value = head.span(field.value)
+    var start = 0
+    while let at = next(pair, head, from: start) {
+      let value = head.span(head.fields[at].value)
       switch counting
         ? regexes.test(Int(pair.regex), value) : regexes.run(Int(pair.regex), value)
       {
       case .match: return .match
-      case .noMatch: continue
+      case .noMatch: break
       case .limit: outcome = .limit
       }
+      start = at &+ 1
     }
     return outcome
+  }
+
+  /// The next field of this name from a place on.
+  private func next(_ pair: Pair, _ head: borrowing RequestHead, from start: Int) -> Int? {
+    // What the head knows by name it also knows the place of.
+    if start == 0, pair.known != .other { return head.firstIndex(of: pair.known) }
+    let name = text.span.extracting(pair.name.range)
+    let fields = head.fields.span
+    var at = start
+    while at < fields.count {
+      if fields[at].known == pair.known,
+        pair.known != .other || head.span(fields[at].name).equalsIgnoringCase(name)
+      {
+        return at
+      }
+      at &+= 1
+    }
+    return nil
   }
 
   private func parameterHolds(_ index: Int, _ query: Span<UInt8>) -> Bool {

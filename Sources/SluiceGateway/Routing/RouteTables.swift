@@ -71,8 +71,7 @@ struct RouteTables: ~Copyable, Sendable {
   /// One walk from the end of the host; cost is its length, whatever the number of hosts.
   func level(_ host: Span<UInt8>) -> Int {
     if hosts.isEmpty || host.isEmpty { return 0 }
-    var end = host.count
-    if host[end &- 1] == UInt8(ascii: ".") { end &-= 1 }
+    let end = HostPattern.length(host)
     var hash = HostHash()
     var found: Int32 = 0
     var at = end &- 1
@@ -94,7 +93,7 @@ struct RouteTables: ~Copyable, Sendable {
   /// The level of the longest `name.*` that covers a host; 0 when there is none.
   func startLevel(_ host: Span<UInt8>) -> Int {
     if longestStart == 0 || host.isEmpty { return 0 }
-    let end = host[host.count &- 1] == UInt8(ascii: ".") ? host.count &- 1 : host.count
+    let end = HostPattern.length(host)
     var hash = HostHash()
     var found = 0
     // Something has to follow the dot.

@@ -20,7 +20,7 @@ extension Router {
     }
     let ordered = candidates.sorted { left, right in
       if left.rule.priority != 0 || right.rule.priority != 0 {
-        return CompiledRule.isPreferred(left.rule, to: right.rule)
+        return CompiledRule.precedesByPriority(left.rule, right.rule)
       }
       return left.host != right.host
         ? left.host < right.host : CompiledRule.precedes(left.rule, right.rule)
@@ -75,9 +75,7 @@ extension Router {
   }
 
   private static func hostName(_ host: Span<UInt8>) -> [UInt8] {
-    var name = bytes(host).map(\.asciiLowercased)
-    if name.last == UInt8(ascii: ".") { name.removeLast() }
-    return name
+    bytes(host.extracting(..<HostPattern.length(host))).map(\.asciiLowercased)
   }
 
   private static func bytes(_ span: Span<UInt8>) -> [UInt8] {

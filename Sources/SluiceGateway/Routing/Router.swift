@@ -87,7 +87,7 @@ final class Router {
     }
     let entries = conditions.entries
     let tables = builder.build { entries[Int($0)].isEmpty }
-    let first = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.isPreferred)
+    let first = rules.filter { $0.priority != 0 }.sorted(by: CompiledRule.precedesByPriority)
     var firstBuilder = RouteTablesBuilder()
     for rule in first { firstBuilder.add(rule) }
     // A route alone at its path is not yet the one that comes first.

@@ -85,7 +85,7 @@ import Testing
     for (host, name) in [
       ("www.b.com", "exact"), ("www.a.com", "wild"), ("www.a.org", "longer"),
       ("WWW.A.ORG.", "longer"), ("www.x", "beginning"), ("www.", "none"), ("www", "none"),
-      ("m.a.org", "second"), ("M.a", "second"), ("xm.a", "none"), ("", "none"),
+      ("m.a.org", "second"), ("M.a", "second"), ("xm.a", "none"), ("xwww.x", "none"), ("", "none"),
       ("m.elsewhere", "second"), ("x.elsewhere", "none"),
     ] {
       #expect(router.name("GET /", host: host) == name, "\(host)")
@@ -108,6 +108,37 @@ import Testing
       #expect(router.name("GET /", host: "ac") == "first")
       #expect(router.name("GET /", host: "cb") == "second")
       #expect(router.name("GET /", host: "c") == "404")
+    }
+  }
+
+  /// Whether it matches is not known, so that what comes behind it can't be answered with.
+  @Test func anExpressionThatGivesUpEndsTheSearchUnlessItCannotWin() throws {
+    func route(
+      _ hosts: [String], path: String = "/", priority: Int = 0
+    ) -> Configuration.Route {
+      var route = Configuration.Route()
+      route.match.prefix = path
+      route.match.hosts = hosts
+      route.priority = priority
+      return route
+    }
+    let long = String(repeating: "a", count: 5_000) + "!"
+    let endless = "~(a+)+[bc]"
+    for (routes, expected) in [
+      (["slow": route([endless])], "500"),
+      (["slow": route([endless]), "none": route([])], "500"),
+      // Names and wildcards come before expressions.
+      (["slow": route([endless]), "exact": route([long.uppercased()])], "exact"),
+      (["slow": route([endless, long])], "slow"),
+      // So does what has a greater priority; with a lesser one nobody knows.
+      (["slow": route([endless], priority: 1), "first": route([], priority: 2)], "first"),
+      (["slow": route([endless], priority: 2), "second": route([], priority: 1)], "500"),
+      (["slow": route([endless]), "first": route([], priority: 1)], "first"),
+    ] {
+      let router = try Router(routes: routes, listeners: testListeners)
+      let ask = Ask("GET /", host: long)
+      #expect(router.name("GET /", host: long) == expected, "\(routes.keys.sorted())")
+      #expect(router.answer(router.explain(ask).match) == router.answer(ask))
     }
   }
 
