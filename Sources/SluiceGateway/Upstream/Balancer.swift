@@ -4,7 +4,7 @@ import SluiceConfiguration
 struct TargetStatus: Equatable, Sendable {
   /// Exchanges begun and not finished on this worker.
   var inFlight: Int32 = 0
-  /// False while ejected, or while the one probe that is let through is under way.
+  /// False while ejected, or while the one trial that is let through is under way.
   var isAvailable = true
 }
 

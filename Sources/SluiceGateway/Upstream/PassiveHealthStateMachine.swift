@@ -15,14 +15,14 @@ enum HealthChange: Equatable, Sendable {
 ///      ┌─────────┐ ──────────────────────────────────────▶ ┌─────────┐
 ///      │ healthy │                                         │ ejected │ ◀─┐
 ///      └─────────┘ ◀──┐                                    └────┬────┘   │ failed: pause doubles;
-///           ▲ │       │ probe succeeded:                        │        │ abandoned: pause stays
+///           ▲ │       │ trial succeeded:                        │        │ abandoned: pause stays
 ///           └─┘       │ pause falls back        pause over, and │        │ over
 ///        succeeded:   │                      an exchange begins ▼        │
 ///        count to 0   │                                    ┌─────────┐   │
-///                     └─────────────────────────────────── │ probing │ ──┘
+///                     └─────────────────────────────────── │ inTrial │ ──┘
 ///                                                          └─────────┘
 ///
-/// While a target is out, only the probe decides. The results of exchanges that began before an
+/// While a target is out, only the trial decides. The results of exchanges that began before an
 /// ejection count for nothing after it, so that their time-outs do not eject a target that came back
 /// in the meantime.
 struct PassiveHealthStateMachine: Sendable {
@@ -30,13 +30,13 @@ struct PassiveHealthStateMachine: Sendable {
     case healthy(failuresInARow: Int)
     case ejected(until: MonotonicTime)
     /// One exchange is let through. `pauseEnded` is when that became allowed.
-    case probing(pauseEnded: MonotonicTime)
+    case inTrial(pauseEnded: MonotonicTime)
   }
 
   /// What an exchange shows when it reports.
   struct Ticket: Equatable, Sendable {
     fileprivate let epoch: UInt32
-    let isProbe: Bool
+    let isTrial: Bool
   }
 
   private(set) var state = State.healthy(failuresInARow: 0)
@@ -55,12 +55,12 @@ struct PassiveHealthStateMachine: Sendable {
     maxPause = max(settings.pause.nanoseconds, settings.maxPause.nanoseconds)
   }
 
-  /// Whether an exchange may begin; on an ejected target whose pause is over it would be the probe.
+  /// Whether an exchange may begin; on an ejected target whose pause is over it would be the trial.
   func admits(now: MonotonicTime) -> Bool {
     switch state {
     case .healthy: true
     case .ejected(let until): now >= until
-    case .probing: false
+    case .inTrial: false
     }
   }
 
@@ -68,14 +68,14 @@ struct PassiveHealthStateMachine: Sendable {
   mutating func begin(now: MonotonicTime) -> Ticket {
     switch state {
     case .healthy:
-      return Ticket(epoch: epoch, isProbe: false)
+      return Ticket(epoch: epoch, isTrial: false)
     case .ejected(let until):
       assert(now >= until, "an exchange began on an ejected target")
-      state = .probing(pauseEnded: until)
-      return Ticket(epoch: epoch, isProbe: true)
-    case .probing:
-      assertionFailure("a second exchange began on a target that is being probed")
-      return Ticket(epoch: epoch &- 1, isProbe: false)
+      state = .inTrial(pauseEnded: until)
+      return Ticket(epoch: epoch, isTrial: true)
+    case .inTrial:
+      assertionFailure("a second exchange began on a target that is being tried")
+      return Ticket(epoch: epoch &- 1, isTrial: false)
     }
   }
 
@@ -85,7 +85,7 @@ struct PassiveHealthStateMachine: Sendable {
     case .healthy:
       state = .healthy(failuresInARow: 0)
       return .unchanged
-    case .probing:
+    case .inTrial:
       state = .healthy(failuresInARow: 0)
       ejectionsInARow = 0
       pause = 0
@@ -103,7 +103,7 @@ struct PassiveHealthStateMachine: Sendable {
       if failures + 1 >= failureLimit { return eject(now: now) }
       state = .healthy(failuresInARow: failures + 1)
       return .unchanged
-    case .probing:
+    case .inTrial:
       return eject(now: now)
     case .ejected:
       return .unchanged
@@ -120,13 +120,13 @@ struct PassiveHealthStateMachine: Sendable {
 
   /// The exchange ended for a reason that says nothing about the target, such as its caller leaving.
   mutating func abandoned(_ ticket: Ticket) {
-    guard ticket.epoch == epoch, case .probing(let pauseEnded) = state else { return }
+    guard ticket.epoch == epoch, case .inTrial(let pauseEnded) = state else { return }
     epoch &+= 1
     state = .ejected(until: pauseEnded)
   }
 
   /// Takes over what another snapshot's machine knew of the same target; this one's settings apply
-  /// from the next ejection on. A probe under way reports to the other one, so this one may send its
+  /// from the next ejection on. A trial under way reports to the other one, so this one may send its
   /// own.
   mutating func inherit(from former: PassiveHealthStateMachine) {
     guard failureLimit > 0 else { return }
@@ -135,7 +135,7 @@ struct PassiveHealthStateMachine: Sendable {
     switch former.state {
     case .healthy(let failures): state = .healthy(failuresInARow: min(failures, failureLimit - 1))
     case .ejected: state = former.state
-    case .probing(let pauseEnded): state = .ejected(until: pauseEnded)
+    case .inTrial(let pauseEnded): state = .ejected(until: pauseEnded)
     }
   }
 

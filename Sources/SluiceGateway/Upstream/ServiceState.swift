@@ -11,7 +11,7 @@ struct TargetAttempt: Sendable {
   fileprivate var reported: TargetOutcome?
 
   /// The one exchange that an ejected target gets, to see whether it is well again.
-  var isProbe: Bool { ticket.isProbe }
+  var isTrial: Bool { ticket.isTrial }
 }
 
 /// What an attempt told of its target.
@@ -32,9 +32,9 @@ enum TargetChoice: Equatable, Sendable {
 enum NoTargetReason: Equatable, Sendable {
   /// No target has passed its last checks; the next ones tell.
   case allUnhealthy
-  /// Every target, but for those that fail their checks, is ejected; the first probe may go out at
-  /// `probeAt`, which is past when a probe is under way.
-  case allEjected(probeAt: MonotonicTime)
+  /// Every target, but for those that fail their checks, is ejected; the first trial may go out at
+  /// `trialAt`, which is past when a trial is under way.
+  case allEjected(trialAt: MonotonicTime)
   /// Targets are available, but this exchange has tried them all.
   case allTried
   /// The service has no target of any weight.
@@ -48,7 +48,7 @@ enum NoTargetReason: Equatable, Sendable {
 ///                   └── choose(tried:) ◀─────┘ failed, and a retry is allowed
 ///
 /// A service whose targets are all ejected has none available until the first pause ends; then that
-/// target gets a probe. The only target of a service is never ejected (as in nginx): nobody else
+/// target gets a trial. The only target of a service is never ejected (as in nginx): nobody else
 /// could answer in its place. A backup is another one, and is chosen where no other target is. Nothing
 /// here allocates after `init`.
 ///
@@ -114,7 +114,7 @@ struct ServiceState: Sendable {
   ) -> TargetChoice {
     if now >= nextPauseEnd { refreshAvailability(now: now) }
     guard availableCount > 0 else {
-      if let probeAt = firstPauseEnd() { return .noneAvailable(.allEjected(probeAt: probeAt)) }
+      if let trialAt = firstPauseEnd() { return .noneAvailable(.allEjected(trialAt: trialAt)) }
       return .noneAvailable(isUsed.contains(true) ? .allUnhealthy : .noTargets)
     }
     if let target = balancer.pick(hash: hash, statuses: statuses, tried: tried) {
@@ -132,12 +132,12 @@ struct ServiceState: Sendable {
     statuses[target].inFlight += 1
     inFlight += 1
     let ticket = health[target].begin(now: now)
-    if ticket.isProbe { setAvailable(target, false) }
+    if ticket.isTrial { setAvailable(target, false) }
     return TargetAttempt(target: target, ticket: ticket)
   }
 
   /// Tells what the target's answer said, before the attempt ends. Called with the response head of
-  /// what may stream for long: a probe that becomes a session must not keep its target out.
+  /// what may stream for long: a trial that becomes a session must not keep its target out.
   ///
   /// A later failure, such as a body cut short, may be reported in addition; after a failure nothing
   /// else counts.
@@ -158,7 +158,7 @@ struct ServiceState: Sendable {
       health[target].abandoned(attempt.ticket)
       change = .unchanged
     }
-    if change != .unchanged || attempt.isProbe { healthChanged(target, now: now) }
+    if change != .unchanged || attempt.isTrial { healthChanged(target, now: now) }
     return change
   }
 
@@ -219,7 +219,7 @@ struct ServiceState: Sendable {
     for target in health.indices where isUsed[target] && !isUnhealthy[target] {
       switch health[target].state {
       case .healthy: continue
-      case .ejected(let end), .probing(let end): first = min(first ?? end, end)
+      case .ejected(let end), .inTrial(let end): first = min(first ?? end, end)
       }
     }
     return first

@@ -32,36 +32,36 @@ struct ServiceStateTests {
     _ = state.finished(attempt, .failed, now: now)
   }
 
-  @Test func anEjectedTargetIsPassedOverAndComesBackThroughOneProbe() {
+  @Test func anEjectedTargetIsPassedOverAndComesBackThroughOneTrial() {
     var state = state([1, 1])
     let attempt = state.started(0, now: at(0))
     #expect(
       state.finished(attempt, .failed, now: at(0)) == .becameEjected(until: at(5), ejections: 1))
     #expect(state.availableCount == 1)
     for _ in 0..<4 { #expect(choose(&state, at: at(4.999)) == .target(1)) }
-    // After the pause each choice may be the probe, until an exchange begins.
+    // After the pause each choice may be the trial, until an exchange begins.
     #expect(choose(&state, at: at(5)) == .target(0))
-    let probe = state.started(0, now: at(5))
-    #expect(probe.isProbe && state.availableCount == 1)
+    let trial = state.started(0, now: at(5))
+    #expect(trial.isTrial && state.availableCount == 1)
     for _ in 0..<4 { #expect(choose(&state, at: at(6)) == .target(1)) }
-    #expect(state.finished(probe, .succeeded, now: at(6)) == .recovered)
+    #expect(state.finished(trial, .succeeded, now: at(6)) == .recovered)
     #expect(choose(&state, at: at(6)) == .target(0))
     #expect(choose(&state, at: at(6)) == .target(1))
     #expect(choose(&state, at: at(6)) == .target(0))
   }
 
-  @Test func whenAllAreEjectedTheFirstPauseThatEndsLetsAProbeThrough() {
+  @Test func whenAllAreEjectedTheFirstPauseThatEndsLetsATrialThrough() {
     var state = state([1, 1, 1])
     for (target, time) in [(0, 2.0), (1, 1), (2, 3)] { fail(&state, target, at: at(time)) }
-    #expect(choose(&state, at: at(3)) == .noneAvailable(.allEjected(probeAt: at(6))))
-    #expect(choose(&state, at: at(5.999)) == .noneAvailable(.allEjected(probeAt: at(6))))
+    #expect(choose(&state, at: at(3)) == .noneAvailable(.allEjected(trialAt: at(6))))
+    #expect(choose(&state, at: at(5.999)) == .noneAvailable(.allEjected(trialAt: at(6))))
     #expect(choose(&state, at: at(6)) == .target(1))
-    let probe = state.started(1, now: at(6))
-    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(probeAt: at(6))))
-    // The probe fails; the next one's pause ends at 7.
+    let trial = state.started(1, now: at(6))
+    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(trialAt: at(6))))
+    // The trial fails; the next one's pause ends at 7.
     #expect(
-      state.finished(probe, .failed, now: at(6.5)) == .becameEjected(until: at(16.5), ejections: 2))
-    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(probeAt: at(7))))
+      state.finished(trial, .failed, now: at(6.5)) == .becameEjected(until: at(16.5), ejections: 2))
+    #expect(choose(&state, at: at(6.5)) == .noneAvailable(.allEjected(trialAt: at(7))))
     #expect(choose(&state, at: at(7)) == .target(0))
   }
 
@@ -108,13 +108,13 @@ struct ServiceStateTests {
     #expect(choose(&state, at: at(6)) == .target(0))
   }
 
-  @Test func aProbeOfATargetThatIsFoundUnhealthyDoesNotBringItBack() {
+  @Test func aTrialOfATargetThatIsFoundUnhealthyDoesNotBringItBack() {
     var state = checked([1, 1])
     fail(&state, 0, at: at(0))
     #expect(choose(&state, at: at(5)) == .target(0))
-    let probe = state.started(0, now: at(5))
+    let trial = state.started(0, now: at(5))
     state.checked(0, isHealthy: false, now: at(6))
-    #expect(state.finished(probe, .succeeded, now: at(7)) == .recovered)
+    #expect(state.finished(trial, .succeeded, now: at(7)) == .recovered)
     for _ in 0..<4 { #expect(choose(&state, at: at(7)) == .target(1)) }
     #expect(state.availableCount == 1)
   }
@@ -164,7 +164,7 @@ struct ServiceStateTests {
     #expect(choose(&next, at: at(1)) == .target(0))
   }
 
-  @Test func aProbeThatIsAbandonedOrBecomesASessionFreesItsTarget() {
+  @Test func aTrialThatIsAbandonedOrBecomesASessionFreesItsTarget() {
     var state = state([1, 1])
     fail(&state, 0, at: at(0))
     fail(&state, 1, at: at(4))
@@ -207,7 +207,7 @@ struct ServiceStateTests {
     #expect(choose(&state, at: at(0), tried: tried) == .noneAvailable(.allTried))
     fail(&state, 0, at: at(0))
     fail(&state, 2, at: at(1))
-    #expect(choose(&state, at: at(1), tried: tried) == .noneAvailable(.allEjected(probeAt: at(5))))
+    #expect(choose(&state, at: at(1), tried: tried) == .noneAvailable(.allEjected(trialAt: at(5))))
     var none = self.state([0])
     #expect(choose(&none, at: at(0)) == .noneAvailable(.noTargets))
     var empty = self.state([])
@@ -266,12 +266,12 @@ struct ServiceStateTests {
     fail(&state, 2, at: at(1))
     #expect(targets(1) == [3])
     fail(&state, 3, at: at(1))
-    #expect(choose(&state, at: at(1)) == .noneAvailable(.allEjected(probeAt: at(5))))
-    // The first of the others comes back with its pause, and gets all but the probe's time.
+    #expect(choose(&state, at: at(1)) == .noneAvailable(.allEjected(trialAt: at(5))))
+    // The first of the others comes back with its pause, and gets all but the trial's time.
     #expect(targets(5).isSubset(of: [0, 1]))
-    let probe = state.started(0, now: at(5))
-    #expect(probe.isProbe)
-    _ = state.finished(probe, .succeeded, now: at(5))
+    let trial = state.started(0, now: at(5))
+    #expect(trial.isTrial)
+    _ = state.finished(trial, .succeeded, now: at(5))
     #expect(!targets(5).contains(2) && !targets(5).contains(3))
   }
 
@@ -310,7 +310,7 @@ struct ServiceStateTests {
     var state = state(weights, balance, failures: 2)
     var attempts: [TargetAttempt] = []
     var now = at(0)
-    var probes = 0
+    var trials = 0
     for step in 0..<2_000 {
       now = now.advanced(byNanoseconds: Int64.random(in: 0...50_000_000, using: &random))
       if Bool.random(using: &random) {
@@ -323,7 +323,7 @@ struct ServiceStateTests {
               switch state.healthState(of: target) {
               case .healthy: return false
               case .ejected(let until): return until > now
-              case .probing: return true
+              case .inTrial: return true
               }
             })
           continue
@@ -332,10 +332,10 @@ struct ServiceStateTests {
         switch state.healthState(of: target) {
         case .healthy: break
         case .ejected(let until): #expect(until <= now)
-        case .probing: Issue.record("a second probe")
+        case .inTrial: Issue.record("a second trial")
         }
         let attempt = state.started(target, now: now)
-        probes += attempt.isProbe ? 1 : 0
+        trials += attempt.isTrial ? 1 : 0
         attempts.append(attempt)
       } else if !attempts.isEmpty {
         let index = Int.random(in: 0..<attempts.count, using: &random)
@@ -353,7 +353,7 @@ struct ServiceStateTests {
       #expect(state.availableCount == state.statuses.count { $0.isAvailable })
     }
     let used = weights.count { $0 > 0 }
-    if used > 1 && count < 20 { #expect(probes > 0) }
-    if used == 1 { #expect(probes == 0) }
+    if used > 1 && count < 20 { #expect(trials > 0) }
+    if used == 1 { #expect(trials == 0) }
   }
 }
