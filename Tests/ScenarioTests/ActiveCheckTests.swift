@@ -127,7 +127,8 @@ extension Scenarios {
     }
 
     @Test func aTargetThatIsGoneAndComesBack() async throws {
-      let port = try unusedPort()
+      let held = try HeldPort()
+      let port = held.port
       let url = "http://127.0.0.1:\(port)"
       for type in [Configuration.HealthCheckType.tcp, .http] {
         let fixture = try fixture([url]) { $0.service.health.check?.type = type }
@@ -138,6 +139,21 @@ extension Scenarios {
         #expect(try fixture.get("/a").text == "/a")
         upstream.stop()
         try await wait(fixture, url, isHealthy: false)
+      }
+      withExtendedLifetime(held) {}
+    }
+
+    /// The first check may end before all workers have begun; they hear of it with the next.
+    @Test func everyWorkerHearsOfAVerdict() async throws {
+      for _ in 0..<4 {
+        let held = try HeldPort()
+        let url = "http://127.0.0.1:\(held.port)"
+        let fixture = try fixture([url]) { $0.workers = .count(6) }
+        try await eventually("six verdicts") {
+          let targets = await fixture.gateway.reports().flatMap(\.targets)
+          return targets.count == 6 && targets.allSatisfy { !$0.isHealthy }
+        }
+        withExtendedLifetime(held) {}
       }
     }
 

@@ -34,9 +34,7 @@ extension Scenarios {
           $0.all.policies[Configuration.JWT.self] = TestToken.policy
           $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
           $0.all.kind = .websocket
-          var connection = Configuration.ConnectionSettings()
-          connection.closeTimeout = .milliseconds(200)
-          $0.all.connection = connection
+          $0.all.connection = .impatient
           var short = $0.all
           short.match.path = "/short"
           short.connection?.lifetime = .seconds(3)

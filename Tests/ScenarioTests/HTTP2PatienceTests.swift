@@ -6,15 +6,6 @@ import Testing
 extension Scenarios {
   /// Targets by HTTP/2 that take their time, or too much of others'.
   @Suite struct HTTP2Patience {
-    private func fixture(
-      to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
-    ) throws -> Fixture {
-      try Fixture(to: upstream) {
-        $0.service.protocol = .http2
-        edit(&$0)
-      }
-    }
-
     /// Nothing of it fits the kernel's buffers, and the windows would take all of it.
     private static let large = 64 << 20
 
@@ -36,7 +27,9 @@ extension Scenarios {
       let gate = Gate()
       defer { gate.open() }
       let upstream = try deaf(until: gate)
-      let fixture = try fixture(to: upstream) { $0.service.timeouts.response = .milliseconds(100) }
+      let fixture = try Fixture.http2(to: upstream) {
+        $0.service.timeouts.response = .milliseconds(100)
+      }
       let client = try fixture.client()
       try client.send(
         "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: \(Self.large)\r\n\r\n")
@@ -75,7 +68,7 @@ extension Scenarios {
         sent.open()
         try peer.readToEnd()
       }
-      let fixture = try fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.client(receiveBuffer: 4_096)
       try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       // All of it is taken from the target, which has others to serve.

@@ -6,15 +6,6 @@ import Testing
 extension Scenarios {
   /// Targets that speak HTTP/2.
   @Suite struct HTTP2Upstreams {
-    private func fixture(
-      to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
-    ) throws -> Fixture {
-      try Fixture(to: upstream) {
-        $0.service.protocol = .http2
-        edit(&$0)
-      }
-    }
-
     // MARK: Requests and responses
 
     @Test func requestsPassByPriorKnowledge() throws {
@@ -39,7 +30,7 @@ extension Scenarios {
         try peer.answer(1, "hello", [("x-two", "2"), ("content-length", "5")])
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let response = try fixture.get(
         "/a/../b?c=d", "X-One: 1", "Cookie: a=1", "Connection: keep-alive", "TE: trailers")
       #expect(response.status == 200)
@@ -60,7 +51,7 @@ extension Scenarios {
         }
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.http2()
       let ids = try (0..<20).map { try client.begin("GET", "/\($0)") }
       gate.open()
@@ -83,7 +74,7 @@ extension Scenarios {
           next += 4
         }
       }
-      let fixture = try self.fixture(to: upstream) { $0.service.connections.maxPerTarget = 1 }
+      let fixture = try Fixture.http2(to: upstream) { $0.service.connections.maxPerTarget = 1 }
       let client = try fixture.http2()
       let ids = try (0..<10).map { try client.begin("GET", "/\($0)") }
       for id in ids { #expect(try client.response(id).status == 200) }
@@ -100,7 +91,7 @@ extension Scenarios {
           .headers(1, [("x-count", "\(request.body.count)"), ("location", "/")]))
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.client()
       let response = try client.exchange(
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -121,7 +112,7 @@ extension Scenarios {
         try peer.send(.headers(7, [(":status", "200")]))
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.client()
       let head = try client.exchange("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(head.status == 200 && head["Content-Length"] == "500")
@@ -139,7 +130,7 @@ extension Scenarios {
         try peer.answer(1, "done")
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.http2()
       let response = try client.get("/")
       #expect(response.statuses == [103, 200])
@@ -178,7 +169,7 @@ extension Scenarios {
         }
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.client()
       try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n")
       let socket = client.socket
@@ -197,7 +188,7 @@ extension Scenarios {
         try peer.answer(3, "other")
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let slow = try fixture.http2(window: 0)
       let id = try slow.begin("GET", "/slow")
       try slow.read { !$0[id].heads.isEmpty }
@@ -216,7 +207,7 @@ extension Scenarios {
         }
         try peer.finish()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let slow = try fixture.http2(window: 10)
       let id = try slow.begin("GET", "/")
       try slow.read { $0[id].body.count == 10 }
@@ -227,9 +218,10 @@ extension Scenarios {
     }
 
     @Test func aCallerThatLeavesCancelsItsStreamAndNoOther() throws {
-      let cancelled = Gate()
+      let (asked, cancelled) = (Gate(), Gate())
       let upstream = try ScriptedUpstream.http2 { peer in
         try peer.request(1)
+        asked.open()
         try peer.read { $0[1].resetCode != nil }
         #expect(peer.received[1].resetCode == 8)
         cancelled.open()
@@ -237,10 +229,10 @@ extension Scenarios {
         try peer.answer(3, "next")
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.http2()
       let id = try client.begin("GET", "/")
-      try waitUntil { upstream.connectionCount == 1 }
+      asked.wait()
       try client.send(.reset(id, 8))
       cancelled.wait()
       let next = try fixture.get("/")
@@ -260,7 +252,7 @@ extension Scenarios {
         try peer.answer(1, String(decoding: request.body, as: UTF8.self))
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let response = try fixture.client().exchange(
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
       #expect(response.text == "body")
@@ -278,7 +270,7 @@ extension Scenarios {
         try peer.answer(1, "\(peer.index)")
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.http2()
       let first = try client.begin("GET", "/")
       try waitUntil { upstream.connectionCount == 1 }
@@ -302,7 +294,7 @@ extension Scenarios {
         configuration(targets: [busy.url, free.url]) { $0.service.protocol = .http2 })
       fixture.upstream = free
       for turn in 0..<6 { #expect(try fixture.get("/\(turn)").text == "/\(turn) 0") }
-      let alone = try self.fixture(to: busy)
+      let alone = try Fixture.http2(to: busy)
       let refused = try alone.get("/")
       #expect(refused.status == 503)
       #expect(refused.code == "upstream-refused")
@@ -315,7 +307,7 @@ extension Scenarios {
         try peer.send(.headers(1, [(":status", "200")], end: false), .data(1, [1, 2, 3]))
         try peer.finish()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let before = try fixture.get("/")
       #expect(before.status == 502)
       #expect(before.code == "upstream-reset")
@@ -330,7 +322,7 @@ extension Scenarios {
         if peer.index > 0 { try peer.answer(1, "here") }
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream) {
+      let fixture = try Fixture.http2(to: upstream) {
         $0.service.timeouts.response = .milliseconds(100)
       }
       let late = try fixture.get("/")
@@ -346,7 +338,7 @@ extension Scenarios {
         _ = try peer.socket.receive()
         try peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let response = try fixture.get("/")
       #expect(response.status == 502)
       #expect(response.code == "upstream-malformed")
@@ -355,13 +347,13 @@ extension Scenarios {
     /// As one does that is about to stop: it has seen no request, so others may get it.
     @Test func aTargetThatHangsUpAtOnceHasNotBeenReached() throws {
       let upstream = try ScriptedUpstream { _ in }
-      let fixture = try self.fixture(to: upstream) { $0.service.retries.connect = 0 }
+      let fixture = try Fixture.http2(to: upstream) { $0.service.retries.connect = 0 }
       #expect(try fixture.get("/").code == "upstream-refused")
     }
 
     @Test func aTargetThatNeverBeginsIsNotConnected() throws {
       let upstream = try ScriptedUpstream { peer in while try !peer.socket.receive().isEmpty {} }
-      let fixture = try self.fixture(to: upstream) {
+      let fixture = try Fixture.http2(to: upstream) {
         $0.service.timeouts.connect = .milliseconds(100)
         $0.service.retries.connect = 0
       }
@@ -390,7 +382,7 @@ extension Scenarios {
         try peer.send(.headers(1, fields))
         try peer.readToEnd()
       }
-      let response = try fixture(to: upstream).get("/")
+      let response = try Fixture.http2(to: upstream).get("/")
       #expect(response.status == 502)
       #expect(response.code == "upstream-malformed")
     }
@@ -407,7 +399,7 @@ extension Scenarios {
           .data(3, [1, 2, 3], end: true))
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       for _ in 0..<2 { #expect(try fixture.get("/").isTruncated) }
     }
 
@@ -418,7 +410,7 @@ extension Scenarios {
         try peer.read { $0[1].resetCode != nil }
         try peer.readToEnd()
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let client = try fixture.client()
       let head = try client.exchange("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(head.body.isEmpty)
@@ -448,7 +440,7 @@ extension Scenarios {
         let bytes = (0..<100).flatMap { make($0).bytes }
         do { for _ in 0..<10_000 { try peer.socket.send(bytes) } } catch {}
       }
-      let fixture = try self.fixture(to: upstream)
+      let fixture = try Fixture.http2(to: upstream)
       let response = try fixture.get("/")
       // The flood is seen before what arrived with it.
       #expect(response.isTruncated || response.status == 502)
@@ -464,7 +456,7 @@ extension Scenarios {
           payload: HTTP2Frame.block([("x-a", "1")]))
         do { for _ in 0..<10_000 { try peer.send(more) } } catch {}
       }
-      let response = try fixture(to: upstream).get("/")
+      let response = try Fixture.http2(to: upstream).get("/")
       #expect(response.status == 502)
     }
 
@@ -482,7 +474,7 @@ extension Scenarios {
             stream: 1, payload: block))
         try peer.readToEnd()
       }
-      let response = try fixture(to: upstream).get("/")
+      let response = try Fixture.http2(to: upstream).get("/")
       #expect(response.status == 502)
     }
   }

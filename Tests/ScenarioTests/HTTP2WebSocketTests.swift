@@ -291,9 +291,7 @@ extension Scenarios {
       let upstream = try ScriptedUpstream { try $0.accept().echo() }
       let fixture = try Fixture(to: upstream) {
         $0.all.kind = .websocket
-        var connection = Configuration.ConnectionSettings()
-        connection.closeTimeout = .milliseconds(200)
-        $0.all.connection = connection
+        $0.all.connection = .impatient
       }
       let client = try fixture.http2()
       for id in [1, 3, 5] {

@@ -145,9 +145,7 @@ extension Scenarios {
         to: upstream, credentials: [("alice", credential { $0.commonName = "alice" })]
       ) {
         $0.all.kind = .websocket
-        var connection = Configuration.ConnectionSettings()
-        connection.closeTimeout = .milliseconds(200)
-        $0.all.connection = connection
+        $0.all.connection = .impatient
       }
       let short = authority.issue("alice", to: 3)
       let settings = settings(short, alpn: byHTTP2 ? ["h2"] : [])

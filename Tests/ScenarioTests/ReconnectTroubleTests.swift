@@ -281,8 +281,7 @@ extension Scenarios {
         $0.all.kind = .websocket
         $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
         $0.all.policies[Configuration.ACL.self] = Configuration.ACL(allow: ["staff"])
-        var connection = Configuration.ConnectionSettings()
-        connection.closeTimeout = .milliseconds(200)
+        var connection = Configuration.ConnectionSettings.impatient
         connection.onDenial = .refuse
         connection.onUpstreamLoss = .reconnect
         connection.reconnect.backoff = .milliseconds(1)

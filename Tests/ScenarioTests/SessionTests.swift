@@ -13,9 +13,7 @@ extension Scenarios {
       let upstream = try ScriptedUpstream(script)
       let fixture = try Fixture(to: upstream) {
         $0.all.kind = .websocket
-        var connection = Configuration.ConnectionSettings()
-        // Most peers here do not answer close frames.
-        connection.closeTimeout = .milliseconds(200)
+        var connection = Configuration.ConnectionSettings.impatient
         edit(&connection)
         $0.all.connection = connection
       }

@@ -14,8 +14,7 @@ extension Scenarios {
         $0.workers = .count(workers)
         $0.all.kind = .websocket
         $0.all.policies[Configuration.JWT.self] = TestToken.policy
-        var connection = Configuration.ConnectionSettings()
-        connection.closeTimeout = .milliseconds(200)
+        var connection = Configuration.ConnectionSettings.impatient
         var refresh = Configuration.TokenRefresh()
         refresh.message = message
         connection.refresh = refresh

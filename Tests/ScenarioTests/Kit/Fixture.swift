@@ -109,3 +109,15 @@ extension Message {
     return String(text[start.upperBound...].prefix { $0 != "\"" })
   }
 }
+
+extension Fixture {
+  /// In front of a target that speaks HTTP/2.
+  static func http2(
+    to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
+  ) throws -> Fixture {
+    try Fixture(to: upstream) {
+      $0.service.protocol = .http2
+      edit(&$0)
+    }
+  }
+}

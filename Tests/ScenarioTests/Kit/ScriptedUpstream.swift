@@ -145,10 +145,20 @@ func ok(_ body: String, _ fields: String...) -> String {
 }
 
 func listenOnLoopback(port: UInt16, backlog: Int32) throws -> (descriptor: Int32, port: UInt16) {
+  let bound = try bindToLoopback(port: port)
+  if listen(bound.descriptor, backlog) != 0 {
+    let code = errno
+    close(bound.descriptor)
+    throw ScenarioError.system("listen", code)
+  }
+  return bound
+}
+
+private func bindToLoopback(port: UInt16) throws -> (descriptor: Int32, port: UInt16) {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
   var one: Int32 = 1
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-  if withLoopback(port, { bind(descriptor, $0, $1) }) != 0 || listen(descriptor, backlog) != 0 {
+  if withLoopback(port, { bind(descriptor, $0, $1) }) != 0 {
     let code = errno
     close(descriptor)
     throw ScenarioError.system("bind", code)
@@ -166,4 +176,18 @@ func unusedPort() throws -> UInt16 {
   let (descriptor, port) = try listenOnLoopback(port: 0, backlog: 1)
   close(descriptor)
   return port
+}
+
+/// A port of the loopback that refuses connections, and that nobody else gets as long as this lives: an
+/// upstream may listen on it, and stop, and listen again.
+final class HeldPort: Sendable {
+  let port: UInt16
+  private let descriptor: Int32
+
+  init() throws {
+    // Bound and not listening: who connects is refused, and no connection gets the port as its own.
+    (descriptor, port) = try bindToLoopback(port: 0)
+  }
+
+  deinit { close(descriptor) }
 }

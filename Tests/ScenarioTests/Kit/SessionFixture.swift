@@ -13,9 +13,7 @@ final class SessionFixture {
     connection edit: (inout Configuration.ConnectionSettings) -> Void = { _ in },
     messages editMessages: (inout Configuration.MessageSettings) -> Void = { _ in }
   ) throws {
-    var connection = Configuration.ConnectionSettings()
-    // Most peers here do not answer close frames.
-    connection.closeTimeout = .milliseconds(200)
+    var connection = Configuration.ConnectionSettings.impatient
     edit(&connection)
     var messages = Configuration.MessageSettings()
     editMessages(&messages)
@@ -43,6 +41,15 @@ final class SessionFixture {
       let (open, closed) = await gateway.sessions()
       return open == 0 && closed == [cause: 1]
     }
+  }
+}
+
+extension Configuration.ConnectionSettings {
+  /// Most peers of tests do not answer close frames.
+  static var impatient: Self {
+    var settings = Self()
+    settings.closeTimeout = .milliseconds(200)
+    return settings
   }
 }
 
