@@ -43,7 +43,8 @@ enum TestToken {
     return settings
   }
 
-  private static func code(of bytes: [UInt8], _ secret: String) -> [UInt8] {
+  /// HMAC with SHA-256.
+  static func code(of bytes: [UInt8], _ secret: String) -> [UInt8] {
     var output = [UInt8](repeating: 0, count: 32)
     var count: UInt32 = 32
     let key = Array(secret.utf8)

@@ -11,7 +11,7 @@ extension Configuration {
     /// What every signature must cover.
     public var require = ["date", "request-line"]
     public var clockSkew = Timespan.seconds(300)
-    /// The body must be as its Digest field says, which the signature must cover.
+    /// The body must be as its Digest or Content-Digest field says, which the signature must cover.
     public var body = false
     public var maxBodySize = ByteCount.mebibytes(1)
     public var hide = true
@@ -40,7 +40,7 @@ extension Configuration.HMACAuth {
       ),
       Field(
         "body", .boolean,
-        "Reads the whole body and compares it with `Digest: SHA-256=…`, which must be covered, too."
+        "Reads the whole body and compares it with `Content-Digest: sha-256=:…:` (RFC 9530) or, where `require` names that, `Digest: SHA-256=…` (RFC 3230); one of them must be in `require`."
       ),
       Field(
         "maxBodySize", .byteCount(ByteCount(0)...(.mebibytes(64))),
@@ -64,7 +64,7 @@ extension Configuration.HMACAuth {
         match: {path: /time}
         service: time
         policies:
-          hmac-auth: {require: [date, request-line, digest], body: true}
+          hmac-auth: {require: [date, request-line, content-digest], body: true}
     """
 
   public func check(_ check: inout PolicyCheck) {
@@ -73,10 +73,10 @@ extension Configuration.HMACAuth {
       check.warning(
         "signatures without a date are good for ever", at: "require", hint: "add date")
     }
-    if body && !names.contains("digest") {
+    if body && !names.contains("digest") && !names.contains("content-digest") {
       check.error(
         "a body that the signature does not cover can be changed together with its digest",
-        at: "body", hint: "add digest to require")
+        at: "body", hint: "add content-digest or digest to require")
     }
   }
 }

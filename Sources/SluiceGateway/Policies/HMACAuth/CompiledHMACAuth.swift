@@ -25,6 +25,7 @@ final class CompiledHMACAuth: IdentifyPolicy {
 
   private static let dateNames = [Array("date".utf8), Array("x-date".utf8)]
   private static let digestName = Array("digest".utf8)
+  private static let contentDigestName = Array("content-digest".utf8)
 
   init(_ settings: Configuration.HMACAuth, _ context: PolicyContext) {
     self.settings = settings
@@ -96,10 +97,36 @@ final class CompiledHMACAuth: IdentifyPolicy {
 
   override func identifyByBody(_ exchange: Exchange) -> IdentifyOutcome {
     guard let identity = exchange.note(of: self) as? Identity,
-      let claimed = digest(exchange.request)
+      let claimed = claimedDigest(exchange.request)
     else { return .refused(otherBody) }
     let made = exchange.withCollectedBody { hash.digest(of: $0) }
     return made.bytes == claimed ? .known(identity) : .refused(otherBody)
+  }
+
+  /// By the field that must be covered.
+  private func claimedDigest(_ head: borrowing RequestHead) -> [UInt8]? {
+    required.contains(Self.contentDigestName) ? contentDigest(head) : digest(head)
+  }
+
+  /// What `Content-Digest: sha-256=:…:` (RFC 9530) says; digests of other algorithms may stand beside it.
+  private func contentDigest(_ head: borrowing RequestHead) -> [UInt8]? {
+    guard let range = HMACSignature.onlyValue(of: Self.contentDigestName, head) else { return nil }
+    let value = head.span(range)
+    var start = 0
+    while start < value.count {
+      var end = start
+      while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
+      let part = value.extracting(value.withoutBlanks(start..<end))
+      if part.count > 10, part.extracting(..<9).equals("sha-256=:"),
+        part[part.count - 1] == UInt8(ascii: ":")
+      {
+        var output = ByteBuffer()
+        let text = part.extracting(9..<part.count - 1)
+        return output.append(decodingBase64: text, .standard) ? output.copiedBytes() : nil
+      }
+      start = end + 1
+    }
+    return nil
   }
 
   /// What `Digest: SHA-256=…` (RFC 3230) says.
