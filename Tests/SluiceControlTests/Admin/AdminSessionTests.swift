@@ -214,7 +214,8 @@ import Testing
             policies:
               json-schema:
                 schema: "true"
-                messagesFromUpstream: {schema: '{"required":["news"],"properties":{"news":{"type":"string"}}}'}
+                messagesFromUpstream:
+                  schema: '{"required":["news"],"properties":{"news":{"type":"string"}}}'
         """)
     let client = try fixture.open("/checked")
     let id = try #require(try fixture.sessions(1).first?.id)
@@ -235,7 +236,8 @@ import Testing
     }
     #expect(push(#"{"news":"good"}"#) == nil)
     // Quotes of the target are none, and left out.
-    #expect(try client.frame { opcode, _ in opcode == 1 }.payload == Array(#"{"news":"good"}"#.utf8))
+    let frame = try client.frame { opcode, _ in opcode == 1 }
+    #expect(frame.payload == Array(#"{"news":"good"}"#.utf8))
   }
 
   @Test func aMessageThatIsTooLargeIsRefused() throws {
