@@ -2,6 +2,11 @@
   @testable import SluiceWire
 #endif
 
+extension FieldName {
+  /// As in the gateway's ForwardedFields.swift, which needs the rest of the gateway.
+  var bit: UInt128 { UInt128(1) << UInt128(rawValue) }
+}
+
 /// Reading a field that says how long something is good: it ends, and nothing added behind a whole
 /// value makes it fresher than it was.
 @_cdecl("LLVMFuzzerTestOneInput")
