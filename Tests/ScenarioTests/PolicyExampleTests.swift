@@ -94,6 +94,7 @@ extension Scenarios {
         post("/upload", "{}", alice, answers: 200), post("/upload", "{}", answers: 401),
       ],
       "request-transform": [call("/zones/utc/time", answers: 200)],
+      "reroute": [call("/v1/user-7", answers: 200), call("/users/7", answers: 404)],
       "response-limit": [call("/media/a", alice, answers: 200), call("/media/a", answers: 401)],
       "response-transform": [call(answers: 200)],
       "rewrite": [call("/v1/zones/utc/time", answers: 200)],

@@ -110,7 +110,8 @@ extension Template.Variable {
     case .claim, .client, .consumer, .groups, .credential, .connection, .listener: true
     case .header, .parameter, .segment, .hostGroup, .cookie, .named, .scheme, .httpVersion,
       .hostname, .target,
-      .questionMark, .forwardedFor, .clientPort, .listenerPort, .method, .path, .query, .host, .id:
+      .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
+      .query, .host, .id:
       false
     }
   }

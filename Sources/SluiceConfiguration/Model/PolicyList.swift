@@ -8,6 +8,7 @@ extension PolicyRegistry {
     Configuration.UserAgentRestriction.self,
     Configuration.CallerHeaders.self,
     Configuration.ErrorAnswers.self,
+    Configuration.Reroute.self,
     // identify
     Configuration.Identify.self,
     Configuration.MTLSAuth.self,

@@ -123,6 +123,17 @@ public struct PolicyCheck {
       hint: suggestion(for: name, among: configuration.services.keys.sorted()))
   }
 
+  /// Reports a name that no internal route has.
+  mutating func requireInternal(_ name: String, at keys: String...) {
+    let names = Set(configuration.routes.values.compactMap(\.match.internal))
+    if names.contains(name) { return }
+    let message = text("no route is internal to '\(name)'", keys)
+    diagnostics.error(
+      message, at: position(keys),
+      hint: suggestion(for: name, among: names.sorted())
+        ?? "give routes 'match: {internal: \(name)}'")
+  }
+
   /// "did you mean …", for a name that is not among those known.
   public func suggestion(for name: String, among known: some Sequence<String>) -> String? {
     Suggestion.hint(for: name, among: known)

@@ -59,6 +59,10 @@ extension Configuration {
     public var serverNames: [String] = []
     /// Ranges of callers' addresses; empty is every caller.
     public var addresses: [String] = []
+    /// Variable of the file → value, byte by byte; `*` is any that is not empty.
+    public var variables: [String: String] = [:]
+    /// Found only by what policies send on to this name, never by what callers send.
+    public var `internal`: String?
     public init() {}
   }
 
@@ -165,6 +169,14 @@ extension Configuration.Match {
       Field(
         "addresses", .list(of: .text(.addressRange)),
         "Addresses and ranges of callers; behind trusted proxies the address is the one they report."
+      ),
+      Field(
+        "variables", .map(keys: .entityReference, of: .text(.any), atLeast: 0),
+        "One of the file's `variables` to what it has to be; `*` is anything but nothing. Only variables that depend on the request itself: not on the caller's identity, the route's path or a session."
+      ),
+      Field(
+        "internal", .text(.entityName),
+        "Hides the route from callers: it is found only by requests that a policy sends on to this name (`reroute`, `error-answers`), among all routes of the same name by their other conditions."
       ),
     ])
 }

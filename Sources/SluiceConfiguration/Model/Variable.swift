@@ -14,11 +14,18 @@ extension Configuration {
     /// A template for all else.
     public var otherwise = ""
     public init() {}
+
+    /// All of its templates.
+    var texts: [String] {
+      [from, otherwise] + values.values + patterns.map(\.value) + ranges.values
+        + shares.map(\.value)
+    }
   }
 
   public struct VariablePattern: Codable, Equatable, Sendable {
     /// Of the whole text.
     public var regex = ""
+    /// A template, with `$1` to `$9` for what groups of `regex` matched.
     public var value = ""
     public init() {}
   }
@@ -35,7 +42,7 @@ extension Configuration {
 extension Configuration.Variable {
   static let schema = Schema(
     "Variable", of: Self(),
-    "A text that depends on the request, for `${variables.NAME}` where templates stand. The first that fits decides: one of `values`, of `patterns` in their order, the narrowest of `ranges`, of `shares`. None of them may hold another such variable.",
+    "A text that depends on the request, for `${variables.NAME}` where templates stand. The first that fits decides: one of `values`, of `patterns` in their order, the narrowest of `ranges`, of `shares`. They may hold other such variables, but not in a circle.",
     [
       Field("from", .text(.template), "What is looked at."),
       Field(
@@ -60,7 +67,10 @@ extension Configuration.VariablePattern {
     "VariablePattern", of: Self(), "A regular expression and what it stands for.",
     [
       Field("regex", .text(.regex), "Matches the whole text (PCRE2 syntax).", isRequired: true),
-      Field("value", .text(.template), "What it stands for.", isRequired: true),
+      Field(
+        "value", .text(.template),
+        "What it stands for; `$1` to `$9` are what groups of `regex` matched, `$$` is a dollar sign.",
+        isRequired: true),
     ])
 }
 
@@ -74,24 +84,29 @@ extension Configuration.VariableShare {
 }
 
 extension ConfigurationValidator {
-  /// Regular expressions compile; nothing leads in a circle, because nothing leads to another variable.
+  /// Variables and their templates that one of them may make necessary to look at.
+  private static let mostVisits = 1_000
+  /// Variables within each other.
+  private static let deepest = 32
+
+  /// Regular expressions compile; nothing leads in a circle.
   mutating func checkVariables() {
+    var visits: [String: Int] = [:]
     for entry in root["variables"]?.entries ?? [] {
       guard let variable = configuration.variables[entry.key], diagnostics.isSound(entry.value)
       else { continue }
-      let texts =
-        [variable.from, variable.otherwise] + variable.values.values
-        + variable.patterns.map(\.value) + variable.ranges.values + variable.shares.map(\.value)
-      let refers = texts.contains { text in
-        Template(text)?.segments.contains {
-          if case .variable(.named) = $0 { true } else { false }
-        } ?? false
-      }
-      if refers {
+      switch count(of: entry.key, within: [], &visits) {
+      case nil:
         diagnostics.error(
-          "variables.\(entry.key) holds another variable", at: entry.keyPosition,
+          "variables.\(entry.key) holds itself, maybe by way of others", at: entry.keyPosition,
           hint: "write what that one looks at")
+      case let count? where count > Self.mostVisits:
+        diagnostics.error(
+          "variables.\(entry.key) holds too many others, which hold others", at: entry.keyPosition,
+          hint: "write what those look at")
+      default: break
       }
+      checkReferences(variable, entry)
       for (index, pattern) in variable.patterns.enumerated() {
         guard let problem = regexCheck(pattern.regex) else { continue }
         diagnostics.error(
@@ -104,5 +119,54 @@ extension ConfigurationValidator {
           at: entry.keyPosition)
       }
     }
+  }
+
+  private mutating func checkReferences(
+    _ variable: Configuration.Variable, _ entry: SourceNode.Entry
+  ) {
+    for name in Set(variable.texts.flatMap(Self.variables)).sorted()
+    where configuration.variables[name] == nil {
+      diagnostics.error(
+        "variables.\(entry.key): there is no variable \(quoted(name)) in the file",
+        at: entry.keyPosition,
+        hint: Suggestion.hint(for: name, among: configuration.variables.keys.sorted()))
+    }
+  }
+
+  /// At most so many variables are looked at for this one; nil for a circle.
+  private func count(
+    of name: String, within outer: Set<String>, _ known: inout [String: Int]
+  ) -> Int? {
+    if let count = known[name] { return count }
+    if outer.contains(name) { return nil }
+    if outer.count > Self.deepest { return Self.mostVisits + 1 }
+    guard let variable = configuration.variables[name] else { return 1 }
+    var sum = 1
+    for other in variable.texts.flatMap(Self.variables) {
+      guard let count = count(of: other, within: outer.union([name]), &known) else { return nil }
+      sum = min(sum + count, Self.mostVisits + 1)
+    }
+    known[name] = sum
+    return sum
+  }
+
+  private static func variables(in text: String) -> [String] {
+    Template(text)?.segments.compactMap {
+      if case .variable(.named(let name)) = $0 { name } else { nil }
+    } ?? []
+  }
+
+  /// Whether a variable, or one that it holds, needs more than the request.
+  func needsRoute(_ name: String) -> Bool {
+    var seen: Set<String> = []
+    var waiting = [name]
+    while let next = waiting.popLast() {
+      guard seen.insert(next).inserted, let variable = configuration.variables[next] else {
+        continue
+      }
+      if variable.texts.contains(where: { Template($0)?.needsRoute ?? false }) { return true }
+      waiting += variable.texts.flatMap(Self.variables)
+    }
+    return false
   }
 }

@@ -17,6 +17,7 @@ extension ConfigurationValidator {
         unknownName(
           element, name, "listener", of: listeners, "routes.\(entry.key).match.listeners")
       }
+      checkVariables(route, node, name: entry.key)
       checkPaths(route, node, name: entry.key)
       checkKind(route, node, name: entry.key)
       checkUnique(route, entry, &places)
@@ -39,6 +40,30 @@ extension ConfigurationValidator {
       hint = "known \(word)s: \(known.joined(separator: ", "))"
     }
     diagnostics.error("\(path): no \(word) is named \(node.shown)", at: node.position, hint: hint)
+  }
+}
+
+// MARK: Variables
+
+extension ConfigurationValidator {
+  /// They are looked at before there is a route or a caller.
+  private mutating func checkVariables(
+    _ route: Configuration.Route, _ node: SourceNode, name: String
+  ) {
+    for entry in node["match"]?["variables"]?.entries ?? [] where diagnostics.isSound(entry.value) {
+      let path = "routes.\(name).match.variables"
+      if configuration.variables[entry.key] == nil {
+        diagnostics.error(
+          "\(path): there is no variable \(quoted(entry.key)) in the file", at: entry.keyPosition,
+          hint: Suggestion.hint(for: entry.key, among: configuration.variables.keys.sorted()))
+        continue
+      }
+      if needsRoute(entry.key) {
+        diagnostics.error(
+          "\(path).\(entry.key) depends on more than the request itself", at: entry.keyPosition,
+          hint: "routes are found before it is known who calls and what a path's parts are called")
+      }
+    }
   }
 }
 
@@ -199,6 +224,8 @@ extension ConfigurationValidator {
     var serverNames: Set<String>
     var addresses: Set<String>
     var query: [String: String]
+    var variables: [String: String]
+    var section: String?
     var listeners: Set<String>
 
     init(_ route: Configuration.Route) {
@@ -224,6 +251,8 @@ extension ConfigurationValidator {
       serverNames = Set(match.serverNames.map { $0.lowercased() })
       addresses = Set(match.addresses)
       query = match.query
+      variables = match.variables
+      section = match.internal
       listeners = Set(match.listeners)
     }
 

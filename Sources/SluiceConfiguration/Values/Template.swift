@@ -17,6 +17,8 @@ public struct Template: Equatable, Sendable {
     /// What a proxy in front said of the caller, and the caller itself.
     case forwardedFor
     case clientPort, listenerPort
+    /// The address of the target that was asked last, as the file has it; nothing before.
+    case targetAddress
     case method, path, query, host, id, client, consumer, groups, credential
     /// The session's id and its listener's name.
     case connection, listener
@@ -58,14 +60,15 @@ public struct Template: Equatable, Sendable {
     "request.scheme": .scheme, "request.protocol": .httpVersion, "request.hostname": .hostname,
     "request.target": .target, "request.questionMark": .questionMark,
     "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
-    "listener.port": .listenerPort, "consumer.name": .consumer, "consumer.groups": .groups,
+    "listener.port": .listenerPort, "target.address": .targetAddress, "consumer.name": .consumer,
+    "consumer.groups": .groups,
     "credential.id": .credential, "connection.id": .connection,
     "connection.listener": .listener,
   ]
   /// What a reference of the file (`${env:…}`) can't begin with.
   static let roots = [
     "request.", "listener.", "variables.", "client.", "connection.", "consumer.", "credential.",
-    "claims.",
+    "claims.", "target.",
   ]
 
   private static func variable(_ name: String) throws(TextProblem) -> Variable {
@@ -94,6 +97,19 @@ public struct Template: Equatable, Sendable {
           "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME",
           "request.path.NAME", "request.hostname.NAME", "claims.NAME",
         ]).joined(separator: ", "))
+  }
+
+  /// Whether something in it is known only with a route, a caller or a session.
+  var needsRoute: Bool {
+    segments.contains { segment in
+      guard case .variable(let variable) = segment else { return false }
+      switch variable {
+      case .segment, .hostGroup, .claim, .consumer, .groups, .credential, .connection,
+        .targetAddress:
+        return true
+      default: return false
+      }
+    }
   }
 
   /// Whether a regular expression may have a group of this name or number; how many it has only its

@@ -139,6 +139,7 @@ extension RouteExplanation.Reason {
     case .method: "method"
     case .header: "header"
     case .query: "query"
+    case .variable: "variable"
     }
   }
 
@@ -158,6 +159,8 @@ extension RouteExplanation.Reason {
     case .header(let name):
       "header: \(Self.condition(name, match.headers.merging(match.headersRegex) { $1 }, ignoringCase: true))"
     case .query(let name): "query: \(Self.condition(name, match.query, ignoringCase: false))"
+    case .variable(let name):
+      "variable: \(Self.condition(name, match.variables, ignoringCase: false)), which is not computed here"
     }
   }
 

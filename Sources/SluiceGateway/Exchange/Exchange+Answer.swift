@@ -20,7 +20,12 @@ extension Exchange {
   func answer(_ answer: LocalAnswer) {
     leaveUpstream()
     var answer = answer
+    if let status = detour?.status, answer.status < 300 { answer.status = status }
     answerMeetsPolicies(&answer)
+    if let way = failureWay {
+      failureWay = nil
+      return leave(by: way)
+    }
     record.status = answer.status
     record.sent = request.method == .head ? 0 : UInt64(answer.body.count)
     let downstream = self.downstream

@@ -9,7 +9,9 @@ extension Exchange {
   ) -> GatewayError? {
     // What is no handshake to the target would be a request that nobody has made.
     if record.wantsTunnel && route.session == nil { return .protocolNotOffered }
-    return RouteEntry.refusal(of: head, by: route)
+    // Nobody gets a body that is not read.
+    let limit = detour?.dropsBody == true ? nil : route.maxBodySize
+    return RouteEntry.refusal(of: head, maxBodySize: limit, session: route.session)
   }
 
   /// A place under the limits of the route's sessions; the error when there is none.

@@ -150,8 +150,7 @@ extension Exchange {
     if triesAgain(after: head, isForsaken: isForsaken) { return }
     if isForsaken { sayUnavailable(insteadOf: head) }
     state = .responding
-    if keepsBody { stopKeepingBody() }
-    record.status = head.status
+    record.status = shownStatus(head.status)
     record.responded = loop.now
     if var attempt, let service = route?.service {
       let change = service.state.report(.succeeded, of: &attempt, now: loop.now)
@@ -159,6 +158,7 @@ extension Exchange {
       worker.healthChanged(change, service, attempt.target)
     }
     if !responseMeetsPolicies(head) { return }
+    if keepsBody { stopKeepingBody() }
     if responseFilter != nil {
       if head.framing == .none {
         // Nothing may be made of no body: its end is that of the head.

@@ -30,14 +30,14 @@ public final class Exchange: EventHandler {
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
   private var hasOwnPath = false
-  private(set) var matchedLength = 0
-  private(set) var route: CompiledRoute?
+  var matchedLength = 0
+  var route: CompiledRoute?
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
-  private(set) var isTrusted = false
-  private(set) var wantsUpgrade = false
+  var isTrusted = false
+  var wantsUpgrade = false
   var downstream: (any DownstreamStream)?
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
@@ -103,14 +103,18 @@ public final class Exchange: EventHandler {
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
+  /// There once it was sent on to another route, see `Exchange+Detour`.
+  var detour: Detour?
+  /// Where a policy wants the answer that is being made to lead instead.
+  var failureWay: FailureWay?
 
   /// Nanoseconds that a call of gRPC may take, says its caller.
   var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
-  private(set) var allow: [UInt8]?
+  var allow: [UInt8]?
   private var storedRequestID: RequestID?
-  private var storedSessionID: SessionID?
+  var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
   var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
@@ -178,36 +182,6 @@ public final class Exchange: EventHandler {
     fail(.requestTimeout)
   }
 
-  /// A call of the gateway's own: `request` holds a head that it wrote itself.
-  func call(_ route: CompiledRoute, body: [UInt8], for caller: any DownstreamStream) {
-    start(caller, listener: worker.ownCalls, peer: Exchange.nobody)
-    // What it says about callers is true.
-    isTrusted = true
-    self.route = route
-    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
-    if !body.isEmpty {
-      collectedBody.append(body)
-      isBodyCollected = true
-    }
-    forward()
-  }
-
-  /// A session's handshake once more: `request` and `requestEdits` are as they were then.
-  func replay(_ handshake: KeptHandshake, of session: Session, for caller: any DownstreamStream) {
-    start(caller, listener: session.listener.compiled, peer: handshake.peer)
-    record.isBackground = true
-    isTrusted = handshake.isTrusted
-    // It was normalised before, so it can't fail.
-    _ = normalisePath(request)
-    route = session.wayBack
-    wantsUpgrade = true
-    identity = session.identity
-    storedSessionID = session.id
-    // There is none, and so it is here.
-    isBodyCollected = true
-    forward()
-  }
-
   func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
@@ -219,26 +193,6 @@ public final class Exchange: EventHandler {
     worker.counters.exchangesInProgress &+= 1
   }
 
-  /// Takes over all that the other one found out about the same request.
-  func begin(like other: Exchange, _ downstream: any DownstreamStream, policies: PolicyChain) {
-    start(downstream, listener: other.listener, peer: other.peer)
-    isTrusted = other.isTrusted
-    // It was normalised before, so it can't fail.
-    _ = normalisePath(request)
-    matchedLength = other.matchedLength
-    route = other.route
-    identity = other.identity
-    self.policies = policies
-    Self.copy(other.requestEdits, to: &requestEdits)
-  }
-
-  /// A policy sends it another way.
-  func take(_ route: CompiledRoute) { self.route = route }
-
-  private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
-    own.copy(edits)
-  }
-
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
     if head.method == .connect {
       // RFC 9110 10.2.1: an authority, which is what CONNECT names, has no methods here.
@@ -246,16 +200,20 @@ public final class Exchange: EventHandler {
       return .connectRefused
     }
     if let error = normalisePath(head) { return error }
-    let snapshot = worker.snapshot
-    switch withPath({ snapshot.match(head, path: $0, of: self) }) {
+    return matchRoute(head, in: worker.snapshot.main)
+  }
+
+  /// By the path as it is now.
+  func matchRoute(_ head: borrowing RequestHead, in section: RouteSection) -> GatewayError? {
+    switch withPath({ section.match(head, path: $0, of: self) }) {
     case .notFound: return .noRoute
     case .regexLimit: return .regexLimit
     case .methodNotAllowed(let allow):
-      self.allow = snapshot.router.allowValue(allow)
+      self.allow = section.router.allowValue(allow)
       return .methodNotAllowed
     case .route(let index, let length):
       matchedLength = length
-      return enter(snapshot.routes[index], head)
+      return enter(section.routes[index], head)
     }
   }
 
@@ -292,6 +250,13 @@ public final class Exchange: EventHandler {
     } catch {
       return .malformedRequest
     }
+  }
+
+  /// Puts another path in the place of the request's; `path` is normal.
+  func setPath(_ path: Span<UInt8>) {
+    ownPath.clear()
+    ownPath.append(path)
+    hasOwnPath = true
   }
 
   // MARK: What others read
@@ -369,7 +334,7 @@ public final class Exchange: EventHandler {
   }
 
   /// Made anew each time: a stored one would be looked up and counted.
-  private static var nobody: SocketAddress {
+  static var nobody: SocketAddress {
     SocketAddress(ip: IPAddress(high: 0, low: 0), port: 0)
   }
 
@@ -440,6 +405,7 @@ public final class Exchange: EventHandler {
       self.local = nil
       local.stream?.end()
     }
+    if detour != nil { detour = nil }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
@@ -453,6 +419,15 @@ public final class Exchange: EventHandler {
 
   private func resetPolicies() {
     identity = nil
+    forgetPolicies()
+    collectedBody.release()
+    isBodyCollected = false
+    firstMessage = nil
+    subject = nil
+  }
+
+  /// As if none had been met, but for who calls and what was read of the body.
+  func forgetPolicies() {
     if grants != nil {
       grants = nil
       renewBefore = nil
@@ -470,14 +445,10 @@ public final class Exchange: EventHandler {
     responseFilter = nil
     held = nil
     isResponseLengthUnknown = false
-    collectedBody.release()
-    isBodyCollected = false
     replacement = nil
     storedReplacement = nil
-    firstMessage = nil
     awaitsEvent = false
     gate = nil
-    subject = nil
     notes.removeAll(keepingCapacity: true)
   }
 

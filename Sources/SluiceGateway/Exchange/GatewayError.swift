@@ -37,6 +37,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case transferCodingNotSupported
   case internalError
   case regexLimit
+  case reroutedTooOften
   case tlsRequired
   case upstreamRefused
   case upstreamTLSFailed
@@ -140,6 +141,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row(
         "regex-limit", 500, .gateway,
         "A regular expression of the configuration gave up on this request.")
+    case .reroutedTooOften:
+      Row(
+        "rerouted-too-often", 500, .gateway,
+        "The configuration's routes send this request on and on to each other.")
     case .upstreamRefused:
       Row(
         "upstream-refused", 503, .upstream, "No target accepted a connection, or the request.",

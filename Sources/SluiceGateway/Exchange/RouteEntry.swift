@@ -15,10 +15,6 @@ enum RouteEntry {
     return handshakeRefusal(of: head, session)
   }
 
-  static func refusal(of head: borrowing RequestHead, by route: CompiledRoute) -> GatewayError? {
-    refusal(of: head, maxBodySize: route.maxBodySize, session: route.session)
-  }
-
   private static func handshakeRefusal(
     of head: borrowing RequestHead, _ session: CompiledSession
   ) -> GatewayError? {

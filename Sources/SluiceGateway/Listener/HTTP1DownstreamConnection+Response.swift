@@ -18,6 +18,8 @@ extension HTTP1DownstreamConnection: DownstreamStream {
 
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
     var framing = head.framing
+    // What is left of the request is not read.
+    if exchange.detour?.dropsBody == true, !machine.isRequestComplete { machine.stopKeepingAlive() }
     if exchange.isResponseLengthUnknown, case .length = framing { framing = .untilClose }
     if framing == .untilClose || framing == .chunked, exchange.request.version == .http10 {
       // Without chunks the end of the body is the end of the connection.
@@ -31,7 +33,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
 
   /// The parsed head, written anew. `extra` adds the final response's own fields.
   private func stageHead(_ head: borrowing ResponseHead, extra exchange: Exchange?) {
-    let status = head.status
+    let status = exchange?.shownStatus(head.status) ?? head.status
     let framing = responseFraming
     let keepsAlive = machine.keepsAlive
     let isOld = exchange?.request.version == .http10
@@ -43,7 +45,11 @@ extension HTTP1DownstreamConnection: DownstreamStream {
           let bytes = head.pointee.bytes.span
           output.append(bytes.extracting(..<(bytes.count &- 2)))
         } else {
-          output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
+          if status == head.pointee.status {
+            output.appendStatusLine(status, reason: head.pointee.span(head.pointee.reason))
+          } else {
+            output.appendStatusLine(status)
+          }
           Self.appendFields(head.pointee, of: exchange, to: &output)
           if let exchange, status != 101 {
             Self.appendFraming(
@@ -67,7 +73,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   private static func isSentAsItIs(
     _ head: borrowing ResponseHead, _ framing: BodyFraming, of exchange: Exchange
   ) -> Bool {
-    guard head.isComposed, framing == head.framing else { return false }
+    guard head.isComposed, framing == head.framing, exchange.detour?.status == nil else {
+      return false
+    }
     return !exchange.isResponseLengthUnknown && exchange.responseEdits.dropsNothing
   }
 

@@ -29,13 +29,15 @@ struct RouteConditions: ~Copyable, Sendable {
     var headers: ListRange = .empty
     var headersRegex: ListRange = .empty
     var query: ListRange = .empty
+    /// In `variables`.
+    var variables: ListRange = .empty
     /// The regex that the path has to match; -1 is none.
     var regex: Int32 = -1
 
     /// There are none.
     var isEmpty: Bool {
       methods == 0 && listeners < 0 && serverNames.isEmpty && addresses < 0 && headers.isEmpty
-        && headersRegex.isEmpty && query.isEmpty && regex < 0
+        && headersRegex.isEmpty && query.isEmpty && variables.isEmpty && regex < 0
     }
   }
 
@@ -54,6 +56,7 @@ struct RouteConditions: ~Copyable, Sendable {
   private var text: [UInt8] = []
   private var serverNames: [HostPattern] = []
   private var addressSets: [CIDRSet] = []
+  private var variables: [(name: String, value: [UInt8])] = []
   let methods: MethodTable
   private let listenerNames: [String]
 
@@ -66,13 +69,16 @@ struct RouteConditions: ~Copyable, Sendable {
   static func count(_ match: Configuration.Match) -> Int {
     let lists = [match.methods, match.listeners, match.serverNames, match.addresses]
     return lists.count { !$0.isEmpty } + match.headers.count + match.headersRegex.count
-      + match.query.count
+      + match.query.count + match.variables.count
   }
 
   /// Whether any route asks what a caller's TLS handshake named.
   var asksForServerNames: Bool { !serverNames.isEmpty }
   /// Whether any route asks where a caller is.
   var asksForAddresses: Bool { !addressSets.isEmpty }
+
+  /// Whether any route asks what a variable of the file is.
+  var asksForVariables: Bool { !variables.isEmpty }
 
   /// Adds the next route's conditions.
   mutating func append(
@@ -110,6 +116,11 @@ struct RouteConditions: ~Copyable, Sendable {
     entry.headers = append(match.headers, areFields: true)
     entry.headersRegex = try append(match.headersRegex, regexes, route: route)
     entry.query = append(match.query, areFields: false)
+    let firstVariable = variables.count
+    for (name, value) in match.variables.sorted(by: { $0.key < $1.key }) {
+      variables.append((name, Array(value.utf8)))
+    }
+    entry.variables = ListRange(start: firstVariable, count: variables.count - firstVariable)
     entries.append(entry)
   }
 
@@ -159,6 +170,7 @@ struct RouteConditions: ~Copyable, Sendable {
     if entry.addresses >= 0, !addressHolds(entry, caller) { return .fails }
     for index in entry.headers.range where !fieldHolds(index, head) { return .fails }
     for index in entry.query.range where !parameterHolds(index, query) { return .fails }
+    for index in entry.variables.range where !variableHolds(index, caller) { return .fails }
     var isLimited = false
     for index in entry.headersRegex.range {
       switch fieldMatches(index, head, regexes, counting: true) {
@@ -183,6 +195,13 @@ struct RouteConditions: ~Copyable, Sendable {
     guard let address = caller.address else { return false }
     return addressSets[Int(entry.addresses)].contains(address)
   }
+
+  private func variableHolds(_ index: Int, _ caller: RoutedCaller) -> Bool {
+    let (name, value) = variables[index]
+    return caller.exchange?.variable(name, is: value, orAny: value == Self.anyValue) ?? false
+  }
+
+  private static let anyValue = Array("*".utf8)
 
   private func listenerHolds(_ entry: Entry, _ listener: Int) -> Bool {
     if entry.listeners < 0 { return true }
@@ -277,6 +296,9 @@ struct RouteConditions: ~Copyable, Sendable {
     }
     for index in entry.query.range where !parameterHolds(index, query) {
       return .query(name(of: index))
+    }
+    for index in entry.variables.range where !variableHolds(index, caller) {
+      return .variable(variables[index].name)
     }
     var isLimited = false
     for index in entry.headersRegex.range {

@@ -66,6 +66,8 @@ public struct RouteExplanation: Equatable, Sendable {
     case host, path, regexLimit, listener, serverName, address, method
     case header(String)
     case query(String)
+    /// One of the file's variables: what it would be is not found out here.
+    case variable(String)
   }
 
   public let request: Request
@@ -86,7 +88,8 @@ public struct RouteExplanation: Equatable, Sendable {
     let router: Router
     do throws(RouterError) {
       router = try Router(
-        routes: configuration.routes, listeners: configuration.listeners.keys.sorted())
+        routes: configuration.routesBySection[""] ?? [:],
+        listeners: configuration.listeners.keys.sorted())
     } catch {
       throw .routes(error.description)
     }
@@ -205,6 +208,7 @@ extension RouteExplanation.Reason {
     case .address: self = .address
     case .header(let name): self = .header(name)
     case .query(let name): self = .query(name)
+    case .variable(let name): self = .variable(name)
     case .method: self = .method
     }
   }

@@ -23,6 +23,8 @@ struct RouteVerdict: Equatable, Sendable {
     /// The field's name, lower-case.
     case header(String)
     case query(String)
+    /// One of the file's variables, which nothing but a real request has.
+    case variable(String)
     /// Everything but the method holds.
     case method
   }

@@ -1,12 +1,14 @@
 internal import SluiceWire
 
 /// What routing may ask about a caller, besides its listener.
-struct RoutedCaller: Sendable {
+struct RoutedCaller {
   /// The name it asked for in its TLS handshake, in any case; empty when it named none, nil without TLS.
   var serverName: [UInt8]?
   /// Who it is behind trusted proxies; nil for a Unix socket.
   var address: IPAddress?
+  /// What variables depend on; nil where there is none, so that no value of one holds.
+  var exchange: Exchange?
 
   /// For routes that ask nothing about callers.
-  static let unknown = RoutedCaller()
+  static var unknown: RoutedCaller { RoutedCaller() }
 }

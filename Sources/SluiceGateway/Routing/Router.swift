@@ -12,8 +12,8 @@ internal import SluiceWire
 ///    then regexes, then routes without a path. Among exact paths and prefixes of one length a literal segment beats `{name}`
 ///    at the first segment that differs. The length of a prefix is its number of segments; one that
 ///    ends in a slash is longer than the same without. Regexes are tried in the order in which they are written.
-/// 3. More conditions before fewer: `methods` and `listeners` count one each, every header and
-///    every query parameter one.
+/// 3. More conditions before fewer: `methods` and `listeners` count one each, every header,
+///    every query parameter and every variable one.
 /// 4. A route that lists HEAD itself before one that answers it because of GET; then by name.
 ///
 /// Routes with a `priority` are tried before all of this, the greater first and equal ones in the order
@@ -110,6 +110,7 @@ final class Router {
 
   var asksForServerNames: Bool { conditions.asksForServerNames }
   var asksForAddresses: Bool { conditions.asksForAddresses }
+  var asksForVariables: Bool { conditions.asksForVariables }
 
   /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
   /// all routes that would have matched but for their method. Allocates; 405 answers only.

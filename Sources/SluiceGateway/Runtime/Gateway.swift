@@ -140,9 +140,11 @@ public final class Gateway: Sendable {
   /// Everything that compiling could refuse, before any worker does it.
   public static func check(_ configuration: Configuration) throws(StartError) {
     do throws(RouterError) {
-      _ = try Router(
-        routes: configuration.routes.merging(configuration.tokenRoutes) { $1 },
-        listeners: configuration.listeners.keys.sorted())
+      for (section, routes) in configuration.routesBySection {
+        _ = try Router(
+          routes: section.isEmpty ? routes.merging(configuration.tokenRoutes) { $1 } : routes,
+          listeners: configuration.listeners.keys.sorted())
+      }
     } catch {
       throw .routes("\(error)")
     }

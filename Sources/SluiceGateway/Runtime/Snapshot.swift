@@ -7,8 +7,11 @@ import SluiceWire
 /// Exchanges hold what they need of it (their route, service and listener), so one that began before
 /// a reload finishes on the snapshot it began with.
 final class Snapshot {
-  let router: Router
-  /// By the router's index.
+  /// What callers' requests are looked for in.
+  let main: RouteSection
+  /// Internal routes by the name that policies send requests on to.
+  let sections: [String: RouteSection]
+  /// All of them.
   let routes: [CompiledRoute]
   /// The `websocket` routes by name.
   let sessionRoutes: [String: CompiledRoute]
@@ -20,7 +23,8 @@ final class Snapshot {
 
   /// Nothing is configured yet.
   init() {
-    router = Router.empty
+    main = RouteSection(Router.empty, [])
+    sections = [:]
     routes = []
     sessionRoutes = [:]
     services = [:]
@@ -34,10 +38,6 @@ final class Snapshot {
     _ configuration: Configuration, tls: TLSMaterial, worker: Worker, former: Snapshot?
   ) throws(RouterError) {
     variables = configuration.variables.mapValues { CompiledVariable($0) }
-    let tokenRoutes = configuration.tokenRoutes
-    router = try Router(
-      routes: configuration.routes.merging(tokenRoutes) { $1 },
-      listeners: configuration.listeners.keys.sorted())
     var services: [String: UpstreamService] = [:]
     for (name, settings) in configuration.allServices {
       let context = tls.services[name]
@@ -54,25 +54,38 @@ final class Snapshot {
       configuration, worker: worker, services: services, former: former?.policies)
     self.policies = policies
     let counters = former?.countersByRoute() ?? [:]
-    var routes: [CompiledRoute] = []
-    routes.reserveCapacity(router.routeNames.count)
-    for name in router.routeNames {
-      if let settings = tokenRoutes[name], let service = services[settings.service] {
-        routes.append(
-          CompiledRoute(tokens: name, service, counters: counters[name] ?? RouteCounters()))
-        continue
+    func compile(_ name: String, _ settings: Configuration.Route) -> CompiledRoute {
+      guard let service = services[settings.service] else {
+        preconditionFailure("the configuration was not validated")
       }
-      guard let settings = configuration.routes[name], let service = services[settings.service]
-      else { preconditionFailure("the configuration was not validated") }
-      routes.append(
-        CompiledRoute(
-          name: name, settings: settings,
-          messages: configuration.messageUses(ofRoute: name), sessions: configuration.sessions,
-          policies: policies,
-          service: service,
-          counters: counters[name] ?? RouteCounters()))
+      return CompiledRoute(
+        name: name, settings: settings,
+        messages: configuration.messageUses(ofRoute: name), sessions: configuration.sessions,
+        policies: policies, service: service, counters: counters[name] ?? RouteCounters())
     }
-    self.routes = routes
+    let tokenRoutes = configuration.tokenRoutes
+    let listeners = configuration.listeners.keys.sorted()
+    var all: [CompiledRoute] = []
+    var sections: [String: RouteSection] = [:]
+    for (name, own) in configuration.routesBySection.sorted(by: { $0.key < $1.key }) {
+      let router = try Router(
+        routes: name.isEmpty ? own.merging(tokenRoutes) { $1 } : own, listeners: listeners)
+      let routes = router.routeNames.map { route in
+        if name.isEmpty, let settings = tokenRoutes[route], let service = services[settings.service]
+        {
+          return CompiledRoute(tokens: route, service, counters: counters[route] ?? RouteCounters())
+        }
+        guard let settings = own[route] else {
+          preconditionFailure("the router has a route of its own")
+        }
+        return compile(route, settings)
+      }
+      all += routes
+      sections[name] = RouteSection(router, routes)
+    }
+    main = sections.removeValue(forKey: "") ?? RouteSection(Router.empty, [])
+    self.sections = sections
+    routes = all
     sessionRoutes = Dictionary(
       uniqueKeysWithValues: routes.lazy.filter { $0.kind == .websocket }.map { ($0.name, $0) })
   }
@@ -81,12 +94,46 @@ final class Snapshot {
     Dictionary(uniqueKeysWithValues: routes.lazy.map { ($0.name, $0.counters) })
   }
 
+  /// Runs of routes' regexes that reached PCRE2's limits.
+  var regexLimitExceeded: UInt64 {
+    sections.values.reduce(main.router.regexLimitExceeded) { $0 &+ $1.router.regexLimitExceeded }
+  }
+}
+
+/// Routes that are looked for together.
+final class RouteSection {
+  let router: Router
+  /// By the router's index.
+  let routes: [CompiledRoute]
+
+  init(_ router: Router, _ routes: [CompiledRoute]) {
+    self.router = router
+    self.routes = routes
+  }
+
   func match(
     _ head: borrowing RequestHead, path: Span<UInt8>, of exchange: Exchange
   ) -> RouteMatch {
+    guard let query = exchange.detour?.query else {
+      return match(head, path, head.span(head.query ?? .empty), exchange)
+    }
+    return match(head, path, query.span, exchange)
+  }
+
+  private func match(
+    _ head: borrowing RequestHead, _ path: Span<UInt8>, _ query: Span<UInt8>, _ exchange: Exchange
+  ) -> RouteMatch {
     router.match(
-      head, host: head.span(head.host ?? .empty), path: path,
-      query: head.span(head.query ?? .empty), listener: exchange.listener.index,
-      caller: exchange.routedCaller(router))
+      head, host: head.span(head.host ?? .empty), path: path, query: query,
+      listener: exchange.listener.index, caller: exchange.routedCaller(router))
+  }
+}
+
+extension Configuration {
+  /// Callers' own are those of the empty name, which is always there.
+  var routesBySection: [String: [String: Route]] {
+    var sections: [String: [String: Route]] = ["": [:]]
+    for (name, route) in routes { sections[route.match.internal ?? "", default: [:]][name] = route }
+    return sections
   }
 }

@@ -121,7 +121,7 @@ extension Worker {
       exchangesInProgress: counters.exchangesInProgress,
       upstreamConnections: counters.upstreamConnections, ejections: counters.ejections,
       splicedBytes: counters.splicedBytes, mirrored: counters.mirrored,
-      regexLimitExceeded: snapshot.router.regexLimitExceeded, lag: loop.lag)
+      regexLimitExceeded: snapshot.regexLimitExceeded, lag: loop.lag)
   }
 
   private static func report(

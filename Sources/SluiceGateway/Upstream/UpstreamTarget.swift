@@ -12,6 +12,8 @@ final class UpstreamTarget: EventHandler {
   let url: TargetURL
   let displayName: String
   let displayBytes: [UInt8]
+  /// `host:port` or `unix:/path`.
+  let addressBytes: [UInt8]
   let basePath: [UInt8]
   let authority: [UInt8]
   let worker: Worker
@@ -43,6 +45,12 @@ final class UpstreamTarget: EventHandler {
     self.url = url
     displayName = url.displayName
     displayBytes = Array(displayName.utf8)
+    addressBytes =
+      switch url.host {
+      case .unix(let path): Array("unix:\(path)".utf8)
+      case .network(let name):
+        Array((name.contains(":") ? "[\(name)]:\(url.port)" : "\(name):\(url.port)").utf8)
+      }
     basePath = Array(url.basePath.utf8)
     authority = Array(url.authority.utf8)
     self.worker = worker

@@ -17,8 +17,8 @@ extension NginxBuilder {
     } else {
       entries += kinds
     }
-    entries += rateLimits(scope)
-    entries += concurrencyLimits(scope)
+    entries += rateLimits(route)
+    entries += concurrencyLimits(route)
     return entries
   }
 

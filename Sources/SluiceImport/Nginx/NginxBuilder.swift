@@ -24,8 +24,17 @@ final class NginxBuilder {
   private var names: [String: Set<String>] = [:]
   /// Services by their settings as they are written.
   private var serviceNames: [String: String] = [:]
-  /// A variable must not hold another one.
-  var isDefining = false
+  /// Definitions that are being read, of which none may hold itself.
+  var defining: Set<String> = []
+  /// Variables of conditions by what they are made of.
+  var conditionNames: [String: String] = [:]
+  /// Those of them that are written only where they are used.
+  var captureNames: Set<String> = []
+  /// Routes by their locations, to bound them.
+  var variants: [String: Int] = [:]
+  /// Internal routes that are still to be made, and the names of all.
+  var sections: [NginxSection] = []
+  var sectionNames: [String: String] = [:]
   /// Consumers by the file of passwords that they come from.
   var passwordFiles: Set<String> = []
 
@@ -138,7 +147,12 @@ final class NginxBuilder {
         continue
       }
       switch NginxDirectiveTable.use(of: name) {
-      case .carried?: break
+      case .carried?:
+        if name == "access_log", block != "http" {
+          warning(
+            "there is one access log for everything here, which that of http says",
+            at: directive.position)
+        }
       case .ignored(let reason)?:
         if name == "server" || name == "types" { break }
         warning("\(name) is not carried over: \(reason)", at: directive.position)

@@ -113,42 +113,53 @@ extension NginxBuilder {
 
   // MARK: What is not taken from the cache
 
-  /// What `proxy_cache_bypass` and `proxy_no_cache` look at, as further conditions of routes without a cache.
-  func bypasses(_ scope: NginxScope) -> [NginxCondition] {
+  /// What `proxy_cache_bypass` and `proxy_no_cache` say of a route.
+  enum CacheBypass: Equatable {
+    /// No request of it is answered from the cache.
+    case always
+    /// A further condition of a route without a cache.
+    case condition(NginxCondition)
+    /// A variable of the file that is `1`.
+    case variable(String)
+  }
+
+  func bypasses(_ route: NginxRoute) -> [CacheBypass] {
+    let scope = route.scope
     guard let cache = scope.last("proxy_cache"), cache.words.first != "off" else { return [] }
-    var conditions: [NginxCondition] = []
+    var found: [CacheBypass] = []
     for name in ["proxy_cache_bypass", "proxy_no_cache"] {
-      for word in scope.all(name).flatMap(\.arguments) {
-        guard let variable = template(word)?.onlyVariable, let found = bypass(variable) else {
-          error(
-            "\(name) with '\(word.text)' can't be carried over", at: word.position,
-            hint: "a field ($http_…) or a parameter ($arg_…)")
-          continue
-        }
-        if case .condition(let condition) = found, !conditions.contains(condition) {
-          conditions.append(condition)
+      for directive in scope.all(name) {
+        for word in directive.arguments {
+          guard let bypass = bypass(word, directive, route) else { continue }
+          if !found.contains(bypass) { found.append(bypass) }
         }
       }
     }
-    if !conditions.isEmpty, let place = scope.last("proxy_cache_bypass")?.position {
+    if !found.isEmpty, let place = scope.last("proxy_cache_bypass")?.position {
       warning("what is fetched past the cache is not remembered", at: place)
     }
-    return conditions
+    return found.contains(.always) ? [.always] : found
   }
 
-  private enum CacheBypass {
-    /// It is only there in requests that are never answered from the cache.
-    case none
-    case condition(NginxCondition)
-  }
-
-  /// Nil for what no route can ask.
-  private func bypass(_ variable: String) -> CacheBypass? {
-    if variable == "http_upgrade" { return CacheBypass.none }
-    if variable.hasPrefix("http_") {
-      return .condition(.header(NginxVariables.fieldName(variable), "*"))
+  /// Nil for what holds for no request, or with a finding.
+  private func bypass(
+    _ word: NginxWord, _ directive: NginxDirective, _ route: NginxRoute
+  ) -> CacheBypass? {
+    if let variable = template(word)?.onlyVariable {
+      // It is only there in requests that are never answered from the cache.
+      if variable == "http_upgrade" { return nil }
+      if route.decisions.isEmpty, variable.hasPrefix("http_") {
+        return .condition(.header(NginxVariables.fieldName(variable), "*"))
+      }
+      if route.decisions.isEmpty, variable.hasPrefix("arg_") {
+        return .condition(.query(String(variable.dropFirst(4)), "*"))
+      }
     }
-    if variable.hasPrefix("arg_") { return .condition(.query(String(variable.dropFirst(4)), "*")) }
-    return nil
+    guard let text = text(word, route.variables) else { return nil }
+    if !text.contains("${") { return text.isEmpty || text == "0" ? nil : .always }
+    let name = conditionVariable(text, "(?s)(?!0\\z).+", value: "1", directive)
+    // It was asked before.
+    if let former = route.decisions[name] { return former == "1" ? .always : nil }
+    return .variable(name)
   }
 }

@@ -95,10 +95,20 @@ extension NginxBuilder {
     if !services.isEmpty { entries.append(.init("services", .map(services))) }
     if !consumers.isEmpty { entries.append(.init("consumers", .map(consumers))) }
     if !routes.isEmpty { entries.append(.init("routes", .map(routes))) }
-    if !variables.isEmpty { entries.append(.init("variables", .map(variables))) }
+    let used = usedVariables()
+    if !used.isEmpty { entries.append(.init("variables", .map(used))) }
     if let log = accessLog() { entries.append(.init("accessLog", log)) }
     return DocumentNode(
       .mapping(entries), comment: "Made of \(file) by sluice convert.")
+  }
+
+  /// Without captures that nothing asks for.
+  private func usedVariables() -> [DocumentNode.Entry] {
+    if captureNames.isEmpty { return variables }
+    let text = DocumentWriter.write(.map(routes)).text
+    return variables.filter {
+      !captureNames.contains($0.key) || text.contains("${variables.\($0.key)}")
+    }
   }
 
   /// One log for everything: that of `http`.

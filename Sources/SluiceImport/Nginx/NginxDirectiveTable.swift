@@ -10,7 +10,11 @@ enum NginxDirectiveTable {
   }
 
   /// Nil for a directive that nobody knows.
-  static func use(of name: String) -> Use? { table[name] }
+  static func use(of name: String) -> Use? {
+    if let use = table[name] { return use }
+    let isOther = ["fastcgi_", "uwsgi_", "scgi_", "memcached_"].contains { name.hasPrefix($0) }
+    return isOther ? .refused("only HTTP targets are spoken to") : nil
+  }
 
   static var names: [String] { table.keys.sorted() }
 
@@ -130,6 +134,10 @@ enum NginxDirectiveTable {
       """, "HTTP/2 and connections have limits of their own"
     ),
     (
+      "http3 http3_hq http3_max_concurrent_streams http3_stream_buffer_size quic_active_connection_id_limit quic_bpf quic_gso quic_host_key quic_retry",
+      "HTTP/3 is not spoken: callers come by HTTP/2 and 1.1"
+    ),
+    (
       "port_in_redirect server_name_in_redirect absolute_redirect",
       "redirects name the host that the caller used"
     ),
@@ -140,8 +148,14 @@ enum NginxDirectiveTable {
     ),
     ("ignore_invalid_headers", "malformed fields are always refused"),
     (
-      "chunked_transfer_encoding msie_padding msie_refresh recursive_error_pages",
-      "it makes no difference here"
+      "chunked_transfer_encoding msie_padding msie_refresh", "it makes no difference here"
+    ),
+    ("recursive_error_pages", "a page that fails is not looked at again"),
+    ("keepalive_min_timeout", "idle connections are closed at their timeout"),
+    ("max_headers", "the number of fields has a bound of its own"),
+    (
+      "ssl_key_log ssl_object_cache_inheritable ssl_certificate_cache proxy_ssl_key_log grpc_ssl_key_log proxy_ssl_certificate_cache",
+      "keys and certificates are held in another way"
     ),
   ]
 

@@ -17,7 +17,8 @@ extension NginxBuilder {
       error("there is no \(kind)_zone '\(name)'", at: place)
       return nil
     }
-    switch first.text {
+    let text = counted(first) ?? first.text
+    switch text {
     case "$binary_remote_addr", "$remote_addr": return ("address", zone)
     case "$server_name", "$host", "$http_host": return ("route", zone)
     case let text where text.hasPrefix("$http_"):
@@ -30,8 +31,26 @@ extension NginxBuilder {
     }
   }
 
-  func rateLimits(_ scope: NginxScope) -> [DocumentNode.Entry] {
-    let directives = scope.all("limit_req")
+  /// What a variable of the file is where it is not nothing: the one other thing that it may be.
+  private func counted(_ word: NginxWord) -> String? {
+    guard let name = template(word)?.onlyVariable, let definition = definitions[name] else {
+      return nil
+    }
+    var values: Set<String> = []
+    for entry in definition.block ?? [] where entry.arguments.count == 1 {
+      let text = entry.words[0]
+      if text.isEmpty { continue }
+      values.insert(text == "$remote_addr" ? "$binary_remote_addr" : text)
+    }
+    guard values.count == 1, let value = values.first else { return nil }
+    // The same text for all of them.
+    return value.contains("$") ? value : "$server_name"
+  }
+
+  func rateLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
+    let directives = route.scope.all("limit_req").filter { directive in
+      !directive.words.contains { route.unlimited.contains("limit_req \($0.dropFirst(5))") }
+    }
     guard let directive = directives.first else { return [] }
     if directives.count > 1 {
       error(
@@ -69,6 +88,13 @@ extension NginxBuilder {
     String(zone.map { $0.isLetter || $0.isNumber || "-_".contains($0) ? $0 : "-" }.prefix(64))
   }
 
+  /// Those that count this route's requests.
+  func connectionLimits(_ route: NginxRoute) -> [NginxDirective] {
+    route.scope.all("limit_conn").filter {
+      !route.unlimited.contains("limit_conn \($0.words.first ?? "")")
+    }
+  }
+
   func connectionLimit(_ directive: NginxDirective) -> (key: String, count: Int)? {
     guard directive.arguments.count == 2, let count = number(directive.arguments[1]), count > 0,
       let (key, _) = key(ofZone: directive.words[0], "limit_conn", at: directive.position)
@@ -76,8 +102,8 @@ extension NginxBuilder {
     return (key, count)
   }
 
-  func concurrencyLimits(_ scope: NginxScope) -> [DocumentNode.Entry] {
-    let directives = scope.all("limit_conn")
+  func concurrencyLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
+    let directives = connectionLimits(route)
     guard let directive = directives.first else { return [] }
     if directives.count > 1 {
       error("a second limit_conn in one place can't be carried over", at: directives[1].position)

@@ -8,6 +8,8 @@ struct NginxListen {
   var isEncrypted = false
   var takesProxyHeader = false
   var speaksHTTP2 = false
+  /// HTTP/3, which nobody speaks here.
+  var isQUIC = false
   var origin: Origin
 
   /// - Returns: nil, with a finding, for what is no address.
@@ -25,6 +27,10 @@ struct NginxListen {
       case "default_server", "default": isDefault = true
       case "ssl": isEncrypted = true
       case "http2": speaksHTTP2 = true
+      case "quic":
+        isQUIC = true
+        builder.warning(
+          "HTTP/3 is not spoken: callers come by HTTP/2 and 1.1", at: option.position)
       case "proxy_protocol": takesProxyHeader = true
       case "reuseport", "deferred", "bind", "backlog", "rcvbuf", "sndbuf", "fastopen", "setfib",
         "so_keepalive", "accept_filter":

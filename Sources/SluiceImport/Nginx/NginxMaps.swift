@@ -17,47 +17,57 @@ extension NginxBuilder {
     else { return nil }
     var values: [DocumentNode.Entry] = []
     var patterns: [DocumentNode] = []
+    var wildcards: [(text: String, isStart: Bool, node: DocumentNode)] = []
     var otherwise = DocumentNode.text("")
+    let areHosts = block.contains { $0.name.text == "hostnames" && $0.arguments.isEmpty }
+    func add(_ text: String, _ node: DocumentNode, _ origin: Origin) {
+      if values.contains(where: { $0.key.lowercased() == text.lowercased() }) {
+        return error("the map has '\(text)' twice", at: origin)
+      }
+      values.append(.init(text, node, origin: origin))
+    }
     for entry in block {
       let key = entry.name.text
-      if key == "hostnames" {
-        error("a map of host names can't be carried over", at: entry.position)
+      if entry.arguments.isEmpty, key == "hostnames" || key == "volatile" { continue }
+      let isRegex = key.hasPrefix("~")
+      let ignoresCase = key.hasPrefix("~*")
+      let regex = isRegex ? String(key.dropFirst(ignoresCase ? 2 : 1)) : ""
+      guard entry.arguments.count == 1 else {
+        error("a map's entry is a text and a value", at: entry.position)
         continue
       }
-      if key == "volatile" { continue }
-      guard entry.arguments.count == 1,
-        let value = text(entry.arguments[0], NginxVariableContext())
-      else {
-        if entry.arguments.count != 1 {
-          error("a map's entry is a text and a value", at: entry.position)
-        }
-        continue
-      }
+      var context = NginxVariableContext()
+      if isRegex { context.constants = Self.groupReferences(in: regex) }
+      // As a key of a limit it is the same.
+      context.constants["binary_remote_addr"] = "${client.address}"
+      guard let value = text(entry.arguments[0], context) else { continue }
       let node = DocumentNode.template(value, origin: entry.arguments[0].position)
       if key == "default", !entry.name.isQuoted {
         otherwise = node
-      } else if key.hasPrefix("~") {
-        let ignoresCase = key.hasPrefix("~*")
-        let regex = String(key.dropFirst(ignoresCase ? 2 : 1))
-        if !NginxCondition.groups(in: regex).isEmpty, entry.words[0].contains("$") {
-          error("what a map's expression captures can't be carried over", at: entry.position)
-        }
-        patterns.append(
-          .map([
-            .init(
-              "regex",
-              .text("(?s:.*?)\(ignoresCase ? "(?i:" : "(?:")\(regex))(?s:.*)"),
-              origin: entry.position), .init("value", node),
-          ]))
-      } else {
-        let text = key.hasPrefix("\\") ? String(key.dropFirst()) : key
-        if values.contains(where: { $0.key.lowercased() == text.lowercased() }) {
-          error("the map has '\(text)' twice", at: entry.position)
+      } else if isRegex {
+        guard let whole = wholeRegex(regex, ignoresCase: ignoresCase, at: entry.position) else {
           continue
         }
-        values.append(.init(text, node, origin: entry.position))
+        patterns.append(
+          .map([.init("regex", .text(whole), origin: entry.position), .init("value", node)]))
+      } else if areHosts, key.hasPrefix("*.") || key.hasPrefix(".") {
+        let name = String(key.drop { $0 == "*" })
+        if key.hasPrefix(".") { add(String(name.dropFirst()), node, entry.position) }
+        wildcards.append((name, false, node))
+      } else if areHosts, key.hasSuffix(".*") {
+        wildcards.append((String(key.dropLast()), true, node))
+      } else {
+        add(key.hasPrefix("\\") ? String(key.dropFirst()) : key, node, entry.position)
       }
     }
+    // nginx's order: what ends so, the longest first, then what begins so, then expressions.
+    wildcards.sort { ($1.isStart ? 1 : 0, $0.text.count) > ($0.isStart ? 1 : 0, $1.text.count) }
+    patterns.insert(
+      contentsOf: wildcards.map { text, isStart, node in
+        let literal = Self.literalRegex(text)
+        let regex = isStart ? "(?i)\(literal)(?s:.+)" : "(?i)(?s:.+)\(literal)"
+        return .map([.init("regex", .text(regex), origin: node.origin), .init("value", node)])
+      }, at: 0)
     var entries: [DocumentNode.Entry] = [
       .init("from", .template(from), origin: definition.arguments[0].position)
     ]
@@ -67,8 +77,41 @@ extension NginxBuilder {
     return .map(entries)
   }
 
+  /// What a regular expression's groups are called in a value: by number and by name.
+  static func groupReferences(in regex: String) -> [String: String] {
+    var references: [String: String] = [:]
+    for number in 1...9 { references["\(number)"] = "" }
+    for (index, name) in NginxCondition.groupNames(in: regex).prefix(9).enumerated() {
+      references["\(index + 1)"] = "$\(index + 1)"
+      if let name { references[name] = "$\(index + 1)" }
+    }
+    return references
+  }
+
+  /// One for the whole text that matches where nginx's is found anywhere in it.
+  func wholeRegex(_ regex: String, ignoresCase: Bool, at place: Origin) -> String? {
+    guard RegexGroups.areClosed(regex) else {
+      error("the groups of the regular expression do not match", at: place)
+      return nil
+    }
+    return "(?s:.*?)\(ignoresCase ? "(?i:" : "(?:")\(regex))(?s:.*)"
+  }
+
+  /// One for this text.
+  static func literalRegex(_ text: String) -> String {
+    var result = ""
+    for character in text {
+      if character.isASCII, !character.isLetter, !character.isNumber { result += "\\" }
+      result.append(character)
+    }
+    return result
+  }
+
   private func geo(_ definition: NginxDirective) -> DocumentNode? {
-    guard definition.arguments.count == 1, let block = definition.block else {
+    let isOfCaller =
+      definition.arguments.count == 1
+      || definition.arguments.count == 2 && definition.words[0] == "$remote_addr"
+    guard isOfCaller, let block = definition.block else {
       error("geo is carried over for the caller's address only", at: definition.position)
       return nil
     }

@@ -36,11 +36,13 @@ extension NginxBuilder {
     guard let word = directive.arguments.first, directive.arguments.count == 1 else {
       return error("\(directive.name.text) takes one URL", at: directive.position)
     }
+    if addChoices(route, proxying: directive, rewrite) { return }
     var route = route
     route.scope.speaksGRPC = directive.name.text == "grpc_pass"
     guard let pass = pass(word, route) else { return }
-    let upgrades = takesUpgrades(route.scope)
-    if let version = route.scope.last("proxy_http_version"), version.words.first == "1.0" {
+    // Failures and what a page is asked for are no handshakes.
+    let upgrades = takesUpgrades(route.scope) && !route.isOfFailure
+    if let version = route.scope.last("proxy_http_version"), version.words.first != "1.1" {
       warning("targets are spoken to by HTTP/1.1", at: version.position)
     }
     for name in ["proxy_pass_request_headers", "proxy_pass_request_body"] {
@@ -50,7 +52,7 @@ extension NginxBuilder {
           at: directive.position)
       }
     }
-    var policies: [DocumentNode.Entry] = []
+    var policies = reroute(route)
     if let method = route.scope.last("proxy_method")?.arguments.first {
       policies.append(
         .init("request-transform", .map([.init("method", .text(method.text.uppercased()))])))
@@ -69,6 +71,8 @@ extension NginxBuilder {
           "proxy_pass with variables in its path and a rewrite can't be carried over",
           at: pass.origin)
       }
+    } else if route.isWithinIf, pass.uri != nil, !pass.replacesPath {
+      error("proxy_pass within an if has no URI", at: pass.origin, hint: "leave it out")
     } else if let uri = pass.uri, pass.replacesPath || !leavesPath(uri, route) {
       guard let entry = mapping(uri, pass, route) else { return }
       policies.append(entry)
@@ -89,21 +93,25 @@ extension NginxBuilder {
         headers: [("Upgrade", "websocket")])
     }
     let own = readTimeouts(route.scope) + bodyLimit(route.scope)
-    for condition in bypasses(route.scope) {
-      guard route.condition == nil else {
-        error(
-          "proxy_cache_bypass beside an if can't be carried over", at: route.origin,
-          hint: "write a location without proxy_cache")
-        break
-      }
+    for bypass in bypasses(route) {
+      let rest = policies.filter { $0.key != "cache" }
+      let pastCache = own + (rest.isEmpty ? [] : [.init("policies", .map(rest))])
       var past = route
-      past.condition = condition
       past.name += "-past-cache"
       past.comment += ", past the cache"
-      let rest = policies.filter { $0.key != "cache" }
-      write(
-        past, kind: "http", service: service,
-        more: own + (rest.isEmpty ? [] : [.init("policies", .map(rest))]))
+      switch bypass {
+      case .always: return write(route, kind: "http", service: service, more: pastCache)
+      case .variable(let name): past.decisions[name] = "1"
+      case .condition(let condition):
+        guard route.condition == nil else {
+          error(
+            "proxy_cache_bypass beside an if can't be carried over", at: route.origin,
+            hint: "write a location without proxy_cache")
+          continue
+        }
+        past.condition = condition
+      }
+      write(past, kind: "http", service: service, more: pastCache)
     }
     write(route, kind: "http", service: service, more: own + more)
   }
@@ -169,7 +177,10 @@ extension NginxBuilder {
       authority = rest.prefix { $0 != "/" && $0 != "?" }
       // `http://group$request_uri`: a variable may follow at once.
       if let variable = authority.firstRange(of: "${") {
-        authority = authority[..<variable.lowerBound]
+        let isPath = ["${request.target}", "${request.path"].contains {
+          authority[variable.lowerBound...].hasPrefix($0)
+        }
+        authority = isPath ? authority[..<variable.lowerBound] : authority.prefix(0)
       }
       rest = rest[authority.endIndex...]
     }
@@ -182,7 +193,14 @@ extension NginxBuilder {
     var uri: String? = rest.isEmpty ? nil : String(rest)
     // The request as it came is what a target gets without a URI, too.
     let asItCame = ["${request.target}", "${request.path}${request.questionMark}${request.query}"]
-    if let text = uri, asItCame.contains(text) { uri = nil }
+    if let text = uri, asItCame.contains(text) {
+      if text == asItCame[0], route.section != nil {
+        error(
+          "$request_uri is the first path, not the one that led here, which can't be carried over",
+          at: word.position, hint: "leave it out, or write $uri$is_args$args")
+      }
+      uri = nil
+    }
     return NginxPass(
       isEncrypted: isEncrypted, speaksGRPC: speaksGRPC, authority: String(authority), uri: uri,
       replacesPath: word.text.contains("$"), origin: word.position)
@@ -212,6 +230,13 @@ extension NginxBuilder {
         query = String(path[mark.upperBound...])
         path = String(path[..<mark.lowerBound])
       }
+      let target = "${request.target}"
+      if path.hasSuffix(target), parts.count == 1 {
+        path = "\(path.dropLast(target.count))${request.path}"
+        query = "${request.query}"
+      }
+      // A slash too many is none.
+      if !path.hasPrefix("/") { path = "/\(path)" }
       return .init(
         "rewrite",
         .map([
@@ -271,7 +296,7 @@ extension NginxBuilder {
         origin: connect?.position),
       .init("idleTimeout", .literal(time(read, default: "1m") ?? "1m"), origin: read?.position),
     ]
-    for limit in scope.all("limit_conn") {
+    for limit in connectionLimits(route) {
       if let (key, count) = connectionLimit(limit), key == "address" {
         connection.append(.init("maxPerAddress", .integer(count), origin: limit.position))
       }

@@ -126,13 +126,10 @@ extension NginxBuilder {
       if let rule = defaultRedirect(route, pass) { rules.append(rule) }
     }
     for directive in directives where directive.arguments.count == 2 {
-      let from = directive.arguments[0]
-      if from.text.hasPrefix("~") || from.text.contains("$") {
-        error("proxy_redirect is carried over with fixed texts to look for", at: from.position)
-        continue
-      }
-      guard let to = text(directive.arguments[1], route.variables) else { continue }
-      rules.append(Self.redirect(from: from.text, to: to, directive.position))
+      let rule = textChange(
+        from: directive.arguments[0], to: directive.arguments[1], route, alwaysIgnoresCase: false,
+        directive)
+      if let rule { rules.append(rule) }
     }
     return rules.isEmpty ? nil : .list(rules)
   }
@@ -222,76 +219,22 @@ extension NginxBuilder {
           .init("location", .template(location)),
         ], origin: directive.position)
     }
-    let all = locations(in: route.server.scope)
-    let page = all.first {
-      switch $0.pattern {
-      case .named(let name): name == target.text
-      case .exact(let path), .prefix(let path, _): path == target.text
-      default: false
-      }
-    }
-    guard let page else {
-      // Another status, and what a target says of another path.
-      let behind = destination(ofPage: target.text, all)
-      if status != nil || isTargets, behind?.scope.ownPass != nil {
-        error(
-          "error_page leads to targets, which can't be carried over", at: target.position,
-          hint: "let a location return something, or let the target answer so itself")
-        return nil
-      }
-      warning(
-        "the page '\(target.text)' is a static file: callers get what the gateway says itself",
-        at: target.position)
-      return nil
-    }
-    guard let directive = page.scope.own("return").first,
-      let answer = answer(directive, page.scope, route.variables)
-    else {
-      let isProxied = page.scope.ownPass != nil
-      if isProxied {
-        error(
-          "error_page leads to targets, which can't be carried over", at: target.position,
-          hint: "let the location return something")
-      } else {
-        warning(
-          "the page '\(target.text)' is a static file: callers get what the gateway says itself",
-          at: target.position)
-      }
-      return nil
-    }
-    if answer.body?.contains("${") == true {
-      error("the text of an error page has no variables here", at: directive.position)
-    }
-    var entries: [DocumentNode.Entry] = [.init("statuses", list, origin: target.position)]
-    // Without a `=` the status stays what it was.
-    if let status = status ?? (isTargets ? answer.status : nil) {
-      entries.append(.init("status", .integer(status)))
-    }
-    entries.append(.init("body", .text(answer.body ?? "")))
-    entries.append(.init("mediaType", .text(answer.mediaType)))
-    if let location = answer.location { entries.append(.init("location", .template(location))) }
-    return .map(entries, origin: target.position)
-  }
-
-  /// The location with the longest prefix of a path.
-  private func destination(ofPage path: String, _ all: [NginxLocation]) -> NginxLocation? {
-    var best: (length: Int, location: NginxLocation)?
-    for location in all {
-      guard case .prefix(let prefix, _) = location.pattern, path.hasPrefix(prefix),
-        prefix.utf8.count > best?.length ?? -1
-      else { continue }
-      best = (prefix.utf8.count, location)
-    }
-    return best?.location
+    let change = NginxErrorPage(
+      statuses: list, status: status, takesTargets: isTargets, target: target)
+    return pageAnswer(change, directive, route)
   }
 
   // MARK: Compression
+
+  private static let everyType = [
+    "text/*", "application/*", "image/*", "font/*", "audio/*", "video/*", "message/*", "model/*",
+  ]
 
   private func compression(_ scope: NginxScope) -> DocumentNode? {
     guard scope.isOn("gzip") else { return nil }
     var types = ["text/html"]
     for word in scope.last("gzip_types")?.words ?? [] where !types.contains(word) {
-      types.append(word == "*" ? "text/*" : word)
+      types += word == "*" ? Self.everyType : [word]
     }
     var entries: [DocumentNode.Entry] = [
       .init("encodings", .texts(["gzip"]), origin: scope.last("gzip")?.position),

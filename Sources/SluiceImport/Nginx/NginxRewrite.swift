@@ -44,8 +44,13 @@ enum NginxCondition: Equatable {
 
   /// The groups that a regular expression has, by number and by name.
   static func groups(in regex: String) -> Set<String> {
-    var names: Set<String> = []
-    var count = 0
+    let groups = groupNames(in: regex)
+    return Set(groups.compactMap { $0 } + (0..<min(groups.count, 9)).map { "\($0 + 1)" })
+  }
+
+  /// The names of its groups in their order, in lower case; nil for one without.
+  static func groupNames(in regex: String) -> [String?] {
+    var names: [String?] = []
     let bytes = Array(regex)
     var index = 0
     var isClass = false
@@ -57,22 +62,21 @@ enum NginxCondition: Equatable {
       case "(" where !isClass:
         let rest = bytes[(index + 1)...]
         if rest.first != "?" {
-          count += 1
+          names.append(nil)
         } else {
           var name = rest.dropFirst()
           if name.first == "P" { name = name.dropFirst() }
           if name.first == "<" || name.first == "'", let next = name.dropFirst().first,
             next != "=", next != "!"
           {
-            count += 1
-            names.insert(String(name.dropFirst().prefix { $0 != ">" && $0 != "'" }).lowercased())
+            names.append(
+              String(name.dropFirst().prefix { $0 != ">" && $0 != "'" }).lowercased())
           }
         }
       default: break
       }
       index += 1
     }
-    for number in 0..<min(count, 9) { names.insert("\(number + 1)") }
     return names
   }
 }
@@ -195,16 +199,7 @@ extension NginxBuilder {
         at: block.first?.position ?? directive.position)
       return nil
     }
-    var words = directive.words
-    guard !words.isEmpty, words[0].hasPrefix("("), words[words.count - 1].hasSuffix(")") else {
-      error("the condition of an if stands in parentheses", at: directive.position)
-      return nil
-    }
-    words[0].removeFirst()
-    words[words.count - 1].removeLast()
-    // The parentheses may stand apart.
-    if words.first == "" { words.removeFirst() }
-    if words.count > 3, words.last == "" { words.removeLast() }
+    guard let words = conditionWords(directive) else { return nil }
     guard let first = words.first, first.hasPrefix("$") else {
       error("this condition can't be carried over", at: directive.position, hint: hint)
       return nil
@@ -212,6 +207,10 @@ extension NginxBuilder {
     let variable = first.dropFirst().lowercased()
     let sign = words.count > 1 ? words[1] : ""
     let value = words.count > 2 ? words[2] : ""
+    if sign == "=" || sign == "!=", value.contains("$") {
+      error("a comparison with another variable can't be carried over", at: directive.position)
+      return nil
+    }
     if let constant = known(variable, route, context) {
       guard let holds = Self.compare(constant, sign, value) else {
         error("this condition can't be carried over", at: directive.position, hint: hint)
@@ -289,7 +288,7 @@ extension NginxBuilder {
   }
 
   /// What a variable is in this place, whatever the request.
-  private func known(
+  func known(
     _ variable: String, _ route: NginxRoute, _ context: NginxVariableContext
   ) -> String? {
     switch variable {
@@ -301,7 +300,7 @@ extension NginxBuilder {
     }
   }
 
-  private static func compare(_ left: String, _ sign: String, _ right: String) -> Bool? {
+  static func compare(_ left: String, _ sign: String, _ right: String) -> Bool? {
     switch sign {
     case "": !left.isEmpty && left != "0"
     case "=": left == right

@@ -12,8 +12,7 @@ extension NginxBuilder {
     }
     let regex = arguments[0].text
     let flag = arguments.count == 3 ? arguments[2].text : ""
-    let isURL = ["http://", "https://", "$scheme"].contains { arguments[1].text.hasPrefix($0) }
-    if isURL || flag == "redirect" || flag == "permanent" {
+    if Self.leadsAway(arguments[1].text) || flag == "redirect" || flag == "permanent" {
       return redirect(directive, regex, isPermanent: flag == "permanent", context)
     }
     switch flag {
@@ -36,6 +35,15 @@ extension NginxBuilder {
     }
   }
 
+  /// A URL: a redirect, whatever the flag.
+  static func leadsAway(_ replacement: String) -> Bool {
+    ["http://", "https://", "$scheme"].contains { replacement.hasPrefix($0) }
+  }
+
+  static func isOfEveryPath(_ directive: NginxDirective) -> Bool {
+    directive.words.first.map { everyPath.contains($0) } ?? false
+  }
+
   /// Whether it is about some paths only, and not for its own location.
   func rewritesSome(_ directive: NginxDirective) -> Bool {
     let words = directive.words
@@ -52,18 +60,20 @@ extension NginxBuilder {
   ]
 
   /// The path and query that a rewrite makes.
-  private func replacement(
+  func replacement(
     _ directive: NginxDirective, _ context: NginxVariableContext
   ) -> NginxRewrite? {
     let arguments = directive.arguments
     var inner = context
     inner.captures = []
-    for number in 1...9 { inner.constants["\(number)"] = "$\(number)" }
+    inner.constants.merge(Self.groupReferences(in: arguments[0].text)) { $1 }
     guard let text = text(arguments[1], inner) else { return nil }
     let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     guard let pattern = self.regex(arguments[0].text, at: arguments[0].position) else { return nil }
     var rewrite = NginxRewrite(
       regex: pattern, path: String(parts[0]), origin: directive.position)
+    // A slash too many is none.
+    if rewrite.path.hasPrefix("$") { rewrite.path = "/\(rewrite.path)" }
     guard rewrite.path.hasPrefix("/") else {
       error("the path of a rewrite has to begin with /", at: arguments[1].position)
       return nil
@@ -74,22 +84,21 @@ extension NginxBuilder {
       let query =
         keeps ? String(parts[1]) : String(parts[1].dropLast(parts[1].hasSuffix("?") ? 1 : 0))
       rewrite.query = keeps ? "\(query)&${request.query}" : query
-      if keeps {
-        warning("the query ends in & where the caller sent none", at: arguments[1].position)
-      }
     }
     return rewrite
   }
 
   /// A redirect: of every path, or of those that the expression matches.
-  private func redirect(
-    _ directive: NginxDirective, _ regex: String, isPermanent: Bool,
+  ///
+  /// - Parameter regex: nil where the context has what it captures.
+  func redirect(
+    _ directive: NginxDirective, _ regex: String?, isPermanent: Bool,
     _ context: NginxVariableContext
   ) -> NginxStep? {
     var inner = context
     var isOfAll = true
     switch regex {
-    case "^", ".*", "^.*", "^.*$", "/", "^/": break
+    case "^", ".*", "^.*", "^.*$", "/", "^/", nil: break
     case "^(.*)$", "^(.*)", "(.*)", "^(/.*)$", "^(/.*)": inner.constants["1"] = "${request.path}"
     case "^/(.*)$", "^/(.*)":
       // A slash before it is one slash: `/$1` is the path.
@@ -98,7 +107,7 @@ extension NginxBuilder {
       isOfAll = false
       inner.hostCaptures.subtract((1...9).map(String.init))
       for number in 1...9 { inner.constants["\(number)"] = nil }
-      inner.captures = NginxCondition.groups(in: regex)
+      inner.captures = NginxCondition.groups(in: regex ?? "")
     }
     guard var text = text(directive.arguments[1], inner) else { return nil }
     if text.contains("\u{1}") {
@@ -121,7 +130,7 @@ extension NginxBuilder {
       text += "${request.questionMark}${request.query}"
     }
     answer.location = Self.absolute(text)
-    return isOfAll ? .answer(nil, answer) : .answerSome(regex, answer)
+    return isOfAll ? .answer(nil, answer) : .answerSome(regex ?? "", answer)
   }
 
   // MARK: Where a rewritten path leads

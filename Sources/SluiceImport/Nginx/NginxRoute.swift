@@ -10,9 +10,63 @@ struct NginxRoute {
   var variables: NginxVariableContext
   /// Further conditions, from an `if`.
   var condition: NginxCondition?
+  /// What variables have to be, from `if` in a program.
+  var decisions: [String: String] = [:]
+  /// How paths lead to other locations.
+  var rules: [NginxRule] = []
+  /// `rewrite … break`.
+  var rewrite: NginxRewrite?
+  /// The name of the internal routes that it belongs to; nil where callers come.
+  var section: String?
+  /// Limits of which it is known whether they count, and those that don't.
+  var asked: Set<String> = []
+  var unlimited: Set<String> = []
+  /// What leads to targets stands in an `if`.
+  var isWithinIf = false
+  /// Nobody but a failure comes here.
+  var isOfFailure = false
   var name: String
   var origin: Origin
   var comment: String
+  /// The name of the server's routes.
+  var whole = ""
+
+  /// As it was before any location and any condition.
+  var base: NginxRoute {
+    var route = self
+    route.scope = server.scope
+    route.match = .any
+    route.location = nil
+    route.condition = nil
+    route.decisions = [:]
+    route.rules = []
+    route.rewrite = nil
+    route.isWithinIf = false
+    route.asked = []
+    route.unlimited = []
+    route.origin = server.directive.position
+    route.variables = variables.base
+    route.name = whole
+    route.comment = "server \(whole)"
+    return route
+  }
+
+  /// Goes on as one of this location.
+  mutating func enter(_ location: NginxLocation, _ path: NginxMatch.Path) {
+    match = path
+    self.location = location
+    scope = location.scope
+    origin = location.position
+    name = "\(name)-\(location.shown)"
+    comment = "location \(location.shown)"
+    guard case .regex(let regex, _) = location.pattern else { return }
+    variables.captures = NginxCondition.groups(in: regex)
+    // `$1` is of the expression that was tried last.
+    for number in 1...9 {
+      variables.hostCaptures.remove("\(number)")
+      variables.constants["\(number)"] = nil
+    }
+  }
 
   /// Of the methods that are left only these.
   mutating func restrict(to methods: [String]) {
@@ -40,15 +94,25 @@ extension NginxBuilder {
         for name in groups { context.constants[name] = "" }
       }
     }
+    if server.listens.allSatisfy(\.takesProxyHeader) {
+      context.constants["proxy_protocol_addr"] = "${client.address}"
+      context.constants["proxy_protocol_port"] = "${client.port}"
+    }
+    context.serverConstants = context.constants
+    context.serverCaptures = context.hostCaptures
     let serverName =
       server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
     let base = place.isEncrypted ? "\(serverName)-tls" : serverName
     // What the server itself rewrites comes before any location.
     var hosts = place
+    defer { convertSections() }
     let whole = NginxRoute(
       scope: server.scope, place: place, server: server, match: .any, location: nil,
       variables: context, condition: nil, name: base, origin: server.directive.position,
-      comment: "server \(serverName)")
+      comment: "server \(serverName)", whole: base)
+    if needsProgram(whole, all) {
+      return convertByProgram(whole, all, program(of: server.scope), isHidden: false)
+    }
     let steps = rewriteSteps(of: server.scope, whole)
     for step in steps {
       switch step {
@@ -92,24 +156,13 @@ extension NginxBuilder {
     }
     let former = others.filter { !$0.isOfSomePaths }
     let found = matches(all, inOrder: inOrder)
-    addSlashRedirects(all, found, rest, former, inOrder: inOrder)
+    slashRedirects(all, found, rest, inOrder: inOrder) { route, answer in
+      follow(former + [.answer(nil, answer)], route)
+    }
     for match in found {
       let location = all[match.location]
       var route = rest
-      route.match = match.path
-      route.location = location
-      route.scope = location.scope
-      route.origin = location.position
-      route.name = "\(base)-\(location.shown)"
-      route.comment = "location \(location.shown)"
-      if case .regex(let regex, _) = location.pattern {
-        route.variables.captures = NginxCondition.groups(in: regex)
-        // `$1` is of the expression that was tried last.
-        for number in 1...9 {
-          route.variables.hostCaptures.remove("\(number)")
-          route.variables.constants["\(number)"] = nil
-        }
-      }
+      route.enter(location, match.path)
       add(route, after: former)
     }
     if !found.contains(where: { $0.path == .any }) {
@@ -120,9 +173,11 @@ extension NginxBuilder {
   }
 
   /// nginx answers `/a` with a redirect to `/a/` where only a location `/a/` with proxy_pass is.
-  private func addSlashRedirects(
-    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute, _ former: [NginxStep],
-    inOrder: Bool
+  ///
+  /// - Parameter add: what comes before is the caller's to say.
+  func slashRedirects(
+    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute, inOrder: Bool,
+    _ add: (NginxRoute, NginxAnswer) -> Void
   ) {
     let paths = Set(
       all.compactMap { location -> String? in
@@ -150,7 +205,7 @@ extension NginxBuilder {
       var answer = NginxAnswer(status: 301, origin: location.position)
       answer.location =
         "${request.scheme}://${request.host}\(NginxPath.normal(prefix))${request.questionMark}${request.query}"
-      follow(former + [.answer(nil, answer)], route)
+      add(route, answer)
     }
   }
 
@@ -289,9 +344,10 @@ extension NginxBuilder {
   }
 
   /// What a location does in the end.
-  private func finish(_ route: NginxRoute, _ rewrite: NginxRewrite?) {
+  func finish(_ route: NginxRoute, _ rewrite: NginxRewrite?) {
     guard let location = route.location else { return }
-    guard let pass = location.scope.ownPass else {
+    if let question = zoneToAsk(route) { return finish(route, rewrite, asking: question) }
+    guard let pass = route.scope.ownPass else {
       if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
         error(
           "root can't be carried over: static files are out, this gateway serves none",
@@ -319,7 +375,7 @@ extension NginxBuilder {
   }
 
   /// `limit_except GET { deny all; }`.
-  private func methodStep(_ directive: NginxDirective) -> NginxStep? {
+  func methodStep(_ directive: NginxDirective) -> NginxStep? {
     let isDenied =
       directive.block?.count == 1 && directive.block?[0].name.text == "deny"
       && directive.block?[0].words == ["all"]
@@ -338,7 +394,7 @@ extension NginxBuilder {
   ///
   /// - Parameter isGuarded: who may and how often is asked before, as it is where nginx serves files.
   func add(_ route: NginxRoute, answering answer: NginxAnswer, isGuarded: Bool = false) {
-    var policies: [DocumentNode.Entry] = []
+    var policies = reroute(route)
     if let location = answer.location {
       policies.append(
         .init(
@@ -393,9 +449,12 @@ extension NginxBuilder {
     case .query(let name, let value)?: query.append((name, value))
     case .host, nil: break
     }
-    for (key, values) in [("headers", fields), ("query", query)] where !values.isEmpty {
+    let decisions = route.decisions.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    for (key, values) in [("headers", fields), ("query", query), ("variables", decisions)]
+    where !values.isEmpty {
       match.append(.init(key, .map(values.map { .init($0.0, .text($0.1)) })))
     }
+    if let section = route.section { match.append(.init("internal", .text(section))) }
     var entries: [DocumentNode.Entry] = [.init("kind", .literal(kind))]
     if !match.isEmpty { entries.append(.init("match", .map(match))) }
     entries.append(.init("service", .text(service)))

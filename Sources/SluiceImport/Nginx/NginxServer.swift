@@ -29,7 +29,11 @@ extension NginxBuilder {
         error("server has no block", at: directive.position)
         continue
       }
-      let listens = block.filter { $0.name.text == "listen" }.compactMap { NginxListen($0, self) }
+      let all = block.filter { $0.name.text == "listen" }.compactMap { NginxListen($0, self) }
+      let listens = all.filter { !$0.isQUIC }
+      if listens.isEmpty, let quic = all.first {
+        error("nobody could come to this server: HTTP/3 is not spoken", at: quic.origin)
+      }
       var server = NginxServer(
         directive: directive, scope: NginxScope(levels: [http, block]), listens: listens,
         hosts: [], firstName: "")
@@ -37,6 +41,8 @@ extension NginxBuilder {
         server.listens = [NginxListen(default: directive.position)]
       }
       readNames(of: &server, block)
+      var seen: Set<String> = []
+      server.hosts.removeAll { !seen.insert($0).inserted }
       servers.append(server)
     }
     let listeners = listenersOf(servers)
@@ -148,6 +154,10 @@ extension NginxBuilder {
           continue
         }
       }
+      // Names that an earlier server has are that one's.
+      let fresh = server.hosts.filter { host in
+        here.allSatisfy { !taken.contains("\($0.name) \(host)") }
+      }
       for listener in here { for host in server.hosts { taken.insert("\(listener.name) \(host)") } }
       let isEverywhere = here.count == listeners.count
       var place = NginxServer.Place(
@@ -155,8 +165,8 @@ extension NginxBuilder {
         isEncrypted: kind.isEncrypted, port: here[0].listens[0].listen.port)
       places.append(place)
       // A default server is asked for its names, too, where another one's wildcard covers them.
-      if kind.isDefault, isCovered(server.hosts, by: servers, here, except: index) {
-        place.hosts = server.hosts
+      if kind.isDefault, isCovered(fresh, by: servers, here, except: index) {
+        place.hosts = fresh
         places.append(place)
       }
     }

@@ -11,6 +11,8 @@ enum NginxVariables {
     "server_port": "${listener.port}", "server_protocol": "${request.protocol}",
     "request_id": "${request.id}", "proxy_add_x_forwarded_for": "${client.forwardedFor}",
     "content_type": "${request.header.Content-Type}",
+    "request": "${request.method} ${request.target} ${request.protocol}",
+    "upstream_addr": "${target.address}",
     "content_length": "${request.header.Content-Length}", "remote_user": "${consumer.name}",
   ].filter { !$0.value.isEmpty }
 
@@ -46,6 +48,16 @@ struct NginxVariableContext {
   var captures: Set<String> = []
   /// The same of the server's names.
   var hostCaptures: Set<String> = []
+  /// Those of the server, whatever the location.
+  var serverConstants: [String: String] = [:]
+  var serverCaptures: Set<String> = []
+
+  /// What is known before a location is found.
+  var base: NginxVariableContext {
+    NginxVariableContext(
+      constants: serverConstants, captures: [], hostCaptures: serverCaptures,
+      serverConstants: serverConstants, serverCaptures: serverCaptures)
+  }
 }
 
 extension NginxBuilder {
@@ -76,11 +88,13 @@ extension NginxBuilder {
 
   /// What a `map` and its kin sets, which then becomes one of the file's variables.
   private func defined(_ name: String) -> String? {
-    guard let definition = definitions[name], !isDefining else { return nil }
+    guard let definition = definitions[name] else { return nil }
     let text = "${variables.\(name)}"
     if variables.contains(where: { $0.key == name }) { return text }
-    isDefining = true
-    defer { isDefining = false }
+    // In a circle.
+    guard !defining.contains(name) else { return nil }
+    defining.insert(name)
+    defer { defining.remove(name) }
     guard let node = variable(definition) else { return nil }
     variables.append(
       .init(

@@ -2,5 +2,6 @@
 enum NginxCases {
   static let all =
     locations + closings + passes + maps + headers + answers + servers + limits + failures
-    + rewrites + names + responses + backups
+    + rewrites + names + responses + backups + pages + conditions + chains + variables + choices
+    + expressions + files
 }

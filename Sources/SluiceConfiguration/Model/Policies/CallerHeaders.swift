@@ -29,6 +29,8 @@ extension Configuration {
 
     /// A name in any case, or `*` for every cookie.
     public var cookie = ""
+    /// In the place of `cookie`: what matches the whole name.
+    public var regex: String?
     public var secure: Bool?
     public var httpOnly: Bool?
     public var sameSite: SameSite?
@@ -38,7 +40,9 @@ extension Configuration {
   /// Of `locations` and `cookiePaths` another beginning, of `cookieDomains` another domain.
   public struct TextChange: Codable, Equatable, Sendable {
     public var from = ""
-    /// A template.
+    /// In the place of `from`: what matches the whole value.
+    public var regex: String?
+    /// A template, behind `regex` with `$1` to `$9`.
     public var to = ""
     public init() {}
   }
@@ -90,6 +94,7 @@ extension Configuration.CallerHeaders {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    checkFlags(&check)
     for (index, name) in hide.enumerated() where Self.framing.contains(name.lowercased()) {
       check.error("\(name) is the gateway's own", at: "hide", "\(index)")
     }
@@ -103,8 +108,18 @@ extension Configuration.CallerHeaders {
       ("locations", locations), ("cookieDomains", cookieDomains), ("cookiePaths", cookiePaths),
     ] {
       for (index, change) in changes.enumerated() {
+        if change.from.isEmpty == (change.regex == nil) {
+          check.error("needs either 'from' or 'regex'", at: key, "\(index)")
+        }
         Template.check(change.to, in: &check, key, "\(index)", "to")
       }
+    }
+  }
+
+  private func checkFlags(_ check: inout PolicyCheck) {
+    for (index, flags) in cookieFlags.enumerated()
+    where flags.cookie.isEmpty == (flags.regex == nil) {
+      check.error("needs either 'cookie' or 'regex'", at: "cookieFlags", "\(index)")
     }
   }
 
@@ -132,7 +147,10 @@ extension Configuration.CookieFlags {
   static let schema = Schema(
     "CookieFlags", of: Self(), "Attributes that a cookie gets or loses.",
     [
-      Field("cookie", .text(.cookieName), "Its name, or `*` for every cookie.", isRequired: true),
+      Field("cookie", .text(.cookieName), "Its name, or `*` for every cookie."),
+      Field(
+        "regex", .text(.regex),
+        "In the place of `cookie`: what matches the whole name (PCRE2 syntax)."),
       Field("secure", .boolean, "`true` adds `Secure`, `false` takes it away."),
       Field("httpOnly", .boolean, "`true` adds `HttpOnly`, `false` takes it away."),
       Field(
@@ -146,7 +164,14 @@ extension Configuration.TextChange {
     [
       Field(
         "from", .text(.fieldValue),
-        "What is replaced; the list says whether it is a beginning or all of it.", isRequired: true),
-      Field("to", .text(.template), "What stands there instead.", isRequired: true),
+        "What is replaced; the list says whether it is a beginning or all of it."),
+      Field(
+        "regex", .text(.regex),
+        "In the place of `from`: what matches the whole value (PCRE2 syntax), all of which is replaced."
+      ),
+      Field(
+        "to", .text(.template),
+        "What stands there instead. With `regex`, `$1` to `$9` are what its groups matched, and `$$` is a dollar sign.",
+        isRequired: true),
     ])
 }

@@ -19,6 +19,13 @@ extension Configuration {
     public var mediaType = "text/plain"
     /// A template; nil for none.
     public var location: String?
+    /// What internal routes of this name answer; nil for an answer of its own.
+    public var to: String?
+    /// The path and query that these routes see; nil for those of the request.
+    public var path: String?
+    public var query: String?
+    /// The status is that of what the route says, and not that of the failure.
+    public var ownStatus = false
     public init() {}
   }
 }
@@ -29,7 +36,7 @@ extension Configuration.ErrorAnswers {
 
   public static let schema = Schema(
     "ErrorAnswers", of: Self(),
-    "Puts another answer in the place of failures by their status: what the gateway itself answers, and with `intercept` what targets do. The first that names the status is taken. WebSocket handshakes that a target refuses keep its answer.",
+    "Puts another answer in the place of failures by their status: what the gateway itself answers, and with `intercept` what targets do. The first that names the status is taken. WebSocket handshakes that a target refuses keep its answer. With `to` an internal route answers, with all of its own policies and service: a fallback. What fails there is not looked at again.",
     [
       Field(
         "answers", .list(of: .object(Configuration.ErrorAnswer.schema), atLeast: 0), "The answers."),
@@ -55,6 +62,10 @@ extension Configuration.ErrorAnswers {
             answers:
               - {statuses: [502, 503, 504], body: "Back soon.", mediaType: text/plain}
               - {statuses: [401], status: 302, location: "/login?next=${request.target}"}
+              - {statuses: [404], to: pages, path: /not-found.html}
+      not-found:
+        match: {internal: pages, path: /not-found.html}
+        service: time
     """
 
   public func check(_ check: inout PolicyCheck) {
@@ -65,6 +76,45 @@ extension Configuration.ErrorAnswers {
       if let location = answer.location {
         Template.check(location, in: &check, "answers", "\(index)", "location")
       }
+      checkWay(answer, "\(index)", &check)
+    }
+  }
+}
+
+extension Configuration.ErrorAnswers {
+  private func checkWay(
+    _ answer: Configuration.ErrorAnswer, _ index: String, _ check: inout PolicyCheck
+  ) {
+    guard let name = answer.to else {
+      for (key, isThere) in [
+        ("path", answer.path != nil), ("query", answer.query != nil),
+        ("ownStatus", answer.ownStatus),
+      ] where isThere {
+        check.error(
+          "'\(key)' is for another route", at: "answers", index, key, hint: "set 'to', or remove it"
+        )
+      }
+      return
+    }
+    check.requireInternal(name, at: "answers", index, "to")
+    if answer.body != nil || answer.location != nil {
+      check.error(
+        "has both 'to' and an answer of its own", at: "answers", index, "to",
+        hint: "remove 'to', or 'body' and 'location'")
+    }
+    if answer.ownStatus, answer.status != nil {
+      check.error("has both 'status' and 'ownStatus'", at: "answers", index, "ownStatus")
+    }
+    if answer.query != nil, answer.path == nil {
+      check.error("a query needs a path", at: "answers", index, "query", hint: "set 'path', too")
+    }
+    if let status = answer.status, [204, 205, 304].contains(status) {
+      check.error(
+        "what another route says has a body, and a response with \(status) has none", at: "answers",
+        index, "status")
+    }
+    for (key, text) in [("path", answer.path), ("query", answer.query)] {
+      if let text { Template.check(text, in: &check, "answers", index, key) }
     }
   }
 }
@@ -80,5 +130,18 @@ extension Configuration.ErrorAnswer {
       Field("body", .text(.any), "Its body; unless set, what the gateway says of the failure."),
       Field("mediaType", .text(.fieldValue), "What `body` is."),
       Field("location", .text(.template), "Its `Location`; none unless set."),
+      Field(
+        "to", .text(.entityReference),
+        "The name of internal routes (`match.internal`), the best of which answers instead. Its own failures stand."
+      ),
+      Field(
+        "path", .text(.pathTemplate),
+        "For `to`: the path that these routes see. They are asked with GET then, HEAD stays, and without a body. Unless set the request is as it was; one whose body has gone to a target and is larger than 64 KiB keeps its answer."
+      ),
+      Field("query", .text(.queryTemplate), "For `path`: its query; none unless set."),
+      Field(
+        "ownStatus", .boolean,
+        "For `to`: whether the status is that of the other route's response. Else it is `status`, or that of the failure."
+      ),
     ])
 }

@@ -185,7 +185,7 @@ extension HTTP2DownstreamStream: DownstreamStream {
     let isLengthUnknown = exchange.isResponseLengthUnknown
     let isEnd = head.framing == .none || head.framing == .length(0) && !isLengthUnknown
     if !isEnd, !isLengthUnknown, case .length(let count) = head.framing { responseLeft = count }
-    worker.http2Fields.begin(status: shown(head.status))
+    worker.http2Fields.begin(status: shown(exchange.shownStatus(head.status)))
     Self.append(head, of: exchange, to: &worker.http2Fields)
     // HEAD and 304 announce the length that a GET would have had; RFC 9110 8.6 forbids it in 204.
     if head.status != 204, !isLengthUnknown, let count = head.contentLength {

@@ -3,6 +3,29 @@ import SluiceWire
 
 extension Configuration.CallerHeaders: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledCallerHeaders(self) }
+
+  public func problem() -> String? {
+    for (key, changes) in [
+      ("locations", locations), ("cookieDomains", cookieDomains), ("cookiePaths", cookiePaths),
+    ] {
+      for (index, change) in changes.enumerated() {
+        guard let regex = change.regex else { continue }
+        if let problem = RegexSyntax.problem(in: regex) {
+          return "\(key)[\(index)].regex: \(problem)"
+        }
+        let groups = RegexSyntax.groups(in: regex)
+        if let largest = GroupReference.largest(in: change.to), largest > groups {
+          return "\(key)[\(index)]: $\(largest) is no group of regex, which has \(groups)"
+        }
+      }
+    }
+    for (index, flags) in cookieFlags.enumerated() {
+      if let problem = flags.regex.flatMap({ RegexSyntax.problem(in: $0) }) {
+        return "cookieFlags[\(index)].regex: \(problem)"
+      }
+    }
+    return nil
+  }
 }
 
 /// Adds fields to responses and hides some.
@@ -22,9 +45,15 @@ final class CompiledCallerHeaders: CompiledPolicy {
   private let locations: [Change]
   private let cookieDomains: [Change]
   private let cookiePaths: [Change]
-  private let cookieFlags: [Configuration.CookieFlags]
+  private let cookieFlags: [(flags: Configuration.CookieFlags, regex: Int?)]
+  private let regexes: RegexSet
 
-  private typealias Change = (from: [UInt8], to: CompiledTemplate)
+  /// Another text in the place of one, or of what an expression matches.
+  private struct Change {
+    let from: [UInt8]
+    let regex: Int?
+    let to: GroupTemplate
+  }
 
   init(_ settings: Configuration.CallerHeaders) {
     hidden = settings.hide.map { Array($0.utf8) }
@@ -33,13 +62,23 @@ final class CompiledCallerHeaders: CompiledPolicy {
         name: Array($0.name.utf8), text: $0.name, value: CompiledTemplate($0.value),
         statuses: Set($0.statuses), replaces: $0.replaces)
     }
+    let regexes = RegexSet()
     func changes(_ list: [Configuration.TextChange]) -> [Change] {
-      list.map { (Array($0.from.utf8), CompiledTemplate($0.to)) }
+      list.map { change in
+        // Without an expression a dollar sign is one.
+        Change(
+          from: Array(change.from.utf8), regex: change.regex.flatMap { try? regexes.add($0) },
+          to: change.regex == nil
+            ? GroupTemplate(template: change.to) : GroupTemplate(change.to))
+      }
     }
     locations = changes(settings.locations)
     cookieDomains = changes(settings.cookieDomains)
     cookiePaths = changes(settings.cookiePaths)
-    cookieFlags = settings.cookieFlags
+    cookieFlags = settings.cookieFlags.map { flags in
+      (flags, flags.regex.flatMap { try? regexes.add($0) })
+    }
+    self.regexes = regexes
   }
 
   override var phases: PolicyPhases { [.response, .answer] }
@@ -62,7 +101,7 @@ final class CompiledCallerHeaders: CompiledPolicy {
     if !cookieDomains.isEmpty || !cookiePaths.isEmpty || !cookieFlags.isEmpty {
       changeCookies(head, exchange)
     }
-    for field in added where field.isFor(head.status) {
+    for field in added where field.isFor(exchange.shownStatus(head.status)) {
       if field.replaces { exchange.dropResponseFields(named: field.name, of: head) }
       var value = ByteBuffer()
       field.value.append(exchange, .field, to: &value)
@@ -82,18 +121,35 @@ final class CompiledCallerHeaders: CompiledPolicy {
   ) {
     guard let index = head.firstIndex(named: name.span) else { return }
     let value = head.span(head.fields[index].value)
-    for (from, to) in locations where value.count >= start + from.count {
-      guard value.extracting(start..<(start + from.count)).equals(from.span) else {
-        continue
-      }
+    let url = value.extracting(start...)
+    for change in locations {
       var text = ByteBuffer()
       text.append(value.extracting(..<start))
-      to.append(exchange, .field, to: &text)
-      text.append(value.extracting((start + from.count)...))
+      if change.regex != nil {
+        guard append(change, of: url, exchange, to: &text) else { continue }
+      } else {
+        let from = change.from
+        guard url.count >= from.count, url.extracting(..<from.count).equals(from.span) else {
+          continue
+        }
+        change.to.append(exchange, .field, [], of: url, to: &text)
+        text.append(url.extracting(from.count...))
+      }
       guard FieldSyntax.isValue(text.span) else { return }
       exchange.responseEdits.drop(index)
       return exchange.responseEdits.add(name: name.span, value: text.span)
     }
+  }
+
+  /// What an expression makes of a value; false when it does not match.
+  private func append(
+    _ change: Change, of value: Span<UInt8>, _ exchange: Exchange, to output: inout ByteBuffer
+  ) -> Bool {
+    guard let regex = change.regex else { return false }
+    var groups: [Range<Int>?] = []
+    guard regexes.captures(regex, value, into: &groups) == .match else { return false }
+    change.to.append(exchange, .field, groups, of: value, to: &output)
+    return true
   }
 
   private static let setCookie = Array("Set-Cookie".utf8)
@@ -103,11 +159,15 @@ final class CompiledCallerHeaders: CompiledPolicy {
     for index in first..<head.fields.count
     where head.span(head.fields[index].name).equalsIgnoringCase(Self.setCookie) {
       guard var cookie = SetCookieField(head.span(head.fields[index].value)) else { continue }
-      _ = cookieDomains.contains {
-        cookie.changeDomain(from: $0.from, to: Self.text($0.to, exchange))
+      for change in cookieDomains where changes("domain", of: &cookie, by: change, exchange) {
+        break
       }
-      _ = cookiePaths.contains { cookie.changePath(from: $0.from, to: Self.text($0.to, exchange)) }
-      if let flags = cookieFlags.first(where: { cookie.isMeant(by: $0) }) { cookie.set(flags) }
+      for change in cookiePaths where changes("path", of: &cookie, by: change, exchange) { break }
+      let name = cookie.name
+      let flags = cookieFlags.first {
+        $0.regex.map { regexes.test($0, name.span) == .match } ?? cookie.isMeant(by: $0.flags)
+      }
+      if let flags { cookie.set(flags.flags) }
       let bytes = cookie.bytes
       guard cookie.isChanged, FieldSyntax.isValue(bytes.span) else { continue }
       exchange.responseEdits.drop(index)
@@ -115,12 +175,28 @@ final class CompiledCallerHeaders: CompiledPolicy {
     }
   }
 
-  /// What would end an attribute goes into none.
-  private static func text(_ template: CompiledTemplate, _ exchange: Exchange) -> [UInt8] {
+  /// Whether the cookie has what is looked for.
+  private func changes(
+    _ attribute: String, of cookie: inout SetCookieField, by change: Change, _ exchange: Exchange
+  ) -> Bool {
+    if change.regex != nil {
+      return cookie.change(attribute) { value in
+        var text = ByteBuffer()
+        return append(change, of: value.span, exchange, to: &text)
+          ? Self.safe(text.copiedBytes()) : nil
+      }
+    }
     var text = ByteBuffer()
-    template.append(exchange, .field, to: &text)
-    return text.copiedBytes().filter { $0 != UInt8(ascii: ";") }
+    let nothing: [UInt8] = []
+    change.to.append(exchange, .field, [], of: nothing.span, to: &text)
+    let to = Self.safe(text.copiedBytes())
+    return attribute == "domain"
+      ? cookie.changeDomain(from: change.from, to: to)
+      : cookie.changePath(from: change.from, to: to)
   }
+
+  /// What would end an attribute goes into none.
+  private static func safe(_ text: [UInt8]) -> [UInt8] { text.filter { $0 != UInt8(ascii: ";") } }
 
   override func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {
     for field in added where field.isFor(answer.status) {

@@ -78,7 +78,13 @@ struct SetCookieField {
     change("path") { $0.starts(with: from) ? to + $0.dropFirst(from.count) : nil }
   }
 
-  private mutating func change(_ name: String, _ body: ([UInt8]) -> [UInt8]?) -> Bool {
+  /// The cookie's.
+  var name: [UInt8] { attributes[0].name }
+
+  /// Puts what `body` says in the place of an attribute's value; nil leaves it.
+  ///
+  /// - Returns: whether it was changed.
+  mutating func change(_ name: String, _ body: ([UInt8]) -> [UInt8]?) -> Bool {
     var isFound = false
     for index in attributes.indices.dropFirst() where attributes[index].isNamed(name) {
       guard let value = attributes[index].value, let changed = body(value) else { continue }

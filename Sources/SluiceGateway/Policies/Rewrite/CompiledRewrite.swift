@@ -47,18 +47,21 @@ final class CompiledRewrite: CompiledPolicy {
     }
     if let path {
       var text = ByteBuffer()
-      path.append(exchange, .url, groups, to: &text)
-      var merged = ByteBuffer()
-      Self.append(text.span, to: &merged)
+      exchange.withPath { path.append(exchange, .url, groups, of: $0, to: &text) }
+      let merged = Self.merged(text.span)
       guard SentPath.isNormal(merged.span, exchange.listener.slashes) else {
         return .refuse(leaves)
       }
-      exchange.requestEdits.setPath(merged)
+      var sent = ByteBuffer()
+      sent.append(merged)
+      exchange.requestEdits.setPath(sent)
     }
     if let query {
       var text = ByteBuffer()
-      query.append(exchange, .query, groups, to: &text)
-      exchange.requestEdits.setQuery(text)
+      exchange.withPath { query.append(exchange, .query, groups, of: $0, to: &text) }
+      var sent = ByteBuffer()
+      sent.append(Self.trimmed(text.span))
+      exchange.requestEdits.setQuery(sent)
     }
     return .next
   }
@@ -66,57 +69,21 @@ final class CompiledRewrite: CompiledPolicy {
 
 extension CompiledRewrite {
   /// Merges empty segments away, which groups that matched nothing leave.
-  private static func append(_ path: Span<UInt8>, to output: inout ByteBuffer) {
+  static func merged(_ path: Span<UInt8>) -> [UInt8] {
+    var output: [UInt8] = []
+    output.reserveCapacity(path.count)
     for index in path.indices {
       if index > 0, path[index] == 0x2F, path[index - 1] == 0x2F { continue }
       output.append(path[index])
     }
-  }
-}
-
-/// A template with what groups of a regex matched.
-private struct GroupTemplate {
-  private enum Part {
-    case template(CompiledTemplate)
-    case group(Int)
+    return output
   }
 
-  private let parts: [Part]
-
-  init(_ text: String) {
-    parts = GroupReference.parts(of: text).map { part in
-      switch part {
-      case .text(let text): .template(CompiledTemplate(text))
-      case .group(let group): .group(group)
-      }
-    }
-  }
-
-  /// `groups` are places in the caller's path; one that matched nothing leaves nothing.
-  func append(
-    _ exchange: Exchange, _ place: CompiledTemplate.Place, _ groups: [Range<Int>?],
-    to output: inout ByteBuffer
-  ) {
-    for part in parts {
-      switch part {
-      case .template(let template): template.append(exchange, place, to: &output)
-      case .group(let group):
-        guard group < groups.count, let range = groups[group] else { continue }
-        exchange.withPath { Self.append($0.extracting(range), place, to: &output) }
-      }
-    }
-  }
-
-  /// In a path it stays as it was matched; in a query it must stay within one value.
-  private static func append(
-    _ text: Span<UInt8>, _ place: CompiledTemplate.Place, to output: inout ByteBuffer
-  ) {
-    if place == .url { return output.append(text) }
-    var decoded = ByteBuffer()
-    if PercentEncoding.decode(text, into: &decoded) {
-      PercentEncoding.encode(decoded.span, to: &output)
-    } else {
-      PercentEncoding.encode(text, to: &output)
+  /// Without the `&` that stands before a caller's query that is not there.
+  static func trimmed(_ query: Span<UInt8>) -> [UInt8] {
+    let isOpen = !query.isEmpty && query[query.count - 1] == UInt8(ascii: "&")
+    return query.extracting(..<(query.count - (isOpen ? 1 : 0))).withUnsafeBufferPointer {
+      Array($0)
     }
   }
 }

@@ -20,6 +20,7 @@ struct CompiledTemplate {
     case cookie([UInt8])
     case named(String)
     case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
+    case targetAddress
     case method, path, query, host, id, client, consumer, groups, credential
     case connection, listener
   }
@@ -59,6 +60,7 @@ struct CompiledTemplate {
       case .variable(.forwardedFor): .forwardedFor
       case .variable(.clientPort): .clientPort
       case .variable(.listenerPort): .listenerPort
+      case .variable(.targetAddress): .targetAddress
       case .variable(.method): .method
       case .variable(.path): .path
       case .variable(.query): .query
@@ -116,14 +118,14 @@ struct CompiledTemplate {
       guard let index = head.firstIndex(named: name.span) else { return }
       append(head.span(head.fields[index].value), place, to: &output)
     case .parameter(let name):
-      guard let query = head.query else { return }
-      let span = head.span(query)
-      guard let range = QueryParameters.value(of: name, in: span) else { return }
-      // A URL takes it as it was written; a field gets what it stands for.
-      if place != .field { return output.append(span.extracting(range)) }
-      var decoded = ByteBuffer()
-      if PercentEncoding.decode(span.extracting(range), into: &decoded) {
-        output.append(decoded.span)
+      exchange.withOwnQuery { query in
+        guard let range = QueryParameters.value(of: name, in: query) else { return }
+        // A URL takes it as it was written; a field gets what it stands for.
+        if place != .field { return output.append(query.extracting(range)) }
+        var decoded = ByteBuffer()
+        if PercentEncoding.decode(query.extracting(range), into: &decoded) {
+          output.append(decoded.span)
+        }
       }
     case .segment(let name):
       if place == .field || place == .url {
@@ -165,7 +167,7 @@ struct CompiledTemplate {
       let span = head.span(host)
       for index in span.indices { output.append(span[index].asciiLowercased) }
     case .target: append(head.span(head.target), place == .url ? .field : place, to: &output)
-    case .questionMark: if let query = head.query, !query.isEmpty { output.append(0x3F) }
+    case .questionMark: if exchange.withOwnQuery({ !$0.isEmpty }) { output.append(0x3F) }
     case .forwardedFor:
       for field in head.fields where field.known == .xForwardedFor && !field.value.isEmpty {
         append(head.span(field.value), place, to: &output)
@@ -174,11 +176,13 @@ struct CompiledTemplate {
       output.append(hostOf: exchange.clientAddress)
     case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
     case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
+    case .targetAddress:
+      guard let address = exchange.lastTarget?.addressBytes else { return }
+      append(address.span, place, to: &output)
     case .method: output.append(head.span(head.methodName))
     case .path: exchange.withPath { append($0, place == .url ? .field : place, to: &output) }
     case .query:
-      guard let query = head.query else { return }
-      append(head.span(query), place == .parameter ? place : .field, to: &output)
+      exchange.withOwnQuery { append($0, place == .parameter ? place : .field, to: &output) }
     case .host:
       guard let authority = head.authority else { return }
       append(head.span(authority), place == .url ? .field : place, to: &output)
@@ -206,7 +210,8 @@ struct CompiledTemplate {
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
     case .header, .parameter, .segment, .hostGroup, .cookie, .named, .scheme, .httpVersion,
       .hostname, .target,
-      .questionMark, .forwardedFor, .clientPort, .listenerPort, .method, .path, .query, .host, .id:
+      .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
+      .query, .host, .id:
       break
     }
   }

@@ -8,7 +8,7 @@ final class CompiledVariable {
   /// By the text in lower case.
   private let values: [[UInt8]: CompiledTemplate]
   private let regexes = RegexSet()
-  private let patterns: [(regex: Int, value: CompiledTemplate)]
+  private let patterns: [(regex: Int, value: GroupTemplate)]
   /// The narrowest first.
   private let ranges: [(range: CIDRSet, value: CompiledTemplate)]
   /// Hashes below the first number, and so on.
@@ -23,10 +23,10 @@ final class CompiledVariable {
         (Array($0.key.utf8).map(\.asciiLowercased), CompiledTemplate($0.value))
       },
       uniquingKeysWith: { first, _ in first })
-    var patterns: [(regex: Int, value: CompiledTemplate)] = []
+    var patterns: [(regex: Int, value: GroupTemplate)] = []
     for pattern in settings.patterns {
       guard let regex = try? regexes.add(pattern.regex) else { continue }
-      patterns.append((regex, CompiledTemplate(pattern.value)))
+      patterns.append((regex, GroupTemplate(pattern.value)))
     }
     self.patterns = patterns
     ranges = settings.ranges.sorted { Self.width($0.key) > Self.width($1.key) }.compactMap {
@@ -50,22 +50,29 @@ final class CompiledVariable {
   func append(
     _ exchange: Exchange, _ place: CompiledTemplate.Place, to output: inout ByteBuffer
   ) {
-    value(for: exchange).append(exchange, place, to: &output)
-  }
-
-  private func value(for exchange: Exchange) -> CompiledTemplate {
     if values.isEmpty && patterns.isEmpty && shares.isEmpty {
-      return range(of: exchange) ?? otherwise
+      return (range(of: exchange) ?? otherwise).append(exchange, place, to: &output)
     }
     var text = ByteBuffer()
     from.append(exchange, .field, to: &text)
     if !values.isEmpty, let value = values[text.copiedBytes().map(\.asciiLowercased)] {
-      return value
+      return value.append(exchange, place, to: &output)
     }
-    for (regex, value) in patterns where regexes.test(regex, text.span) == .match { return value }
-    if let value = range(of: exchange) { return value }
+    for (regex, value) in patterns {
+      if value.hasGroups {
+        var groups: [Range<Int>?] = []
+        guard regexes.captures(regex, text.span, into: &groups) == .match else { continue }
+        return value.append(exchange, place, groups, of: text.span, to: &output)
+      }
+      guard regexes.test(regex, text.span) == .match else { continue }
+      return value.append(exchange, place, [], of: text.span, to: &output)
+    }
+    (range(of: exchange) ?? share(text.span)).append(exchange, place, to: &output)
+  }
+
+  private func share(_ text: Span<UInt8>) -> CompiledTemplate {
     if shares.isEmpty { return otherwise }
-    let hash = MurmurHash2.hash(text.span)
+    let hash = MurmurHash2.hash(text)
     // A sum of all ten thousand takes the last hash, too.
     for (end, value) in shares where hash < end || end == 0xFFFF_FFFF { return value }
     return otherwise

@@ -1,0 +1,57 @@
+import SluiceReactor
+import SluiceWire
+
+/// Exchanges that no caller's head begins.
+extension Exchange {
+  /// A call of the gateway's own: `request` holds a head that it wrote itself.
+  func call(_ route: CompiledRoute, body: [UInt8], for caller: any DownstreamStream) {
+    start(caller, listener: worker.ownCalls, peer: Exchange.nobody)
+    // What it says about callers is true.
+    isTrusted = true
+    self.route = route
+    requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
+    if !body.isEmpty {
+      collectedBody.append(body)
+      isBodyCollected = true
+    }
+    forward()
+  }
+
+  /// A session's handshake once more: `request` and `requestEdits` are as they were then.
+  func replay(_ handshake: KeptHandshake, of session: Session, for caller: any DownstreamStream) {
+    start(caller, listener: session.listener.compiled, peer: handshake.peer)
+    record.isBackground = true
+    isTrusted = handshake.isTrusted
+    // It was normalised before, so it can't fail.
+    _ = normalisePath(request)
+    route = session.wayBack
+    wantsUpgrade = true
+    identity = session.identity
+    storedSessionID = session.id
+    // There is none, and so it is here.
+    isBodyCollected = true
+    forward()
+  }
+
+  /// Takes over all that the other one found out about the same request.
+  func begin(like other: Exchange, _ downstream: any DownstreamStream, policies: PolicyChain) {
+    start(downstream, listener: other.listener, peer: other.peer)
+    isTrusted = other.isTrusted
+    // It was normalised before, so it can't fail.
+    _ = normalisePath(request)
+    if let path = other.detour?.path { setPath(path.span) }
+    detour = other.detour?.copy()
+    matchedLength = other.matchedLength
+    route = other.route
+    identity = other.identity
+    self.policies = policies
+    Self.copy(other.requestEdits, to: &requestEdits)
+  }
+
+  /// A policy sends it another way.
+  func take(_ route: CompiledRoute) { self.route = route }
+
+  private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
+    own.copy(edits)
+  }
+}

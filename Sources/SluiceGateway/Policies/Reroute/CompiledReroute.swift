@@ -1,0 +1,94 @@
+public import SluiceConfiguration
+import SluiceWire
+
+extension Configuration.Reroute: Policy {
+  public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledReroute(self) }
+
+  public func problem() -> String? {
+    for (index, rule) in rules.enumerated() {
+      guard let regex = rule.regex else { continue }
+      if let problem = RegexSyntax.problem(in: regex) { return "rules[\(index)].regex: \(problem)" }
+      let groups = RegexSyntax.groups(in: regex)
+      for text in [rule.path, rule.query] {
+        if let text, let largest = GroupReference.largest(in: text), largest > groups {
+          return "rules[\(index)]: $\(largest) is no group of regex, which has \(groups)"
+        }
+      }
+    }
+    return nil
+  }
+}
+
+/// Sends requests on to internal routes by other paths.
+final class CompiledReroute: CompiledPolicy {
+  private struct Rule {
+    let regex: Int?
+    let path: GroupTemplate?
+    let query: GroupTemplate?
+    let ends: Bool
+    let isEnd: Bool
+  }
+
+  private let regexes = RegexSet()
+  private let rules: [Rule]
+  private let section: String
+  private let leaves = PolicyRefusal(
+    .malformedRequest, detail: "The path can't be rewritten to one that is safe.")
+  private let gaveUp = PolicyRefusal(.regexLimit)
+
+  init(_ settings: Configuration.Reroute) {
+    let regexes = regexes
+    rules = settings.rules.map { rule in
+      Rule(
+        regex: rule.regex.flatMap { try? regexes.add($0) },
+        path: rule.path.map { GroupTemplate($0) }, query: rule.query.map { GroupTemplate($0) },
+        ends: rule.ends, isEnd: rule.regex == nil && rule.path == nil && rule.query == nil)
+    }
+    section = settings.to
+  }
+
+  override func request(_ exchange: Exchange) -> PolicyOutcome {
+    if exchange.request.form == .asterisk { return .next }
+    var hasChanged = false
+    for rule in rules {
+      if rule.isEnd {
+        if hasChanged { break }
+        continue
+      }
+      var groups: [Range<Int>?] = []
+      if let regex = rule.regex {
+        switch exchange.withPath({ regexes.captures(regex, $0, into: &groups) }) {
+        case .noMatch: continue
+        case .limit: return .refuse(gaveUp)
+        case .match: break
+        }
+      }
+      guard change(exchange, by: rule, groups) else { return .refuse(leaves) }
+      hasChanged = true
+      if rule.ends { break }
+    }
+    if !hasChanged { return .next }
+    exchange.reroute(to: section)
+    return .handled
+  }
+
+  /// False for a path that is not normal.
+  private func change(_ exchange: Exchange, by rule: Rule, _ groups: [Range<Int>?]) -> Bool {
+    var path = ByteBuffer()
+    var query = ByteBuffer()
+    exchange.withPath {
+      // Both from the path before the change.
+      rule.path?.append(exchange, .url, groups, of: $0, to: &path)
+      rule.query?.append(exchange, .query, groups, of: $0, to: &query)
+    }
+    if rule.path != nil {
+      let merged = CompiledRewrite.merged(path.span)
+      guard SentPath.isNormal(merged.span, exchange.listener.slashes) else { return false }
+      exchange.redirectInside(path: merged)
+    }
+    if rule.query != nil {
+      exchange.redirectInside(query: CompiledRewrite.trimmed(query.span))
+    }
+    return true
+  }
+}

@@ -1,0 +1,274 @@
+import Foundation
+import SluiceConfiguration
+import SluiceGateway
+import Testing
+
+extension Scenarios {
+  /// `reroute`, internal routes, and failures that lead to them.
+  @Suite struct RerouteTests {
+    /// Reads a file whose `TARGET` and `DEAD` are addresses.
+    private func fixture(_ routes: String, before upstream: ScriptedUpstream) throws -> Fixture {
+      let dead = try unusedPort()
+      let text = """
+        version: 1
+        listeners: {web: {address: "127.0.0.1:0"}}
+        services:
+          up: {targets: ["\(upstream.url)"], retries: {connect: 0, idempotent: 0}}
+          down: {targets: ["http://127.0.0.1:\(dead)"], retries: {connect: 0, idempotent: 0}}
+        accessLog: {format: "off"}
+        workers: 1
+        shutdown: {timeout: 50ms}
+        \(routes)
+        """
+      let result = ConfigurationReader.read(contentsOf: text, file: "test.yaml")
+      return try Fixture(try #require(result.configuration, "\(result.diagnostics)"))
+    }
+
+    /// Says the status that the path names, and what it was asked.
+    private func upstream() throws -> ScriptedUpstream {
+      try ScriptedUpstream.answering { request in
+        let status = request.target.range(of: "status-").map {
+          String(request.target[$0.upperBound...].prefix(3))
+        }
+        let text = "\(request.method) \(request.target) \(request.text)"
+        let body = status == "304" || status == "204" || request.method == "HEAD" ? "" : text
+        return "HTTP/1.1 \(status ?? "200") Said\r\nX-Up: 1\r\n"
+          + (status == "304" || status == "204" ? "" : "Content-Length: \(body.utf8.count)\r\n")
+          + "\r\n\(body)"
+      }
+    }
+
+    @Test func rulesLeadToOtherRoutes() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          old:
+            match: {prefix: /old}
+            service: down
+            policies:
+              reroute:
+                to: new
+                rules:
+                  - {regex: "/old/(\\\\d+)/(.*)", path: "/users/$1", query: "rest=$2&${request.query}"}
+                  - {regex: "/old/(a.*)", path: "/$1", ends: false}
+                  - {regex: "/a(.*)", path: "/b$1"}
+                  - {}
+                  - {regex: "/old/z", path: /unknown}
+              mock: {status: 410, body: "gone", contentType: text}
+          users:
+            match: {internal: new, path: "/users/{id}"}
+            service: up
+            policies:
+              target-headers: {set: {X-Id: "${request.path.id}", X-Rest: "${request.query.rest}"}}
+          others:
+            match: {internal: new, regex: "/(a|b)/.*"}
+            service: up
+        """, before: upstream)
+      #expect(try fixture.get("/old/12/x/y?q=1").text == "GET /users/12?rest=x%2Fy&q=1 ")
+      #expect(upstream.requests.last?["X-Id"] == "12")
+      #expect(upstream.requests.last?["X-Rest"] == "x/y")
+      #expect(try fixture.get("/old/12/x").text == "GET /users/12?rest=x ")
+      #expect(try fixture.get("/old/a/c?q").text == "GET /b/c?q ")
+      #expect(try fixture.get("/old/z").code == "no-route")
+      #expect(try fixture.get("/old/other").text == "gone")
+      // Nobody gets there from outside.
+      #expect(try fixture.get("/users/12").code == "no-route")
+      #expect(try fixture.get("/b/c").code == "no-route")
+    }
+
+    @Test func circlesEnd() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          start:
+            match: {prefix: /a}
+            service: up
+            policies: {reroute: {to: round, rules: [{path: /a}]}}
+          round:
+            match: {internal: round}
+            service: up
+            policies: {reroute: {to: round, rules: [{regex: "/(a*)", path: "/$1a"}]}}
+        """, before: upstream)
+      let answer = try fixture.get("/a")
+      #expect(answer.status == 500)
+      #expect(answer.code == "rerouted-too-often")
+      #expect(upstream.requests.isEmpty)
+    }
+
+    @Test func aPathThatLeadsOutIsRefused() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          start:
+            match: {prefix: /a}
+            service: up
+            policies: {reroute: {to: inside, rules: [{regex: "/a/(.*)", path: "/x/.$1/y"}]}}
+          inside:
+            match: {internal: inside}
+            service: up
+        """, before: upstream)
+      #expect(try fixture.get("/a/.z").status == 200)
+      #expect(try fixture.get("/a/.").status == 400)
+      #expect(try fixture.get("/a/./").status == 400 || upstream.requests.count == 1)
+    }
+
+    @Test func failuresLeadToAFallback() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          down:
+            match: {prefix: /down}
+            service: down
+            policies:
+              error-answers:
+                answers:
+                  - {statuses: [503], to: fallback}
+          page:
+            match: {prefix: /page}
+            service: up
+            policies:
+              caller-headers: {add: [{name: X-First, value: "1"}]}
+              error-answers:
+                intercept: true
+                answers:
+                  - {statuses: [404], to: fallback, path: "/pages/none", query: "of=${request.path}"}
+                  - {statuses: [500], to: fallback, path: /pages/broken, status: 200}
+                  - {statuses: [502], to: fallback, path: /pages/status-418, ownStatus: true}
+                  - {statuses: [403], to: fallback}
+          fallback:
+            match: {internal: fallback}
+            service: up
+            policies:
+              caller-headers: {add: [{name: X-Second, value: "1"}]}
+              error-answers: {intercept: true, answers: [{statuses: [418, 403], to: fallback}]}
+        """, before: upstream)
+      // The failure's status, what the other route says, and its policies.
+      let down = try fixture.client().exchange(
+        "POST /down/a?b HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc")
+      #expect(down.status == 503)
+      #expect(down.text == "POST /down/a?b abc")
+      #expect(down["X-Second"] == "1")
+      let none = try fixture.client().exchange(
+        "POST /page/status-404 HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc")
+      #expect(none.status == 404)
+      #expect(none.text == "GET /pages/none?of=%2Fpage%2Fstatus-404 ")
+      #expect(none["X-First"] == nil && none["X-Second"] == "1")
+      #expect(try fixture.get("/page/status-500").status == 200)
+      #expect(try fixture.get("/page/status-500").text == "GET /pages/broken ")
+      // What fails there stands.
+      let own = try fixture.get("/page/status-502")
+      #expect(own.status == 418)
+      #expect(own.text == "GET /pages/status-418 ")
+      // With its body, which was kept.
+      let kept = try fixture.client().exchange(
+        "POST /page/status-403 HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc")
+      #expect(kept.status == 403)
+      #expect(kept.text == "POST /page/status-403 abc")
+      #expect(upstream.requests.suffix(2).map(\.text) == ["abc", "abc"])
+      #expect(try fixture.get("/page/ok").text == "GET /page/ok ")
+    }
+
+    /// A connection is used again behind a page, and the next request is the next request.
+    @Test func theConnectionGoesOn() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          page:
+            match: {prefix: /page}
+            service: up
+            policies:
+              error-answers:
+                intercept: true
+                answers: [{statuses: [404], to: fallback, path: /x}]
+          fallback: {match: {internal: fallback}, service: up}
+        """, before: upstream)
+      let client = try fixture.client()
+      for _ in 0..<3 {
+        let page = try client.exchange("GET /page/status-404 HTTP/1.1\r\nHost: g\r\n\r\n")
+        #expect(page.status == 404)
+        #expect(page.text == "GET /x ")
+        let whole = try client.exchange(
+          "POST /page/status-404 HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\nhi")
+        #expect(whole.status == 404)
+        #expect(whole.text == "GET /x ")
+        let head = try client.exchange("HEAD /page/status-404 HTTP/1.1\r\nHost: g\r\n\r\n")
+        #expect(head.status == 404)
+      }
+    }
+
+    /// The rest of an upload is not waited for, nor taken for the next request.
+    @Test func whatIsTooLargeGetsThePage() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          page:
+            match: {prefix: /page}
+            service: up
+            maxBodySize: 4B
+            policies:
+              error-answers: {answers: [{statuses: [413], to: fallback, path: /large}]}
+          fallback: {match: {internal: fallback}, service: up, maxBodySize: 4B}
+        """, before: upstream)
+      for head in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
+        let client = try fixture.client()
+        let page = try client.exchange(
+          "POST /page HTTP/1.1\r\nHost: g\r\n\(head)\r\n\r\n6\r\nGET / \r\n")
+        #expect(page.status == 413)
+        #expect(page.text == "GET /large ")
+        #expect(page["Connection"] == "close")
+      }
+    }
+
+    @Test func aStatusWithoutABodyStays() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        routes:
+          down:
+            match: {prefix: /down}
+            service: down
+            policies:
+              error-answers:
+                answers: [{statuses: [503], to: fallback, path: /status-304}]
+          fallback: {match: {internal: fallback}, service: up}
+        """, before: upstream)
+      #expect(try fixture.get("/down").status == 304)
+    }
+
+    @Test func variablesChooseRoutes() throws {
+      let upstream = try upstream()
+      let fixture = try fixture(
+        """
+        variables:
+          agent:
+            from: "${request.header.User-Agent}"
+            patterns: [{regex: "(?i).*(bot|crawler)/(\\\\d+).*", value: "$2-$1"}]
+            otherwise: ""
+          kind: {from: "${variables.agent}", values: {"7-bot": seven}, otherwise: "${variables.agent}"}
+        routes:
+          seven:
+            match: {variables: {kind: seven, agent: "*"}}
+            service: up
+            policies: {mock: {body: "seven", contentType: text}}
+          agents:
+            match: {variables: {agent: "*"}}
+            service: up
+            policies: {target-headers: {set: {X-Agent: "${variables.kind}"}}}
+          rest:
+            service: up
+            policies: {mock: {body: "rest", contentType: text}}
+        """, before: upstream)
+      #expect(try fixture.get("/", "User-Agent: a bot/7 b").text == "seven")
+      #expect(try fixture.get("/", "User-Agent: CRAWLER/12").text == "GET / ")
+      #expect(upstream.requests.last?["X-Agent"] == "12-CRAWLER")
+      #expect(try fixture.get("/", "User-Agent: bot").text == "rest")
+      #expect(try fixture.get("/").text == "rest")
+    }
+  }
+}
