@@ -45,5 +45,8 @@ extension PolicyRegistry {
     Configuration.Mirror.self,
     // cache
     Configuration.Cache.self,
+    // log
+    Configuration.FileLog.self,
+    Configuration.HTTPLog.self,
   ])
 }

@@ -177,6 +177,16 @@ extension TextForm {
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 
+  /// Where the gateway itself sends something: a target with a path and a query of its own, which may
+  /// be what lets it in.
+  static let callURL: TextForm = {
+    var form = TextForm(
+      "a URL", examples: ["https://logs.internal/in?source=gateway", "${env:LOG_URL}"],
+      parse: { (text) throws(TextProblem) in _ = try CallURL(parsing: text) })
+    form.isSecret = true
+    return form
+  }()
+
   public static let hostName = TextForm(
     "a host name", examples: ["time-service.internal"], accepts: { HostName.normalized($0) != nil })
 
@@ -284,6 +294,18 @@ extension TextForm {
   /// A text that no message shows.
   public static let secret: TextForm = {
     var form = TextForm("a secret", reason: "it is empty", accepts: { !$0.isEmpty })
+    form.isSecret = true
+    return form
+  }()
+
+  /// A field's value that no message shows.
+  static let secretFieldValue: TextForm = {
+    var form = TextForm(
+      "a header field value", examples: ["Bearer ${env:LOG_TOKEN}"],
+      reason: "it is empty or has a control character",
+      accepts: { text in
+        !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }
+      })
     form.isSecret = true
     return form
   }()

@@ -38,7 +38,7 @@ public final class Gateway: Sendable {
   let revocations: RevocationList
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
-  private let stores = PolicyStores()
+  private let stores: PolicyStores
   private let cache: CacheStore
   private let state: Locked<State>
   private let ticketKeys = TLSTicketKeys()
@@ -54,16 +54,19 @@ public final class Gateway: Sendable {
     } catch {
       throw .revocations(error.text)
     }
+    let onLoss: @Sendable (UInt64) -> Void = { [options] batches in
+      options.onEvent(.accessLogLost(batches: batches))
+    }
+    stores = PolicyStores(logs: LogOutputs(onLoss: onLoss))
     do throws(LogWriter.OpenError) {
       logWriter =
         configuration.accessLog.format == .off
         ? nil
-        : try LogWriter(LogWriter.Output(configuration.accessLog.output)) { [options] batches in
-          options.onEvent(.accessLogLost(batches: batches))
-        }
+        : try LogWriter(LogWriter.Output(configuration.accessLog.output), onLoss: onLoss)
     } catch {
       throw .log(error.description)
     }
+    if let logWriter { stores.logs.keep(logWriter) }
     let count: Int
     switch configuration.workers {
     case .automatic: count = Int(clinux_usable_cpu_count())
@@ -74,7 +77,7 @@ public final class Gateway: Sendable {
     do throws(SystemError) {
       control = try ControlLoop(observer: options.sessionObserver, onEvent: options.onEvent)
     } catch {
-      logWriter?.close()
+      stores.logs.close()
       throw .system(error)
     }
     var workers: [WorkerHandle] = []
@@ -92,7 +95,7 @@ public final class Gateway: Sendable {
       }
       peers.set(workers.map(\.thread.mailbox))
     } catch {
-      Self.stop(workers, control, logWriter)
+      Self.stop(workers, control, stores.logs)
       throw .system(error)
     }
     self.workers = workers
@@ -100,7 +103,7 @@ public final class Gateway: Sendable {
     do throws(StartError) {
       try apply(configuration, options.responders)
     } catch {
-      Self.stop(workers, control, logWriter)
+      Self.stop(workers, control, stores.logs)
       throw error
     }
     changes.post()
@@ -176,7 +179,8 @@ public final class Gateway: Sendable {
     }
     try Self.check(configuration)
     try apply(configuration, responders ?? state.withLock { $0.responders })
-    logWriter?.reopen()
+    stores.logs.sweep(configuration)
+    stores.logs.reopen()
   }
 
   /// Refused before anything has changed, or done: reading the files of TLS and binding are the only
@@ -291,6 +295,9 @@ public final class Gateway: Sendable {
   /// Batches of log lines lost because the log's output was too slow.
   public var lostLogBatches: UInt64 { logWriter?.lostBatches ?? 0 }
 
+  /// Lines of `file-log` and `http-log`.
+  public var logCounts: LogCounts { stores.logs.totals.counts }
+
   /// False while the gateway drains, and from the beginning of the shutdown.
   public var isReady: Bool { drainTicket == nil }
 
@@ -311,15 +318,15 @@ public final class Gateway: Sendable {
       defer { state.isStopped = true }
       return state.isStopped
     }
-    if !isStopped { Self.stop(workers, control, logWriter) }
+    if !isStopped { Self.stop(workers, control, stores.logs) }
   }
 
   private static func stop(
-    _ workers: [WorkerHandle], _ control: ControlLoop, _ logWriter: LogWriter?
+    _ workers: [WorkerHandle], _ control: ControlLoop, _ logs: LogOutputs
   ) {
     for worker in workers { worker.thread.mailbox.post { loop in Worker.of(loop).stop() } }
     for worker in workers { worker.thread.join() }
     control.stop()
-    logWriter?.close()
+    logs.close()
   }
 }

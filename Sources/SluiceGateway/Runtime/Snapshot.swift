@@ -17,6 +17,8 @@ final class Snapshot {
   let variables: [String: CompiledVariable]
   /// Nil when nothing is configured yet.
   let policies: PolicyCompiler?
+  /// Who logs exchanges that no route matched.
+  let unrouted: PolicyChain?
 
   /// Nothing is configured yet.
   init() {
@@ -26,6 +28,7 @@ final class Snapshot {
     services = [:]
     variables = [:]
     policies = nil
+    unrouted = nil
   }
 
   /// Throws what `Router` throws. Services that did not change are those of `former`, with all they
@@ -73,6 +76,7 @@ final class Snapshot {
           counters: counters[name] ?? RouteCounters()))
     }
     self.routes = routes
+    unrouted = policies.chainOfNoRoute()
     sessionRoutes = Dictionary(
       uniqueKeysWithValues: routes.lazy.filter { $0.kind == .websocket }.map { ($0.name, $0) })
   }

@@ -25,10 +25,10 @@ extension KongConversion {
     case "proxy-cache": return proxyCache(plugin)
     case "request-transformer": return requestTransformer(plugin)
     case "response-transformer": return responseTransformer(plugin)
-    case "prometheus":
-      wantsMetrics = true
-      return instead(plugin, "the gateway has metrics of its own, with other names, at /metrics")
-    case "file-log", "http-log", "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
+    case "prometheus": return prometheus(plugin)
+    case "file-log": return fileLog(plugin)
+    case "http-log": return httpLog(plugin)
+    case "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
       return instead(plugin, "the gateway writes an access log of its own to standard output")
     case "opentelemetry", "zipkin", "datadog", "statsd", "statsd-advanced":
       return instead(plugin, "the gateway has metrics and logs of its own")
@@ -50,7 +50,7 @@ extension KongConversion {
     "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
     "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
     "request-transformer", "response-transformer", "prometheus", "bot-detection", "grpc-web",
-    "response-ratelimiting",
+    "response-ratelimiting", "file-log", "http-log",
   ]
 
   /// Bundled plugins that close something, limit something or change what is answered.
