@@ -359,9 +359,28 @@ extension TextForm {
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })
 
-  public static let hashKey = key(
-    "a hash key", words: ["address", "path"],
-    examples: ["address", "path", "header:X-Account", "cookie:session"])
+  public static let hashKey = TextForm(
+    "a hash key",
+    pattern: "^(address|path|consumer|header:.+|cookie:.+|query:.+|capture:.+)$",
+    examples: [
+      "address", "path", "consumer", "header:X-Account", "cookie:session", "query:user",
+      "capture:id",
+    ],
+    check: { text in
+      switch Configuration.HashKey(text: text) {
+      case .address, .path, .consumer, .parameter: nil
+      case .field(let key):
+        isToken(key.name) ? nil : TextProblem("the name behind the colon is not a token")
+      case .capture(let name):
+        Template("${request.path.\(name)}") != nil
+          ? nil : TextProblem("the name behind the colon is none of a segment")
+      case nil:
+        TextProblem(
+          "",
+          hint:
+            "write address, path, consumer, header:NAME, cookie:NAME, query:NAME or capture:NAME")
+      }
+    })
 
   public static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
 }

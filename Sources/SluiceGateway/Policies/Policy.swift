@@ -106,11 +106,30 @@ public final class PolicyRefusal {
   let error: GatewayError
   let detail: StaticString?
   let fields: [FieldLine]
+  /// In the place of what the gateway says of the error.
+  let answer: OwnAnswer?
+
+  /// Made when the policy is compiled.
+  struct OwnAnswer {
+    let status: Int?
+    let body: [UInt8]?
+    let type: FieldLine?
+
+    init(_ settings: Configuration.RefusalAnswer) {
+      status = settings.status
+      body = settings.body.map { Array($0.utf8) }
+      type = FieldLine(name: "Content-Type", value: settings.mediaType)
+    }
+  }
 
   /// `detail` must not contain anything internal.
-  public init(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
+  public init(
+    _ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = [],
+    answer: Configuration.RefusalAnswer? = nil
+  ) {
     self.error = error
     self.detail = detail
     self.fields = fields
+    self.answer = answer.map { OwnAnswer($0) }
   }
 }

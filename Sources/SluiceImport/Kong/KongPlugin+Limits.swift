@@ -30,8 +30,7 @@ extension KongConversion {
         node.add("budget", .text("g."))
       }
     }
-    config.refuse("error_code", unless: "429", because: "is always 429")
-    config.warn("error_message", unless: "API rate limit exceeded", because: "is the gateway's own")
+    addRefusal(config, status: "error_code", message: "error_message", to: &node)
     warnAboutStore(config)
     if !key.hasPrefix("header:") {
       config.warn("header_name", because: "says nothing without limit_by: header")

@@ -141,8 +141,11 @@ extension KongConversion {
     var node = DocumentNode.map([], origin: plugin.origin)
     let status = config.integer("status_code", default: 503, in: 100...599)
     node.add("status", .integer(status), origin: config.origin(of: "status_code"))
-    config.refuse("trigger", because: "is not there: every request would be answered")
-    config.refuse("echo", unless: "false", because: "is not there")
+    if let trigger = config.string("trigger") {
+      node.add("trigger", .text(trigger), origin: config.origin(of: "trigger"))
+    }
+    config.refuse(
+      "echo", unless: "false", because: "is not there: what callers send is not sent back")
     if let body = config.text("body") {
       let type = (config.string("content_type") ?? "application/json").lowercased()
       let known = ["application/json": "json", "text/plain": "text", "text/html": "html"]
