@@ -91,7 +91,10 @@ import Testing
       "{name: http-log, config: {http_endpoint: 'http://a:b@l.test', headers: {authorization: x}}}",
       "http_endpoint says authorization, too"
     ),
-    ("{name: http-log, config: {http_endpoint: 'ftp://l.test'}}", "the scheme must be http or https"),
+    (
+      "{name: http-log, config: {http_endpoint: 'ftp://l.test'}}",
+      "the scheme must be http or https"
+    ),
     (
       "{name: http-log, config: {http_endpoint: 'http://l.test', headers: {Host: x}}}",
       "the gateway itself writes this field"
@@ -129,7 +132,8 @@ import Testing
       """)
     func logs(_ consumer: String?, _ groups: [String]) -> [String] {
       configuration.policies(ofRoute: "r", consumer: consumer, groups: groups).compactMap {
-        ($0.settings as? Configuration.FileLog)?.path ?? ($0.settings as? Configuration.HTTPLog)?.url
+        ($0.settings as? Configuration.FileLog)?.path
+          ?? ($0.settings as? Configuration.HTTPLog)?.url
       }
     }
     #expect(logs(nil, []) == ["/tmp/r"])
@@ -145,9 +149,10 @@ import Testing
     #expect(configuration.admin?.address == "127.0.0.1:9901")
     #expect(messages.contains { $0.contains("per_consumer is not there") })
     #expect(messages.contains { $0.contains("http://127.0.0.1:9901/metrics") })
-    #expect(!readKong(Self.head + "plugins: [{name: prometheus}]").messages.contains {
-      $0.contains("per_consumer")
-    })
+    #expect(
+      !readKong(Self.head + "plugins: [{name: prometheus}]").messages.contains {
+        $0.contains("per_consumer")
+      })
   }
 
   // MARK: Callers
@@ -219,6 +224,10 @@ import Testing
     let refused = readKong(
       Self.head + "plugins: [{name: rate-limiting, config: {second: 1, error_code: 200}}]")
     #expect(refused.messages.contains { $0.contains("from 400 to 599") })
+    let unordered = readKong(
+      Self.head + "plugins: [{name: rate-limiting, config: {minute: 5, hour: 4}}]")
+    #expect(
+      unordered.messages.contains { $0.contains("by hour can't be lower than that by minute") })
   }
 
   /// developer.konghq.com/plugins/ip-restriction/reference, request-termination/reference.
@@ -238,27 +247,29 @@ import Testing
   // MARK: Balancing
 
   /// developer.konghq.com/gateway/entities/upstream, consistent-hashing.
-  @Test(arguments: [
-    ("hash_on: consumer", Configuration.HashKey.consumer, nil, nil),
-    ("hash_on: ip", .address, nil, nil), ("hash_on: path", .path, nil, nil),
-    ("hash_on: header, hash_on_header: X-A", .field(.header("X-A")), nil, nil),
-    ("hash_on: cookie, hash_on_cookie: sid", .field(.cookie("sid")), nil, "/"),
-    (
-      "hash_on: cookie, hash_on_cookie: sid, hash_on_cookie_path: /shop", .field(.cookie("sid")), nil,
-      "/shop"
-    ),
-    ("hash_on: query_arg, hash_on_query_arg: user", .parameter("user"), nil, nil),
-    ("hash_on: uri_capture, hash_on_uri_capture: id", .capture("id"), nil, nil),
-    ("hash_on: consumer, hash_fallback: ip", .consumer, .address, nil),
-    (
-      "hash_on: header, hash_on_header: X-A, hash_fallback: query_arg, hash_fallback_query_arg: u",
-      .field(.header("X-A")), .parameter("u"), nil
-    ),
-    (
-      "hash_on: path, hash_fallback: uri_capture, hash_fallback_uri_capture: id", .path,
-      .capture("id"), nil
-    ),
-  ] as [(String, Configuration.HashKey, Configuration.HashKey?, String?)])
+  @Test(
+    arguments: [
+      ("hash_on: consumer", Configuration.HashKey.consumer, nil, nil),
+      ("hash_on: ip", .address, nil, nil), ("hash_on: path", .path, nil, nil),
+      ("hash_on: header, hash_on_header: X-A", .field(.header("X-A")), nil, nil),
+      ("hash_on: cookie, hash_on_cookie: sid", .field(.cookie("sid")), nil, "/"),
+      (
+        "hash_on: cookie, hash_on_cookie: sid, hash_on_cookie_path: /shop", .field(.cookie("sid")),
+        nil,
+        "/shop"
+      ),
+      ("hash_on: query_arg, hash_on_query_arg: user", .parameter("user"), nil, nil),
+      ("hash_on: uri_capture, hash_on_uri_capture: id", .capture("id"), nil, nil),
+      ("hash_on: consumer, hash_fallback: ip", .consumer, .address, nil),
+      (
+        "hash_on: header, hash_on_header: X-A, hash_fallback: query_arg, hash_fallback_query_arg: u",
+        .field(.header("X-A")), .parameter("u"), nil
+      ),
+      (
+        "hash_on: path, hash_fallback: uri_capture, hash_fallback_uri_capture: id", .path,
+        .capture("id"), nil
+      ),
+    ] as [(String, Configuration.HashKey, Configuration.HashKey?, String?)])
   func everythingCanBeHashed(
     fields: String, key: Configuration.HashKey, fallback: Configuration.HashKey?, path: String?
   ) throws {
@@ -273,12 +284,30 @@ import Testing
     #expect(service.hashCookiePath == path)
   }
 
+  @Test func stickySessionsAreACookie() throws {
+    func service(_ fields: String) -> (Configuration.Service?, [String]) {
+      let result = readKong(
+        """
+        _format_version: "3.0"
+        upstreams: [{name: u, algorithm: sticky-sessions, \(fields)targets: ["a.test:1", "b.test:2"]}]
+        services: [{name: s, host: u, routes: [{name: r, paths: [/], protocols: [http, ws]}]}]
+        """)
+      return (result.configuration?.services["s"], result.messages)
+    }
+    let (sticky, messages) = service("sticky_sessions_cookie: gw, ")
+    #expect(sticky?.hash == .field(.cookie("gw")) && sticky?.hashCookiePath == "/", "\(messages)")
+    let other = service("sticky_sessions_cookie: gw, sticky_sessions_cookie_path: /a, ").0
+    #expect(other?.hashCookiePath == "/a")
+    #expect(service("").1.contains { $0.contains("sticky-sessions needs sticky_sessions_cookie") })
+  }
+
   @Test(arguments: [
     ("hash_on: header", "hash_on header needs hash_on_header"),
     ("hash_on: planet", "planet can't be hashed"),
     ("hash_on: ip, hash_fallback: cookie", "hash_fallback cookie is not there"),
     (
-      "hash_on: cookie, hash_on_cookie: a, hash_fallback: ip", "hash_fallback has no use with hash_on"
+      "hash_on: cookie, hash_on_cookie: a, hash_fallback: ip",
+      "hash_fallback has no use with hash_on"
     ),
     ("hash_on: ip, hash_fallback: header", "hash_fallback header needs hash_fallback_header"),
   ])

@@ -53,7 +53,8 @@ import Testing
         let found = policies.lazy.compactMap { $0.settings as? Configuration.ResponseTransform }
           .first?.add.headers["x-level"]
         #expect(
-          found == expected.map(String.init), "\(present), \(caller.consumer ?? "nobody") on \(route)"
+          found == expected.map(String.init),
+          "\(present), \(caller.consumer ?? "nobody") on \(route)"
         )
       }
     }

@@ -175,7 +175,8 @@ extension ConfigurationValidator {
         at: entry.keyPosition, hint: "set balance: consistent-hash, or remove it")
     }
     if service.balance == .consistentHash, let entry = node.entry("hashCookiePath") {
-      if case .field(.cookie)? = service.hash {} else {
+      if case .field(.cookie)? = service.hash {
+      } else {
         diagnostics.error(
           "services.\(name): 'hashCookiePath' has no effect: no cookie is hashed",
           at: entry.keyPosition, hint: "set hash: cookie:NAME, or remove it")

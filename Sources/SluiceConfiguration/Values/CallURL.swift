@@ -27,10 +27,12 @@ public struct CallURL: Equatable, Sendable {
     _ = try TargetURL(parsing: server)
     let written = rest[end...]
     target = written.hasPrefix("/") ? String(written) : "/\(written)"
-    let isPlain = target.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "#") }
-    guard isPlain else {
-      throw TextProblem("path and query have visible characters, and no #", hint: "write %23 for #")
+    guard target.utf8.allSatisfy({ isAlphanumeric($0) || Self.others.contains($0) }) else {
+      throw TextProblem("path and query have a character that no URL has", hint: "write it as %XX")
     }
     guard target.utf8.count <= 8_192 else { throw TextProblem("it is longer than 8192 bytes") }
   }
+
+  /// What RFC 3986 lets a path and a query have besides letters and digits.
+  private static let others = Set("-._~:/?@!$&'()*+,;=%".utf8)
 }

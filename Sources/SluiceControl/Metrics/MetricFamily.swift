@@ -132,7 +132,7 @@ extension MetricFamily {
     "When the configuration in force was put in force.")
   static let logLines = MetricFamily(
     "sluice_log_lines_total", .counter, ["policy", "result"],
-    "Lines of the policies `file-log` and `http-log`: `written` to a file or sent to a server, or `lost`."
+    "Lines of the policies `file-log` and `http-log`: `written` to a file or sent to a server, or `lost`. What goes where the access log goes is counted with that."
   )
   static let lostLog = MetricFamily(
     "sluice_access_log_lost_batches_total", .counter,
@@ -183,7 +183,8 @@ extension MetricFamily {
     (
       "Workers and process",
       [
-        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, logLines, lostLog, build, cpu,
+        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, logLines, lostLog,
+        build, cpu,
         memory, maxDescriptors, startTime,
       ]
     ),

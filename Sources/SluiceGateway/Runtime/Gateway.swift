@@ -49,6 +49,7 @@ public final class Gateway: Sendable {
   /// runs. The configuration must come from the reader without errors.
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
+    try Self.checkLogs(configuration)
     do throws(RevocationFile.Problem) {
       revocations = try RevocationList(file: configuration.admin?.revocationFile)
     } catch {
@@ -157,6 +158,16 @@ public final class Gateway: Sendable {
     if let problem = PolicyCompiler.problem(in: configuration) { throw .policy(problem) }
   }
 
+  /// Files that can't be written to, as far as that shows on this machine.
+  private static func checkLogs(_ configuration: Configuration) throws(StartError) {
+    for effective in configuration.everyPolicy {
+      guard let log = effective.settings as? Configuration.FileLog,
+        let problem = LogWriter.problem(path: log.path)
+      else { continue }
+      throw .policy("\(effective.name) of \(effective.origin.text): \(problem)")
+    }
+  }
+
   // MARK: Reload
 
   /// The configuration in force.
@@ -178,6 +189,7 @@ public final class Gateway: Sendable {
       throw .restartNeeded("admin.revocationFile")
     }
     try Self.check(configuration)
+    try Self.checkLogs(configuration)
     try apply(configuration, responders ?? state.withLock { $0.responders })
     stores.logs.sweep(configuration)
     stores.logs.reopen()

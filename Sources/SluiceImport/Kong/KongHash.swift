@@ -33,6 +33,23 @@ extension KongConversion {
       origin: object.origin(of: "hash_fallback"))
   }
 
+  /// The algorithm of Kong 3.11 (developer.konghq.com/gateway/entities/upstream, sticky sessions): a cookie
+  /// that the gateway gives leads back to a target.
+  func addStickySessions(_ object: KongObject, to settings: inout DocumentNode) {
+    guard let name = object.string("sticky_sessions_cookie"), !name.isEmpty else {
+      report.error(
+        "\(object.title): sticky-sessions needs sticky_sessions_cookie",
+        at: object.origin(of: "algorithm"))
+      return
+    }
+    settings.add("balance", .text("consistent-hash"))
+    settings.add(
+      "hash", .text("cookie:\(name)"), origin: object.origin(of: "sticky_sessions_cookie"))
+    settings.add(
+      "hashCookiePath", .text(object.string("sticky_sessions_cookie_path") ?? "/"),
+      origin: object.origin(of: "sticky_sessions_cookie_path"))
+  }
+
   private func hashKey(_ kind: String, _ field: String, _ object: KongObject) -> DocumentNode {
     let named = [
       "header": "header", "cookie": "cookie", "query_arg": "query", "uri_capture": "capture",

@@ -54,7 +54,8 @@ extension KongConversion {
   }
 
   private func warnAboutLines(_ config: KongObject) {
-    config.warn("custom_fields_by_lua", because: "is Lua, which is not run: lines have no such fields")
+    config.warn(
+      "custom_fields_by_lua", because: "is Lua, which is not run: lines have no such fields")
     report.warning(
       "\(config.title): lines have the keys of Kong's that the gateway knows of, without headers and "
         + "query, which may hold secrets", at: config.origin,
@@ -93,7 +94,8 @@ extension KongConversion {
       guard let value = written.texts(entry.key)?.first else { continue }
       if headers.entries.contains(where: { $0.key.lowercased() == entry.key.lowercased() }) {
         report.error(
-          "\(config.title): http_endpoint says \(entry.key), too", at: report.origin(entry.keyPosition))
+          "\(config.title): http_endpoint says \(entry.key), too",
+          at: report.origin(entry.keyPosition))
         continue
       }
       headers.add(entry.key, value.node, origin: report.origin(entry.keyPosition))
@@ -140,7 +142,8 @@ extension KongConversion {
   private func milliseconds(_ key: String, of object: KongObject) -> Int? {
     guard let text = object.string(key) else { return nil }
     guard let seconds = Double(text), seconds.isFinite, seconds <= 31_536_000 else {
-      report.error("\(object.title): \(key) must be a number of seconds", at: object.origin(of: key))
+      report.error(
+        "\(object.title): \(key) must be a number of seconds", at: object.origin(of: key))
       return nil
     }
     return max(0, Int((seconds * 1_000).rounded(.up)))
@@ -162,7 +165,8 @@ extension KongConversion {
     report.warning(
       "\(config.title): metrics have names of their own, for all routes and services, at "
         + "http://127.0.0.1:9901/metrics", at: plugin.origin,
-      hint: "admin.address of the converted file moves them; docs/guides/from-kong.md has Kong's names")
+      hint:
+        "admin.address of the converted file moves them; docs/guides/from-kong.md has Kong's names")
     return []
   }
 }

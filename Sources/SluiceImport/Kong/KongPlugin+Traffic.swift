@@ -268,10 +268,11 @@ extension KongConversion {
     config.warn("storage_ttl", because: "is not there")
     config.warn("strategy", unless: "memory", because: "is the memory here")
     config.skip("memory")
+    node.add("fields", .text("kong"))
     if let headers = config.object("response_headers") {
-      for key in ["age", "X-Cache-Status", "X-Cache-Key"] {
-        headers.warn(key, because: "can't be chosen: responses tell of the cache in Cache-Status")
-      }
+      if !headers.boolean("X-Cache-Status", default: true) { node.add("status", .text("")) }
+      headers.warn("X-Cache-Key", unless: "false", because: "is not there: keys are not told")
+      headers.warn("age", unless: "true", because: "is always there")
       headers.finish()
     }
     return [policy("cache", node, plugin)]

@@ -312,6 +312,7 @@ extension KongConversion {
     case "consistent-hashing":
       settings.add("balance", .text("consistent-hash"))
       addHash(hashOn, object, to: &settings)
+    case "sticky-sessions": addStickySessions(object, to: &settings)
     default:
       report.error(
         "\(object.title): there is no algorithm \(KongText.shown(algorithm))",
@@ -320,7 +321,7 @@ extension KongConversion {
     object.skip(
       "hash_on_header", "hash_on_cookie", "hash_on_cookie_path", "hash_on_query_arg",
       "hash_on_uri_capture", "hash_fallback", "hash_fallback_header", "hash_fallback_query_arg",
-      "hash_fallback_uri_capture")
+      "hash_fallback_uri_capture", "sticky_sessions_cookie", "sticky_sessions_cookie_path")
     object.refuse("client_certificate", because: "is a certificate in Kong's file")
     object.warn("use_srv_name", unless: "false", because: "is not there")
     settings.add("health", KongHealth.settings(of: object))

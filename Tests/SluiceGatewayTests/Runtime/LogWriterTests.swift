@@ -35,7 +35,9 @@ import Testing
     close(ends[0])
   }
 
-  private func temporary() -> String { "/tmp/sluice-log-\(getpid())-\(UInt64.random(in: 0 ... .max))" }
+  private func temporary() -> String {
+    "/tmp/sluice-log-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+  }
 
   private func contents(_ path: String) -> String? {
     guard let file = fopen(path, "r") else { return nil }

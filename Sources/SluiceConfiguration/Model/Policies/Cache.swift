@@ -20,7 +20,11 @@ extension Configuration {
     public var callerControl = false
     /// What Cache-Status calls the gateway; empty for no such field.
     public var status = "sluice"
+    /// How responses tell of the cache; `fields` in the file.
+    public var fields = FieldStyle.standard
     public init() {}
+
+    public enum FieldStyle: String, Codable, CaseIterable, Sendable { case standard, kong }
 
     public enum SetCookie: String, Codable, CaseIterable, Sendable { case refuse, strip }
   }
@@ -88,7 +92,11 @@ extension Configuration.Cache {
       ),
       Field(
         "status", .text(.pseudonym),
-        "What `Cache-Status` calls the gateway; no such field when empty."),
+        "What `Cache-Status` calls the gateway; no such field when empty, with either of `fields`."),
+      Field(
+        "fields", .choice(FieldStyle.self),
+        "How responses tell of the cache: `standard` by `Cache-Status`, `kong` by `X-Cache-Status` with `Hit`, `Miss`, `Refresh` or `Bypass`."
+      ),
     ])
 
   public static let example = """

@@ -58,7 +58,8 @@ extension Configuration.HTTPLog {
         "retryFor", .optionalDuration,
         "How long a batch is tried again after it could not be sent; 0s is not at all."),
       Field(
-        "firstPause", .duration, "Before a batch is tried again; doubles with each time after that."),
+        "firstPause", .duration, "Before a batch is tried again; doubles with each time after that."
+      ),
       Field("maxPause", .duration, "The longest such pause."),
     ])
 

@@ -169,7 +169,8 @@ extension Configuration.JWT {
         hint: "set keys or jwks, or give a consumer a jwt credential"
       )
     }
-    if header.isEmpty && headers.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil {
+    if header.isEmpty && headers.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil
+    {
       check.error(
         "looks nowhere for the token", hint: "set header, query, cookies or firstMessage")
     }

@@ -21,5 +21,6 @@ extension Configuration.RefusalAnswer {
     ])
 
   static let field = Field(
-    "refusal", .object(schema), "What callers get who are refused, in the place of the usual answer.")
+    "refusal", .object(schema),
+    "What callers get who are refused, in the place of the usual answer.")
 }

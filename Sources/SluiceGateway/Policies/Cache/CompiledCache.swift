@@ -30,6 +30,8 @@ final class CompiledCache: CompiledPolicy {
   private let queryOnly: [[UInt8]]?
   private let queryIgnored: [[UInt8]]
   private let statusName: [UInt8]
+  /// Callers know `X-Cache-Status`.
+  private let tellsAsKong: Bool
   private let notCached = PolicyRefusal(.notCached)
   private var key = CacheKey.Builder()
   private var scratch = ByteBuffer()
@@ -48,6 +50,7 @@ final class CompiledCache: CompiledPolicy {
     queryOnly = settings.key.queryOnly.map { $0.map { Array($0.utf8) } }
     queryIgnored = settings.key.queryIgnored.map { Array($0.utf8) }
     statusName = Array(settings.status.utf8)
+    tellsAsKong = settings.fields == .kong
   }
 
   override var phases: PolicyPhases { [.request, .response, .failure, .end] }
@@ -412,11 +415,28 @@ final class CompiledCache: CompiledPolicy {
   /// RFC 9211.
   private func addStatus(_ exchange: Exchange, _ parameters: (inout ByteBuffer) -> Void) {
     if statusName.isEmpty { return }
+    if tellsAsKong {
+      return exchange.responseEdits.add {
+        $0.append("X-Cache-Status: ")
+        $0.append(Self.kongStatus(exchange.record.cache))
+        $0.appendLineEnd()
+      }
+    }
     exchange.responseEdits.add { lines in
       lines.append("Cache-Status: ")
       lines.append(statusName)
       parameters(&lines)
       lines.appendLineEnd()
+    }
+  }
+
+  /// kong/plugins/proxy-cache/handler.lua.
+  private static func kongStatus(_ outcome: StaticString?) -> StaticString {
+    switch outcome?.description {
+    case "hit", "stale": "Hit"
+    case "miss": "Miss"
+    case "expired", "revalidated": "Refresh"
+    default: "Bypass"
     }
   }
 

@@ -44,7 +44,8 @@ final class CompiledJWT: IdentifyPolicy {
   init(_ settings: Configuration.JWT, _ context: PolicyContext) {
     self.settings = settings
     source = TokenSource(
-      headers: [settings.header] + settings.headers, query: settings.query, cookies: settings.cookies,
+      headers: [settings.header] + settings.headers, query: settings.query,
+      cookies: settings.cookies,
       firstMessage: settings.firstMessage)
     // Checked before the configuration was put in force.
     keys = settings.keys.compactMap { try? VerificationKey($0) }

@@ -6,8 +6,6 @@ extension Configuration.FileLog: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy {
     CompiledFileLog(self, context.worker)
   }
-
-  public func problem() -> String? { LogWriter.problem(path: path) }
 }
 
 extension Configuration.HTTPLog: Policy {
@@ -52,14 +50,15 @@ final class CompiledHTTPLog: CompiledPolicy {
       context.client(url: $0.server, timeout: settings.timeout)
     }
     if let former = context.former as? CompiledHTTPLog, let sender = former.sender,
-      sender.settings == settings
+      sender.settings == settings, !sender.isEnding
     {
       former.sender = nil
       former.successor = sender
       sender.replaceClient(client)
       self.sender = sender
     } else {
-      let sender = LogSender(settings, client, context.worker.stores.logs.totals, context.worker.loop)
+      let sender = LogSender(
+        settings, client, context.worker.stores.logs.totals, context.worker.loop)
       context.worker.logSenders.append(sender)
       self.sender = sender
     }

@@ -16,7 +16,8 @@ final class LogSender: EventHandler {
   private var machine: LogQueueStateMachine
   /// Of the machine's losses, those that were counted.
   private var counted = 0
-  private var isEnding = false
+  /// It takes no more than what exchanges of its time have to say.
+  private(set) var isEnding = false
   private var isOver = false
 
   /// Of an answer nothing but the status matters.
@@ -112,7 +113,10 @@ final class LogSender: EventHandler {
     var early: Bool?
     var hasReturned = false
     post(machine.batch) { [self] isSent in
-      guard hasReturned else { return early = isSent }
+      guard hasReturned else {
+        early = isSent
+        return
+      }
       perform(settled(isSent))
       // A drain may have waited for this.
       if machine.isHurried && machine.isEmpty { Worker.of(loop).drainProgressed() }
