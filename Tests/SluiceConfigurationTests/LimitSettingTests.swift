@@ -39,7 +39,8 @@ import Testing
     (
       """
       rate-limit: {windows: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
-      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}, {limit: 1, window: 5s}, {limit: 1, window: 6s}, \
+      {limit: 1, window: 7s}]}
       """,
       "has more than 6 windows"
     ),
@@ -59,7 +60,8 @@ import Testing
     (
       """
       response-limit: {limits: {a: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
-      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}}
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}, {limit: 1, window: 5s}, {limit: 1, window: 6s}, \
+      {limit: 1, window: 7s}]}}
       """,
       "has more than 6 windows"
     ),

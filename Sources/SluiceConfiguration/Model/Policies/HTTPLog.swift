@@ -72,7 +72,7 @@ extension Configuration.HTTPLog {
     policies:
       http-log:
         url: "http://127.0.0.1:9100/in"
-        headers: {Authorization: "Bearer ${env:LOG_TOKEN}"}
+        headers: {Authorization: "Bearer ${env:TOKEN_SECRET}"}
         batchSize: 100
     routes:
       time:

@@ -63,7 +63,7 @@ final class CompiledCache: CompiledPolicy {
     if exchange.wantsUpgrade || method != .get && method != .head
       || exchange.requestEdits.method != nil
     {
-      return .next
+      return tellsAsKong && !exchange.wantsUpgrade ? pass(exchange, "bypass", "method") : .next
     }
     filterQuery(exchange)
     let waitEnds = exchange.loop.now.advanced(byNanoseconds: settings.collapse.nanoseconds)
