@@ -192,8 +192,10 @@ extension Scenarios {
 
     /// kong/plugins/proxy-cache/handler.lua: X-Cache-Status.
     @Test func theCacheIsToldAsInKong() throws {
-      let upstream = try ScriptedUpstream.answering { _ in
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx"
+      let upstream = try ScriptedUpstream.answering { request in
+        let type = request.target.hasSuffix(".html") ? "text/html" : "text/plain"
+        let status = request.target.hasPrefix("/gone") ? "410 Gone" : "200 OK"
+        return "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: 1\r\n\r\nx"
       }
       let kong = try kong(
         "plugins: [{name: proxy-cache, config: {strategy: memory, cache_ttl: 300}}]",
@@ -206,6 +208,10 @@ extension Scenarios {
       #expect(try status("GET", "/a") == "Hit")
       #expect(try status("GET", "/b") == "Miss")
       #expect(try status("POST", "/b") == "Bypass")
+      // Neither the type nor the status is among those that Kong stores by default.
+      for target in ["/x.html", "/gone"] {
+        for _ in 0..<2 { #expect(try status("GET", target) == "Bypass") }
+      }
       #expect(try kong.ask("/a", host: "x")["Cache-Status"] == nil)
       let silent = try self.kong(
         "plugins: [{name: proxy-cache, config: {strategy: memory, response_headers: {X-Cache-Status: false}}}]"

@@ -180,7 +180,8 @@ struct CompiledHashKey {
   private static func hash(ofParameter name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
     guard let place = head.query else { return nil }
     let query = head.span(place)
-    return QueryParameters.value(of: name, in: query).map { StableHash.hash(query.extracting($0)) }
+    guard let range = QueryParameters.value(of: name, in: query) else { return nil }
+    return StableHash.hash(query.extracting(range))
   }
 
   static func hash(ofCookie name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {

@@ -235,6 +235,36 @@ extension KongConversion {
     return [policy("request-id", node, plugin)]
   }
 
+  /// Statuses and types; what HTTP lets nobody store is not stored.
+  private func addStored(
+    _ codes: [String], _ config: KongObject, to node: inout DocumentNode
+  ) {
+    let storable = [
+      "200", "203", "204", "300", "301", "308", "404", "405", "410", "414", "451", "501",
+    ]
+    for code in codes where !storable.contains(code) {
+      report.warning(
+        "\(config.title): responses with \(KongText.shown(code)) are stored only if their target says so",
+        at: config.origin(of: "response_code"))
+    }
+    let statuses = codes.compactMap { code -> DocumentNode? in
+      guard let status = Int(code), (200...599).contains(status) else {
+        report.error(
+          "\(config.title): response_code has statuses from 200 to 599, not '\(KongText.shown(code))'",
+          at: config.origin(of: "response_code"))
+        return nil
+      }
+      return .integer(status)
+    }
+    node.add("statuses", .list(statuses), origin: config.origin(of: "response_code"))
+    let types =
+      config.strings("content_type")
+      ?? ["text/plain", "application/json"].map { ($0, config.origin) }
+    node.add(
+      "types", .list(types.map { .text($0.text, origin: $0.origin) }),
+      origin: config.origin(of: "content_type"))
+  }
+
   private func proxyCache(_ plugin: KongPlugin) -> [KongPolicy] {
     let config = plugin.config
     var node = DocumentNode.map([], origin: plugin.origin)
@@ -242,6 +272,7 @@ extension KongConversion {
     node.add("ttl", .literal("\(ttl)s"))
     let codes = config.strings("response_code")?.map(\.text) ?? ["200", "301", "404"]
     if codes.contains("404") { node.add("negativeTtl", .literal("\(ttl)s")) }
+    addStored(codes, config, to: &node)
     var key = DocumentNode.map()
     if let headers = config.strings("vary_headers"), !headers.isEmpty {
       key.add("headers", .list(headers.map { .text($0.text, origin: $0.origin) }))
@@ -260,10 +291,12 @@ extension KongConversion {
         "\(config.title): responses that their target forbids to store are not stored here",
         at: plugin.origin)
     }
-    config.warn(
-      "request_method", because: "is not looked at: responses to GET and HEAD are stored")
-    config.warn(
-      "content_type", because: "is not looked at: responses of every type are stored")
+    let methods = config.strings("request_method")?.map(\.text) ?? ["GET", "HEAD"]
+    if Set(methods) != ["GET", "HEAD"] {
+      report.warning(
+        "\(config.title): request_method is not looked at: GET and HEAD are answered from the cache",
+        at: config.origin(of: "request_method"))
+    }
     config.refuse("ignore_uri_case", unless: "false", because: "is not there")
     config.warn("storage_ttl", because: "is not there")
     config.warn("strategy", unless: "memory", because: "is the memory here")

@@ -18,6 +18,10 @@ extension Configuration {
     public var ignoreCookies = false
     public var setCookie = SetCookie.refuse
     public var callerControl = false
+    /// Of what may be stored only responses with one of these statuses, and with one of these values of
+    /// Content-Type; all when empty.
+    public var statuses: [Int] = []
+    public var types: [String] = []
     /// What Cache-Status calls the gateway; empty for no such field.
     public var status = "sluice"
     /// How responses tell of the cache; `fields` in the file.
@@ -89,6 +93,14 @@ extension Configuration.Cache {
       Field(
         "callerControl", .boolean,
         "Obeys `no-cache`, `max-age`, `min-fresh` and `max-stale` of requests; `no-store` and `only-if-cached` always count."
+      ),
+      Field(
+        "statuses", .list(of: .integer(200...599)),
+        "Of the responses that may be stored, only those with one of these statuses are; all when empty."
+      ),
+      Field(
+        "types", .list(of: .text(.fieldValue)),
+        "The same by the whole `Content-Type`, in any case: `application/json` is not `application/json; charset=utf-8`."
       ),
       Field(
         "status", .text(.pseudonym),

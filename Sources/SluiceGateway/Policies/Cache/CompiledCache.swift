@@ -32,6 +32,7 @@ final class CompiledCache: CompiledPolicy {
   private let statusName: [UInt8]
   /// Callers know `X-Cache-Status`.
   private let tellsAsKong: Bool
+  private let filter: CacheFilter
   private let notCached = PolicyRefusal(.notCached)
   private var key = CacheKey.Builder()
   private var scratch = ByteBuffer()
@@ -51,6 +52,7 @@ final class CompiledCache: CompiledPolicy {
     queryIgnored = settings.key.queryIgnored.map { Array($0.utf8) }
     statusName = Array(settings.status.utf8)
     tellsAsKong = settings.fields == .kong
+    filter = CacheFilter(settings)
   }
 
   override var phases: PolicyPhases { [.request, .response, .failure, .end] }
@@ -264,12 +266,14 @@ final class CompiledCache: CompiledPolicy {
     let now = exchange.loop.now
     let delay = now.nanoseconds(since: fill.began)
     var isStored = false
-    if case .store(let freshness) = rules.decide(
-      facts, fill.request, now: Self.unixTime, delay: delay),
+    if filter.admits(head),
+      case .store(let freshness) = rules.decide(
+        facts, fill.request, now: Self.unixTime, delay: delay),
       head.firstIndex(of: .contentRange) == nil, let variances = variances(head, exchange)
     {
       isStored = fill.collect(head, exchange, freshness, variances, CacheTags.read(head))
     }
+    if !isStored && tellsAsKong { exchange.record.cache = "bypass" }
     addStatus(exchange) {
       $0.append(fill.stale == nil ? "; fwd=uri-miss" : "; fwd=stale")
       if isStored { $0.append("; stored") }

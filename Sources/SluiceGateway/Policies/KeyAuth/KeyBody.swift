@@ -31,10 +31,12 @@ enum KeyBody {
   func withKey<R>(
     _ name: [UInt8], _ path: JSONPath?, _ exchange: Exchange, _ look: (Span<UInt8>) -> R
   ) -> R? {
-    exchange.withCollectedBody { body in
+    exchange.withCollectedBody { body -> R? in
       switch self {
-      case .form: Self.withKey(name, form: body, look)
-      case .json: path.flatMap { Self.withKey($0, json: body, look) }
+      case .form: return Self.withKey(name, form: body, look)
+      case .json:
+        guard let path else { return nil }
+        return Self.withKey(path, json: body, look)
       }
     }
   }
