@@ -312,14 +312,14 @@ import Testing
     (
       file(service: "hashFallback: address"),
       """
-      3:58: error: services.api: 'hashFallback' has no effect with balance round-robin
+      3:52: error: services.api: 'hashFallback' has no effect with balance round-robin
         hint: set balance: consistent-hash, or remove it
       """
     ),
     (
       file(service: "balance: consistent-hash, hash: address, hashCookiePath: /"),
       """
-      3:99: error: services.api: 'hashCookiePath' has no effect: no cookie is hashed
+      3:93: error: services.api: 'hashCookiePath' has no effect: no cookie is hashed
         hint: set hash: cookie:NAME, or remove it
       """
     ),
