@@ -82,6 +82,8 @@ extension Scenarios {
         call("/time", "X-Api-Key: alice-secret", answers: 200), call("/time", alice, answers: 401),
       ],
       "kong-fields": [call(answers: 200)],
+      "file-log": [call(answers: 200)],
+      "http-log": [call(answers: 200)],
       "mirror": [call(answers: 200)],
       "mock": [call(answers: 200)],
       "mtls-auth": [call(answers: 401)],

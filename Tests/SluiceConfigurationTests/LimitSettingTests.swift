@@ -39,9 +39,10 @@ import Testing
     (
       """
       rate-limit: {windows: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
-      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}, {limit: 1, window: 5s}, {limit: 1, window: 6s}, \
+      {limit: 1, window: 7s}]}
       """,
-      "has more than 3 windows"
+      "has more than 6 windows"
     ),
     ("rate-limit: {limit: 1, window: 1s, by: 'path:a'}", "a path starts with /"),
     ("response-limit: {}", "needs 'limits'"),
@@ -59,9 +60,10 @@ import Testing
     (
       """
       response-limit: {limits: {a: [{limit: 1, window: 1s}, {limit: 1, window: 2s}, \
-      {limit: 1, window: 3s}, {limit: 1, window: 4s}]}}
+      {limit: 1, window: 3s}, {limit: 1, window: 4s}, {limit: 1, window: 5s}, {limit: 1, window: 6s}, \
+      {limit: 1, window: 7s}]}}
       """,
-      "has more than 3 windows"
+      "has more than 6 windows"
     ),
     ("quota: {}", "needs 'hour', 'day' or 'month'"),
     ("quota: {day: 5, month: 100, cost: 6}", "no request could pass: one costs 6 of 5"),

@@ -60,6 +60,7 @@ import Testing
     try add(Configuration.Consumer.schema, Configuration.Consumer())
     try add(Configuration.Group.schema, Configuration.Group())
     try add(Configuration.Credential.schema, Configuration.Credential())
+    try add(Configuration.RefusalAnswer.schema, Configuration.RefusalAnswer())
     try add(Configuration.KeyCredential.schema, Configuration.KeyCredential(key: "k"))
     try add(Configuration.PasswordCredential.schema, Configuration.PasswordCredential())
     try add(Configuration.SigningCredential.schema, Configuration.SigningCredential())

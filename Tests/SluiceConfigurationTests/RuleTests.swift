@@ -306,7 +306,21 @@ import Testing
       file(service: "balance: consistent-hash"),
       """
       3:61: error: services.api: consistent-hash needs 'hash'
-        hint: hash: address, path, header:NAME or cookie:NAME
+        hint: hash: address, path, consumer, header:NAME, cookie:NAME, query:NAME or capture:NAME
+      """
+    ),
+    (
+      file(service: "hashFallback: address"),
+      """
+      3:52: error: services.api: 'hashFallback' has no effect with balance round-robin
+        hint: set balance: consistent-hash, or remove it
+      """
+    ),
+    (
+      file(service: "balance: consistent-hash, hash: address, hashCookiePath: /"),
+      """
+      3:93: error: services.api: 'hashCookiePath' has no effect: no cookie is hashed
+        hint: set hash: cookie:NAME, or remove it
       """
     ),
     (

@@ -38,8 +38,8 @@ import Testing
       "4:37: error: plugin key-auth: unknown field 'key_nams'\n  hint: did you mean 'key_names'?"
     ),
     (
-      "plugins: [{name: key-auth, config: {key_in_body: true}}]",
-      "4:37: error: plugin key-auth: key_in_body is not there: bodies are not searched"
+      "plugins: [{name: key-auth, config: {key_in_body: true, hide_credentials: true}}]",
+      "4:56: error: plugin key-auth: hide_credentials does not take keys out of bodies here\n  hint: take out hide_credentials, and targets see keys, or key_in_body"
     ),
     (
       "plugins: [{name: key-auth, route: other}]",

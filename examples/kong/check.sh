@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs rest-kong.yaml, a configuration of Kong, and checks it: check.sh [SLUICE]. Needs curl and python3;
+# Runs rest-kong.yaml and shop-kong.yaml, configurations of Kong, and checks them: check.sh [SLUICE]. Needs curl and python3;
 # the ports are the kernel's choice. Exits with 0 when everything is as it should be.
 set -euo pipefail
 
@@ -16,10 +16,11 @@ finish() {
 trap finish EXIT
 cd "$folder"
 cp "$example/rest-kong.yaml" kong.yaml
+cp "$example/shop-kong.yaml" shop.yaml
 
-read -r web converted service < <(python3 - <<'PYTHON'
+read -r web converted service shop logs < <(python3 - <<'PYTHON'
 import socket
-taken = [socket.socket() for _ in range(3)]
+taken = [socket.socket() for _ in range(5)]
 for one in taken:
     one.bind(("127.0.0.1", 0))
 print(*(one.getsockname()[1] for one in taken))
@@ -59,7 +60,39 @@ processes+=($!)
 "$sluice" run sluice.yaml --resolve "time-service.internal:8080=127.0.0.1:$service" \
   --listen "127.0.0.1:$converted" 2>converted.log >access2.log &
 processes+=($!)
-for port in "$service" "$web" "$converted"; do
+
+# The shop: one server for its services, and one that gets the lines of its log.
+python3 - "$logs" <<'PYTHON' &
+import http.server, json, sys
+class Logs(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        lines = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with open("logged", "a") as logged:
+            for line in lines:
+                who = line.get("consumer", {}).get("username", "-")
+                print(self.headers["Authorization"], line["request"]["uri"],
+                      line["response"]["status"], who, file=logged)
+        self.send_response(204)
+        self.end_headers()
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Logs).serve_forever()
+PYTHON
+processes+=($!)
+export ALICE_KEY=key-of-alice BOB_KEY=key-of-bob CAROL_KEY=key-of-carol LOG_AUTHORIZATION=let-me-in
+"$sluice" convert shop.yaml >shop-sluice.yaml 2>shop-warnings
+sed 's/127.0.0.1:9901/127.0.0.1:0/' shop-sluice.yaml >shop-run.yaml
+"$sluice" run shop-run.yaml --listen "127.0.0.1:$shop" \
+  --resolve "catalogue.internal:8080=127.0.0.1:$service" \
+  --resolve "orders-1.internal:9000=127.0.0.1:$service" \
+  --resolve "orders-2.internal:9000=127.0.0.1:$service" \
+  --resolve "logs.internal:9200=127.0.0.1:$logs" 2>shop.log >shop-access.log &
+processes+=($!)
+for port in "$service" "$web" "$converted" "$logs" "$shop"; do
   for _ in $(seq 300); do
     curl -s -o /dev/null "http://127.0.0.1:$port/ready" && break
     sleep 0.1
@@ -103,6 +136,33 @@ expect "the converted file is right" "" "$sluice" check sluice.yaml
 expect "it tells the same differences" "0" bash -c "grep ' warning: ' warnings |
   grep -cvxFf gateway.log || true"
 expect "and it holds no key" "exit 1" grep -F -- "$key" sluice.yaml
+
+url="http://127.0.0.1:$shop"
+expect "the catalogue is open" 200 status "$url/catalogue"
+expect "it is asked below its path" "/v1/items/17 .*" bash -c \
+  "curl -s -o /dev/null '$url/items/17'; tail -n 1 seen"
+expect "an order needs a key" 401 status "$url/orders"
+expect "and a group" 403 status -H "apikey: $CAROL_KEY" "$url/orders"
+expect "bob's plan is told" "x-plan: free" bash -c \
+  "curl -sD - -o /dev/null -H 'apikey: $BOB_KEY' '$url/orders' | tr -d '\r' | grep x-plan"
+for _ in 1 2; do
+  expect "bob may order" 200 status -H "apikey: $BOB_KEY" "$url/orders"
+done
+expect "three times a minute" '\{"message":"Buy gold"\}' ask -H "apikey: $BOB_KEY" "$url/orders"
+for _ in 1 2 3 4; do
+  expect "gold may more" 200 status -H "apikey: $ALICE_KEY" "$url/orders"
+done
+ordered() { grep -c '"username":"alice"' orders.log || true; }
+for _ in $(seq 100); do
+  [ "$(ordered)" = 4 ] && break
+  sleep 0.1
+done
+expect "orders have a file" 4 ordered
+expect "all have a server" "let-me-in /orders 200 alice" bash -c "for _ in \$(seq 100); do
+  grep -q alice logged && break; sleep 0.1; done; grep alice logged | head -n 1"
+expect "the converted shop holds no key" "exit 1" grep -E "key-of-|let-me-in" shop-sluice.yaml
+expect "and no log does" "exit 1" grep -lE "key-of-|let-me-in" shop.log shop-access.log orders.log
+
 for log in gateway.log access.log converted.log access2.log; do
   if grep -qF -- "$key" "$log"; then
     echo "FAIL  a key is in $log"

@@ -46,5 +46,8 @@ extension PolicyRegistry {
     Configuration.Mirror.self,
     // cache
     Configuration.Cache.self,
+    // log
+    Configuration.FileLog.self,
+    Configuration.HTTPLog.self,
   ])
 }

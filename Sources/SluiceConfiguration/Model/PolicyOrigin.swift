@@ -66,6 +66,13 @@ extension Configuration {
     return result.sorted { knownPolicies.precedes(type(of: $0.settings), type(of: $1.settings)) }
   }
 
+  /// Those of the stage `log` that hold for requests that no route matches.
+  public var policiesWithoutRoute: [EffectivePolicy] {
+    policies.all.map { EffectivePolicy(settings: $0, origin: .everything) }
+      .filter { $0.stage == .log }
+      .sorted { knownPolicies.precedes(type(of: $0.settings), type(of: $1.settings)) }
+  }
+
   private func places(
     of route: Route, _ name: String, consumer: String?, groups: [String]
   ) -> [(PolicyOrigin, Policies)] {

@@ -46,6 +46,8 @@ public enum PolicyStage: Int, CaseIterable, Comparable, Sendable {
   case transform
   /// What is remembered.
   case cache
+  /// What is told of it when it is over, whatever became of it.
+  case log
 
   public static func < (left: PolicyStage, right: PolicyStage) -> Bool {
     left.rawValue < right.rawValue

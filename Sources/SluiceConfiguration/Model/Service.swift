@@ -7,6 +7,10 @@ extension Configuration {
     public var balance = Balance.roundRobin
     /// What `consistent-hash` hashes; required for it, refused for the others.
     public var hash: HashKey?
+    /// What is hashed where `hash` finds nothing.
+    public var hashFallback: HashKey?
+    /// Gives callers without the cookie that is hashed one, for this path.
+    public var hashCookiePath: String?
     /// The Host field that targets get: `preserve` (the client's), `target` or a literal name.
     public var host = HostField.preserve
     public var timeouts = ServiceTimeouts()
@@ -51,11 +55,15 @@ extension Configuration {
     case consistentHash = "consistent-hash"
   }
 
-  /// In the file `address`, `path`, `header:NAME` or `cookie:NAME`.
+  /// In the file `address`, `path`, `consumer`, `header:NAME`, `cookie:NAME`, `query:NAME` or `capture:NAME`.
   public enum HashKey: Equatable, Sendable {
     case address
     case path
+    case consumer
     case field(FieldKey)
+    case parameter(String)
+    /// A named segment of the route's path, or a group of its regular expression.
+    case capture(String)
   }
 
   public enum HostField: Equatable, Sendable {
@@ -146,7 +154,14 @@ extension Configuration.Service {
       Field("balance", .choice(Configuration.Balance.self), "How a target is picked."),
       Field(
         "hash", .text(.hashKey),
-        "What `consistent-hash` hashes; required for it, refused otherwise."),
+        "What `consistent-hash` hashes; required for it, refused otherwise. Requests without it go anywhere."
+      ),
+      Field(
+        "hashFallback", .text(.hashKey), "What is hashed for requests without that."),
+      Field(
+        "hashCookiePath", .text(.plainPath),
+        "With `hash: cookie:NAME`: gives callers without the cookie one of a random value, for this path, so that they come back to the target that they get now."
+      ),
       Field(
         "host", .text(.hostField),
         "The `Host` field that targets get: the client's, the target's or this one."),

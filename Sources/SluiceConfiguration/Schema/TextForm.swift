@@ -177,6 +177,16 @@ extension TextForm {
     ],
     parse: { (text) throws(TextProblem) in _ = try TargetURL(parsing: text) })
 
+  /// Where the gateway itself sends something: a target with a path and a query of its own, which may
+  /// be what lets it in.
+  static let callURL: TextForm = {
+    var form = TextForm(
+      "a URL", examples: ["https://logs.internal/in?source=gateway", "${env:LOG_URL}"],
+      parse: { (text) throws(TextProblem) in _ = try CallURL(parsing: text) })
+    form.isSecret = true
+    return form
+  }()
+
   public static let hostName = TextForm(
     "a host name", examples: ["time-service.internal"], accepts: { HostName.normalized($0) != nil })
 
@@ -289,6 +299,18 @@ extension TextForm {
     return form
   }()
 
+  /// A field's value that no message shows.
+  static let secretFieldValue: TextForm = {
+    var form = TextForm(
+      "a header field value", examples: ["Bearer ${env:LOG_TOKEN}"],
+      reason: "it is empty or has a control character",
+      accepts: { text in
+        !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }
+      })
+    form.isSecret = true
+    return form
+  }()
+
   public static let method = TextForm(
     "a method", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", examples: ["GET", "POST"],
     check: { text in
@@ -338,9 +360,28 @@ extension TextForm {
     "a pseudonym", examples: ["sluice"], reason: "it must be a token",
     accepts: { $0.isEmpty || isToken($0) })
 
-  public static let hashKey = key(
-    "a hash key", words: ["address", "path"],
-    examples: ["address", "path", "header:X-Account", "cookie:session"])
+  public static let hashKey = TextForm(
+    "a hash key",
+    pattern: "^(address|path|consumer|header:.+|cookie:.+|query:.+|capture:.+)$",
+    examples: [
+      "address", "path", "consumer", "header:X-Account", "cookie:session", "query:user",
+      "capture:id",
+    ],
+    check: { text in
+      switch Configuration.HashKey(text: text) {
+      case .address, .path, .consumer, .parameter: nil
+      case .field(let key):
+        isToken(key.name) ? nil : TextProblem("the name behind the colon is not a token")
+      case .capture(let name):
+        Template("${request.path.\(name)}") != nil
+          ? nil : TextProblem("the name behind the colon is none of a segment")
+      case nil:
+        TextProblem(
+          "",
+          hint:
+            "write address, path, consumer, header:NAME, cookie:NAME, query:NAME or capture:NAME")
+      }
+    })
 
   public static let parameterName = TextForm("a parameter name", accepts: { !$0.isEmpty })
 }

@@ -162,11 +162,25 @@ extension ConfigurationValidator {
     if service.balance == .consistentHash, hash == nil, let balance = node["balance"] {
       diagnostics.error(
         "services.\(name): consistent-hash needs 'hash'", at: balance.position,
-        hint: "hash: address, path, header:NAME or cookie:NAME")
+        hint: "hash: address, path, consumer, header:NAME, cookie:NAME, query:NAME or capture:NAME")
     } else if service.balance != .consistentHash, let hash {
       diagnostics.error(
         "services.\(name): 'hash' has no effect with balance \(service.balance.rawValue)",
         at: hash.keyPosition, hint: "set balance: consistent-hash, or remove it")
+    }
+    for key in ["hashFallback", "hashCookiePath"] where service.balance != .consistentHash {
+      guard let entry = node.entry(key) else { continue }
+      diagnostics.error(
+        "services.\(name): '\(key)' has no effect with balance \(service.balance.rawValue)",
+        at: entry.keyPosition, hint: "set balance: consistent-hash, or remove it")
+    }
+    if service.balance == .consistentHash, let entry = node.entry("hashCookiePath") {
+      if case .field(.cookie)? = service.hash {
+      } else {
+        diagnostics.error(
+          "services.\(name): 'hashCookiePath' has no effect: no cookie is hashed",
+          at: entry.keyPosition, hint: "set hash: cookie:NAME, or remove it")
+      }
     }
   }
 }

@@ -114,7 +114,7 @@ public struct Template: Equatable, Sendable {
 
   /// Whether a regular expression may have a group of this name or number; how many it has only its
   /// compiler knows, and a group too many stays empty.
-  private static func hasGroup(_ name: String, _ regex: String) -> Bool {
+  public static func hasGroup(_ name: String, _ regex: String) -> Bool {
     if let number = Int(name) { return (1...9).contains(number) && regex.contains("(") }
     let (name, regex) = (name.lowercased(), regex.lowercased())
     return regex.contains("<\(name)>") || regex.contains("'\(name)'")

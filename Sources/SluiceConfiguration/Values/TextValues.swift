@@ -111,9 +111,16 @@ extension Configuration.HashKey: TextValue {
     switch text {
     case "address": self = .address
     case "path": self = .path
+    case "consumer": self = .consumer
     default:
-      guard let key = FieldKey(text: text) else { return nil }
-      self = .field(key)
+      let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+      switch (parts.first, parts.count) {
+      case ("query", 2): self = .parameter(parts[1])
+      case ("capture", 2): self = .capture(parts[1])
+      default:
+        guard let key = FieldKey(text: text) else { return nil }
+        self = .field(key)
+      }
     }
   }
 
@@ -121,7 +128,10 @@ extension Configuration.HashKey: TextValue {
     switch self {
     case .address: "address"
     case .path: "path"
+    case .consumer: "consumer"
     case .field(let key): key.text
+    case .parameter(let name): "query:\(name)"
+    case .capture(let name): "capture:\(name)"
     }
   }
 }

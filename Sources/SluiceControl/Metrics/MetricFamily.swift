@@ -130,6 +130,10 @@ extension MetricFamily {
   static let lastReload = MetricFamily(
     "sluice_configuration_loaded_timestamp_seconds", .gauge,
     "When the configuration in force was put in force.")
+  static let logLines = MetricFamily(
+    "sluice_log_lines_total", .counter, ["policy", "result"],
+    "Lines of the policies `file-log` and `http-log`: `written` to a file or sent to a server, or `lost`. What goes where the access log goes is counted with that."
+  )
   static let lostLog = MetricFamily(
     "sluice_access_log_lost_batches_total", .counter,
     "Batches of access log lines lost because the output was too slow.")
@@ -179,7 +183,8 @@ extension MetricFamily {
     (
       "Workers and process",
       [
-        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, lostLog, build, cpu,
+        turns, turnSeconds, longestTurn, spliced, ready, reloads, lastReload, logLines, lostLog,
+        build, cpu,
         memory, maxDescriptors, startTime,
       ]
     ),

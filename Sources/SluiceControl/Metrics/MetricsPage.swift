@@ -8,6 +8,7 @@ struct MetricsPage: Sendable {
   var process = ProcessFacts()
   var isReady = true
   var lostLogBatches: UInt64 = 0
+  var logCounts = LogCounts()
 
   /// In seconds, without the open last one.
   static let bounds = WorkerReport.latencyBounds.map { Double($0) / 1e9 }
@@ -166,6 +167,11 @@ struct MetricsPage: Sendable {
     output.sample("refused", value: control.refusedReloads)
     output.begin(.lastReload)
     output.sample(value: control.loadedSeconds)
+    output.begin(.logLines)
+    output.sample("file-log", "written", value: logCounts.fileWritten)
+    output.sample("file-log", "lost", value: logCounts.fileLost)
+    output.sample("http-log", "written", value: logCounts.httpSent)
+    output.sample("http-log", "lost", value: logCounts.httpLost)
     output.begin(.lostLog)
     output.sample(value: lostLogBatches)
     output.begin(.build)

@@ -88,8 +88,10 @@ enum AccessLogPage {
 
     One line of JSON for each request that ended, to standard output unless `accessLog` says otherwise.
     Requests of the admin listener are not logged. An output that does not take lines fast enough
-    loses them rather than slowing requests (`sluice_access_log_lost_batches_total`). A log file is
-    opened again at every reload, so that it can be rotated.
+    loses them rather than slowing requests (`sluice_access_log_lost_batches_total`). A log file
+    that was renamed or removed is made anew within a second, and opened again at every reload, so that it can be
+    rotated. The policies [`file-log`](policies/file-log.md) and [`http-log`](policies/http-log.md) write such lines
+    of a route, a service or a caller to other files, or send them to a server, also with the keys of Kong's logs.
 
     ```json
     {"time":1795396887.472513,"id":"20995a5cb3569f25e958220787595a8c","client":"127.0.0.1","listener":"web","method":"GET","host":"127.0.0.1:8080","path":"/time","route":"time","service":"time-service","target":"http://time-service.internal:8081","status":200,"duration":0.480,"connectDuration":0.271,"responseDuration":0.209,"bytesReceived":0,"bytesSent":26,"connection":"new"}

@@ -49,7 +49,18 @@ extension Exchange {
   }
 
   func refuse(_ refusal: PolicyRefusal) {
-    fail(refusal.error, detail: refusal.detail, fields: refusal.fields)
+    guard let own = refusal.answer, !isGRPCCall else {
+      return fail(refusal.error, detail: refusal.detail, fields: refusal.fields)
+    }
+    record.error = refusal.error
+    var answer = answer(for: refusal.error, detail: refusal.detail, fields: refusal.fields)
+    if let status = own.status { answer.setStatus(status) }
+    if let body = own.body {
+      answer.body = body
+      answer.contentType = ""
+      if !body.isEmpty, let type = own.type { answer.fields.append(type) }
+    }
+    self.answer(answer)
   }
 
   /// Whether the policy in this place let the request pass.

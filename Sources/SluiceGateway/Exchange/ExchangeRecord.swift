@@ -26,6 +26,8 @@ struct ExchangeRecord {
   var cache: StaticString?
   /// Begun by the gateway itself; not counted, not logged.
   var isBackground = false
+  /// Of the cookie that the caller gets so as to come back to its target.
+  var cookieHash: UInt64?
   /// Became a session.
   var isUpgraded = false
 }

@@ -36,6 +36,7 @@ public struct PolicyPhases: OptionSet, Sendable {
   public static let answer = PolicyPhases(rawValue: 4)
   public static let end = PolicyPhases(rawValue: 8)
   public static let failure = PolicyPhases(rawValue: 16)
+  public static let log = PolicyPhases(rawValue: 32)
 }
 
 /// What a policy's settings compile to; one per worker and place that sets it.
@@ -77,6 +78,13 @@ open class CompiledPolicy {
 
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}
+
+  /// The exchange is over, and its record is complete; called exactly once, also if another policy had
+  /// refused the request. `status` is what the caller got, 499 for none.
+  open func logged(_ exchange: Exchange, status: Int) {}
+
+  /// A session of the policy's route has opened, gone on or ended.
+  func logged(_ event: SessionEvent) {}
 }
 
 /// What a policy decided.
@@ -98,11 +106,30 @@ public final class PolicyRefusal {
   let error: GatewayError
   let detail: StaticString?
   let fields: [FieldLine]
+  /// In the place of what the gateway says of the error.
+  let answer: OwnAnswer?
+
+  /// Made when the policy is compiled.
+  struct OwnAnswer {
+    let status: Int?
+    let body: [UInt8]?
+    let type: FieldLine?
+
+    init(_ settings: Configuration.RefusalAnswer) {
+      status = settings.status
+      body = settings.body.map { Array($0.utf8) }
+      type = FieldLine(name: "Content-Type", value: settings.mediaType)
+    }
+  }
 
   /// `detail` must not contain anything internal.
-  public init(_ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = []) {
+  public init(
+    _ error: GatewayError, detail: StaticString? = nil, fields: [FieldLine] = [],
+    answer: Configuration.RefusalAnswer? = nil
+  ) {
     self.error = error
     self.detail = detail
     self.fields = fields
+    self.answer = answer.map { OwnAnswer($0) }
   }
 }

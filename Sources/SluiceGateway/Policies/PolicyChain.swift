@@ -17,6 +17,8 @@ final class PolicyChain {
   let end: [Step]
   /// Who may have something better than an error, in the order of responses.
   let failure: [Step]
+  /// Who sees every exchange when it is over.
+  let log: [CompiledPolicy]
   /// So many of `request` come before the route's own demands.
   let entryCount: Int
   /// So many of `request` are done when it is known who calls.
@@ -54,6 +56,7 @@ final class PolicyChain {
     answer = having(.answer).map(\.step).reversed()
     end = having(.end).map(\.step)
     failure = having(.failure).map(\.step).reversed()
+    log = having(.log).map(\.step.policy)
   }
 
   /// For what the gateway itself does with a request.
@@ -63,6 +66,7 @@ final class PolicyChain {
     answer = []
     end = []
     failure = []
+    log = []
     entryCount = 0
     identifyCount = 0
   }
@@ -80,6 +84,7 @@ final class PolicyChain {
     answer = []
     end = policy.phases.contains(.end) ? step : []
     failure = policy.phases.contains(.failure) ? step : []
+    log = []
     entryCount = 0
     identifyCount = 0
   }

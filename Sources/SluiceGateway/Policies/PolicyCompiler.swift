@@ -49,6 +49,12 @@ final class PolicyCompiler {
     return policies.isEmpty ? nil : PolicyChain(policies.map { ($0.settings, policy($0)) })
   }
 
+  /// What is logged of exchanges that no route matches; nil for nothing.
+  func chainOfNoRoute() -> PolicyChain? {
+    let policies = configuration.policiesWithoutRoute
+    return policies.isEmpty ? nil : PolicyChain(policies.map { ($0.settings, policy($0)) })
+  }
+
   /// Another snapshot is in force: what this one had going ends, unless it was taken over.
   func retire() {
     for policy in compiled.values { policy.retired() }

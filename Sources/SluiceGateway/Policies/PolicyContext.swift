@@ -68,6 +68,9 @@ final class PolicyStores: Sendable {
   }
 
   private let entries = Locked<[StoreKey: Entry]>([:])
+  let logs: LogOutputs
+
+  init(logs: LogOutputs = LogOutputs()) { self.logs = logs }
 
   func object<Object: AnyObject & Sendable>(_ key: StoreKey, _ make: () -> Object) -> Object {
     entries.withLock { entries in

@@ -38,7 +38,7 @@ public final class Gateway: Sendable {
   let revocations: RevocationList
   private let admission = SessionAdmission()
   private let logWriter: LogWriter?
-  private let stores = PolicyStores()
+  private let stores: PolicyStores
   private let cache: CacheStore
   private let state: Locked<State>
   private let ticketKeys = TLSTicketKeys()
@@ -49,21 +49,25 @@ public final class Gateway: Sendable {
   /// runs. The configuration must come from the reader without errors.
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
+    try Self.checkLogs(configuration)
     do throws(RevocationFile.Problem) {
       revocations = try RevocationList(file: configuration.admin?.revocationFile)
     } catch {
       throw .revocations(error.text)
     }
+    let onLoss: @Sendable (UInt64) -> Void = { [options] batches in
+      options.onEvent(.accessLogLost(batches: batches))
+    }
+    stores = PolicyStores(logs: LogOutputs(onLoss: onLoss))
     do throws(LogWriter.OpenError) {
       logWriter =
         configuration.accessLog.format == .off
         ? nil
-        : try LogWriter(LogWriter.Output(configuration.accessLog.output)) { [options] batches in
-          options.onEvent(.accessLogLost(batches: batches))
-        }
+        : try LogWriter(LogWriter.Output(configuration.accessLog.output), onLoss: onLoss)
     } catch {
       throw .log(error.description)
     }
+    if let logWriter { stores.logs.keep(logWriter) }
     let count: Int
     switch configuration.workers {
     case .automatic: count = Int(clinux_usable_cpu_count())
@@ -74,7 +78,7 @@ public final class Gateway: Sendable {
     do throws(SystemError) {
       control = try ControlLoop(observer: options.sessionObserver, onEvent: options.onEvent)
     } catch {
-      logWriter?.close()
+      stores.logs.close()
       throw .system(error)
     }
     var workers: [WorkerHandle] = []
@@ -92,7 +96,7 @@ public final class Gateway: Sendable {
       }
       peers.set(workers.map(\.thread.mailbox))
     } catch {
-      Self.stop(workers, control, logWriter)
+      Self.stop(workers, control, stores.logs)
       throw .system(error)
     }
     self.workers = workers
@@ -100,7 +104,7 @@ public final class Gateway: Sendable {
     do throws(StartError) {
       try apply(configuration, options.responders)
     } catch {
-      Self.stop(workers, control, logWriter)
+      Self.stop(workers, control, stores.logs)
       throw error
     }
     changes.post()
@@ -156,6 +160,16 @@ public final class Gateway: Sendable {
     if let problem = PolicyCompiler.problem(in: configuration) { throw .policy(problem) }
   }
 
+  /// Files that can't be written to, as far as that shows on this machine.
+  private static func checkLogs(_ configuration: Configuration) throws(StartError) {
+    for effective in configuration.everyPolicy {
+      guard let log = effective.settings as? Configuration.FileLog,
+        let problem = LogWriter.problem(path: log.path)
+      else { continue }
+      throw .policy("\(effective.name) of \(effective.origin.text): \(problem)")
+    }
+  }
+
   // MARK: Reload
 
   /// The configuration in force.
@@ -177,8 +191,10 @@ public final class Gateway: Sendable {
       throw .restartNeeded("admin.revocationFile")
     }
     try Self.check(configuration)
+    try Self.checkLogs(configuration)
     try apply(configuration, responders ?? state.withLock { $0.responders })
-    logWriter?.reopen()
+    stores.logs.sweep(configuration)
+    stores.logs.reopen()
   }
 
   /// Refused before anything has changed, or done: reading the files of TLS and binding are the only
@@ -293,6 +309,9 @@ public final class Gateway: Sendable {
   /// Batches of log lines lost because the log's output was too slow.
   public var lostLogBatches: UInt64 { logWriter?.lostBatches ?? 0 }
 
+  /// Lines of `file-log` and `http-log`.
+  public var logCounts: LogCounts { stores.logs.totals.counts }
+
   /// False while the gateway drains, and from the beginning of the shutdown.
   public var isReady: Bool { drainTicket == nil }
 
@@ -313,15 +332,15 @@ public final class Gateway: Sendable {
       defer { state.isStopped = true }
       return state.isStopped
     }
-    if !isStopped { Self.stop(workers, control, logWriter) }
+    if !isStopped { Self.stop(workers, control, stores.logs) }
   }
 
   private static func stop(
-    _ workers: [WorkerHandle], _ control: ControlLoop, _ logWriter: LogWriter?
+    _ workers: [WorkerHandle], _ control: ControlLoop, _ logs: LogOutputs
   ) {
     for worker in workers { worker.thread.mailbox.post { loop in Worker.of(loop).stop() } }
     for worker in workers { worker.thread.join() }
     control.stop()
-    logWriter?.close()
+    logs.close()
   }
 }

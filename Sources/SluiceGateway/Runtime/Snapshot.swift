@@ -20,6 +20,8 @@ final class Snapshot {
   let variables: [String: CompiledVariable]
   /// Nil when nothing is configured yet.
   let policies: PolicyCompiler?
+  /// Who logs exchanges that no route matched.
+  let unrouted: PolicyChain?
 
   /// Nothing is configured yet.
   init() {
@@ -30,6 +32,7 @@ final class Snapshot {
     services = [:]
     variables = [:]
     policies = nil
+    unrouted = nil
   }
 
   /// Throws what `Router` throws. Services that did not change are those of `former`, with all they
@@ -86,6 +89,7 @@ final class Snapshot {
     main = sections.removeValue(forKey: "") ?? RouteSection(Router.empty, [])
     self.sections = sections
     routes = all
+    unrouted = policies.chainOfNoRoute()
     sessionRoutes = Dictionary(
       uniqueKeysWithValues: routes.lazy.filter { $0.kind == .websocket }.map { ($0.name, $0) })
   }

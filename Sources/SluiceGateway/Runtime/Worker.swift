@@ -35,6 +35,9 @@ final class Worker {
   /// What upstream heads may be at most.
   let headLimits = HeadLimits()
   let accessLog: AccessLog
+  /// Of policies, until the configuration has no use for them and they are empty.
+  var policyLogs: [AccessLog] = []
+  var logSenders: [LogSender] = []
   let sessions: SessionRegistry
   let watches = SessionWatches()
   let clockWatch: ClockWatch
@@ -138,6 +141,8 @@ final class Worker {
       let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
       exchange.counters.record(exchange.record, status: status, now: loop.now)
       if accessLog.isOn { accessLog.write(exchange, status: status) }
+      let chain = exchange.route == nil ? snapshot.unrouted : exchange.policies
+      if let chain { for policy in chain.log { policy.logged(exchange, status: status) } }
     }
     exchange.reset()
     giveBack(exchange)
@@ -146,6 +151,10 @@ final class Worker {
 
   func sessionChanged(_ event: SessionEvent) {
     if accessLog.isOn { accessLog.write(event) }
+    let route = event.session.route
+    let chain =
+      event.session.identity.flatMap { route.callerPolicies?.chain(for: $0) } ?? route.policies
+    if let chain { for policy in chain.log { policy.logged(event) } }
     control.sessionChanged(event, now: loop.now)
   }
 
@@ -281,10 +290,16 @@ final class Worker {
 
   func drainEnded() { drain = nil }
 
+  /// Sends what waits for servers of logs; true when nothing does.
+  func hurryLogs() -> Bool {
+    logSenders.reduce(true) { $1.hurry() && $0 }
+  }
+
   /// `done` is not called any more. Listeners that were closed have to be opened anew.
   func abortDrain() {
     drain?.end()
     drain = nil
+    for sender in logSenders { sender.takeTime() }
   }
 
   /// Cuts off what the deadline finds.
@@ -300,6 +315,7 @@ final class Worker {
     }
     for session in sessions.all() { session.cutOff() }
     accessLog.flush()
+    for log in policyLogs { log.flush() }
     // The owner stays until the loop lets go of it: mail that is on its way may ask for it.
     loop.stop()
   }

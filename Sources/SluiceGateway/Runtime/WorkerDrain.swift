@@ -37,8 +37,9 @@ final class WorkerDrain: EventHandler {
 
   /// A connection has gone.
   func progressed() {
-    guard let worker, worker.connectionCount == 0 else { return }
-    finish(worker)
+    guard let worker, worker.connectionCount == 0, worker.hurryLogs() else { return }
+    // Hurrying may have told of its progress, and have ended this.
+    if self.worker != nil { finish(worker) }
   }
 
   override func deadlineReached() { step() }

@@ -71,3 +71,12 @@ final class SessionEnding {
     }
   }
 }
+
+extension SessionEvent {
+  /// Whose event it is.
+  var session: Session {
+    switch self {
+    case .opened(let session), .reconnected(let session, _), .closed(let session, _): session
+    }
+  }
+}

@@ -16,8 +16,10 @@ final class UpstreamService {
   var state: ServiceState
   /// Of those of its targets that this worker checks for all.
   private(set) var checks: [TargetCheck] = []
-  /// The name of the field or cookie to balance by.
-  private let hashName: [UInt8]
+  /// What is hashed, and what is where the first finds nothing.
+  private let hashKeys: [CompiledHashKey]
+  /// Around the value of the cookie that callers get; nil for none.
+  private let hashCookie: (start: [UInt8], end: [UInt8])?
 
   /// What targets get as Host.
   enum Host {
@@ -42,11 +44,12 @@ final class UpstreamService {
       case .target: .target
       case .literal(let name): .literal(Array(name.utf8))
       }
-    hashName =
-      switch settings.hash {
-      case .field(let key): Array(key.name.utf8)
-      case .address, .path, nil: []
-      }
+    hashKeys = [settings.hash, settings.hashFallback].compactMap { $0 }.map { CompiledHashKey($0) }
+    if case .field(.cookie(let name))? = settings.hash, let path = settings.hashCookiePath {
+      hashCookie = (Array("\(name)=".utf8), Array("; Path=\(path); HttpOnly".utf8))
+    } else {
+      hashCookie = nil
+    }
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
     let terms = TargetTerms(settings, tls)
@@ -87,17 +90,36 @@ final class UpstreamService {
     }
   }
 
-  /// The number that `consistent-hash` balances by; 0 where there is nothing to hash.
+  /// The number that `consistent-hash` balances by; 0 where nothing is hashed. Without what is hashed
+  /// it is another one each time.
   func hash(of exchange: Exchange) -> UInt64 {
-    guard settings.balance == .consistentHash, let key = settings.hash else { return 0 }
-    switch key {
-    case .address:
-      guard let ip = exchange.clientAddress.ip else { return 0 }
-      return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
-    case .path: return exchange.withPath { StableHash.hash($0) }
-    case .field(.header): return Self.hash(ofField: hashName, exchange.request) ?? 0
-    case .field(.cookie): return Self.hash(ofCookie: hashName, exchange.request) ?? 0
+    guard settings.balance == .consistentHash else { return 0 }
+    for (index, key) in hashKeys.enumerated() {
+      if let hash = key.hash(of: exchange) { return hash }
+      if index == 0, let hashCookie { return giveCookie(hashCookie, to: exchange) }
     }
+    return exchange.worker.random.next()
+  }
+
+  /// The hash of a cookie that the caller gets with the response, whichever attempt that is of.
+  private func giveCookie(
+    _ cookie: (start: [UInt8], end: [UInt8]), to exchange: Exchange
+  ) -> UInt64 {
+    if let hash = exchange.record.cookieHash { return hash }
+    var value = ByteBuffer()
+    value.append(hex: exchange.worker.secureRandom.next())
+    value.append(hex: exchange.worker.secureRandom.next())
+    let bytes = value.copiedBytes()
+    exchange.responseEdits.add {
+      $0.append("Set-Cookie: ")
+      $0.append(cookie.start)
+      $0.append(bytes)
+      $0.append(cookie.end)
+      $0.append("\r\n")
+    }
+    let hash = StableHash.hash(bytes.span)
+    exchange.record.cookieHash = hash
+    return hash
   }
 
   /// The same for a caller of whom nothing but its address is known.
@@ -106,11 +128,60 @@ final class UpstreamService {
     else { return 0 }
     return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
   }
+}
+
+/// What a request is hashed by, made when the service is.
+struct CompiledHashKey {
+  private let key: Configuration.HashKey
+  private let name: [UInt8]
+  /// For a segment of the path.
+  private let segment: CompiledTemplate?
+
+  init(_ key: Configuration.HashKey) {
+    self.key = key
+    switch key {
+    case .field(let field): name = Array(field.name.utf8)
+    case .parameter(let parameter): name = Array(parameter.utf8)
+    case .address, .path, .consumer, .capture: name = []
+    }
+    if case .capture(let segment) = key {
+      self.segment = CompiledTemplate("${request.path.\(segment)}")
+    } else {
+      segment = nil
+    }
+  }
+
+  /// Nil where the request does not have it.
+  func hash(of exchange: Exchange) -> UInt64? {
+    switch key {
+    case .address:
+      guard let ip = exchange.clientAddress.ip else { return nil }
+      return StableHash.mix(ip.high ^ StableHash.mix(ip.low))
+    case .path: return exchange.withPath { StableHash.hash($0) }
+    case .consumer:
+      guard let consumer = exchange.identity?.consumer, !consumer.isEmpty else { return nil }
+      return StableHash.hash(consumer.span)
+    case .field(.header): return Self.hash(ofField: name, exchange.request)
+    case .field(.cookie): return Self.hash(ofCookie: name, exchange.request)
+    case .parameter: return Self.hash(ofParameter: name, exchange.request)
+    case .capture:
+      var text = ByteBuffer()
+      segment?.append(exchange, .field, to: &text)
+      return text.isEmpty ? nil : StableHash.hash(text.span)
+    }
+  }
 
   /// Nil without this field.
   static func hash(ofField name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
     guard let index = head.firstIndex(named: name.span) else { return nil }
     return StableHash.hash(head.span(head.fields[index].value))
+  }
+
+  private static func hash(ofParameter name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {
+    guard let place = head.query else { return nil }
+    let query = head.span(place)
+    guard let range = QueryParameters.value(of: name, in: query) else { return nil }
+    return StableHash.hash(query.extracting(range))
   }
 
   static func hash(ofCookie name: [UInt8], _ head: borrowing RequestHead) -> UInt64? {

@@ -14,11 +14,11 @@ extension KongConversion {
         policies.append(
           KongPolicy(
             policy: "anonymous",
-            node: .map([.init("consumer", .text(consumers[consumer].name))]),
-            origin: config.origin(of: "anonymous"), plugin: plugin.name))
-        report.warning(
-          "\(config.title): anonymous is for callers without credentials; wrong ones are refused here",
-          at: config.origin(of: "anonymous"))
+            // Whoever fails is anonymous in Kong, with whatever.
+            node: .map([
+              .init("consumer", .text(consumers[consumer].name)),
+              .init("wrongCredentials", .boolean(true)),
+            ]), origin: config.origin(of: "anonymous"), plugin: plugin.name))
       } else {
         report.error(
           "\(config.title): there is no consumer '\(KongText.shown(anonymous))'",
@@ -31,10 +31,10 @@ extension KongConversion {
     if let realm = plugin.config.string("realm") ?? standard { node.add("realm", .text(realm)) }
   }
 
-  private func warnAboutPreflight(_ plugin: KongPlugin) {
-    plugin.config.warn(
-      "run_on_preflight", unless: "true",
-      because: "is not there: OPTIONS needs credentials, unless the plugin cors answers before")
+  private func addPreflight(_ plugin: KongPlugin, to node: inout DocumentNode) {
+    if !plugin.config.boolean("run_on_preflight", default: true) {
+      node.add("preflight", .boolean(false), origin: plugin.config.origin(of: "run_on_preflight"))
+    }
   }
 
   func keyAuth(_ plugin: KongPlugin) -> [KongPolicy] {
@@ -46,11 +46,19 @@ extension KongConversion {
     }
     if !config.boolean("key_in_header", default: true) { node.add("header", .boolean(false)) }
     if !config.boolean("key_in_query", default: true) { node.add("query", .boolean(false)) }
-    config.refuse("key_in_body", unless: "false", because: "is not there: bodies are not searched")
+    if config.boolean("key_in_body", default: false) {
+      node.add("body", .boolean(true), origin: config.origin(of: "key_in_body"))
+      if config.boolean("hide_credentials", default: false) {
+        report.error(
+          "\(config.title): hide_credentials does not take keys out of bodies here",
+          at: config.origin(of: "hide_credentials"),
+          hint: "take out hide_credentials, and targets see keys, or key_in_body")
+      }
+    }
     config.refuse("identity_realms", because: "are Konnect's")
     addCommon(plugin, to: &node, &policies)
     addRealm(plugin, standard: nil, to: &node)
-    warnAboutPreflight(plugin)
+    addPreflight(plugin, to: &node)
     policies.append(policy("key-auth", node, plugin))
     return policies
   }
@@ -70,17 +78,19 @@ extension KongConversion {
     var policies: [KongPolicy] = []
     var node = DocumentNode.map([], origin: plugin.origin)
     let headers = config.strings("header_names") ?? [("authorization", plugin.origin)]
-    if headers.count > 1 {
-      report.error(
-        "\(config.title): the token is looked for in one header only", at: headers[1].origin)
-    }
     node.add("header", .text(headers.first?.text ?? ""))
+    if headers.count > 1 {
+      node.add(
+        "headers", .list(headers.dropFirst().map { .text($0.text, origin: $0.origin) }),
+        origin: config.origin(of: "header_names"))
+    }
     let query = config.strings("uri_param_names") ?? [("jwt", plugin.origin)]
     node.add("query", .list(query.map { .text($0.text, origin: $0.origin) }))
     if let cookies = config.strings("cookie_names"), !cookies.isEmpty {
       node.add("cookies", .list(cookies.map { .text($0.text, origin: $0.origin) }))
     }
     if let claim = config.string("key_claim_name") { node.add("keyClaim", .text(claim)) }
+    node.add("keyInHeader", .boolean(true))
     let claims = config.strings("claims_to_verify") ?? []
     node.add("require", .list(claims.map { .text($0.text, origin: $0.origin) }))
     if !claims.contains(where: { $0.text == "exp" }) {
@@ -89,13 +99,22 @@ extension KongConversion {
           + "a token that is over is refused", at: plugin.origin)
     }
     node.add("leeway", .literal("0s"))
-    config.refuse("maximum_expiration", unless: "0", because: "is not there")
+    let longest = config.integer("maximum_expiration", default: 0, in: 0...31_536_000)
+    if longest > 0 {
+      if !claims.contains(where: { $0.text == "exp" }) {
+        report.error(
+          "\(config.title): maximum_expiration needs exp in claims_to_verify, in Kong, too",
+          at: config.origin(of: "maximum_expiration"))
+      }
+      node.add(
+        "maxLifetime", .literal("\(longest)s"), origin: config.origin(of: "maximum_expiration"))
+    }
     config.skip("secret_is_base64")
     addCommon(plugin, to: &node, &policies)
     node["hide"] = nil
     config.refuse("hide_credentials", because: "is no setting of this plugin")
     addRealm(plugin, standard: nil, to: &node)
-    warnAboutPreflight(plugin)
+    addPreflight(plugin, to: &node)
     policies.append(policy("jwt", node, plugin))
     return policies
   }
@@ -175,12 +194,31 @@ extension KongConversion {
         key, .list(ranges.map { .text($0.text, origin: $0.origin) }),
         origin: config.origin(of: key))
     }
-    config.refuse("status", unless: "403", because: "is always 403")
-    config.warn("message", because: "is the gateway's own")
     if node.isEmpty {
       report.error("\(config.title): it needs allow or deny", at: plugin.origin)
     }
+    addRefusal(config, status: "status", message: "message", to: &node)
     return [policy("ip-restriction", node, plugin)]
+  }
+
+  /// What Kong says to whom it refuses, where the file has something of its own for that.
+  func addRefusal(
+    _ config: KongObject, status: String, message: String, to node: inout DocumentNode
+  ) {
+    var refusal = DocumentNode.map()
+    if let code = config.integer(status, in: 100...599) {
+      if code < 400 {
+        report.error(
+          "\(config.title): \(status) is the status of a refusal, from 400 to 599",
+          at: config.origin(of: status))
+      }
+      refusal.add("status", .integer(code), origin: config.origin(of: status))
+    }
+    if let text = config.string(message) {
+      refusal.add(
+        "body", .text("{\"message\":\(Self.json(text))}"), origin: config.origin(of: message))
+    }
+    if !refusal.isEmpty { node.add("refusal", refusal) }
   }
 
   func policy(_ name: String, _ node: DocumentNode, _ plugin: KongPlugin) -> KongPolicy {

@@ -30,8 +30,7 @@ extension KongConversion {
         node.add("budget", .text("g."))
       }
     }
-    config.refuse("error_code", unless: "429", because: "is always 429")
-    config.warn("error_message", unless: "API rate limit exceeded", because: "is the gateway's own")
+    addRefusal(config, status: "error_code", message: "error_message", to: &node)
     warnAboutStore(config)
     if !key.hasPrefix("header:") {
       config.warn("header_name", because: "says nothing without limit_by: header")
@@ -90,8 +89,16 @@ extension KongConversion {
       ("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 30 * 86_400),
       ("year", 365 * 86_400),
     ]
+    var shorter: (unit: String, limit: Int)?
     return units.compactMap { unit, seconds in
       guard let limit = config.integer(unit, in: 1...1_000_000_000) else { return nil }
+      // kong/plugins/rate-limiting/schema.lua, validate_periods_order.
+      if let shorter, limit < shorter.limit {
+        report.error(
+          "\(title): the limit by \(unit) can't be lower than that by \(shorter.unit), in Kong, too",
+          at: config.origin(of: unit))
+      }
+      shorter = (unit, limit)
       if seconds > 86_400 {
         report.warning(
           "\(title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",

@@ -25,10 +25,10 @@ extension KongConversion {
     case "proxy-cache": return proxyCache(plugin)
     case "request-transformer": return requestTransformer(plugin)
     case "response-transformer": return responseTransformer(plugin)
-    case "prometheus":
-      wantsMetrics = true
-      return instead(plugin, "the gateway has metrics of its own, with other names, at /metrics")
-    case "file-log", "http-log", "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
+    case "prometheus": return prometheus(plugin)
+    case "file-log": return fileLog(plugin)
+    case "http-log": return httpLog(plugin)
+    case "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
       return instead(plugin, "the gateway writes an access log of its own to standard output")
     case "opentelemetry", "zipkin", "datadog", "statsd", "statsd-advanced":
       return instead(plugin, "the gateway has metrics and logs of its own")
@@ -50,7 +50,7 @@ extension KongConversion {
     "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
     "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
     "request-transformer", "response-transformer", "prometheus", "bot-detection", "grpc-web",
-    "response-ratelimiting",
+    "response-ratelimiting", "file-log", "http-log",
   ]
 
   /// Bundled plugins that close something, limit something or change what is answered.
@@ -141,8 +141,11 @@ extension KongConversion {
     var node = DocumentNode.map([], origin: plugin.origin)
     let status = config.integer("status_code", default: 503, in: 100...599)
     node.add("status", .integer(status), origin: config.origin(of: "status_code"))
-    config.refuse("trigger", because: "is not there: every request would be answered")
-    config.refuse("echo", unless: "false", because: "is not there")
+    if let trigger = config.string("trigger") {
+      node.add("trigger", .text(trigger), origin: config.origin(of: "trigger"))
+    }
+    config.refuse(
+      "echo", unless: "false", because: "is not there: what callers send is not sent back")
     if let body = config.text("body") {
       let type = (config.string("content_type") ?? "application/json").lowercased()
       let known = ["application/json": "json", "text/plain": "text", "text/html": "html"]
@@ -232,6 +235,36 @@ extension KongConversion {
     return [policy("request-id", node, plugin)]
   }
 
+  /// Statuses and types; what HTTP lets nobody store is not stored.
+  private func addStored(
+    _ codes: [String], _ config: KongObject, to node: inout DocumentNode
+  ) {
+    let storable = [
+      "200", "203", "204", "300", "301", "308", "404", "405", "410", "414", "451", "501",
+    ]
+    for code in codes where !storable.contains(code) {
+      report.warning(
+        "\(config.title): responses with \(KongText.shown(code)) are stored only if their target says so",
+        at: config.origin(of: "response_code"))
+    }
+    let statuses = codes.compactMap { code -> DocumentNode? in
+      guard let status = Int(code), (200...599).contains(status) else {
+        report.error(
+          "\(config.title): response_code has statuses from 200 to 599, not '\(KongText.shown(code))'",
+          at: config.origin(of: "response_code"))
+        return nil
+      }
+      return .integer(status)
+    }
+    node.add("statuses", .list(statuses), origin: config.origin(of: "response_code"))
+    let types =
+      config.strings("content_type")
+      ?? ["text/plain", "application/json"].map { ($0, config.origin) }
+    node.add(
+      "types", .list(types.map { .text($0.text, origin: $0.origin) }),
+      origin: config.origin(of: "content_type"))
+  }
+
   private func proxyCache(_ plugin: KongPlugin) -> [KongPolicy] {
     let config = plugin.config
     var node = DocumentNode.map([], origin: plugin.origin)
@@ -239,6 +272,7 @@ extension KongConversion {
     node.add("ttl", .literal("\(ttl)s"))
     let codes = config.strings("response_code")?.map(\.text) ?? ["200", "301", "404"]
     if codes.contains("404") { node.add("negativeTtl", .literal("\(ttl)s")) }
+    addStored(codes, config, to: &node)
     var key = DocumentNode.map()
     if let headers = config.strings("vary_headers"), !headers.isEmpty {
       key.add("headers", .list(headers.map { .text($0.text, origin: $0.origin) }))
@@ -257,18 +291,21 @@ extension KongConversion {
         "\(config.title): responses that their target forbids to store are not stored here",
         at: plugin.origin)
     }
-    config.warn(
-      "request_method", because: "is not looked at: responses to GET and HEAD are stored")
-    config.warn(
-      "content_type", because: "is not looked at: responses of every type are stored")
+    let methods = config.strings("request_method")?.map(\.text) ?? ["GET", "HEAD"]
+    if Set(methods) != ["GET", "HEAD"] {
+      report.warning(
+        "\(config.title): request_method is not looked at: GET and HEAD are answered from the cache",
+        at: config.origin(of: "request_method"))
+    }
     config.refuse("ignore_uri_case", unless: "false", because: "is not there")
     config.warn("storage_ttl", because: "is not there")
     config.warn("strategy", unless: "memory", because: "is the memory here")
     config.skip("memory")
+    node.add("fields", .text("kong"))
     if let headers = config.object("response_headers") {
-      for key in ["age", "X-Cache-Status", "X-Cache-Key"] {
-        headers.warn(key, because: "can't be chosen: responses tell of the cache in Cache-Status")
-      }
+      if !headers.boolean("X-Cache-Status", default: true) { node.add("status", .text("")) }
+      headers.warn("X-Cache-Key", unless: "false", because: "is not there: keys are not told")
+      headers.warn("age", unless: "true", because: "is always there")
       headers.finish()
     }
     return [policy("cache", node, plugin)]

@@ -224,9 +224,10 @@ extension KongConversion {
         guard let here = holding.max(by: { sluiceRank($0) < sluiceRank($1) }),
           let there = holding.max(by: { $0.rank < $1.rank }), here.rank != there.rank
         else { continue }
-        for policy in there.policies {
-          put(policy, at: .routeConsumer(route.name, consumer.name))
-        }
+        // Whatever stands there is less specific in Kong, and this place is for nobody else.
+        let place = KongPlace.routeConsumer(route.name, consumer.name)
+        placed[place]?.removeAll { $0.plugin == name }
+        for policy in there.policies { put(policy, at: place) }
       }
     }
   }

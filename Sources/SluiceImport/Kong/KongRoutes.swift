@@ -284,12 +284,16 @@ extension KongConversion {
     if variant.asksForTLS {
       policies = upgradeAnswer(route.upgradeStatus, service)
     } else {
-      policies = self.policies(at: .route(route.name))
+      policies = withoutForeignGroups(self.policies(at: .route(route.name)), variant)
       if let rewrite = variant.plan.rewrite { policies["rewrite"] = rewrite }
       let members = callerPolicies(at: .route(route.name))
       if !policies.isEmpty { node.add("policies", policies) }
-      if let consumers = members.consumers { node.add("consumers", consumers) }
-      if let groups = members.groups { node.add("groups", groups) }
+      if let consumers = members.consumers {
+        node.add("consumers", withoutForeignGroups(consumers, variant))
+      }
+      if let groups = members.groups {
+        node.add("groups", withoutForeignGroups(groups, variant))
+      }
       return node
     }
     node.add("policies", policies)

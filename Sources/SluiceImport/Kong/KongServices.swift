@@ -311,22 +311,17 @@ extension KongConversion {
       settings.add("balance", .text("random-two-choices"))
     case "consistent-hashing":
       settings.add("balance", .text("consistent-hash"))
-      settings.add("hash", hashKey(hashOn, object))
+      addHash(hashOn, object, to: &settings)
+    case "sticky-sessions": addStickySessions(object, to: &settings)
     default:
       report.error(
         "\(object.title): there is no algorithm \(KongText.shown(algorithm))",
         at: object.origin(of: "algorithm"))
     }
-    object.skip("hash_on_header", "hash_on_cookie")
-    object.warn(
-      "hash_fallback", unless: "none", because: "is not there: without a key requests go by address"
-    )
-    object.warn("hash_fallback_header", because: "is not there")
-    object.skip("hash_on_cookie_path")
-    object.refuse("hash_on_query_arg", because: "can't be hashed")
-    object.refuse("hash_on_uri_capture", because: "can't be hashed")
-    object.warn("hash_fallback_query_arg", because: "is not there")
-    object.warn("hash_fallback_uri_capture", because: "is not there")
+    object.skip(
+      "hash_on_header", "hash_on_cookie", "hash_on_cookie_path", "hash_on_query_arg",
+      "hash_on_uri_capture", "hash_fallback", "hash_fallback_header", "hash_fallback_query_arg",
+      "hash_fallback_uri_capture", "sticky_sessions_cookie", "sticky_sessions_cookie_path")
     object.refuse("client_certificate", because: "is a certificate in Kong's file")
     object.warn("use_srv_name", unless: "false", because: "is not there")
     settings.add("health", KongHealth.settings(of: object))
@@ -335,22 +330,5 @@ extension KongConversion {
     }
     object.finish()
     return KongUpstream(addresses: [], settings: settings, host: host)
-  }
-
-  private func hashKey(_ hashOn: String, _ object: KongObject) -> DocumentNode {
-    let origin = object.origin(of: "hash_on")
-    switch hashOn {
-    case "ip", "none": return .text("address", origin: origin)
-    case "path": return .text("path", origin: origin)
-    case "header":
-      return .text("header:\(object.string("hash_on_header") ?? "")", origin: origin)
-    case "cookie":
-      return .text("cookie:\(object.string("hash_on_cookie") ?? "")", origin: origin)
-    default:
-      report.error(
-        "\(object.title): \(KongText.shown(hashOn)) can't be hashed", at: origin,
-        hint: "ip, path, header and cookie can")
-      return .text("address", origin: origin)
-    }
   }
 }

@@ -18,9 +18,17 @@ extension Configuration {
     public var ignoreCookies = false
     public var setCookie = SetCookie.refuse
     public var callerControl = false
+    /// Of what may be stored only responses with one of these statuses, and with one of these values of
+    /// Content-Type; all when empty.
+    public var statuses: [Int] = []
+    public var types: [String] = []
     /// What Cache-Status calls the gateway; empty for no such field.
     public var status = "sluice"
+    /// How responses tell of the cache; `fields` in the file.
+    public var fields = FieldStyle.standard
     public init() {}
+
+    public enum FieldStyle: String, Codable, CaseIterable, Sendable { case standard, kong }
 
     public enum SetCookie: String, Codable, CaseIterable, Sendable { case refuse, strip }
   }
@@ -87,8 +95,20 @@ extension Configuration.Cache {
         "Obeys `no-cache`, `max-age`, `min-fresh` and `max-stale` of requests; `no-store` and `only-if-cached` always count."
       ),
       Field(
+        "statuses", .list(of: .integer(200...599)),
+        "Of the responses that may be stored, only those with one of these statuses are; all when empty."
+      ),
+      Field(
+        "types", .list(of: .text(.fieldValue)),
+        "The same by the whole `Content-Type`, in any case: `application/json` is not `application/json; charset=utf-8`."
+      ),
+      Field(
         "status", .text(.pseudonym),
-        "What `Cache-Status` calls the gateway; no such field when empty."),
+        "What `Cache-Status` calls the gateway; no such field when empty, with either of `fields`."),
+      Field(
+        "fields", .choice(FieldStyle.self),
+        "How responses tell of the cache: `standard` by `Cache-Status`, `kong` by `X-Cache-Status` with `Hit`, `Miss`, `Refresh` or `Bypass`."
+      ),
     ])
 
   public static let example = """

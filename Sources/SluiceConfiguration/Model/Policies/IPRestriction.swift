@@ -3,6 +3,7 @@ extension Configuration {
   public struct IPRestriction: PolicySettings {
     public var allow: [String] = []
     public var deny: [String] = []
+    public var refusal: RefusalAnswer?
     public init() {}
   }
 }
@@ -19,6 +20,7 @@ extension Configuration.IPRestriction {
         "allow", .list(of: .text(.addressRange)),
         "Only callers from here may pass; everybody, when it is empty."),
       Field("deny", .list(of: .text(.addressRange)), "Callers from here may not, even if allowed."),
+      Configuration.RefusalAnswer.field,
     ])
 
   public static let example = """

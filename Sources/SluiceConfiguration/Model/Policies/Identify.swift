@@ -12,6 +12,8 @@ extension Configuration {
   public struct Anonymous: PolicySettings {
     /// The consumer that they are taken for; nobody when empty.
     public var consumer = ""
+    /// Callers with wrong credentials, too, unless another policy finds good ones.
+    public var wrongCredentials = false
     public init() {}
   }
 }
@@ -61,11 +63,15 @@ extension Configuration.Anonymous {
 
   public static let schema = Schema(
     "Anonymous", of: Self(),
-    "Lets callers without any credential pass. One that is there and wrong is still refused.",
+    "Lets callers without any credential pass. One that is there and wrong is still refused, unless `wrongCredentials` says otherwise.",
     [
       Field(
         "consumer", .text(.optionalReference),
-        "The consumer that they are taken for, with its groups and policies; nobody when empty.")
+        "The consumer that they are taken for, with its groups and policies; nobody when empty."),
+      Field(
+        "wrongCredentials", .boolean,
+        "Takes callers with wrong credentials for anonymous, too, unless another policy finds good ones; not with `identify: {require: all}`. A mistyped key shows nowhere then, and the wrong credential may go to targets."
+      ),
     ])
 
   public static let example = """

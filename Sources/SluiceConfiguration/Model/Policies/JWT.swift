@@ -3,6 +3,8 @@ extension Configuration {
   public struct JWT: PolicySettings {
     /// Holds `Bearer <token>`; none when empty.
     public var header = "Authorization"
+    /// Further fields that hold it, with or without `Bearer `.
+    public var headers: [String] = []
     public var query: [String] = []
     public var cookies: [String] = []
     public var firstMessage: FirstMessage?
@@ -18,6 +20,12 @@ extension Configuration {
     public var leeway = Timespan.seconds(30)
     /// The claim by which a consumer's own key is found.
     public var keyClaim = "iss"
+    /// Whether a claim that is missing is looked for in the token's header, too.
+    public var keyInHeader = false
+    /// How far ahead `exp` may be; any time unless set.
+    public var maxLifetime: Timespan?
+    /// Whether requests with OPTIONS need a token, too.
+    public var preflight = true
     public var claims = ClaimUse()
     public var hide = false
     public var realm = ""
@@ -89,6 +97,9 @@ extension Configuration.JWT {
       Field(
         "header", .text(.optionalReference),
         "The field that holds `Bearer <token>`; none when empty."),
+      Field(
+        "headers", .list(of: .text(.fieldName)),
+        "Further fields that may hold it, as `Bearer <token>`; looked at after `header`."),
       Field("query", .list(of: .text(.parameterName)), "Query parameters that may hold the token."),
       Field("cookies", .list(of: .text(.fieldName)), "Cookies that may hold the token."),
       Configuration.FirstMessage.field,
@@ -108,6 +119,16 @@ extension Configuration.JWT {
       Field(
         "keyClaim", .text(.entityReference),
         "The claim whose value finds a consumer's own key, by the credential's `key`."),
+      Field(
+        "keyInHeader", .boolean,
+        "Looks for `keyClaim` in the token's header where its claims don't have it."),
+      Field(
+        "maxLifetime", .timespan(.seconds(1)...(.seconds(366 * 86_400))),
+        "How far ahead `exp` may be, which must be there then; as far as it likes unless set."),
+      Field(
+        "preflight", .boolean,
+        "Whether requests with `OPTIONS` need a token; without, they pass unknown, and what they send as a token is not looked at."
+      ),
       Field(
         "claims", .object(Configuration.ClaimUse.schema), "What becomes of the token's claims."),
       Field("hide", .boolean, "Takes the token out of what targets get."),
@@ -148,7 +169,8 @@ extension Configuration.JWT {
         hint: "set keys or jwks, or give a consumer a jwt credential"
       )
     }
-    if header.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil {
+    if header.isEmpty && headers.isEmpty && query.isEmpty && cookies.isEmpty && firstMessage == nil
+    {
       check.error(
         "looks nowhere for the token", hint: "set header, query, cookies or firstMessage")
     }

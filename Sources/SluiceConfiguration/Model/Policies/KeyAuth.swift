@@ -8,6 +8,11 @@ extension Configuration {
     public var cookie = false
     /// A `Sec-WebSocket-Protocol` entry `<name>.<key>`: browsers can't set header fields on a handshake.
     public var subprotocol = false
+    /// Looks into the body, too: a form, or a JSON object.
+    public var body = false
+    public var maxBodySize = ByteCount.kibibytes(64)
+    /// Whether requests with OPTIONS need a key, too.
+    public var preflight = true
     public var firstMessage: FirstMessage?
     /// Takes the key out of what targets get.
     public var hide = true
@@ -35,6 +40,17 @@ extension Configuration.KeyAuth {
         "subprotocol", .boolean,
         "Looks for an entry `<name>.<key>` of `Sec-WebSocket-Protocol`, for browsers, which can set no fields on a handshake."
       ),
+      Field(
+        "body", .boolean,
+        "Looks for it in the body, when it is nowhere else: a field of a form (`application/x-www-form-urlencoded`) or a text of a JSON object. `hide` does not take it out there."
+      ),
+      Field(
+        "maxBodySize", .byteCount(ByteCount(1)...(.mebibytes(16))),
+        "Larger bodies of these types get 413, where `body` is set and the key is nowhere else."),
+      Field(
+        "preflight", .boolean,
+        "Whether requests with `OPTIONS` need a key; without, they pass unknown, and what they send as a key is not looked at."
+      ),
       Configuration.FirstMessage.field,
       Field("hide", .boolean, "Takes the key out of what targets get."),
       Field("realm", .text(.fieldText), "The realm that a 401 names; none when empty."),
@@ -59,10 +75,10 @@ extension Configuration.KeyAuth {
     """
 
   public func check(_ check: inout PolicyCheck) {
-    if !header && !query && !cookie && !subprotocol && firstMessage == nil {
+    if !header && !query && !cookie && !subprotocol && !body && firstMessage == nil {
       check.error(
         "looks nowhere for the key",
-        hint: "set one of header, query, cookie and subprotocol to true, or firstMessage")
+        hint: "set one of header, query, cookie, subprotocol and body to true, or firstMessage")
     }
   }
 }

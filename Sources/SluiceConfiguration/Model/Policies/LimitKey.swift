@@ -92,6 +92,6 @@ enum LimitField {
 
   static let maxKeys = Field(
     "maxKeys", .integer(1...10_000_000),
-    "How many consumers, addresses and so on are counted at a time, in some 150 bytes each and 50 more per worker. Beyond that, room is made by forgetting who has used least, never by forgetting who is at the limit."
+    "How many consumers, addresses and so on are counted at a time, in some 180 bytes each and 50 more per worker. Beyond that, room is made by forgetting who has used least, never by forgetting who is at the limit."
   )
 }

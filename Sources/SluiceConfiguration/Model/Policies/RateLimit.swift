@@ -19,6 +19,7 @@ extension Configuration {
     /// Nil: only requests count.
     public var messages: MessageSpending?
     public var maxKeys = 100_000
+    public var refusal: RefusalAnswer?
     public init() {}
 
     public enum Algorithm: String, Codable, CaseIterable, Sendable {
@@ -31,6 +32,7 @@ extension Configuration {
 
     private enum CodingKeys: String, CodingKey {
       case limit, window, burst, windows, algorithm, by, cost, budget, hide, messages, maxKeys
+      case refusal
       case fieldStyle = "fields"
     }
 
@@ -55,7 +57,7 @@ extension Configuration {
       return [Window(limit: limit, window: window, burst: burst)]
     }
 
-    public static let mostWindows = 3
+    public static let mostWindows = 6
     /// What a sliding window can count to.
     public static let mostSliding = 1_000_000
   }
@@ -77,7 +79,7 @@ extension Configuration.RateLimit {
       Field("burst", count, "Of a token bucket: how many may come at once; `limit` unless set."),
       Field(
         "windows", .list(of: .object(Window.schema)),
-        "Several limits that hold together, in the place of `limit`, `window` and `burst`; at most 3."
+        "Several limits that hold together, in the place of `limit`, `window` and `burst`; at most 6."
       ),
       Field(
         "algorithm", .choice(Algorithm.self),
@@ -94,6 +96,7 @@ extension Configuration.RateLimit {
         "How responses tell of the limits: `standard` by `RateLimit-Policy` and `RateLimit`, `kong` by `X-RateLimit-Limit-Minute` and the like."
       ),
       LimitField.messages, LimitField.maxKeys,
+      Configuration.RefusalAnswer.field,
     ])
 
   public static let example = """

@@ -14,6 +14,8 @@ extension Configuration {
     public var mediaType: String?
     public var body = ""
     public var headers: [String: String] = [:]
+    /// Only requests with a field or a query parameter of this name are answered.
+    public var trigger: String?
     public init() {}
 
     public enum MockType: String, Codable, CaseIterable, Sendable { case json, text, html }
@@ -84,6 +86,10 @@ extension Configuration.Mock {
       Field(
         "headers", .map(keys: .fieldName, of: .text(.template), atLeast: 0),
         "Further fields of the answer, with such variables, too."),
+      Field(
+        "trigger", .text(.fieldName),
+        "Answers requests with a header field or a query parameter of this name only; all unless set."
+      ),
     ])
 
   public static let example = """

@@ -24,7 +24,8 @@ extension AdminEndpoint {
         let page = MetricsPage(
           reports: await gateway?.reports() ?? [], control: context.counters.values,
           process: ProcessFacts.now(), isReady: context.isReady,
-          lostLogBatches: gateway?.lostLogBatches ?? 0)
+          lostLogBatches: gateway?.lostLogBatches ?? 0,
+          logCounts: gateway?.logCounts ?? LogCounts())
         return .admin(200, Exposition.contentType, page.render())
       }),
   ]

@@ -39,8 +39,11 @@ final class CompiledMock: CompiledPolicy {
   private let answer: LocalAnswer
   private let body: CompiledTemplate?
   private let fields: [(name: String, value: CompiledTemplate)]
+  /// Nil for every request.
+  private let trigger: [UInt8]?
 
   init(_ settings: Configuration.Mock) {
+    trigger = settings.trigger.map { Array($0.utf8) }
     let type: StaticString =
       switch settings.contentType {
       case .json: "application/json"
@@ -70,6 +73,7 @@ final class CompiledMock: CompiledPolicy {
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
+    if let trigger, !Self.has(trigger, exchange.request) { return .next }
     if body == nil && fields.isEmpty { return .answer(answer) }
     var answer = answer
     if let body {
@@ -85,6 +89,15 @@ final class CompiledMock: CompiledPolicy {
       }
     }
     return .answer(answer)
+  }
+}
+
+extension CompiledMock {
+  /// As the caller sent it, with a value or without.
+  private static func has(_ name: [UInt8], _ head: borrowing RequestHead) -> Bool {
+    if head.firstIndex(named: name.span) != nil { return true }
+    guard let query = head.query else { return false }
+    return QueryParameters.value(of: name, in: head.span(query)) != nil
   }
 }
 

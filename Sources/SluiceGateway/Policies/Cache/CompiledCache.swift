@@ -30,6 +30,9 @@ final class CompiledCache: CompiledPolicy {
   private let queryOnly: [[UInt8]]?
   private let queryIgnored: [[UInt8]]
   private let statusName: [UInt8]
+  /// Callers know `X-Cache-Status`.
+  private let tellsAsKong: Bool
+  private let filter: CacheFilter
   private let notCached = PolicyRefusal(.notCached)
   private var key = CacheKey.Builder()
   private var scratch = ByteBuffer()
@@ -48,6 +51,8 @@ final class CompiledCache: CompiledPolicy {
     queryOnly = settings.key.queryOnly.map { $0.map { Array($0.utf8) } }
     queryIgnored = settings.key.queryIgnored.map { Array($0.utf8) }
     statusName = Array(settings.status.utf8)
+    tellsAsKong = settings.fields == .kong
+    filter = CacheFilter(settings)
   }
 
   override var phases: PolicyPhases { [.request, .response, .failure, .end] }
@@ -60,7 +65,7 @@ final class CompiledCache: CompiledPolicy {
     if exchange.wantsUpgrade || method != .get && method != .head
       || exchange.requestEdits.method != nil
     {
-      return .next
+      return tellsAsKong && !exchange.wantsUpgrade ? pass(exchange, "bypass", "method") : .next
     }
     filterQuery(exchange)
     let waitEnds = exchange.loop.now.advanced(byNanoseconds: settings.collapse.nanoseconds)
@@ -261,12 +266,14 @@ final class CompiledCache: CompiledPolicy {
     let now = exchange.loop.now
     let delay = now.nanoseconds(since: fill.began)
     var isStored = false
-    if case .store(let freshness) = rules.decide(
-      facts, fill.request, now: Self.unixTime, delay: delay),
+    if filter.admits(head),
+      case .store(let freshness) = rules.decide(
+        facts, fill.request, now: Self.unixTime, delay: delay),
       head.firstIndex(of: .contentRange) == nil, let variances = variances(head, exchange)
     {
       isStored = fill.collect(head, exchange, freshness, variances, CacheTags.read(head))
     }
+    if !isStored && tellsAsKong { exchange.record.cache = "bypass" }
     addStatus(exchange) {
       $0.append(fill.stale == nil ? "; fwd=uri-miss" : "; fwd=stale")
       if isStored { $0.append("; stored") }
@@ -412,11 +419,28 @@ final class CompiledCache: CompiledPolicy {
   /// RFC 9211.
   private func addStatus(_ exchange: Exchange, _ parameters: (inout ByteBuffer) -> Void) {
     if statusName.isEmpty { return }
+    if tellsAsKong {
+      return exchange.responseEdits.add {
+        $0.append("X-Cache-Status: ")
+        $0.append(Self.kongStatus(exchange.record.cache))
+        $0.appendLineEnd()
+      }
+    }
     exchange.responseEdits.add { lines in
       lines.append("Cache-Status: ")
       lines.append(statusName)
       parameters(&lines)
       lines.appendLineEnd()
+    }
+  }
+
+  /// kong/plugins/proxy-cache/handler.lua.
+  private static func kongStatus(_ outcome: StaticString?) -> StaticString {
+    switch outcome?.description {
+    case "hit", "stale": "Hit"
+    case "miss": "Miss"
+    case "expired", "revalidated": "Refresh"
+    default: "Bypass"
     }
   }
 

@@ -74,18 +74,11 @@ final class CompiledErrorAnswers: CompiledPolicy {
     return .answer(LocalAnswer(status: head.status, contentType: "", body: answer.body ?? []))
   }
 
-  /// Problem details say the status, too.
-  private static func setStatus(_ status: Int, of answer: inout LocalAnswer) {
-    let (old, new) = (Array("\"status\":\(answer.status)".utf8), Array("\"status\":\(status)".utf8))
-    if let place = answer.body.firstRange(of: old) { answer.body.replaceSubrange(place, with: new) }
-    answer.status = status
-  }
-
   override func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {
     if let unreachable, let error = exchange.record.error,
       [.upstreamRefused, .noTargetAvailable, .targetNotResolved].contains(error)
     {
-      Self.setStatus(unreachable, of: &answer)
+      answer.setStatus(unreachable)
     }
     // A policy's own answers are meant; failures are what this is for.
     guard answer.status >= 300, exchange.detour?.isOfFailure != true,
@@ -97,7 +90,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
       }
       return
     }
-    if let status = instead.status { Self.setStatus(status, of: &answer) }
+    if let status = instead.status { answer.setStatus(status) }
     if let body = instead.body {
       answer.body = body
       if !body.isEmpty, let type = instead.type {
@@ -129,5 +122,14 @@ final class CompiledErrorAnswers: CompiledPolicy {
     way.query?.append(exchange, .query, to: &query)
     return FailureWay(
       section: way.section, status: shown, path: path.copiedBytes(), query: query.copiedBytes())
+  }
+}
+
+extension LocalAnswer {
+  /// Problem details say the status, too.
+  mutating func setStatus(_ status: Int) {
+    let (old, new) = (Array("\"status\":\(self.status)".utf8), Array("\"status\":\(status)".utf8))
+    if let place = body.firstRange(of: old) { body.replaceSubrange(place, with: new) }
+    self.status = status
   }
 }

@@ -10,12 +10,13 @@ extension Configuration.IPRestriction: Policy {
 final class CompiledIPRestriction: CompiledPolicy {
   private let allowed: CIDRSet?
   private let denied: CIDRSet?
-  private let refusal = PolicyRefusal(
-    .forbidden, detail: "This address may not use this route.")
+  private let refusal: PolicyRefusal
 
   init(_ settings: Configuration.IPRestriction) {
     allowed = settings.allow.isEmpty ? nil : CIDRSet(texts: settings.allow)
     denied = settings.deny.isEmpty ? nil : CIDRSet(texts: settings.deny)
+    refusal = PolicyRefusal(
+      .forbidden, detail: "This address may not use this route.", answer: settings.refusal)
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {

@@ -1,5 +1,8 @@
 /// A policy of the stage `identify`: finds a credential and says whose it is.
 open class IdentifyPolicy: CompiledPolicy {
+  /// Whether this request needs a credential of this kind at all.
+  open func asks(_ exchange: Exchange) -> Bool { true }
+
   /// What this policy finds.
   open func identify(_ exchange: Exchange) -> IdentifyOutcome { .absent }
 

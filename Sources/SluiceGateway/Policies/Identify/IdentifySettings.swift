@@ -11,7 +11,8 @@ extension Configuration.Identify: Policy {
 
 extension Configuration.Anonymous: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy {
-    CompiledAnonymous(context.consumers.identity(of: consumer, isAnonymous: true))
+    CompiledAnonymous(
+      context.consumers.identity(of: consumer, isAnonymous: true), takesWrong: wrongCredentials)
   }
 }
 
@@ -30,5 +31,10 @@ final class CompiledIdentify: CompiledPolicy {
 /// Says who callers without credentials are; `IdentifyStage` reads it.
 final class CompiledAnonymous: CompiledPolicy {
   let identity: Identity
-  init(_ identity: Identity) { self.identity = identity }
+  let takesWrong: Bool
+
+  init(_ identity: Identity, takesWrong: Bool) {
+    self.identity = identity
+    self.takesWrong = takesWrong
+  }
 }

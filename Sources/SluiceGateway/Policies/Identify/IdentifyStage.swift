@@ -4,11 +4,14 @@ import SluiceWire
 /// All policies of the stage `identify` of a chain, as one step.
 ///
 /// Of several the first that finds its credential decides, or all must find theirs. Nobody is asked
-/// twice: a wrong credential is refused even where anonymous callers may pass, so that a mistake shows.
+/// twice: a wrong credential is refused even where anonymous callers may pass, so that a mistake shows,
+/// unless the policy `anonymous` says otherwise.
 final class IdentifyStage: CompiledPolicy {
   private let members: [IdentifyPolicy]
   private let requiresAll: Bool
   private let anonymous: Identity?
+  /// Whether callers with wrong credentials are anonymous, too.
+  private let takesWrong: Bool
   /// Who is not asked; nil when everybody is.
   private let exempt: CIDRSet?
   /// Nil when nobody looks into first messages.
@@ -26,7 +29,9 @@ final class IdentifyStage: CompiledPolicy {
     members = policies.compactMap { $0 as? IdentifyPolicy }
     requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
     exempt = policies.lazy.compactMap { ($0 as? CompiledIdentify)?.exempt }.first
-    anonymous = policies.lazy.compactMap { ($0 as? CompiledAnonymous)?.identity }.first
+    let nameless = policies.lazy.compactMap { $0 as? CompiledAnonymous }.first
+    anonymous = nameless?.identity
+    takesWrong = nameless?.takesWrong ?? false
     let limits = members.compactMap(\.firstMessage)
     firstMessage =
       anonymous != nil || limits.isEmpty
@@ -73,11 +78,17 @@ final class IdentifyStage: CompiledPolicy {
     var index = start
     while index < members.count {
       exchange.identifyPosition = index
+      guard members[index].asks(exchange) else {
+        index += 1
+        continue
+      }
       if let outcome = take(members[index].identify(exchange), exchange) { return outcome }
       index += 1
     }
     if requiresAll && exchange.identity != nil { return .next }
-    guard let anonymous else { return members.isEmpty ? .next : nothingFound(exchange) }
+    guard let anonymous else {
+      return members.contains { $0.asks(exchange) } ? nothingFound(exchange) : .next
+    }
     if isRevoked(anonymous, exchange) { return .refuse(revoked) }
     exchange.identity = anonymous
     return .next
@@ -90,7 +101,7 @@ final class IdentifyStage: CompiledPolicy {
       // Whoever proves a part must prove the rest; who proves nothing may be anonymous.
       let isPartOfAll = requiresAll && (exchange.identity != nil || anonymous == nil)
       return isPartOfAll ? nothingFound(exchange) : nil
-    case .refused(let refusal): return .refuse(refusal)
+    case .refused(let refusal): return takesWrong && !requiresAll ? nil : .refuse(refusal)
     case .wait: return .wait
     case .collect(let limit): return .collect(upTo: limit)
     case .known(let identity):
@@ -106,7 +117,11 @@ final class IdentifyStage: CompiledPolicy {
         return .refuse(different)
       }
       // Members before this one found nothing, and that is not all.
-      if exchange.identity == nil && exchange.identifyPosition > 0 { return .refuse(nobody) }
+      if exchange.identity == nil,
+        members[..<exchange.identifyPosition].contains(where: { $0.asks(exchange) })
+      {
+        return .refuse(nobody)
+      }
       exchange.identity = exchange.identity?.joined(with: identity) ?? identity
       exchange.joinedIdentities.append(identity)
       return nil

@@ -39,7 +39,7 @@ final class CompiledIntrospection: IdentifyPolicy {
   init(_ settings: Configuration.Introspection, _ context: PolicyContext) {
     self.settings = settings
     source = TokenSource(
-      header: settings.header, query: settings.query, cookies: settings.cookies,
+      headers: [settings.header], query: settings.query, cookies: settings.cookies,
       firstMessage: settings.firstMessage)
     client = context.client(url: settings.url, timeout: settings.timeout)
     let path = TargetURL(settings.url)?.basePath ?? ""

@@ -44,7 +44,8 @@ final class CompiledJWT: IdentifyPolicy {
   init(_ settings: Configuration.JWT, _ context: PolicyContext) {
     self.settings = settings
     source = TokenSource(
-      header: settings.header, query: settings.query, cookies: settings.cookies,
+      headers: [settings.header] + settings.headers, query: settings.query,
+      cookies: settings.cookies,
       firstMessage: settings.firstMessage)
     // Checked before the configuration was put in force.
     keys = settings.keys.compactMap { try? VerificationKey($0) }
@@ -81,6 +82,10 @@ final class CompiledJWT: IdentifyPolicy {
     if keys.contains(where: { $0.fingerprint == key }) { return true }
     guard let published else { return false }
     return !published.isKnown || published.keys.contains { $0.fingerprint == key }
+  }
+
+  override func asks(_ exchange: Exchange) -> Bool {
+    settings.preflight || exchange.request.method != .options
   }
 
   override func retired() { published?.end() }
@@ -142,7 +147,8 @@ final class CompiledJWT: IdentifyPolicy {
     _ token: SignedToken, _ text: Span<UInt8>, _ digest: SHA256Digest, _ unixTime: Int64
   ) -> IdentifyOutcome? {
     // A consumer's own key decides alone: no other may speak for it.
-    if let value = token.claims[keyClaim]?.text, let entry = tokens.entry(for: value) {
+    let named = token.claims[keyClaim] ?? (settings.keyInHeader ? token.header[keyClaim] : nil)
+    if let value = named?.text, let entry = tokens.entry(for: value) {
       guard token.isSigned(by: entry.key, text) else { return refused(Self.wrongSignature) }
       return accept(token, owner: entry.identity, key: nil, digest, unixTime)
     }

@@ -5,6 +5,7 @@ import SluiceWire
 struct SignedToken {
   let algorithm: Configuration.JWTAlgorithm
   let keyID: [UInt8]?
+  let header: JSONTree
   let claims: JSONTree
   let signature: [UInt8]
   /// The first so many bytes of the text are what is signed.
@@ -31,6 +32,7 @@ struct SignedToken {
       keyID = nil
     }
     self.algorithm = algorithm
+    self.header = header
     self.claims = claims
     self.signature = signature
     signedCount = second
@@ -67,12 +69,15 @@ struct TokenRules {
   let audiences: Set<[UInt8]>
   let required: [[UInt8]]
   let leeway: Int64
+  /// Seconds that `exp` may be ahead; nil for any.
+  let maxLifetime: Int64?
 
   init(_ settings: Configuration.JWT) {
     issuers = Set(settings.issuers.map { Array($0.utf8) })
     audiences = Set(settings.audiences.map { Array($0.utf8) })
     required = settings.require.map { Array($0.utf8) }
     leeway = settings.leeway.nanoseconds / 1_000_000_000
+    maxLifetime = settings.maxLifetime.map { $0.nanoseconds / 1_000_000_000 }
   }
 
   /// What is wrong with the claims at `unixTime`; nil when they are good.
@@ -83,6 +88,11 @@ struct TokenRules {
     if let expiry = claims["exp"] {
       guard let expiry = expiry.seconds else { return "The token's exp is no time." }
       if unixTime >= expiry + leeway { return "The token has expired." }
+    }
+    if let maxLifetime {
+      guard let expiry = claims["exp"]?.seconds else { return "The token lacks a claim." }
+      // The other way round, expiry - unixTime could overflow.
+      if expiry > unixTime + maxLifetime { return "The token is good for longer than allowed." }
     }
     if let start = claims["nbf"] {
       guard let start = start.seconds else { return "The token's nbf is no time." }

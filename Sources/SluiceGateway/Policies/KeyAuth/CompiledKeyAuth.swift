@@ -13,6 +13,8 @@ final class CompiledKeyAuth: IdentifyPolicy {
   private let names: [[UInt8]]
   private let keys: KeyDirectory
   private let place: FirstMessagePlace?
+  /// To the names in a body of JSON.
+  private let paths: [JSONPath?]
   private let challenge: FieldLine
   private let unknown: PolicyRefusal
 
@@ -21,6 +23,8 @@ final class CompiledKeyAuth: IdentifyPolicy {
     self.keys = keys
     place = settings.firstMessage.flatMap { FirstMessagePlace($0) }
     names = settings.names.map { Array($0.utf8) }
+    // A name with a quote leads nowhere in JSON.
+    paths = settings.names.map { try? JSONPath("$['\($0)']") }
     challenge = FieldLine(
       "WWW-Authenticate", settings.realm.isEmpty ? "Key" : "Key realm=\"\(settings.realm)\"")
     unknown = PolicyRefusal(
@@ -31,9 +35,17 @@ final class CompiledKeyAuth: IdentifyPolicy {
 
   override var firstMessage: FirstMessageLimits? { place?.limits }
 
+  override func asks(_ exchange: Exchange) -> Bool {
+    settings.preflight || exchange.request.method != .options
+  }
+
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
     let outcome = identify(exchange, exchange.request)
-    guard case .absent = outcome, let place else { return outcome }
+    guard case .absent = outcome else { return outcome }
+    if settings.body, KeyBody(of: exchange) != nil {
+      return .collect(upTo: settings.maxBodySize.bytes)
+    }
+    guard let place else { return outcome }
     // The message goes no further, so there is nothing to hide.
     return place.withToken(of: exchange) {
       keys.identity(for: $0).map { .known($0) } ?? .refused(unknown)
@@ -65,6 +77,15 @@ final class CompiledKeyAuth: IdentifyPolicy {
           return known(keys.identity(for: value.extracting(range)), exchange, head)
         }
       }
+    }
+    return .absent
+  }
+
+  override func identifyByBody(_ exchange: Exchange) -> IdentifyOutcome {
+    guard let body = KeyBody(of: exchange) else { return .absent }
+    for (name, path) in zip(names, paths) {
+      let found = body.withKey(name, path, exchange) { keys.identity(for: $0) }
+      if let found { return found.map { .known($0) } ?? .refused(unknown) }
     }
     return .absent
   }

@@ -16,7 +16,8 @@ class CompiledLimit: CompiledPolicy {
 
   init(
     _ limiter: RateLimiter, by: Configuration.LimitKey, cost: Int,
-    messages: Configuration.MessageSpending?, fields: RateLimitFields?, error: GatewayError
+    messages: Configuration.MessageSpending?, fields: RateLimitFields?, error: GatewayError,
+    answer: Configuration.RefusalAnswer? = nil
   ) {
     self.limiter = limiter
     self.by = by
@@ -24,7 +25,7 @@ class CompiledLimit: CompiledPolicy {
     reader = LimitKeyReader(by)
     self.cost = UInt64(cost)
     self.fields = fields
-    refusal = PolicyRefusal(error)
+    refusal = PolicyRefusal(error, answer: answer)
   }
 
   /// For whatever spends it.

@@ -1,19 +1,22 @@
 import Synchronization
 
-/// What is counted for one key: up to three numbers of 64 bits, shared by all workers and changed by
+/// What is counted for one key: up to six numbers of 64 bits, shared by all workers and changed by
 /// compare-and-swap alone.
 ///
 /// What a number means is its rule's business; 0 is always "nothing counted". A cell that its table
 /// has forgotten is dead: its first number says so, for good, so that nobody counts in it any more.
 /// Every number stands for itself, hence all accesses are relaxed.
 final class LimitCell: Sendable {
-  static let mostNumbers = 3
+  static let mostNumbers = 6
   /// No rule's number.
   static let dead = UInt64.max
 
   private let first = Atomic<UInt64>(0)
   private let second = Atomic<UInt64>(0)
   private let third = Atomic<UInt64>(0)
+  private let fourth = Atomic<UInt64>(0)
+  private let fifth = Atomic<UInt64>(0)
+  private let sixth = Atomic<UInt64>(0)
 
   var isDead: Bool { first.load(ordering: .relaxed) == Self.dead }
 
@@ -22,7 +25,10 @@ final class LimitCell: Sendable {
     switch index {
     case 0: first.load(ordering: .relaxed)
     case 1: second.load(ordering: .relaxed)
-    default: third.load(ordering: .relaxed)
+    case 2: third.load(ordering: .relaxed)
+    case 3: fourth.load(ordering: .relaxed)
+    case 4: fifth.load(ordering: .relaxed)
+    default: sixth.load(ordering: .relaxed)
     }
   }
 
@@ -32,7 +38,10 @@ final class LimitCell: Sendable {
     switch index {
     case 0: Self.replace(first, expected, by: number)
     case 1: Self.replace(second, expected, by: number)
-    default: Self.replace(third, expected, by: number)
+    case 2: Self.replace(third, expected, by: number)
+    case 3: Self.replace(fourth, expected, by: number)
+    case 4: Self.replace(fifth, expected, by: number)
+    default: Self.replace(sixth, expected, by: number)
     }
   }
 

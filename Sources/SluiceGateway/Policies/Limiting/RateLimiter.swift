@@ -3,7 +3,7 @@ import SluiceReactor
 /// Whether so much may pass, and what is left.
 struct RateDecision {
   /// Of each rule, in order; those beyond the rules mean nothing.
-  var steps = InlineArray<3, LimitStep>(repeating: LimitStep.taken(0, remaining: 0, wait: 0))
+  var steps = InlineArray<6, LimitStep>(repeating: LimitStep.taken(0, remaining: 0, wait: 0))
   /// Nil when it may pass; else nanoseconds until it could.
   var retryAfter: UInt64?
 
@@ -16,7 +16,7 @@ struct RateDecision {
 /// key costs a look-up in memory of the worker's own and, for each rule, one compare-and-swap when it
 /// may pass and none when it may not. All rules allow it, or none is used.
 final class RateLimiter {
-  /// At most three; only a rule's limits and calendar may change.
+  /// At most six; only a rule's limits and calendar may change.
   var rules: [LimitRule]
   private let cells: LimitCells
 

@@ -3,16 +3,17 @@ import SluiceWire
 
 /// Where a bearer token may stand in a request (RFC 6750 2).
 struct TokenSource {
-  private let header: [UInt8]
+  /// In the order in which they are looked at.
+  private let headers: [[UInt8]]
   private let query: [[UInt8]]
   private let cookies: [[UInt8]]
   let firstMessage: FirstMessagePlace?
 
   init(
-    header: String, query: [String], cookies: [String], firstMessage: Configuration.FirstMessage?
+    headers: [String], query: [String], cookies: [String], firstMessage: Configuration.FirstMessage?
   ) {
     self.firstMessage = firstMessage.flatMap { FirstMessagePlace($0) }
-    self.header = Array(header.utf8)
+    self.headers = headers.filter { !$0.isEmpty }.map { Array($0.utf8) }
     self.query = query.map { Array($0.utf8) }
     self.cookies = cookies.map { Array($0.utf8) }
   }
@@ -30,7 +31,8 @@ struct TokenSource {
   private func withToken<R>(
     of head: borrowing RequestHead, _ body: (Span<UInt8>) -> R
   ) -> R? {
-    if !header.isEmpty, let index = head.firstIndex(named: header.span) {
+    for header in headers {
+      guard let index = head.firstIndex(named: header.span) else { continue }
       let value = head.span(head.fields[index].value)
       if let range = AuthorizationField.credentials("bearer", in: value) {
         return body(value.extracting(range))
@@ -54,7 +56,7 @@ struct TokenSource {
   }
 
   private func hide(_ exchange: Exchange) {
-    if !header.isEmpty { exchange.dropRequestFields(named: header) }
+    for header in headers { exchange.dropRequestFields(named: header) }
     for name in query { exchange.dropQueryParameter(named: name) }
     for name in cookies { exchange.dropCookie(named: name) }
   }

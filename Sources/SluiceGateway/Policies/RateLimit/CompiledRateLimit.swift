@@ -18,6 +18,6 @@ extension Configuration.RateLimit: Policy {
       }, asKong: fieldStyle == .kong)
     return CompiledLimit(
       RateLimiter(windows.map { LimitRule(algorithm, $0) }, table: table), by: by, cost: cost,
-      messages: messages, fields: hide ? nil : fields, error: .rateLimited)
+      messages: messages, fields: hide ? nil : fields, error: .rateLimited, answer: refusal)
   }
 }

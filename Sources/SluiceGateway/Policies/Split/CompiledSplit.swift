@@ -74,9 +74,9 @@ final class CompiledSplit: CompiledPolicy {
       let identity = exchange.identity.flatMap { $0.isAnonymous ? nil : $0 }
       if let name = identity?.consumer, !name.isEmpty { return StableHash.hash(name.span) }
     case .header(let name):
-      if let hash = UpstreamService.hash(ofField: name, exchange.request) { return hash }
+      if let hash = CompiledHashKey.hash(ofField: name, exchange.request) { return hash }
     case .cookie(let name):
-      if let hash = UpstreamService.hash(ofCookie: name, exchange.request) { return hash }
+      if let hash = CompiledHashKey.hash(ofCookie: name, exchange.request) { return hash }
     case .address: break
     }
     // Of an IPv6 address what its owner does not choose.
