@@ -35,11 +35,11 @@ private func compose(_ script: [UInt8], _ suite: TLSCiphers.Suite) -> [UInt8] {
     at = end
     switch step {
     case 0, 1: _ = bytes.withUnsafeBytes { peer.write($0, transport) }
-    case 2: _ = bytes.withUnsafeBytes { peer.seal(.alert, $0, transport) }
-    case 3: _ = bytes.withUnsafeBytes { peer.seal(.handshake, $0, transport) }
+    case 2: _ = peer.seal(.alert, bytes, transport)
+    case 3: _ = peer.seal(.handshake, bytes, transport)
     case 4: _ = peer.updateKeys(transport, wantsAnswer: bytes.count % 2 == 1)
     case 5: peer.writeNotice(transport)
-    case 6: _ = [].withUnsafeBytes { peer.seal(.applicationData, $0, transport) }
+    case 6: _ = peer.seal(.applicationData, [], transport)
     default: transport.output.append(bytes)
     }
   }

@@ -13,7 +13,7 @@ final class TLSTransport {
   static let outputBytes = 5 * TLSRecord.maxText
   /// Handshakes that one turn may advance, and as many of those that had to wait: a crowd of newcomers
   /// must not keep the loop from its other connections, nor from who came before.
-  private static let handshakesPerTurn = 2
+  private static let handshakesPerTurn = 8
 
   /// Ciphertext is read from sockets into this; empty again when the read is over.
   let received: UnsafeMutableRawBufferPointer
