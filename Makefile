@@ -63,6 +63,7 @@ soak: ## Bad days with SESSIONS sessions at a time, 9000 unless given.
 bench: build ## Measure against nginx, HAProxy, Envoy and Caddy. BENCH_ARGS=--quick.
 	@scripts/install-dependencies.sh bench
 	python3 Benchmarks/run.py $(BENCH_ARGS)
+	python3 Benchmarks/websocket.py --case memory --case memory-tls --rounds 1
 	Benchmarks/syscalls.sh --budget 4.6
 	Benchmarks/allocations.sh --budget 0.01
 

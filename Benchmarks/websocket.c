@@ -7,6 +7,7 @@
 //                                                    other requests with "ok"
 //   websocket echo PORT CONNECTIONS SIZE SECONDS     each connection has one message under way
 //   websocket idle PORT CONNECTIONS                  answers pings until its input ends
+//   websocket idle-tls PORT CONNECTIONS              the same by TLS 1.3, but answers nothing
 //   websocket chat PORT CONNECTIONS SIZE RATE        so many messages a second on each, until its input ends
 //   websocket flood PORT BYTES                       one session that reads so many a second of what the
 //                                                    server sends without end, until its input ends
@@ -25,6 +26,7 @@
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <openssl/ssl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -528,6 +530,37 @@ static void run_flood(long per_second) {
   printf("{\"errors\": %lu, \"count\": %lu}\n", errors, total);
 }
 
+// MARK: Sessions over TLS
+
+// What they cost the proxy does not depend on what this end keeps of them, so it is the socket only.
+static void run_idle_tls(int count) {
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  for (int index = 0; index < count; index++) {
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = loopback(port);
+    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, descriptor);
+    int size = snprintf((char *)output, room,
+        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", path, port);
+    if (SSL_connect(ssl) != 1 || SSL_write(ssl, output, size) != size
+        || SSL_read(ssl, input, 1024) < 12 || memcmp(input + 9, "101", 3) != 0) {
+      fputs("refused\n", stderr);
+      exit(1);
+    }
+    SSL_set_quiet_shutdown(ssl, 1);
+    SSL_free(ssl);
+  }
+  SSL_CTX_free(context);
+  puts("ready");
+  fflush(stdout);
+  char ignored[64];
+  while (read(0, ignored, sizeof ignored) > 0) {}
+  printf("{\"errors\": 0, \"count\": 0}\n");
+}
+
 // MARK: Requests
 
 static int resting[most], resting_count;
@@ -611,6 +644,10 @@ int main(int argc, char **argv) {
   double first = argc > 4 ? atof(argv[4]) : 0, second = argc > 5 ? atof(argv[5]) : 0;
   if (strcmp(argv[1], "rest") == 0) {
     run_requests(count, first, second);
+    return 0;
+  }
+  if (strcmp(argv[1], "idle-tls") == 0) {
+    run_idle_tls(count);
     return 0;
   }
   if (strcmp(argv[1], "flood") == 0) {

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 hello"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 hello records"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -95,6 +95,15 @@ case $target in
       Tests/SluiceGatewayTests/Policies/TokenFixtures.swift
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
     ;;
+  records)
+    reactor=Sources/SluiceReactor
+    yams=.
+    module SluiceWire Sources/SluiceWire/*.swift
+    module Fuzz -DSEPARATE_MODULES -I Sources/COpenSSL "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
+      "$reactor/MonotonicTime.swift" "$reactor"/TLS/TLSRecord*.swift "$reactor/TLS/TLSCiphers.swift" \
+      "$reactor/TLS/TLSSecrets.swift" "$reactor/TLS/TLSTransport.swift"
+    swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
+    ;;
   http2)
     gateway=Sources/SluiceGateway
     yams=.
@@ -103,7 +112,8 @@ case $target in
     module SluiceReactor Sources/SluiceReactor/MonotonicTime.swift
     module Fuzz -DSEPARATE_MODULES -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
       "$gateway/Exchange/GatewayError.swift" \
-      "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift"
+      "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift" \
+      "$gateway/Listener/HTTP2/HTTP2Upgrade.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"
     ;;
   *)

@@ -26,6 +26,7 @@ needs() {
     test)
       echo "command curl curl"
       echo "command flock util-linux"
+      echo "command h2load nghttp2-client"
       echo "program nginx nginx"
       echo "command openssl openssl"
       echo "command python3 python3"

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 from bench import machine
+from bench.certificate import make_certificate
 from bench.paths import DOCUMENT, REPOSITORY, SCRATCH
 from bench.proxies import PROXIES, Proxy
 from bench.proxies.base import Setup
@@ -83,6 +84,7 @@ CASES = [
     Case("upgrade", "handshake, 32 at a time, the session stays open", "CPU µs", 4_000),
     Case("open", "handshake, 32 at a time, and the caller vanishes", "CPU µs", 32),
     Case("memory", "idle session, 2,000 to 9,000", "KB", 9_000, digits=2),
+    Case("memory-tls", "idle session over TLS 1.3, 2,000 to 9,000", "KB", 9_000, digits=2),
     Case("pings", "idle session and second, pinged every 25 s", "CPU µs", 9_000, digits=2),
     Case("push", "message pushed through the admin API", "CPU µs", 1),
     Case(
@@ -109,6 +111,7 @@ _BUDGETS = [
 ]
 _ABSOLUTE = [
     ("memory", "sluice", 1.0),
+    ("memory-tls", "sluice", 14.0),
     ("pings", "sluice", 2.0),
     ("push", "sluice", 100.0),
     ("beside-sessions", "sluice", 1.1),
@@ -163,12 +166,16 @@ def _loaded(*arguments: object) -> Iterator[Load]:
 
 
 @contextlib.contextmanager
-def _running(proxy: Proxy, backend_port: int) -> Iterator[Server]:
+def _running(proxy: Proxy, backend_port: int, is_encrypted: bool = False) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        setup = Setup(Path(name), machine.free_port(), backend_port, [], websocket=True)
+        folder = Path(name)
+        setup = Setup(
+            folder, machine.free_port(), backend_port, [], websocket=True,
+            certificate=make_certificate(folder) if is_encrypted else None,
+        )  # fmt: skip
         command = proxy.command(setup)
         with Server(
-            command, setup.folder, setup.port, machine.PROXY_CPU, proxy.environment
+            command, folder, setup.port, machine.PROXY_CPU, proxy.environment, is_encrypted
         ) as server:
             server.wait_until_ready("/")
             yield server
@@ -189,13 +196,15 @@ def _measure(proxy: Proxy, case: Case, backend_port: int, seconds: float) -> flo
         return _beside(proxy, case, seconds)
     if case.name == "push":
         proxy = PushingSluice()
-    with _running(proxy, backend_port) as server:
+    with _running(proxy, backend_port, case.name == "memory-tls") as server:
         if case.name == "push":
             return _push(server)
         if case.name == "upgrade":
             return _upgrade(server, case)
         if case.name == "memory":
-            return _memory(server)
+            return _memory(server, "idle")
+        if case.name == "memory-tls":
+            return _memory(server, "idle-tls")
         if case.name == "pings":
             return _pings(server)
         kind = ["open", server.port, case.connections, seconds]
@@ -227,14 +236,14 @@ def _upgrade(server: Server, case: Case) -> float:
         load.stop()
 
 
-def _memory(server: Server) -> float:
+def _memory(server: Server, kind: str) -> float:
     """KB of resident memory that one more idle session takes, between 2,000 and 9,000."""
     processes = server.processes()
-    first = Load("idle", server.port, 2_000)
+    first = Load(kind, server.port, 2_000)
     try:
         time.sleep(1)
         few = machine.resident_kib(processes)
-        second = Load("idle", server.port, 7_000)
+        second = Load(kind, server.port, 7_000)
         try:
             time.sleep(1)
             return (machine.resident_kib(processes) - few) * 1.024 / 7_000
@@ -398,7 +407,7 @@ def _build() -> None:
         return
     SCRATCH.mkdir(exist_ok=True)
     subprocess.run(
-        ["cc", "-O2", "-Wall", "-Wextra", "-o", _PEER, _SOURCE, "-lcrypto"], check=True
+        ["cc", "-O2", "-Wall", "-Wextra", "-o", _PEER, _SOURCE, "-lssl", "-lcrypto"], check=True
     )
 
 

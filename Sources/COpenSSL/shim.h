@@ -20,7 +20,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <string.h>
+#include "records.h"
 
 // What Swift can't call, because it is a macro or a list of parameters.
 
@@ -166,6 +168,13 @@ static inline void copenssl_ask_for_staple(SSL *ssl) {
 /// What the peer stapled: its length, or -1.
 static inline long copenssl_staple(SSL *ssl, const unsigned char **bytes) {
   return SSL_get_tlsext_status_ocsp_resp(ssl, bytes);
+}
+/// Whether the peer has asked for records of less than 16 KiB (RFC 6066 4).
+static inline bool copenssl_has_small_records(SSL *ssl) {
+  const SSL_SESSION *session = SSL_get0_session(ssl);
+  if (session == NULL) return true;
+  const uint8_t mode = SSL_SESSION_get_max_fragment_length(session);
+  return mode >= 1 && mode <= 4;
 }
 static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
   return SSL_set_tlsext_host_name(ssl, name) == 1;

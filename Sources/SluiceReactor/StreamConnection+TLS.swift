@@ -6,9 +6,9 @@ import SluiceWire
 /// `isEncrypted`, `isEndUnannounced` and the two handshake calls know the difference.
 ///
 /// ```
-///  read:   socket ──recv──▶ transport.received ──SSL_read──▶ the caller's buffer
-///                              └─ does not fit ──▶ tls.inbound (and inside OpenSSL, one record)
-///  write:  staged or span ──SSL_write──▶ transport.output ──send──▶ socket
+///  read:   socket ──recv──▶ transport.received ──decrypted──▶ the caller's buffer
+///                              └─ does not fit ──▶ tls.inbound (and in the layer, one record)
+///  write:  staged or span ──encrypted──▶ transport.output ──send──▶ socket
 ///                                           └─ not taken ──▶ outbound (ciphertext)
 /// ```
 extension StreamConnection {
@@ -213,7 +213,9 @@ extension StreamConnection {
       isReadable = false
       return .wouldBlock
     }
-    switch receiveCiphertext(layer, atMost: limit) {
+    // What is held comes out with it.
+    let room = max(limit &- layer.heldBytes, min(limit, Self.leastRead))
+    switch receiveCiphertext(layer, atMost: room) {
     case .bytes: return nil
     case .end:
       layer.isCut = true
@@ -221,6 +223,8 @@ extension StreamConnection {
     case let other: return other
     }
   }
+
+  private static let leastRead = 4 * 1_024
 
   /// Returns how many bytes of plaintext came out.
   private func decryptInput(
@@ -260,7 +264,7 @@ extension StreamConnection {
   final func peekDecrypted(_ layer: TLSLayer) -> Bool? {
     if layer.hasPlaintext { return false }
     if let outcome = loadCiphertext(
-      layer, atMost: TLSTransport.recordBytes, isPeeking: true)
+      layer, atMost: TLSRecord.maxText, isPeeking: true)
     {
       switch outcome {
       case .end: return true
@@ -287,17 +291,17 @@ extension StreamConnection {
 
   // MARK: Writing
 
-  /// Encrypts and sends; what the kernel does not take waits encrypted.
+  /// Encrypts and sends, behind what the layer has written and nobody has sent; what the kernel does not
+  /// take waits encrypted.
   final func sendEncrypted(_ layer: TLSLayer, _ bytes: Span<UInt8>) {
-    bytes.withUnsafeBufferPointer { all in
-      var rest = UnsafeRawBufferPointer(all)
-      while !rest.isEmpty {
-        let piece = min(rest.count, TLSTransport.outputBytes)
-        layer.write(UnsafeRawBufferPointer(rebasing: rest[..<piece]))
-        flushCiphertext()
-        rest = UnsafeRawBufferPointer(rebasing: rest[piece...])
-      }
-    }
+    var rest = bytes
+    repeat {
+      let room = max(TLSRecord.maxText, TLSTransport.outputBytes - loop.transport.output.count)
+      let piece = min(rest.count, room)
+      layer.write(rest.extracting(..<piece))
+      flushCiphertext()
+      rest = rest.extracting(piece...)
+    } while !rest.isEmpty
   }
 
   final func sendEncrypted(_ layer: TLSLayer, _ bytes: borrowing ByteBuffer) {

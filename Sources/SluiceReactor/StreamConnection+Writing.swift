@@ -47,9 +47,9 @@ extension StreamConnection {
   private func send(_ staged: inout ByteBuffer, and bytes: Span<UInt8>) {
     guard let tls else { return send(staged, bytes) }
     // The first record is filled, so that a head does not travel in one of its own.
-    let added = min(bytes.count, max(0, TLSTransport.recordBytes &- staged.count))
+    let added = min(bytes.count, max(0, TLSRecord.maxText &- staged.count))
     staged.append(bytes.extracting(..<added))
-    sendEncrypted(tls, staged.span)
+    tls.write(staged.span)
     sendEncrypted(tls, bytes.extracting(added...))
   }
 

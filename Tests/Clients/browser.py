@@ -125,6 +125,9 @@ async def main():
         "client",
         "client",
     ], lines
+    # A page over HTTPS, and what it fetches, came by HTTP/2.
+    pages = [line["protocol"] for line in lines if line.get("route") == "pages"]
+    assert {"HTTP/1.1", "HTTP/2"} == set(pages) and pages.count("HTTP/2") >= 3, pages
     # By HTTP/2 the browser needs no connection of its own for it.
     assert [line["protocol"] for line in lines if line.get("status") == 101] == [
         "HTTP/1.1",

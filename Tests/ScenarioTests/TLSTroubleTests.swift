@@ -90,6 +90,41 @@ extension Scenarios {
       #expect(upstream.requests.isEmpty)
     }
 
+    @Test func renegotiationIsRefused() throws {
+      let fixture = try fixture(to: .echoing())
+      let client = try fixture.client(caller(TLS1_2_VERSION))
+      #expect(try client.get("/").status == 200)
+      client.socket.tls?.renegotiate()
+      #expect(throws: ScenarioError.self) { try client.socket.handshake() }
+      #expect(try fixture.client(caller(TLS1_2_VERSION)).get("/").status == 200)
+    }
+
+    /// Somebody between puts bytes of its own into a connection: no request comes of them, and the caller
+    /// is told by an alert.
+    @Test(arguments: [
+      ([23, 3, 3, 0, 40] + [UInt8](repeating: 7, count: 40), "bad record mac"),
+      ([23, 3, 3, 0xFF, 0xFF], "record overflow"),
+      (Array("GET / HTTP/1.1".utf8), "unexpected message"),
+      ([21, 3, 3, 0, 2, 1, 0], "unexpected message"),
+    ])
+    func strangersBytesEndTheConnection(bytes: [UInt8], alert: String) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream)
+      let client = try fixture.client(caller(TLS1_3_VERSION))
+      #expect(try client.get("/first").status == 200)
+      #expect(write(client.socket.descriptor, bytes, bytes.count) == bytes.count)
+      let error = #expect(throws: ScenarioError.self) {
+        while try !client.socket.receive().isEmpty {}
+        throw ScenarioError.ended
+      }
+      if case .tls(let reason)? = error {
+        #expect(reason.hasSuffix(alert))
+      } else {
+        #expect(error == .reset)
+      }
+      #expect(upstream.requests.count == 1)
+    }
+
     @Test func aResetWithinTheHandshakeHarmsNobody() async throws {
       let fixture = try fixture(to: .echoing())
       let hello = try hello()

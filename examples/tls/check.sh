@@ -1,10 +1,14 @@
 #!/bin/bash
-# Runs this example and checks it: check.sh [SLUICE]. Needs curl, openssl and python3; the ports are
-# the kernel's choice. Exits with 0 when everything is as it should be.
+# Runs this example and checks it: check.sh [SLUICE]. Needs curl, openssl, h2load and python3, and brings
+# websockets from PyPI, as the tests with real clients do; the ports are the kernel's choice. Exits with 0
+# when everything is as it should be.
 set -euo pipefail
 
 example="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-sluice="$(realpath "${1:-$example/../../.build/release/sluice}")"
+repository="$example/../.."
+sluice="$(realpath "${1:-$repository/.build/release/sluice}")"
+"$repository/scripts/install-clients.sh" >&2
+python="$(realpath -s "$repository/.clients/venv/bin/python")"
 folder="$(mktemp -d)"
 processes=()
 finish() {
@@ -46,6 +50,9 @@ def serve(peer):
     peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                  b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
     while data := peer.recv(65536):
+        if data[0] == 0x88:
+            peer.sendall(b"\x88\x00")
+            return
         # A masked text frame becomes a plain one.
         count = data[1] & 127
         mask, text = data[2:6], data[6:6 + count]
@@ -115,10 +122,39 @@ print(frame[2:].decode())
 PYTHON
 }
 
+# The same by a client that others wrote, with a long message too.
+websockets() {
+  "$python" - "$web" <<'PYTHON'
+import asyncio, ssl, sys
+from websockets.asyncio.client import connect
+async def main():
+    context = ssl.create_default_context(cafile="certificates/ca.pem")
+    # The target knows short frames only.
+    async with connect(f"wss://localhost:{sys.argv[1]}/socket", ssl=context, compression=None) as socket:
+        for text in ["first", "second", "x" * 125]:
+            await socket.send(text)
+            assert await socket.recv() == text, text
+        print(socket.transport.get_extra_info("cipher")[1])
+asyncio.run(main())
+PYTHON
+}
+# What openssl says by hand: the answer's status line.
+by_hand() {
+  printf 'GET /files/hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' |
+    openssl s_client -quiet -ign_eof -connect "127.0.0.1:$web" "$@" | head -1 | tr -d '\r'
+}
+# Requests that succeeded, of 400 over four connections with ten streams each.
+load() { h2load -n 400 -c 4 -m 10 "$base/files/hello" | sed -n 's/^requests:.* \([0-9]* succeeded\),.*/\1/p'; }
+
 base="https://localhost:$web"
 expect "HTTPS" "hello" ask "$base/files/hello"
 expect "TLS 1.2" "hello" ask --tls-max 1.2 "$base/files/hello"
 expect "TLS 1.3" "hello" ask --tlsv1.3 "$base/files/hello"
+expect "HTTP/1.0" "hello" ask --http1.0 "$base/files/hello"
+expect "openssl s_client, TLS 1.2" "HTTP/1.1 200 OK" by_hand -tls1_2
+for suite in TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256; do
+  expect "openssl s_client, $suite" "HTTP/1.1 200 OK" by_hand -tls1_3 -ciphersuites "$suite"
+done
 expect "TLS 1.1 is refused" "exit 35" ask --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0 "$base/files/hello"
 expect "a large body" "" cmp www/large <(ask "$base/files/large")
 expect "SNI: a wildcard" "Example wildcard" shown shop.example.test
@@ -129,10 +165,12 @@ expect "a resumed session" "Reused" resumed
 expect "HTTP/2 by ALPN" "2" ask --http2 -o /dev/null -w '%{http_version}' "$base/files/hello"
 expect "HTTP/1.1 for who wants it" "1.1" ask --http1.1 -o /dev/null -w '%{http_version}' "$base/files/hello"
 expect "a large body by HTTP/2" "" cmp www/large <(ask --http2 "$base/files/large")
+expect "h2load" "400 succeeded" load
 expect "HTTP/2 in clear text" "2 308" \
   curl -sS --http2-prior-knowledge -o /dev/null -w '%{http_version} %{http_code}' "http://localhost:$plain/"
 expect "TLS to the target" "hello" ask "$base/secure/files/hello"
 expect "wss" "hello" socket
+expect "wss by the package websockets" "TLSv1.3" websockets
 expect "the redirect" "308 https://localhost:$web/files/hello?a=b" \
   curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' "http://localhost:$plain/files/hello?a=b"
 expect "plain HTTP on the TLS port" "400" \

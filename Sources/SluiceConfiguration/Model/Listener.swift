@@ -40,6 +40,9 @@ extension Configuration {
     public var streams = 100
     /// WebSockets may be streams of a connection (RFC 8441); otherwise callers open one for each.
     public var websockets = true
+    /// Connections in clear text may also begin by `Upgrade: h2c` (RFC 7540 3.2, which RFC 9113 has given
+    /// up). Off, because proxies that pass the field on without understanding it would be bypassed.
+    public var upgrade = false
     public init() {}
   }
 
@@ -160,6 +163,10 @@ extension Configuration.HTTP2 {
         "websockets", .boolean,
         "WebSockets may be streams of a connection (RFC 8441), which browsers then do; otherwise each "
           + "has a connection of its own by HTTP/1.1."),
+      Field(
+        "upgrade", .boolean,
+        "Requests without a body may ask for HTTP/2 in clear text by `Upgrade: h2c` (RFC 7540 3.2). Not "
+          + "behind proxies that pass that field on: what comes after it would pass them unseen."),
     ])
 }
 

@@ -102,7 +102,7 @@ extension Configuration.ListenerTLS {
 extension Configuration.Certificate {
   static let schema = Schema(
     "Certificate", of: Self(),
-    "Files of one certificate, which are read again by every reload. A setting that begins with `-----BEGIN` is the PEM itself, such as `${env:TLS_KEY}` brings it.",
+    "Files of one certificate, which are read again when they have changed, and by every reload. A setting that begins with `-----BEGIN` is the PEM itself, such as `${env:TLS_KEY}` brings it.",
     [
       Field(
         "certificate", .text(.pem),

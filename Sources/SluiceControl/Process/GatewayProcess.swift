@@ -13,6 +13,8 @@ public final class GatewayProcess: Sendable {
   private let admin: AdminContext
   private let reread: (@Sendable () -> ReadResult?)?
   private let overrides: ConfigurationOverrides
+  /// From before the files were read, so that no change in between is missed.
+  private let firstWatch: TLSFileWatch
   /// Where the configuration in force has references; see `ReadResult`.
   private let referencedPaths: Locked<Set<String>>
   /// Free while nobody reloads through this object.
@@ -34,6 +36,7 @@ public final class GatewayProcess: Sendable {
     self.logger = logger
     self.reread = reread
     self.overrides = overrides
+    firstWatch = TLSFileWatch(configuration)
     let admin: AdminContext
     do throws(SystemError) {
       admin = try AdminContext()
@@ -102,11 +105,16 @@ public final class GatewayProcess: Sendable {
   // MARK: Signals
 
   /// Serves until SIGTERM or SIGINT, drains, and returns; a second one ends the process at once.
-  /// SIGHUP reads the file again. A drain that is aborted through the admin API goes back to serving.
+  /// SIGHUP reads the file again; files of certificates are read when they have changed. A drain that is
+  /// aborted through the admin API goes back to serving.
   public func run(_ signals: Signals) {
     var stopping: Stopping?
+    var watch = firstWatch
     while true {
-      let signal = signals.next()
+      guard let signal = signals.next(within: TLSFileWatch.interval) else {
+        if stopping == nil { look(&watch) }
+        continue
+      }
       switch signal {
       case SIGHUP: reloadFromFile()
       case Self.stopped:
@@ -137,6 +145,20 @@ public final class GatewayProcess: Sendable {
     guard let reread, let result = reread() else { return }
     // A refusal has been logged and counted.
     _ = try? reload(result)
+  }
+
+  private func look(_ watch: inout TLSFileWatch) {
+    reloads.wait()
+    defer { reloads.post() }
+    let configuration = gateway.configuration
+    if !watch.shouldRead(configuration) { return }
+    logger.info("files of TLS have changed")
+    do throws(Gateway.StartError) {
+      try gateway.reload(configuration)
+      succeeded(configuration, ConfigurationDifference(from: configuration, to: configuration))
+    } catch {
+      failed(.refused(error))
+    }
   }
 
   // MARK: Reload

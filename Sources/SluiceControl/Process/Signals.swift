@@ -21,12 +21,12 @@ public struct Signals: Sendable {
     return signals
   }
 
-  /// Waits for one of the signals and takes it.
-  public func next() -> Int32 {
+  /// Waits for one of the signals and takes it; nil when none has come within so many seconds.
+  public func next(within seconds: Int) -> Int32? {
     var set = set
-    var number: Int32 = 0
-    while sigwait(&set, &number) != 0 {}
-    return number
+    var limit = timespec(tv_sec: seconds, tv_nsec: 0)
+    let number = sigtimedwait(&set, nil, &limit)
+    return number > 0 ? number : nil
   }
 
   private var set: sigset_t {

@@ -87,6 +87,9 @@ struct HTTP2FrameFollower {
     return nil
   }
 
+  /// A stream of the peer's began by other means than a frame.
+  mutating func streamBegan(_ number: UInt32) { _ = numbers.use(number) }
+
   private mutating func payloadEnded() {
     if !endsHead { return }
     endsHead = false

@@ -14,6 +14,8 @@ struct HTTP2Limits: Equatable, Sendable {
 
   /// WebSockets may begin here (RFC 8441).
   var takesWebSockets = true
+  /// Connections in clear text may become HTTP/2 by `Upgrade: h2c`.
+  var takesUpgrade = false
 
   init() {}
 

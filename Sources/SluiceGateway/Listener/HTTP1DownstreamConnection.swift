@@ -166,6 +166,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       let count = try exchange.request.parse(
         prefixOf: rest, scanned: &scanned, limits: listener.headLimits)
       if let count {
+        if takesUpgrade, let upgrade = HTTP2Upgrade(exchange.request, rest.extracting(..<count)) {
+          worker.giveBack(exchange)
+          becomeHTTP2(rest.extracting(count...), upgrade)
+          return input.count
+        }
         begin(exchange)
         return offset &+ count
       }
@@ -198,9 +203,15 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       && head.equals("PRI * HTTP/2.0\r\n\r\n")
   }
 
-  /// The caller speaks HTTP/2; `early` are the bytes that it sent.
-  private func becomeHTTP2(_ early: Span<UInt8>) {
-    let successor = HTTP2DownstreamConnection(acceptor: acceptor, peer: peer, early: early)
+  /// Whether a request may ask for HTTP/2; over TLS there is ALPN.
+  private var takesUpgrade: Bool {
+    (listener.http2?.takesUpgrade ?? false) && !isEncrypted && !acceptor.isDraining
+  }
+
+  /// The caller speaks HTTP/2; `early` are the bytes that it sent, behind a request that asked for it.
+  private func becomeHTTP2(_ early: Span<UInt8>, _ upgrade: HTTP2Upgrade? = nil) {
+    let successor = HTTP2DownstreamConnection(
+      acceptor: acceptor, peer: peer, early: early, upgrade: upgrade)
     pending.release()
     machine.upgraded()
     clearDeadline()

@@ -103,6 +103,7 @@ extension HTTP2Limits {
   init(_ settings: Configuration.Listener) {
     streams = settings.http2.streams
     takesWebSockets = settings.http2.websockets
+    takesUpgrade = settings.http2.upgrade
     let head = CompiledListener.headLimits(of: settings)
     headBytes = min(head.bytes, Self.largestHead)
     fields = head.fields

@@ -2,8 +2,8 @@ import COpenSSL
 import Glibc
 import SluiceWire
 
-/// TLS on one connection: OpenSSL's object and what it can't say itself. Owns no buffer while
-/// nothing waits.
+/// TLS on one connection: OpenSSL's object and what it can't say itself; of a caller with TLS 1.3, once
+/// its handshake is over, a record layer of our own. Owns no buffer while nothing waits.
 final class TLSLayer {
   enum Step {
     case done
@@ -11,19 +11,19 @@ final class TLSLayer {
     case failed(TLSFailure)
   }
 
-  /// What one look into OpenSSL brought.
-  enum Piece {
-    case bytes(Int)
-    case needsMore
-    /// The peer's close_notify.
-    case end
-    case failed
-  }
-
-  let ssl: OpaquePointer
-  /// Keeps alive what OpenSSL's callbacks refer to.
-  private let context: AnyObject
+  /// OpenSSL's object. Nil where `records` has taken its place.
+  private var ssl: OpaquePointer?
+  private var records: TLSRecordLayer?
+  /// What the record layer begins with; until the end of a caller's handshake.
+  private var secrets: TLSSecrets?
+  /// Keeps alive what OpenSSL's callbacks refer to, while there is its object.
+  private var context: AnyObject?
+  private let transport: TLSTransport
   let isServer: Bool
+  /// The handshake took up a former session.
+  private(set) var isResumed = false
+  /// What the handshake agreed on and named, for when OpenSSL's object is gone.
+  private var facts = TLSHandshakeFacts()
   private(set) var isEstablished = false
   /// The kernel has more ciphertext, or an end.
   var isSocketReadable = false
@@ -52,7 +52,9 @@ final class TLSLayer {
     guard let ssl = SSL_new(context.fallback) else { return nil }
     self.ssl = ssl
     self.context = context
+    self.transport = transport
     isServer = true
+    secrets = TLSSecrets()
     transport.attach(ssl)
     SSL_set_accept_state(ssl)
   }
@@ -61,27 +63,38 @@ final class TLSLayer {
     guard let ssl = origin.makeSSL() else { return nil }
     self.ssl = ssl
     context = origin
+    self.transport = transport
     isServer = false
     transport.attach(ssl)
     SSL_set_connect_state(ssl)
   }
 
-  deinit {
+  deinit { freeSSL() }
+
+  private func freeSSL() {
+    guard let ssl else { return }
     // A session whose connection ends without ceremony is no worse for it; OpenSSL thinks so
     // unless it is told otherwise.
     SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
     SSL_free(ssl)
+    self.ssl = nil
   }
 
   // MARK: Handshake
 
   /// Advances the handshake with the transport's input.
   func handshake() -> Step {
+    guard let ssl else { return .done }
     ERR_clear_error()
+    transport.secrets = secrets
     let result = SSL_do_handshake(ssl)
+    transport.secrets = nil
     if result == 1 {
       isEstablished = true
+      isResumed = SSL_session_reused(ssl) == 1
       if isServer { clientCertificate = TLSClientCertificate(of: ssl) }
+      takeOver(ssl)
+      secrets = nil
       return .done
     }
     if SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ { return .needsMore }
@@ -94,49 +107,72 @@ final class TLSLayer {
     return .failed(.handshake(OpenSSLError.take()))
   }
 
-  /// Whether the handshake took up a former session.
-  var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+  /// Lets a record layer of our own go on in OpenSSL's place, where it can: what OpenSSL holds, and what it
+  /// has written under the last keys, is known. The transport's output is that of the handshake's last step.
+  private func takeOver(_ ssl: OpaquePointer) {
+    guard isServer, let secrets, secrets.isComplete, SSL_version(ssl) == TLS1_3_VERSION,
+      let suite = TLSCiphers.Suite(cipher: SSL_CIPHER_get_id(SSL_get_current_cipher(ssl))),
+      secrets.byteCount == Int(suite.secretBytes), SSL_has_pending(ssl) == 0,
+      !copenssl_has_small_records(ssl),
+      let sealed = transport.output.withUnsafeBytes({ TLSRecord.count(in: $0) }),
+      let facts = TLSHandshakeFacts(of: ssl),
+      let records = TLSRecordLayer(suite, secrets, sealed: sealed, transport.ciphers)
+    else { return ERR_clear_error() }
+    self.facts = facts
+    self.records = records
+    freeSSL()
+    context = nil
+  }
 
   /// What the caller's handshake named; empty for nothing. Of a session of TLS 1.2 that is taken up
   /// again it is what that one was made for, if a certificate was found for it then.
-  var serverName: [UInt8] {
-    guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else { return [] }
-    // SAFETY: OpenSSL's own copy, which ends in a NUL and lives as long as its object.
-    return unsafe Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
-  }
+  var serverName: [UInt8] { ssl.map { TLSHandshakeFacts.serverName(of: $0) } ?? facts.serverName }
 
   // MARK: Records
 
-  /// Plaintext that OpenSSL holds because what it was read for was full.
-  var hasPlaintext: Bool { SSL_pending(ssl) > 0 }
+  /// Plaintext that is held because what it was read for was full.
+  var hasPlaintext: Bool { records?.hasPlaintext ?? (SSL_pending(ssl) > 0) }
 
-  /// OpenSSL holds bytes that it has not decrypted, for want of the rest.
-  var hasPartOfRecord: Bool { SSL_has_pending(ssl) == 1 }
+  /// There are bytes that could not be decrypted, for want of the rest.
+  var hasPartOfRecord: Bool { records?.hasPartOfRecord ?? (SSL_has_pending(ssl) == 1) }
+
+  /// Ciphertext that comes out together with what is read next.
+  var heldBytes: Int { records?.heldBytes ?? 0 }
 
   var hasEnded: Bool { hasPeerNotice || hasFailed }
 
   /// Decrypts the transport's input into `room`, which is not empty.
-  func read(into room: UnsafeMutableRawBufferPointer) -> Piece {
+  func read(into room: UnsafeMutableRawBufferPointer) -> TLSPiece {
     if hasFailed { return .failed }
+    if let records { return outcome(records.read(into: room, transport), records) }
     ERR_clear_error()
     let count = SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
-    if count > 0 {
-      replyBytes = 0
-      return .bytes(Int(count))
-    }
-    return outcome(of: count)
+    return count > 0 ? outcome(.bytes(Int(count)), nil) : outcome(of: count)
   }
 
   /// Whether plaintext, an end or nothing comes next; nothing of it is taken.
-  func peek() -> Piece {
+  func peek() -> TLSPiece {
     if hasFailed { return .failed }
+    if let records { return outcome(records.peek(transport), records) }
     ERR_clear_error()
     var byte: UInt8 = 0
     let count = SSL_peek(ssl, &byte, 1)
     return count > 0 ? .bytes(1) : outcome(of: count)
   }
 
-  private func outcome(of count: Int32) -> Piece {
+  private func outcome(_ piece: TLSPiece, _ records: TLSRecordLayer?) -> TLSPiece {
+    switch piece {
+    case .bytes: replyBytes = 0
+    case .needsMore: break
+    case .end: hasPeerNotice = true
+    case .failed:
+      hasFailed = true
+      failure = .handshake(records?.failure ?? "unknown TLS error")
+    }
+    return piece
+  }
+
+  private func outcome(of count: Int32) -> TLSPiece {
     switch SSL_get_error(ssl, count) {
     case SSL_ERROR_WANT_READ: return .needsMore
     case SSL_ERROR_ZERO_RETURN:
@@ -149,20 +185,28 @@ final class TLSLayer {
     }
   }
 
-  /// OpenSSL answered, in so many bytes, what the peer sent beside plaintext. `isClogged`: the peer
+  /// So many bytes answered what the peer sent beside plaintext. `isClogged`: the peer
   /// does not read its answers. False when it is too much.
   func countReply(_ bytes: Int, isClogged: Bool) -> Bool {
     replyBytes += bytes
-    if replyBytes > Self.maxReplyBytes || isClogged { hasFailed = true }
-    return !hasFailed
+    if replyBytes <= Self.maxReplyBytes && !isClogged { return true }
+    hasFailed = true
+    return false
   }
 
   /// Encrypts `bytes` into the transport's output; they are lost when the layer has failed.
-  func write(_ bytes: UnsafeRawBufferPointer) {
+  func write(_ bytes: Span<UInt8>) {
+    bytes.withUnsafeBufferPointer { write(UnsafeRawBufferPointer($0)) }
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer) {
     if hasFailed || hasSentNotice || bytes.isEmpty { return }
     ERR_clear_error()
-    // The transport takes everything, so OpenSSL writes all or fails for good.
-    if SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count)) <= 0 {
+    // The transport takes everything, so all is written or it fails for good.
+    let isWritten =
+      records?.write(bytes, transport)
+      ?? (SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count)) > 0)
+    if !isWritten {
       hasFailed = true
       ERR_clear_error()
     }
@@ -172,16 +216,14 @@ final class TLSLayer {
   func writeNotice() {
     if hasFailed || hasSentNotice || !isEstablished { return }
     hasSentNotice = true
+    if let records { return records.writeNotice(transport) }
     ERR_clear_error()
     if SSL_shutdown(ssl) < 0 { ERR_clear_error() }
   }
 
   /// The protocol that was agreed on by ALPN; empty for none.
   func withNegotiatedProtocol<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-    var name: UnsafePointer<UInt8>?
-    var count: UInt32 = 0
-    SSL_get0_alpn_selected(ssl, &name, &count)
-    // SAFETY: the name belongs to `ssl` and stays for this call.
-    return body(UnsafeRawBufferPointer(start: name, count: Int(count)))
+    guard let ssl else { return facts.withNegotiatedProtocol(body) }
+    return TLSHandshakeFacts.withNegotiatedProtocol(of: ssl, body)
   }
 }

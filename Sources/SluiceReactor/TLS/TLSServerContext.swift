@@ -145,6 +145,7 @@ public final class TLSServerContext: @unchecked Sendable {
           $0.agree(selected, selectedCount, offered, offeredCount)
         }
       }, this)
+    SSL_CTX_set_keylog_callback(context) { ssl, line in TLSTransport.note(line, of: ssl) }
     // SAFETY: this object keeps the keys.
     SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(keys).toOpaque())
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, vector, cipher, mac, isSealing in

@@ -8,10 +8,9 @@ import SluiceWire
 /// BIO serves them all: whoever calls OpenSSL loads `input` before and takes `output` after. No
 /// connection has a buffer between OpenSSL and the kernel (docs/decisions/0010-tls-by-openssl.md).
 final class TLSTransport {
-  /// Plaintext that one record holds at most (RFC 8446 5.1).
-  static let recordBytes = 16 * 1_024
-  /// Ciphertext that is composed before the kernel gets it.
-  static let outputBytes = 64 * 1_024
+  /// Plaintext that becomes ciphertext before the kernel gets it: what one read of a body brings, in whole
+  /// records.
+  static let outputBytes = 5 * TLSRecord.maxText
   /// Handshakes that one turn may advance, and as many of those that had to wait: a crowd of newcomers
   /// must not keep the loop from its other connections, nor from who came before.
   private static let handshakesPerTurn = 8
@@ -24,7 +23,13 @@ final class TLSTransport {
   /// for without end.
   var outputLimit = Int.max
   /// What OpenSSL wrote for the current connection.
-  var output = ByteBuffer(capacity: TLSTransport.outputBytes + 2 * TLSTransport.recordBytes)
+  var output = ByteBuffer(capacity: TLSTransport.outputBytes + TLSRecord.maxText)
+  /// Of the handshake that is being advanced, for OpenSSL to fill.
+  var secrets: TLSSecrets?
+  /// For connections with record layers of our own: their ciphers, and room for one opened record.
+  let ciphers = TLSCiphers()
+  let scratch = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: TLSRecord.maxLength, alignment: 64)
   private let bio: OpaquePointer
   private var turn = MonotonicTime(nanoseconds: 0)
   private var handshakes = 0
@@ -43,6 +48,7 @@ final class TLSTransport {
     BIO_set_data(bio, nil)
     BIO_free(bio)
     received.deallocate()
+    scratch.deallocate()
   }
 
   /// Lets `ssl` read from and write to this transport. While a handshake lasts OpenSSL puts a buffer
@@ -89,6 +95,12 @@ final class TLSTransport {
     BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
     return method
   }()
+
+  /// The secrets of the handshake that this loop advances, when OpenSSL says them of `ssl`.
+  static func note(_ line: UnsafePointer<CChar>?, of ssl: OpaquePointer?) {
+    guard let line, let transport = TLSTransport.of(SSL_get_rbio(ssl)) else { return }
+    transport._withUnsafeGuaranteedRef { $0.secrets?.note(line) }
+  }
 
   private static func of(_ bio: OpaquePointer?) -> Unmanaged<TLSTransport>? {
     // SAFETY: the data is the transport that made the BIO, which clears it before it goes.

@@ -10,12 +10,26 @@ final class HTTP2Client {
   private(set) var wasReset = false
   private var nextStream = 1
 
-  /// `window`: what the gateway may send of each response, and of all of them.
+  /// `window`: what the gateway may send of each response, and of all of them. `upgrade`: a request of
+  /// HTTP/1.1 that asks for HTTP/2, and is stream 1.
   init(
     port: UInt16, window: Int = 1 << 24, receiveBuffer: Int32? = nil,
-    _ tls: TestTLSSettings? = nil
+    _ tls: TestTLSSettings? = nil, upgrade: String? = nil
   ) throws {
     socket = try RawSocket(port: port, receiveBuffer: receiveBuffer, tls)
+    if let upgrade {
+      try socket.send(Array(upgrade.utf8))
+      nextStream = 3
+      var answer: [UInt8] = []
+      while !answer.contains(sequence: "\r\n\r\n") {
+        let bytes = try socket.receive()
+        if bytes.isEmpty { throw ScenarioError.ended }
+        answer += bytes
+      }
+      let text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+      guard answer.starts(with: text.utf8) else { throw ScenarioError.ended }
+      received.receive(Array(answer[text.utf8.count...]))
+    }
     try socket.send(HTTP2Frame.preface)
     try send(.settings((4, window)), .windowUpdate(0, 1 << 24))
   }
@@ -72,6 +86,12 @@ final class HTTP2Client {
   }
 
   func readToEnd() throws { while try step() {} }
+}
+
+extension [UInt8] {
+  fileprivate func contains(sequence text: String) -> Bool {
+    firstRange(of: Array(text.utf8)) != nil
+  }
 }
 
 extension HTTP2Received.Stream {

@@ -170,6 +170,9 @@ final class TestTLS: @unchecked Sendable {
   /// Asks the peer for new keys, and to do the same.
   func updateKeys() { lock.withLock { _ = SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) } }
 
+  /// Asks for another handshake, which there was until TLS 1.2.
+  func renegotiate() { lock.withLock { _ = SSL_renegotiate(ssl) } }
+
   var version: String { lock.withLock { String(cString: SSL_get_version(ssl)) } }
   var isResumed: Bool { lock.withLock { SSL_session_reused(ssl) == 1 } }
   var cipher: String {

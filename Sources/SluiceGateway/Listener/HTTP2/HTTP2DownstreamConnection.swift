@@ -11,6 +11,8 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private(set) var session: HTTP2ServerSession?
   /// What the caller sent before this connection was there.
   private var early = ByteBuffer()
+  /// The request of HTTP/1.1 that asked for this connection.
+  private var upgrade: HTTP2Upgrade?
   private var isLingering = false
   private var lingered = 0
   private var isPumping = false
@@ -36,7 +38,10 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   /// For the sign that the caller knows of the end to come.
   private static let drainNanoseconds: Int64 = 1_000_000_000
 
-  init(acceptor: HTTPListener, peer: SocketAddress, early: Span<UInt8>) {
+  init(
+    acceptor: HTTPListener, peer: SocketAddress, early: Span<UInt8>, upgrade: HTTP2Upgrade?
+  ) {
+    self.upgrade = upgrade
     super.init(acceptor: acceptor, peer: peer)
     self.early.append(early)
   }
@@ -51,7 +56,17 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     worker.counters.http2Connections &+= 1
     timeHead(session)
     timeIdle()
+    if let upgrade { take(upgrade, session) }
     if acceptor.isDraining { drain() } else { pump() }
+  }
+
+  /// RFC 7540 3.2: after a 101 the connection begins, and its first response is that to the request.
+  private func take(_ upgrade: HTTP2Upgrade, _ session: HTTP2ServerSession) {
+    self.upgrade = nil
+    stage {
+      $0.append("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    }
+    if !session.take(upgrade, now: loop.now) { session.terminate(.protocolError) }
   }
 
   // MARK: Reading

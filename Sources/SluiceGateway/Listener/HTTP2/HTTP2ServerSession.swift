@@ -20,6 +20,27 @@ class HTTP2ServerSession: HTTP2Session {
   /// The nonce of a handshake that came without one, because HTTP/2 has none (RFC 8441 5).
   func makeNonce() -> (UInt64, UInt64) { (0, 0) }
 
+  // MARK: The beginning
+
+  /// Before anything else: the request that asked for this connection becomes stream 1 (RFC 7540 3.2).
+  /// False when the caller's settings are wrong.
+  func take(_ upgrade: HTTP2Upgrade, now: MonotonicTime) -> Bool {
+    self.now = now
+    let result = upgrade.settings.withUnsafeBufferPointer {
+      nghttp2_session_upgrade2(library, $0.baseAddress, $0.count, upgrade.isHead ? 1 : 0, nil)
+    }
+    if result != 0 { return false }
+    follower.streamBegan(1)
+    let stream = makeStream(1)
+    stream.attach(to: self)
+    streams[1] = stream
+    requests += 1
+    stream.hasBegun = true
+    stream.isInputComplete = true
+    stream.requestBegan(upgrade.head.span, isComplete: true)
+    return true
+  }
+
   // MARK: The end
 
   /// Says that the end is near, and asks for a sign when the caller knows. Requests on their way are

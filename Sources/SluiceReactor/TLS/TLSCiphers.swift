@@ -1,0 +1,128 @@
+import COpenSSL
+
+/// The cipher contexts of one loop, which all connections with record layers of our own share: a
+/// context is some 1.2 KB, a connection's keys are some 100 bytes for each direction.
+final class TLSCiphers {
+  /// The ciphers of TLS 1.3 that `TLSProfile` offers, by the second byte of their number.
+  enum Suite: UInt8 {
+    case aes128 = 1
+    case aes256 = 2
+    case chacha20 = 3
+
+    /// Of OpenSSL's id, which has 0x0300 in front of the two bytes.
+    init?(cipher id: UInt32) {
+      guard id & 0xFFFF_FF00 == 0x0300_1300 else { return nil }
+      self.init(rawValue: UInt8(truncatingIfNeeded: id))
+    }
+
+    var keyBytes: UInt8 { self == .aes128 ? 16 : 32 }
+    /// Of the digest, and so of every secret.
+    var secretBytes: UInt8 { self == .aes256 ? 48 : 32 }
+    fileprivate var digest: String { self == .aes256 ? "SHA384" : "SHA256" }
+    fileprivate var slot: Int { Int(rawValue) - 1 }
+
+    fileprivate var cipher: OpaquePointer? {
+      switch self {
+      case .aes128: EVP_aes_128_gcm()
+      case .aes256: EVP_aes_256_gcm()
+      case .chacha20: EVP_chacha20_poly1305()
+      }
+    }
+  }
+
+  /// One context for one suite and direction; made with the first record that needs it.
+  struct Context {
+    let pointer: OpaquePointer
+    /// The id of the keys that it has from its last use.
+    fileprivate var key: UInt64 = 0
+  }
+
+  private var sealing: [Context?] = [nil, nil, nil]
+  private var opening: [Context?] = [nil, nil, nil]
+  private var macs: [OpaquePointer?] = [nil, nil, nil]
+  private var lastID: UInt64 = 0
+
+  deinit {
+    for context in sealing + opening { EVP_CIPHER_CTX_free(context?.pointer) }
+    for mac in macs { EVP_MAC_CTX_free(mac) }
+  }
+
+  private static func make(_ suite: Suite, isSealing: Bool) -> Context? {
+    guard let context = EVP_CIPHER_CTX_new() else { return nil }
+    if EVP_CipherInit_ex(context, suite.cipher, nil, nil, nil, isSealing ? 1 : 0) == 1 {
+      return Context(pointer: context)
+    }
+    EVP_CIPHER_CTX_free(context)
+    return nil
+  }
+
+  private func mac(_ suite: Suite) -> OpaquePointer? {
+    if let mac = macs[suite.slot] { return mac }
+    macs[suite.slot] = copenssl_hmac_new(suite.digest)
+    return macs[suite.slot]
+  }
+
+  // MARK: Keys
+
+  /// Derives key and IV from the secret in `keys`. False when OpenSSL fails.
+  func derive(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
+    guard let mac = mac(suite) else { return false }
+    lastID += 1
+    keys.pointee.secret_size = suite.secretBytes
+    keys.pointee.key_size = suite.keyBytes
+    return copenssl_keys_derive(keys, mac, lastID) == 1
+  }
+
+  /// Replaces `keys` by the next ones. False when OpenSSL fails.
+  func advance(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
+    guard let mac = mac(suite) else { return false }
+    lastID += 1
+    return copenssl_keys_advance(keys, mac, lastID) == 1
+  }
+
+  // MARK: Records
+
+  /// Writes a record to `output`, which has room for `TLSRecord.overhead` more than `text` has. False
+  /// when OpenSSL fails; then there is nothing in `output`.
+  func seal(
+    _ suite: Suite, _ keys: UnsafeMutablePointer<copenssl_traffic_keys>,
+    _ content: TLSRecord.Content, _ text: UnsafeRawBufferPointer,
+    into output: UnsafeMutableRawPointer
+  ) -> Bool {
+    if sealing[suite.slot] == nil { sealing[suite.slot] = Self.make(suite, isSealing: true) }
+    guard let context = sealing[suite.slot] else { return false }
+    let isKeyed: Int32 = context.key == keys.pointee.id ? 1 : 0
+    // Whatever happens in between, the context has no other key by mistake.
+    sealing[suite.slot]?.key = 0
+    // SAFETY: bytes are bytes; the callers give the room.
+    let isSealed = copenssl_record_seal(
+      context.pointer, keys, isKeyed, content.rawValue,
+      text.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(text.count),
+      output.assumingMemoryBound(to: UInt8.self))
+    if isSealed == 0 { return false }
+    sealing[suite.slot]?.key = keys.pointee.id
+    return true
+  }
+
+  /// Opens `record`, header and all, into `output`, which has room for what is behind the header but the
+  /// tag. False when it was sealed with other keys; then `output` holds nothing that may be looked at.
+  func open(
+    _ suite: Suite, _ keys: UnsafeMutablePointer<copenssl_traffic_keys>,
+    _ record: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer
+  ) -> Bool {
+    if opening[suite.slot] == nil { opening[suite.slot] = Self.make(suite, isSealing: false) }
+    guard let context = opening[suite.slot], let start = record.baseAddress else { return false }
+    let isKeyed: Int32 = context.key == keys.pointee.id ? 1 : 0
+    opening[suite.slot]?.key = 0
+    // SAFETY: bytes are bytes; the callers give a whole record and the room.
+    let isOpen = copenssl_record_open(
+      context.pointer, keys, isKeyed, start.assumingMemoryBound(to: UInt8.self),
+      Int32(record.count - TLSRecord.headerBytes), output.assumingMemoryBound(to: UInt8.self))
+    if isOpen == 0 {
+      ERR_clear_error()
+      return false
+    }
+    opening[suite.slot]?.key = keys.pointee.id
+    return true
+  }
+}
