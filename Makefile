@@ -5,9 +5,14 @@ SWIFT ?= swift
 # Everything a release build is made with; add compiler flags here and nowhere else.
 # Dynamic exclusivity checks stay in debug and test builds (docs/decisions/0006-exclusivity-checking.md).
 # The binary brings the Swift library along, and what a request runs through lies side by side
-# (docs/decisions/0016-static-library-and-function-order.md).
+# (docs/decisions/0016-static-library-and-function-order.md). The linker optimises all modules as one, and then
+# it is not told by the objects which parts of the Swift library they need (docs/decisions/0017-whole-program-optimisation.md).
+RUNTIME_LIBRARIES := swiftCore swift_Concurrency swift_StringProcessing swift_RegexParser swiftSynchronization \
+  swiftGlibc swiftDispatch dispatch BlocksRuntime Foundation FoundationEssentials FoundationInternationalization \
+  CoreFoundation _FoundationCShims _FoundationCollections _FoundationICU ssl crypto
 SWIFT_RELEASE_FLAGS := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib \
-  -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld \
+  --experimental-lto-mode full --omit-frame-pointers -Xswiftc -use-ld=lld \
+  $(foreach library,$(RUNTIME_LIBRARIES),-Xlinker -l$(library)) \
   -Xlinker --symbol-ordering-file=$(CURDIR)/scripts/hot-functions.txt -Xlinker --no-warn-symbol-ordering
 
 # `make test SANITIZE=address` or `thread`; each has its own build directory.

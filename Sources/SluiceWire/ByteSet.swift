@@ -49,6 +49,25 @@ enum Word {
     ((word &- spaces) | ((word ^ 0x7F7F_7F7F_7F7F_7F7F) &- ones)) & ~word & tops
   }
 
+  /// Exact, unlike the others: the highest bit of each byte that is a dot, when all eight are letters,
+  /// digits, dots or hyphens; nil when they are not.
+  @inline(__always)
+  static func dotsAmongNameBytes(_ word: UInt64) -> UInt64? {
+    // With its highest bit set, no byte borrows from the next one.
+    let bytes = word | tops
+    let letters = from(0x61, below: 0x7B, bytes | spaces)
+    let digits = from(0x30, below: 0x3A, bytes)
+    let marks = from(0x2D, below: 0x2F, bytes)
+    if (letters | digits | marks) & ~word & tops != tops { return nil }
+    return from(0x2E, below: 0x2F, bytes)
+  }
+
+  /// The highest bit of each of `bytes`, which have it set themselves, that lies between the bounds.
+  @inline(__always)
+  private static func from(_ low: UInt8, below high: UInt8, _ bytes: UInt64) -> UInt64 {
+    (bytes &- ones &* UInt64(low)) & ~(bytes &- ones &* UInt64(high)) & tops
+  }
+
   /// The index in the word of the first match.
   @inline(__always)
   static func firstIndex(_ matches: UInt64) -> Int { matches.trailingZeroBitCount &>> 3 }

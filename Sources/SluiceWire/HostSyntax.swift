@@ -16,6 +16,14 @@ public enum HostSyntax {
       // No dot first and none after a dot: an empty label.
       let allowed = ByteSet.unreserved
       var afterDot = true
+      while end &+ 8 <= count {
+        let word = authority.word(at: end)
+        let dots = Word.dotsAmongNameBytes(word)
+        guard let dots, dots & (dots &<< 8) == 0, !(afterDot && dots & 0x80 != 0) else { break }
+        afterDot = dots &>> 63 == 1
+        end &+= 8
+      }
+      // What is left, and whatever is not as simple.
       while end < count, authority[end] != 0x3A {
         let byte = authority[end]
         let isDot = byte == 0x2E
