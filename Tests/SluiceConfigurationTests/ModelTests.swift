@@ -83,6 +83,7 @@ import Testing
     try add(Configuration.CookieFlags.schema, Configuration.CookieFlags())
     try add(Configuration.TextChange.schema, Configuration.TextChange())
     try add(Configuration.ErrorAnswer.schema, Configuration.ErrorAnswer())
+    try add(Configuration.RerouteRule.schema, Configuration.RerouteRule())
     try add(Configuration.Variable.schema, Configuration.Variable())
     try add(Configuration.VariablePattern.schema, Configuration.VariablePattern())
     try add(Configuration.VariableShare.schema, Configuration.VariableShare())

@@ -32,10 +32,10 @@ struct HostSyntaxTests {
     ("127.0.0.1:18999", 9, 18_999), ("api.example.com:443", 15, 443), ("abcdefg:1", 7, 1),
     ("abcdefgh:1", 8, 1), ("abcdefghi:65535", 9, 65_535),
   ])
-  func thePortBegins(_ text: String, host: Int, port: UInt16) throws {
-    let parsed = try #require(HostSyntax.parse(Array(text.utf8).span))
-    #expect(parsed.host == 0..<host)
-    #expect(parsed.port == port)
+  func thePortBegins(_ text: String, host: Int, port: UInt16) {
+    let parsed = HostSyntax.parse(Array(text.utf8).span)
+    #expect(parsed?.host == 0..<host)
+    #expect(parsed?.port == port)
   }
 
   private func accepts(_ text: [UInt8]) -> Bool { HostSyntax.parse(text.span) != nil }

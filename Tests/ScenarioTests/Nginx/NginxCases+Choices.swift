@@ -26,9 +26,9 @@ extension NginxCases {
       "a map of URLs with a path",
       http: #"""
         upstream api_one { server TARGET; } map $arg_v $v { default one; }
-        server { listen 127.0.0.1:PORT; location /api { proxy_pass http://api_$v/base$uri; } location ~ ^/c(/.*)$ { proxy_pass http://TARGET$1; } }
+        server { listen 127.0.0.1:PORT; location /api { proxy_pass http://api_$v/base$uri; } location /raw { proxy_pass http://api_$v/base$request_uri; } location ~ ^/c(/.*)$ { proxy_pass http://TARGET$1; } }
         """#,
-      ["/api/a?b", "/c/d/e?f"]),
+      ["/api/a?b", "/raw/a?b", "/raw/a", "/c/d/e?f"]),
     NginxCase(
       "a constant address",
       #"set $up "http://TARGET"; location / { proxy_pass $up; } location /p { proxy_pass $up/q$uri; }"#,
