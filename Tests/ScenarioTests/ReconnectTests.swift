@@ -176,7 +176,7 @@ extension Scenarios {
             connection: {onUpstreamLoss: reconnect, reconnect: {backoff: 1ms}}
         """
       }
-      let events = try TestClient(port: child.places.adminPort)
+      let events = try child.admin()
       try events.send(
         "GET /events?type=session-reconnected HTTP/1.1\r\nHost: localhost\r\n\r\n")
       #expect(try events.reader.readHead()?.status == 200)
