@@ -27,6 +27,7 @@ enum { copenssl_record_header = 5, copenssl_record_tag = 16 };
 /// HMAC with this digest; NULL without memory.
 static inline EVP_MAC_CTX *copenssl_hmac_new(const char *digest) {
   EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+  if (hmac == NULL) return NULL;
   EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
   EVP_MAC_free(hmac);
   OSSL_PARAM parameters[] = {
@@ -64,24 +65,50 @@ static inline int copenssl_expand_label(
   return result;
 }
 
-/// Derives key and IV from the secret (RFC 8446 7.3); the next record is number 0.
-static inline int copenssl_keys_derive(copenssl_traffic_keys *keys, EVP_MAC_CTX *hmac, uint64_t id) {
-  keys->sequence = 0;
-  keys->id = id;
-  return copenssl_expand_label(hmac, keys->secret, keys->secret_size, "key", keys->key, keys->key_size)
-      && copenssl_expand_label(hmac, keys->secret, keys->secret_size, "iv", keys->iv, sizeof keys->iv);
+/// Lets the context forget the secret of its last use.
+static inline void copenssl_hmac_forget(EVP_MAC_CTX *hmac) {
+  static const unsigned char zeros[32] = {0};
+  EVP_MAC_init(hmac, zeros, sizeof zeros, NULL);
 }
 
-/// The next secret and its key (RFC 8446 7.2).
+/// Puts `next`, whose secret and sizes are set, in the place of `keys`, with its key and IV (RFC 8446
+/// 7.3); its first record is number 0. 0 when OpenSSL fails: then `keys` are what they were, because no
+/// key may begin with a number for the second time. Overwrites `next`.
+static inline int copenssl_keys_replace(
+    copenssl_traffic_keys *keys, copenssl_traffic_keys *next, EVP_MAC_CTX *hmac, uint64_t id) {
+  next->sequence = 0;
+  next->id = id;
+  int result =
+      copenssl_expand_label(hmac, next->secret, next->secret_size, "key", next->key, next->key_size)
+      && copenssl_expand_label(hmac, next->secret, next->secret_size, "iv", next->iv, sizeof next->iv);
+  if (result) *keys = *next;
+  OPENSSL_cleanse(next, sizeof *next);
+  copenssl_hmac_forget(hmac);
+  return result;
+}
+
+/// Derives key and IV from the secret. 0 when OpenSSL fails.
+static inline int copenssl_keys_derive(copenssl_traffic_keys *keys, EVP_MAC_CTX *hmac, uint64_t id) {
+  copenssl_traffic_keys next = *keys;
+  return copenssl_keys_replace(keys, &next, hmac, id);
+}
+
+/// The next secret and its key (RFC 8446 7.2). 0 when OpenSSL fails.
 static inline int copenssl_keys_advance(copenssl_traffic_keys *keys, EVP_MAC_CTX *hmac, uint64_t id) {
-  unsigned char next[sizeof keys->secret];
+  copenssl_traffic_keys next = *keys;
   if (!copenssl_expand_label(
-          hmac, keys->secret, keys->secret_size, "traffic upd", next, keys->secret_size)) {
+          hmac, keys->secret, keys->secret_size, "traffic upd", next.secret, keys->secret_size)) {
+    OPENSSL_cleanse(&next, sizeof next);
+    copenssl_hmac_forget(hmac);
     return 0;
   }
-  memcpy(keys->secret, next, keys->secret_size);
-  OPENSSL_cleanse(next, sizeof next);
-  return copenssl_keys_derive(keys, hmac, id);
+  return copenssl_keys_replace(keys, &next, hmac, id);
+}
+
+/// Lets the context forget the key of its last record. 0 when OpenSSL fails.
+static inline int copenssl_cipher_forget(EVP_CIPHER_CTX *context) {
+  static const unsigned char zeros[32] = {0};
+  return EVP_CipherInit_ex(context, NULL, NULL, zeros, zeros, -1) == 1;
 }
 
 static inline void copenssl_record_nonce(const copenssl_traffic_keys *keys, unsigned char *nonce) {
@@ -118,7 +145,8 @@ static inline int copenssl_record_seal(
 }
 
 /// Opens the record that begins at `record` and whose header says `length` (at least 17): `length` - 16
-/// bytes at `output`, type and padding behind the text. 0 when it was not sealed with these keys.
+/// bytes at `output`, type and padding behind the text. 0 when it was not sealed with these keys: then
+/// `output` is overwritten.
 static inline int copenssl_record_open(
     EVP_CIPHER_CTX *context, copenssl_traffic_keys *keys, int is_keyed,
     const unsigned char *record, int length, unsigned char *output) {
@@ -133,6 +161,7 @@ static inline int copenssl_record_open(
       || EVP_DecryptUpdate(context, NULL, &written, record, copenssl_record_header) != 1
       || EVP_DecryptUpdate(context, output, &written, body, count) != 1
       || EVP_DecryptFinal_ex(context, output + count, &written) != 1) {
+    OPENSSL_cleanse(output, (size_t)count);
     return 0;
   }
   keys->sequence++;

@@ -245,11 +245,13 @@ extension StreamConnection {
     return count
   }
 
-  /// Keeps ciphertext that was not used, and sends what OpenSSL had to answer.
+  /// Keeps ciphertext that was not used, and sends what had to be answered: nothing behind our
+  /// close_notify, for which the kernel has no use.
   private func finishReading(_ layer: TLSLayer) {
     let transport = loop.transport
     transport.outputLimit = .max
     keepCiphertext(layer)
+    if layer.hasSentNotice { transport.output.clear() }
     if transport.output.isEmpty { return }
     let isClogged = backlog > Self.cloggedBytes
     if !layer.countReply(transport.output.count, isClogged: isClogged) { transport.output.clear() }
@@ -263,6 +265,7 @@ extension StreamConnection {
   /// can be told yet (nil). For the questions that must not take bytes.
   final func peekDecrypted(_ layer: TLSLayer) -> Bool? {
     if layer.hasPlaintext { return false }
+    if layer.hasEnded { return layer.hasPeerNotice }
     if let outcome = loadCiphertext(
       layer, atMost: TLSRecord.maxText, isPeeking: true)
     {
@@ -302,6 +305,8 @@ extension StreamConnection {
       flushCiphertext()
       rest = rest.extracting(piece...)
     } while !rest.isEmpty
+    // The bytes are lost, and no event will tell whoever waits for the peer's answer.
+    if layer.hasFailed { breakLater() }
   }
 
   final func sendEncrypted(_ layer: TLSLayer, _ bytes: borrowing ByteBuffer) {

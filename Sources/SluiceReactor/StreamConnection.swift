@@ -355,11 +355,24 @@ open class StreamConnection: EventHandler {
     return code
   }
 
+  /// As if the network had failed, in the loop's next turn: TLS can't go on.
+  final func breakLater() {
+    if isBroken { return }
+    isBroken = true
+    isReadable = true
+    loop.resumeLater(self)
+  }
+
   public final override func loopEnded() { close() }
 
   public final override func resumed() {
     if let tls, !tls.isEstablished { return continueHandshake(tls, isResumed: true) }
     if let carrier { carrier.deliver([]) }
-    if !isClosed && !isReadingPaused { streamResumed() }
+    if isClosed { return }
+    if !isReadingPaused {
+      streamResumed()
+    } else if let tls, tls.hasFailed {
+      streamBrokeWhilePaused()
+    }
   }
 }

@@ -133,6 +133,64 @@ extension Scenarios {
       return isDone
     }
 
+    private func layers() throws -> (server: TLSLayer, client: TLSLayer) {
+      let own = authority.issue(names: ["DNS:localhost"])
+      let settings = TLSServerSettings(certificates: [
+        TLSServerSettings.Certificate(certificate: own.certificate, key: own.key)
+      ])
+      var client = TLSClientSettings()
+      client.authorities = authority.path
+      return try handshake(
+        TLSServerContext(settings, keys: TLSTicketKeys()),
+        TLSOrigin(TLSClientContext(client), name: "localhost", isAddress: false))
+    }
+
+    // MARK: Failures of a layer
+
+    @Test func whoAnswersTooMuchKnowsWhy() throws {
+      let layer = try layers().server
+      #expect(layer.countReply(TLSLayer.maxReplyBytes, isClogged: false))
+      #expect(layer.failure == nil)
+      #expect(!layer.countReply(1, isClogged: false))
+      #expect(layer.failure != nil && layer.hasEnded)
+    }
+
+    /// Notes what it is told.
+    private final class Probe: StreamConnection {
+      var outcomes: [ReadOutcome] = []
+      var failures = 0
+      override func streamReadable() {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) {
+          outcomes.append(read(into: $0))
+        }
+      }
+      override func streamFailed(_ code: Int32) { failures += 1 }
+    }
+
+    /// No event comes for bytes that could not be encrypted, and nobody need wait for a deadline.
+    @Test(arguments: [false, true]) func aWriteThatFailsEndsTheConnection(isPaused: Bool) throws {
+      let layer = try layers().server
+      let records = try #require(layer.records)
+      // A key that has to be replaced, and can't.
+      records.keys[0].sequence = TLSRecordLayer.recordsPerKey
+      records.keys[0].key_size = 48
+      var ends: [Int32] = [-1, -1]
+      let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+      try #require(socketpair(AF_UNIX, kind, 0, &ends) == 0)
+      defer { close(ends[1]) }
+      let probe = Probe(loop: try EventLoop())
+      try probe.adopt(ends[0])
+      probe.tls = layer
+      probe.send([1, 2, 3].span)
+      #expect(layer.failure != nil && probe.isBroken && probe.isReadable)
+      if isPaused { probe.pauseReading() }
+      // The turn that was asked for.
+      probe.resumed()
+      #expect(probe.outcomes == (isPaused ? [] : [.failed(EPROTO)]))
+      #expect(probe.failures == (isPaused ? 1 : 0))
+      probe.close()
+    }
+
     @Test(arguments: [1, 7, Int.max]) func aCertificateSaysWhoCalls(bytesAtATime: Int) throws {
       let own = authority.issue(names: ["DNS:localhost"])
       let alice = authority.issue(

@@ -148,6 +148,37 @@ extension Scenarios {
       #expect(try client.isClosedByGateway())
     }
 
+    /// RFC 8446 6.1: what comes behind a close_notify is ignored, also while the request in front of it waits.
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func nothingIsReadBehindACallersEnd(version: Int32) async throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          if request.target == "/first" { gate.wait() }
+          try peer.send(ok("done"))
+        }
+      }
+      let fixture = try fixture(to: upstream) { $0.service.connections.maxPerTarget = 1 }
+      let first = try fixture.client(caller(version))
+      try first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+      try waitUntil { upstream.requests.count == 1 }
+      let second = try fixture.client(caller(version))
+      // All of it in one segment.
+      var isCorked: Int32 = 1
+      let size = socklen_t(MemoryLayout<Int32>.size)
+      setsockopt(second.socket.descriptor, Int32(IPPROTO_TCP), TCP_CORK, &isCorked, size)
+      try second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+      second.socket.tls?.finishAndGoOn()
+      try second.send("GET /after HTTP/1.1\r\nHost: a\r\n\r\n")
+      second.socket.cut()
+      // Whoever has ended is not kept in the queue.
+      try await eventually { await fixture.openConnections() == 1 }
+      gate.open()
+      #expect(try first.reader.readResponse().status == 200)
+      #expect(try first.get("/last").status == 200)
+      #expect(upstream.requests.map(\.target) == ["/first", "/last"])
+    }
+
     @Test func anIdleConnectionsEndIsAnnounced() throws {
       let fixture = try fixture(to: .echoing()) { $0.web.timeouts.idle = .milliseconds(100) }
       let client = try fixture.client(caller())

@@ -7,48 +7,7 @@ import Testing
 @Suite struct TLSRecordLayerTests {
   static let suites: [TLSCiphers.Suite] = [.aes128, .aes256, .chacha20]
 
-  /// One side: what it wrote is in its transport's output.
-  private final class Side {
-    let transport = TLSTransport(readBufferSize: 64 * 1_024)
-    let layer: TLSRecordLayer
-
-    init(_ suite: TLSCiphers.Suite, isFirst: Bool, sealed: UInt64 = 0, opened: UInt64 = 0) throws {
-      let secrets = TLSSecrets()
-      let first = String(repeating: "5a", count: Int(suite.secretBytes))
-      let second = String(repeating: "C3", count: Int(suite.secretBytes))
-      secrets.note("SERVER_TRAFFIC_SECRET_0 00ff \(isFirst ? first : second)")
-      secrets.note("CLIENT_TRAFFIC_SECRET_0 00ff \(isFirst ? second : first)")
-      layer = try #require(
-        TLSRecordLayer(suite, secrets, sealed: sealed, opened: opened, transport.ciphers))
-    }
-
-    func write(_ bytes: [UInt8]) throws {
-      #expect(bytes.withUnsafeBytes { layer.write($0, transport) })
-    }
-
-    /// What it wrote since the last call.
-    func written() -> [UInt8] {
-      defer { transport.output.clear() }
-      return transport.output.copiedBytes()
-    }
-
-    /// Reads `bytes` through a window of `room`; stops at what is no text.
-    func read(_ bytes: [UInt8], room: Int = 32_768) -> (text: [UInt8], last: TLSPiece) {
-      var text: [UInt8] = []
-      var buffer = [UInt8](repeating: 0, count: room)
-      var last = TLSPiece.needsMore
-      bytes.withUnsafeBytes { all in
-        transport.input = all
-        while true {
-          last = buffer.withUnsafeMutableBytes { layer.read(into: $0, transport) }
-          guard case .bytes(let count) = last else { break }
-          text += buffer[..<count]
-        }
-        transport.input = UnsafeRawBufferPointer(start: nil, count: 0)
-      }
-      return (text, last)
-    }
-  }
+  private typealias Side = RecordSide
 
   private func bytes(_ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
@@ -68,8 +27,7 @@ import Testing
     #expect(!one.layer.hasPlaintext && !one.layer.hasPartOfRecord)
   }
 
-  /// RFC 8446 has no vectors for these secrets; the digits are those of HKDF by hand: the first record
-  /// of two layers that count differently can't be opened.
+  /// The first record of two layers that count differently can't be opened.
   @Test func recordsThatWereSealedBeforeCount() throws {
     let one = try Side(.aes128, isFirst: true, sealed: 2)
     try one.write(bytes(5))
@@ -99,22 +57,70 @@ import Testing
 
   @Test func nothingIsTakenByAPeek() throws {
     let (one, other) = (try Side(.aes128, isFirst: true), try Side(.aes128, isFirst: false))
-    let peek = { (bytes: [UInt8]) in
-      bytes.withUnsafeBytes { all in
-        other.transport.input = all
-        defer { other.transport.input = UnsafeRawBufferPointer(start: nil, count: 0) }
-        return other.layer.peek(other.transport)
-      }
-    }
     try one.write(bytes(20))
     let sealed = one.written()
-    #expect(peek(Array(sealed[..<9])) == .needsMore)
+    #expect(other.peek(Array(sealed[..<9])) == .needsMore)
     #expect(other.layer.hasPartOfRecord)
-    #expect(peek(Array(sealed[9...])) == .bytes(1))
-    #expect(peek([]) == .bytes(1))
+    #expect(other.peek(Array(sealed[9...])) == .bytes(1))
+    #expect(other.peek([]) == .bytes(1))
     #expect(other.read([]) == (bytes(20), .needsMore))
     one.layer.writeNotice(one.transport)
-    #expect(peek(one.written()) == .end)
+    #expect(other.peek(one.written()) == .end)
+  }
+
+  // MARK: Ends
+
+  /// RFC 8446 6.1: what comes behind a close_notify is ignored, also by who only looks.
+  @Test func nothingComesBehindThePeersEnd() throws {
+    let one = try Side(.aes128, isFirst: true)
+    try one.write(bytes(3))
+    #expect(one.layer.seal(.alert, [1, 0], one.transport))
+    let end = one.transport.output.count
+    try one.write(bytes(9))
+    let sealed = one.written()
+    for split in end...sealed.count {
+      let other = try Side(.aes128, isFirst: false)
+      #expect(other.read(Array(sealed[..<split])) == (bytes(3), .end))
+      #expect(other.peek(Array(sealed[split...])) == .end)
+      #expect(other.read(Array(sealed[split...])) == ([], .end))
+      #expect(other.read(Array(sealed[..<split])) == ([], .end))
+      #expect(!other.layer.hasPlaintext && !other.layer.hasPartOfRecord)
+      #expect(other.written().isEmpty && other.layer.failure == nil)
+    }
+    let peeking = try Side(.aes128, isFirst: false)
+    #expect(peeking.peek(sealed) == .bytes(1))
+    #expect(peeking.read([]) == (bytes(3), .needsMore))
+    #expect(peeking.peek(Array(sealed[(3 + TLSRecord.overhead)...])) == .end)
+    #expect(peeking.peek(sealed) == .end)
+  }
+
+  /// Nor is anything sealed behind ours: no answer to an update, no alert, no text.
+  @Test func nothingIsSaidBehindOurEnd() throws {
+    let (one, other) = (try Side(.aes128, isFirst: true), try Side(.aes128, isFirst: false))
+    other.layer.writeNotice(other.transport)
+    #expect(one.read(other.written()).last == .end)
+    #expect(one.layer.updateKeys(one.transport, wantsAnswer: true))
+    try one.write(bytes(4))
+    // The peer's next keys are taken nevertheless.
+    #expect(other.read(one.written()) == (bytes(4), .needsMore))
+    #expect(!bytes(4).withUnsafeBytes { other.layer.write($0, other.transport) })
+    #expect(other.read([0x47]).last == .failed)
+    #expect(other.layer.failure == "unexpected message")
+    #expect(other.written().isEmpty)
+  }
+
+  /// What a header announces need never come.
+  @Test func memoryGrowsWithWhatArrives() throws {
+    let (one, other) = (try Side(.aes128, isFirst: true), try Side(.aes128, isFirst: false))
+    try one.write(bytes(16_384))
+    let sealed = one.written()
+    #expect(other.read(Array(sealed[..<6])).last == .needsMore)
+    for at in 6..<sealed.count - 1 {
+      #expect(other.read([sealed[at]]).last == .needsMore)
+      #expect(other.layer.partial.allocatedBytes <= max(64, 2 * (at + 1)))
+    }
+    #expect(other.read([sealed[sealed.count - 1]]) == (bytes(16_384), .needsMore))
+    #expect(other.layer.partial.allocatedBytes == 0)
   }
 
   @Test(arguments: suites) func everyFlippedBitIsNoticed(_ suite: TLSCiphers.Suite) throws {
@@ -199,6 +205,24 @@ import Testing
     #expect(other.read(one.written()).last == .failed)
   }
 
+  /// A byte of text does not earn a new key, 4 KB do.
+  @Test func updatesCostText() throws {
+    let (one, other) = (try Side(.aes128, isFirst: true), try Side(.aes128, isFirst: false))
+    let turn = { (count: Int) in
+      #expect(one.layer.updateKeys(one.transport))
+      try one.write(bytes(count))
+      return other.read(one.written())
+    }
+    for _ in 0..<200 {
+      let text = bytes(TLSRecordLayer.textPerUpdate)
+      #expect(try turn(text.count) == (text, .needsMore))
+    }
+    // The first of them is paid with the text of the last.
+    for _ in 0..<TLSRecordLayer.maxUpdates { #expect(try turn(1) == (bytes(1), .needsMore)) }
+    #expect(try turn(1) == ([], .failed))
+    #expect(other.layer.failure == "unexpected message")
+  }
+
   @Test func answersStopWhereNobodyReadsThem() throws {
     let (one, other) = (try Side(.aes128, isFirst: true), try Side(.aes128, isFirst: false))
     for _ in 0..<20 {
@@ -215,26 +239,5 @@ import Testing
     #expect(other.read(one.written()).last == .failed)
     #expect(other.layer.failure == "the peer's alert: bad certificate")
     #expect(other.written().isEmpty)
-  }
-
-  // MARK: Secrets
-
-  @Test func secretsComeFromTheLinesOfTheKeyLog() {
-    let secrets = TLSSecrets()
-    #expect(!secrets.isComplete)
-    secrets.note("EXPORTER_SECRET 00 5a5a")
-    secrets.note("SERVER_HANDSHAKE_TRAFFIC_SECRET 00 5a5a")
-    #expect(!secrets.isComplete)
-    secrets.note("SERVER_TRAFFIC_SECRET_0 00 " + String(repeating: "aB", count: 32))
-    #expect(!secrets.isComplete)
-    secrets.note("CLIENT_TRAFFIC_SECRET_0 00 " + String(repeating: "09", count: 32))
-    #expect(secrets.isComplete && secrets.byteCount == 32)
-    // Of another length, with other letters, too long, half a byte.
-    for digits in [
-      "aa", "xyz", String(repeating: "aa", count: 49), String(repeating: "a", count: 63),
-    ] {
-      secrets.note("CLIENT_TRAFFIC_SECRET_0 00 " + digits)
-      #expect(!secrets.isComplete)
-    }
   }
 }

@@ -67,6 +67,12 @@ import Testing
     let text = [UInt8](repeating: 7, count: TLSRecord.maxText)
     #expect(message(text + [23]) == .text(TLSRecord.maxText))
     #expect(message(text + [7, 23]) == .refused(.recordOverflow))
+    // Padding counts (RFC 8446 5.4).
+    let zeros = [UInt8](repeating: 0, count: TLSRecord.maxText)
+    #expect(message([23] + zeros) == .text(0))
+    #expect(message([7, 23] + zeros) == .refused(.recordOverflow))
+    #expect(message([1, 0, 21] + zeros) == .refused(.recordOverflow))
+    #expect(message(zeros + [0, 0]) == .refused(.recordOverflow))
   }
 
   @Test func alerts() {
@@ -75,7 +81,11 @@ import Testing
     #expect(message([1, 90, 21]) == .ignored)
     #expect(message([2, 20, 21]) == .failed(20))
     #expect(message([1, 112, 21]) == .failed(112))
-    for bytes: [UInt8] in [[21], [1, 21], [1, 0, 1, 21]] {
+    // An empty one is no alert at all (RFC 8446 5.4).
+    for bytes: [UInt8] in [[21], [21, 0, 0]] {
+      #expect(message(bytes) == .refused(.unexpectedMessage))
+    }
+    for bytes: [UInt8] in [[1, 21], [1, 0, 1, 21]] {
       #expect(message(bytes) == .refused(.decodeError))
     }
   }

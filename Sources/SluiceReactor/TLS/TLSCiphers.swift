@@ -1,7 +1,10 @@
 import COpenSSL
 
 /// The cipher contexts of one loop, which all connections with record layers of our own share: a
-/// context is some 1.2 KB, a connection's keys are some 100 bytes for each direction.
+/// context is some 1.2 KB, a connection's keys are 112 bytes for each direction. A context remembers the
+/// key of its last record, so that the next one costs less, until other keys need it or `forget` comes.
+///
+/// Every failure leaves OpenSSL's error queue empty.
 final class TLSCiphers {
   /// The ciphers of TLS 1.3 that `TLSProfile` offers, by the second byte of their number.
   enum Suite: UInt8 {
@@ -19,7 +22,8 @@ final class TLSCiphers {
     /// Of the digest, and so of every secret.
     var secretBytes: UInt8 { self == .aes256 ? 48 : 32 }
     fileprivate var digest: String { self == .aes256 ? "SHA384" : "SHA256" }
-    fileprivate var slot: Int { Int(rawValue) - 1 }
+    /// Of its contexts.
+    var slot: Int { Int(rawValue) - 1 }
 
     fileprivate var cipher: OpaquePointer? {
       switch self {
@@ -37,9 +41,10 @@ final class TLSCiphers {
     fileprivate var key: UInt64 = 0
   }
 
-  private var sealing: [Context?] = [nil, nil, nil]
-  private var opening: [Context?] = [nil, nil, nil]
-  private var macs: [OpaquePointer?] = [nil, nil, nil]
+  private(set) var sealing: [Context?] = [nil, nil, nil]
+  private(set) var opening: [Context?] = [nil, nil, nil]
+  /// None has a secret after a call.
+  private(set) var macs: [OpaquePointer?] = [nil, nil, nil]
   private var lastID: UInt64 = 0
 
   deinit {
@@ -53,31 +58,56 @@ final class TLSCiphers {
       return Context(pointer: context)
     }
     EVP_CIPHER_CTX_free(context)
+    ERR_clear_error()
     return nil
   }
 
   private func mac(_ suite: Suite) -> OpaquePointer? {
     if let mac = macs[suite.slot] { return mac }
     macs[suite.slot] = copenssl_hmac_new(suite.digest)
+    if macs[suite.slot] == nil { ERR_clear_error() }
     return macs[suite.slot]
+  }
+
+  private static func isDone(_ result: Int32) -> Bool {
+    if result == 1 { return true }
+    ERR_clear_error()
+    return false
   }
 
   // MARK: Keys
 
-  /// Derives key and IV from the secret in `keys`. False when OpenSSL fails.
+  /// Derives key and IV from the secret in `keys`. False when OpenSSL fails; then they can't be used.
   func derive(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
     guard let mac = mac(suite) else { return false }
     lastID += 1
     keys.pointee.secret_size = suite.secretBytes
     keys.pointee.key_size = suite.keyBytes
-    return copenssl_keys_derive(keys, mac, lastID) == 1
+    return Self.isDone(copenssl_keys_derive(keys, mac, lastID))
   }
 
-  /// Replaces `keys` by the next ones. False when OpenSSL fails.
+  /// Replaces `keys` by the next ones. False when OpenSSL fails; then they are what they were.
   func advance(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
     guard let mac = mac(suite) else { return false }
     lastID += 1
-    return copenssl_keys_advance(keys, mac, lastID) == 1
+    forget(keys, suite)
+    return Self.isDone(copenssl_keys_advance(keys, mac, lastID))
+  }
+
+  /// Overwrites what the contexts remember of `keys`: for whoever drops them. Costs nothing when others
+  /// have used the contexts since, else one key schedule.
+  func forget(_ keys: UnsafePointer<copenssl_traffic_keys>, _ suite: Suite) {
+    if sealing[suite.slot]?.key == keys.pointee.id { Self.forget(&sealing[suite.slot]) }
+    if opening[suite.slot]?.key == keys.pointee.id { Self.forget(&opening[suite.slot]) }
+  }
+
+  private static func forget(_ context: inout Context?) {
+    guard let pointer = context?.pointer else { return }
+    context?.key = 0
+    if isDone(copenssl_cipher_forget(pointer)) { return }
+    // Freeing overwrites, too.
+    EVP_CIPHER_CTX_free(pointer)
+    context = nil
   }
 
   // MARK: Records
@@ -99,13 +129,16 @@ final class TLSCiphers {
       context.pointer, keys, isKeyed, content.rawValue,
       text.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(text.count),
       output.assumingMemoryBound(to: UInt8.self))
-    if isSealed == 0 { return false }
+    if !Self.isDone(isSealed) {
+      Self.forget(&sealing[suite.slot])
+      return false
+    }
     sealing[suite.slot]?.key = keys.pointee.id
     return true
   }
 
   /// Opens `record`, header and all, into `output`, which has room for what is behind the header but the
-  /// tag. False when it was sealed with other keys; then `output` holds nothing that may be looked at.
+  /// tag. False when it was sealed with other keys; then `output` is overwritten.
   func open(
     _ suite: Suite, _ keys: UnsafeMutablePointer<copenssl_traffic_keys>,
     _ record: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer
@@ -118,8 +151,8 @@ final class TLSCiphers {
     let isOpen = copenssl_record_open(
       context.pointer, keys, isKeyed, start.assumingMemoryBound(to: UInt8.self),
       Int32(record.count - TLSRecord.headerBytes), output.assumingMemoryBound(to: UInt8.self))
-    if isOpen == 0 {
-      ERR_clear_error()
+    if !Self.isDone(isOpen) {
+      Self.forget(&opening[suite.slot])
       return false
     }
     opening[suite.slot]?.key = keys.pointee.id

@@ -13,7 +13,7 @@ final class TLSLayer {
 
   /// OpenSSL's object. Nil where `records` has taken its place.
   private var ssl: OpaquePointer?
-  private var records: TLSRecordLayer?
+  private(set) var records: TLSRecordLayer?
   /// What the record layer begins with; until the end of a caller's handshake.
   private var secrets: TLSSecrets?
   /// Keeps alive what OpenSSL's callbacks refer to, while there is its object.
@@ -36,7 +36,7 @@ final class TLSLayer {
   /// The peer's FIN came without a close_notify: somebody else may have cut the connection.
   var isCut = false
   private(set) var hasSentNotice = false
-  private var hasFailed = false
+  private(set) var hasFailed = false
   /// Why it has, once the handshake was over.
   private(set) var failure: TLSFailure?
   /// Bytes that answered the peer's handshake messages (key updates, renegotiation) since its last
@@ -164,23 +164,37 @@ final class TLSLayer {
     switch piece {
     case .bytes: replyBytes = 0
     case .needsMore: break
-    case .end: hasPeerNotice = true
-    case .failed:
-      hasFailed = true
-      failure = .handshake(records?.failure ?? "unknown TLS error")
+    case .end: ended()
+    case .failed: fail(records?.failure ?? "unknown TLS error")
     }
     return piece
+  }
+
+  /// The peer's close_notify: what lies behind it is nobody's (RFC 8446 6.1).
+  private func ended() {
+    hasPeerNotice = true
+    dropInput()
+  }
+
+  private func fail(_ reason: String) {
+    hasFailed = true
+    failure = .handshake(reason)
+    dropInput()
+  }
+
+  private func dropInput() {
+    inbound.release()
+    transport.input = UnsafeRawBufferPointer(start: nil, count: 0)
   }
 
   private func outcome(of count: Int32) -> TLSPiece {
     switch SSL_get_error(ssl, count) {
     case SSL_ERROR_WANT_READ: return .needsMore
     case SSL_ERROR_ZERO_RETURN:
-      hasPeerNotice = true
+      ended()
       return .end
     default:
-      hasFailed = true
-      failure = .handshake(OpenSSLError.take())
+      fail(OpenSSLError.take())
       return .failed
     }
   }
@@ -190,7 +204,7 @@ final class TLSLayer {
   func countReply(_ bytes: Int, isClogged: Bool) -> Bool {
     replyBytes += bytes
     if replyBytes <= Self.maxReplyBytes && !isClogged { return true }
-    hasFailed = true
+    fail("the peer sends too much that is no plaintext")
     return false
   }
 
@@ -206,10 +220,7 @@ final class TLSLayer {
     let isWritten =
       records?.write(bytes, transport)
       ?? (SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count)) > 0)
-    if !isWritten {
-      hasFailed = true
-      ERR_clear_error()
-    }
+    if !isWritten { fail(records?.failure ?? OpenSSLError.take()) }
   }
 
   /// Puts a close_notify into the transport's output, once. What the peer still sends can be read.

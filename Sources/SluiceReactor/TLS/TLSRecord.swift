@@ -4,6 +4,8 @@ import SluiceWire
 enum TLSRecord {
   /// Plaintext of one record at most.
   static let maxText = 16 * 1_024
+  /// Text, type and padding of one record at most (RFC 8446 5.4).
+  static let maxInner = maxText + 1
   /// Behind the header: text, its type, padding, tag (RFC 8446 5.2).
   static let maxLength = maxText + 256
   /// A type and a tag.
@@ -81,10 +83,12 @@ enum TLSRecord {
 
   /// The meaning of what was in a record: content, its type, zeros.
   static func message(_ bytes: UnsafeRawBufferPointer) -> Message {
+    if bytes.count > maxInner { return .refused(.recordOverflow) }
     guard let end = bytes.lastIndex(where: { $0 != 0 }) else { return .refused(.unexpectedMessage) }
-    if end > maxText { return .refused(.recordOverflow) }
     switch Content(rawValue: bytes[end]) {
     case .applicationData: return .text(end)
+    // Only text may be empty (RFC 8446 5.4).
+    case .alert where end == 0: return .refused(.unexpectedMessage)
     case .alert: return end == 2 ? alert(bytes[1]) : .refused(.decodeError)
     case .handshake: return handshake(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
     case nil: return .refused(.unexpectedMessage)
@@ -102,8 +106,8 @@ enum TLSRecord {
   }
 
   /// After the handshake a client has nothing but updates of its keys to say (we ask for no certificate
-  /// then). The record ends with the message, because the keys change there (RFC 8446 5.1); one of five
-  /// bytes in pieces is nobody's.
+  /// then). The record ends with the message, because the keys change there (RFC 8446 5.1). RFC 8446 would
+  /// let a peer cut these five bytes into several records; no library does, and it is refused.
   private static func handshake(_ bytes: UnsafeRawBufferPointer) -> Message {
     if bytes.isEmpty || bytes[0] != 24 { return .refused(.unexpectedMessage) }
     guard bytes.count == 5, bytes[1] == 0, bytes[2] == 0, bytes[3] == 1 else {

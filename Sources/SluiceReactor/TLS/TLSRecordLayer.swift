@@ -11,30 +11,41 @@ enum TLSPiece: Equatable {
 }
 
 /// The records of one connection of TLS 1.3 after its handshake (RFC 8446 5), in the place of OpenSSL's
-/// object: some 300 bytes instead of 13 KB, and plaintext is sealed and opened where it lies
-/// (docs/decisions/0010-tls-by-openssl.md). The cryptography is OpenSSL's.
+/// object: some 400 bytes, 224 of them keys, instead of 13 KB, and plaintext is sealed and opened where it
+/// lies (docs/decisions/0020-own-records-of-tls-1.3.md). The cryptography is OpenSSL's.
 ///
 /// ```
-///  open ──close_notify──▶ ended            every other error ──▶ failed, after an alert
-///    └─ key update: the peer's next keys; ours too, if it asks
+///  reading:  open ──close_notify──▶ ended, for good        every rule broken ──▶ failed, after an alert
+///              └─ key update: the peer's next keys; ours too, if it asks
+///  writing:  open ──our close_notify──▶ finished: nothing is sealed any more
 /// ```
 /// For servers: a client would also get tickets. Owns no buffer while no record is incomplete. On the
 /// loop's thread.
 final class TLSRecordLayer {
   /// Empty records and updates of keys that a peer may send between two bytes of text: each costs time.
   static let maxIdleRecords = 32
+  /// Updates of keys that a peer may send in a row, and so much text of its earns another one.
+  static let maxUpdates = 64
+  static let textPerUpdate = 4 * 1_024
+  private static let fullCredit = Int32(maxUpdates * textPerUpdate)
   /// Records that one key of AES-GCM seals (RFC 8446 5.5), then comes the next.
   static let recordsPerKey: UInt64 = 1 << 24
 
   private let suite: TLSCiphers.Suite
   private let ciphers: TLSCiphers
   /// Ours, then the peer's. In memory of their own, so that they can be overwritten.
-  private let keys: UnsafeMutablePointer<copenssl_traffic_keys>
+  let keys: UnsafeMutablePointer<copenssl_traffic_keys>
   /// The beginning of a record.
-  private var partial = ByteBuffer()
+  private(set) var partial = ByteBuffer()
   /// Plaintext for which its reader had no room.
   private var text = ByteBuffer()
-  private var idleRecords = 0
+  private var idleRecords: UInt8 = 0
+  /// The peer's close_notify came.
+  private var hasEnded = false
+  /// Ours is written.
+  private var isFinished = false
+  /// Text that updates of the peer's keys may still use up.
+  private var updateCredit = TLSRecordLayer.fullCredit
   /// Why it has failed, in words.
   private(set) var failure: String?
 
@@ -55,6 +66,8 @@ final class TLSRecordLayer {
   }
 
   deinit {
+    ciphers.forget(keys, suite)
+    ciphers.forget(keys + 1, suite)
     OPENSSL_cleanse(keys, 2 * MemoryLayout<copenssl_traffic_keys>.size)
     keys.deallocate()
   }
@@ -72,6 +85,7 @@ final class TLSRecordLayer {
   func read(into room: UnsafeMutableRawBufferPointer, _ transport: TLSTransport) -> TLSPiece {
     if failure != nil { return .failed }
     if !text.isEmpty { return .bytes(takeText(into: room)) }
+    if hasEnded { return end(transport) }
     while transport.output.count <= transport.outputLimit {
       let message: TLSRecord.Message
       var isInRoom = false
@@ -86,7 +100,7 @@ final class TLSRecordLayer {
       partial.release()
       switch message {
       case .text(let count) where count > 0:
-        idleRecords = 0
+        countText(count)
         if isInRoom { return .bytes(count) }
         let taken = min(count, room.count)
         room.copyMemory(from: UnsafeRawBufferPointer(rebasing: transport.scratch[..<taken]))
@@ -95,14 +109,14 @@ final class TLSRecordLayer {
           return count - taken
         }
         return .bytes(taken)
-      case .closeNotify: return .end
+      case .closeNotify: return end(transport)
       case .failed(let code):
         failure = Self.words(alert: code)
         return .failed
       case .refused(let alert): return refuse(alert, transport)
       case .keyUpdate(let wantsAnswer):
+        if !countIdleRecord() || !countUpdate() { return refuse(.unexpectedMessage, transport) }
         if !takeUpdate(wantsAnswer, transport) { return refuse(.internalError, transport) }
-        if !countIdleRecord() { return refuse(.unexpectedMessage, transport) }
       case .text, .ignored:
         if !countIdleRecord() { return refuse(.unexpectedMessage, transport) }
       }
@@ -122,6 +136,13 @@ final class TLSRecordLayer {
       }
       return .bytes(1)
     }
+  }
+
+  /// What comes behind the peer's close_notify is nobody's (RFC 8446 6.1).
+  private func end(_ transport: TLSTransport) -> TLSPiece {
+    hasEnded = true
+    transport.input = UnsafeRawBufferPointer(start: nil, count: 0)
+    return .end
   }
 
   private func takeText(into room: UnsafeMutableRawBufferPointer) -> Int {
@@ -152,7 +173,6 @@ final class TLSRecordLayer {
         transport.input = UnsafeRawBufferPointer(rebasing: transport.input[total...])
         return .record(record)
       }
-      partial.reserve(total)
       hold(transport.input.count, transport)
     }
     return .needsMore
@@ -172,7 +192,8 @@ final class TLSRecordLayer {
     }
   }
 
-  /// Moves so much of the transport's input, as far as it goes, behind `partial`.
+  /// Moves so much of the transport's input, as far as it goes, behind `partial`, whose memory is not more
+  /// than twice what has arrived: what a header announces need never come.
   private func hold(_ wanted: Int, _ transport: TLSTransport) {
     let count = min(wanted, transport.input.count)
     if count <= 0 { return }
@@ -193,28 +214,42 @@ final class TLSRecordLayer {
     return TLSRecord.message(UnsafeRawBufferPointer(rebasing: target[..<count]))
   }
 
+  private func countText(_ count: Int) {
+    idleRecords = 0
+    updateCredit = min(updateCredit + Int32(count), Self.fullCredit)
+  }
+
   private func countIdleRecord() -> Bool {
     idleRecords += 1
     return idleRecords <= Self.maxIdleRecords
   }
 
-  /// The peer's keys change; and ours, behind a record that says so under the old ones.
-  private func takeUpdate(_ wantsAnswer: Bool, _ transport: TLSTransport) -> Bool {
-    ciphers.advance(keys + 1, suite) && (!wantsAnswer || updateKeys(transport))
+  private func countUpdate() -> Bool {
+    updateCredit -= Int32(Self.textPerUpdate)
+    return updateCredit >= 0
   }
 
-  /// Tells the peer what rule it broke, and ends.
+  /// The peer's keys change; and ours, behind a record that says so under the old ones, while we write.
+  private func takeUpdate(_ wantsAnswer: Bool, _ transport: TLSTransport) -> Bool {
+    ciphers.advance(keys + 1, suite) && (!wantsAnswer || isFinished || updateKeys(transport))
+  }
+
+  /// Tells the peer what rule it broke, and ends. When it is OpenSSL that has failed the peer is told
+  /// nothing: no record is sealed with keys of which something is wrong.
   private func refuse(_ alert: TLSRecord.Alert, _ transport: TLSTransport) -> TLSPiece {
     partial.release()
     text.release()
-    _ = seal(.alert, [2, alert.rawValue], transport)
+    if alert != .internalError && !isFinished {
+      _ = seal(.alert, [2, alert.rawValue], transport)
+    }
     failure = Self.words(refused: alert)
     return .failed
   }
 
   // MARK: Writing
 
-  /// Seals `bytes` into the transport's output. False when that fails; then the connection is over.
+  /// Seals `bytes` into the transport's output. False when that fails, and after `writeNotice`; then the
+  /// connection is over.
   func write(_ bytes: UnsafeRawBufferPointer, _ transport: TLSTransport) -> Bool {
     var rest = bytes
     while !rest.isEmpty {
@@ -227,7 +262,12 @@ final class TLSRecordLayer {
     return true
   }
 
-  func writeNotice(_ transport: TLSTransport) { _ = seal(.alert, [1, 0], transport) }
+  /// Our close_notify, the last record: the peer may have been sent a FIN, and whatever it sends, nothing
+  /// answers it.
+  func writeNotice(_ transport: TLSTransport) {
+    _ = seal(.alert, [1, 0], transport)
+    isFinished = true
+  }
 
   /// A KeyUpdate (RFC 8446 4.6.3), and then our next keys. `wantsAnswer`: the peer's, too.
   func updateKeys(_ transport: TLSTransport, wantsAnswer: Bool = false) -> Bool {
@@ -243,6 +283,7 @@ final class TLSRecordLayer {
   private func seal(
     _ content: TLSRecord.Content, _ bytes: UnsafeRawBufferPointer, _ transport: TLSTransport
   ) -> Bool {
+    if isFinished { return false }
     var isSealed = false
     let total = bytes.count + TLSRecord.overhead
     transport.output.append(upTo: total) { room in

@@ -167,6 +167,14 @@ final class TestTLS: @unchecked Sendable {
   /// Sends close_notify.
   func finish() { lock.withLock { _ = SSL_shutdown(ssl) } }
 
+  /// Sends close_notify, and forgets that nothing may follow it.
+  func finishAndGoOn() {
+    lock.withLock {
+      _ = SSL_shutdown(ssl)
+      SSL_set_shutdown(ssl, 0)
+    }
+  }
+
   /// Asks the peer for new keys, and to do the same.
   func updateKeys() { lock.withLock { _ = SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) } }
 
