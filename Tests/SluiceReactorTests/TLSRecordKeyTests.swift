@@ -58,10 +58,12 @@ import Testing
       0d d0 32 e1 67 c2 95 5d
       """)
     #expect(side.written() == ours)
-    let theirEnd = try bytes("17 03 03 00 13 c9 87 27 60 65 56 66 b7 4d 7f f1 15 3e fd 6d b6 d0 b0 e3")
+    let theirEnd = try bytes(
+      "17 03 03 00 13 c9 87 27 60 65 56 66 b7 4d 7f f1 15 3e fd 6d b6 d0 b0 e3")
     #expect(side.read(theirEnd) == ([], .end))
     side.layer.writeNotice(side.transport)
-    let ourEnd = try bytes("17 03 03 00 13 b5 8f d6 71 66 eb f5 99 d2 47 20 cf be 7e fa 7a 88 64 a9")
+    let ourEnd = try bytes(
+      "17 03 03 00 13 b5 8f d6 71 66 eb f5 99 d2 47 20 cf be 7e fa 7a 88 64 a9")
     #expect(side.written() == ourEnd)
   }
 
@@ -70,13 +72,25 @@ import Testing
     let known: [(TLSCiphers.Suite, first: [String], next: [String])] = [
       (
         .aes256,
-        ["6877d022f1c61d24ebb7487c16752d9a4798e40431c75b39320e537c90e23225", "42822531a0fe88648fc09e9f"],
-        ["eb354f3b48924ed78de34dd8aa6a6a0a51d857ddad1454d5cfa7b69f60712911", "8478ffbe4f2e5450789775b3"]
+        [
+          "6877d022f1c61d24ebb7487c16752d9a4798e40431c75b39320e537c90e23225",
+          "42822531a0fe88648fc09e9f",
+        ],
+        [
+          "eb354f3b48924ed78de34dd8aa6a6a0a51d857ddad1454d5cfa7b69f60712911",
+          "8478ffbe4f2e5450789775b3",
+        ]
       ),
       (
         .chacha20,
-        ["2ffbc449e87844051c7768f61ffd8ad070830f01ec2c520ef65f08e8296dffa0", "2f41c846a431a163814bcd71"],
-        ["c690ede9a7525f64b759094f3bda2da3b5b52e50cffacd89a37bdf85affdd091", "4ef68fed17d39b5f23bb4b30"]
+        [
+          "2ffbc449e87844051c7768f61ffd8ad070830f01ec2c520ef65f08e8296dffa0",
+          "2f41c846a431a163814bcd71",
+        ],
+        [
+          "c690ede9a7525f64b759094f3bda2da3b5b52e50cffacd89a37bdf85affdd091",
+          "4ef68fed17d39b5f23bb4b30",
+        ]
       ),
     ]
     for (suite, first, next) in known {
