@@ -26,4 +26,10 @@ check "imports point down" scripts/check-imports.sh
 check "file sizes" scripts/check-file-sizes.sh
 check "safety notes" scripts/check-safety-notes.sh
 check "no machine paths" scripts/check-machine-paths.sh
+
+# What a merge leaves where both sides changed something.
+no_conflict_markers() {
+  ! git grep -nIE '^(<<<<<<<|>>>>>>>) ' -- . >&2
+}
+check "no conflict markers" no_conflict_markers
 exit "$status"

@@ -58,6 +58,30 @@ extension Scenarios {
       #expect(try post(kong, "text/plain", large).status == 401)
     }
 
+    /// Who is known by something else waits for no body, and meets no limit of it.
+    @Test func bodiesAreLookedIntoLast() throws {
+      let kong = try kong(
+        """
+        consumers:
+          - username: ann
+            keyauth_credentials: [{key: 'k ann'}]
+            basicauth_credentials: [{username: ann, password: secret}]
+          - {username: guest}
+        plugins:
+          - {name: key-auth, config: {key_in_body: true, anonymous: guest}}
+          - {name: basic-auth, config: {anonymous: guest}}
+        """)
+      let large = "{\"a\":\"\(String(repeating: "x", count: 70_000))\"}"
+      let known = "Authorization: Basic \(Data("ann:secret".utf8).base64EncodedString())\r\n"
+      #expect(try post(kong, "application/json", large, known).status == 200)
+      #expect(kong.upstream.requests.last?["X-Consumer-Username"] == "ann")
+      #expect(try post(kong, "application/json", large).status == 413)
+      #expect(try post(kong, "application/json", #"{"apikey":"k ann"}"#).status == 200)
+      #expect(kong.upstream.requests.last?["X-Consumer-Username"] == "ann")
+      #expect(try post(kong, "application/json", #"{"apikey":"wrong"}"#).status == 200)
+      #expect(kong.upstream.requests.last?["X-Consumer-Username"] == "guest")
+    }
+
     /// kong/plugins/key-auth/handler.lua, jwt/handler.lua: run_on_preflight.
     @Test func preflightsMayPass() throws {
       let open = try kong(

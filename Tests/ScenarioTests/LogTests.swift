@@ -157,7 +157,7 @@ extension Scenarios {
       let lost = Locked<UInt64>(0)
       var options = Gateway.Options()
       options.onEvent = { event in
-        if case .accessLogLost(let batches) = event { lost.withLock { $0 += batches } }
+        if case .logLost("/dev/full", let batches) = event { lost.withLock { $0 += batches } }
       }
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(

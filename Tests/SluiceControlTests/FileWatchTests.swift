@@ -14,7 +14,50 @@ import Testing
   /// After which of these looks the files are read.
   private func reads(_ first: [String: UInt64], _ looks: [String: UInt64]...) -> [Bool] {
     var machine = FileWatchStateMachine(look(first))
-    return looks.map { machine.shouldRead(look($0)) }
+    return looks.map {
+      let reads = machine.shouldRead(look($0))
+      if reads { machine.wasRead(look($0), succeeded: true) }
+      return reads
+    }
+  }
+
+  /// A file that is right again need not have changed; it is read again, later each time.
+  @Test func whatCouldNotBeReadIsReadAgain() {
+    var machine = FileWatchStateMachine(look(["a": 1]))
+    var reads: [Int] = []
+    for number in 0..<100 where machine.shouldRead(look(["a": 2])) {
+      reads.append(number)
+      machine.wasRead(look(["a": 2]), succeeded: false)
+    }
+    #expect(reads == [1, 3, 7, 15, 31, 63, 95])
+    // What changes meanwhile is new, and what is as before needs nothing.
+    let changed = [3, 3].map { machine.shouldRead(look(["a": $0])) }
+    #expect(changed == [false, true])
+    machine.wasRead(look(["a": 3]), succeeded: true)
+    let after = [3, 2, 2, 3, 3].map { machine.shouldRead(look(["a": $0])) }
+    #expect(after == [false, false, true, false, false])
+  }
+
+  /// What changes between a reload's reading and the next look is seen.
+  @Test func aReloadMissesNothing() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("ca.pem")
+    try "one".write(to: file, atomically: true, encoding: .utf8)
+    var configuration = Configuration()
+    var service = Configuration.Service()
+    var tls = Configuration.ServiceTLS()
+    tls.ca = file.path
+    service.tls = tls
+    configuration.services["a"] = service
+    var watch = TLSFileWatch(configuration)
+    try "another".write(to: file, atomically: true, encoding: .utf8)
+    let looks = (0..<3).map { _ in watch.shouldRead() }
+    #expect(looks == [false, true, true])
+    watch.wasRead(succeeded: true)
+    let again = watch.shouldRead()
+    #expect(!again)
   }
 
   @Test func whatStaysIsNotReadAgain() {

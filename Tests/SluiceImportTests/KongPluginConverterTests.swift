@@ -210,6 +210,44 @@ import Testing
     #expect(!messages.contains { $0.contains("anonymous") })
   }
 
+  /// With several plugins each is asked unless all of them have `anonymous` (kong/plugins/key-auth/handler.lua,
+  /// `logical_OR_authentication`): one without it lets nobody pass.
+  @Test func anonymousOpensNoOtherPlugin() throws {
+    let refused = readKong(
+      Self.head + """
+        consumers: [{username: guest}]
+        plugins: [{name: key-auth, config: {anonymous: guest}}, {name: jwt}]
+        """)
+    #expect(refused.configuration == nil)
+    #expect(
+      refused.messages.contains { $0.contains("anonymous would let callers pass plugin jwt, too") })
+    let (both, _) = try read(
+      """
+      consumers: [{username: guest}]
+      plugins: [{name: key-auth, config: {anonymous: guest}}, {name: basic-auth, config: {anonymous: guest}}]
+      """)
+    #expect(both.policies[Configuration.Anonymous.self]?.consumer == "guest")
+    #expect(both.routes.values.allSatisfy { $0.policies[Configuration.Identify.self] == nil })
+    let different = readKong(
+      Self.head + """
+        consumers: [{username: guest}, {username: other}]
+        plugins: [{name: key-auth, config: {anonymous: guest}}, {name: basic-auth, route: r, config: {anonymous: other}}]
+        """)
+    #expect(different.messages.contains { $0.contains("different consumers as anonymous") })
+  }
+
+  /// A plugin of a route replaces the one of everything, `anonymous` with it.
+  @Test func anonymousIsOfItsOwnPlugin() throws {
+    let (configuration, _) = try read(
+      """
+      consumers: [{username: guest}]
+      plugins: [{name: key-auth, config: {anonymous: guest}}, {name: key-auth, route: r}]
+      """)
+    let policies = configuration.policies(ofRoute: "r")
+    #expect(!policies.contains { $0.name == "anonymous" })
+    #expect(policies.contains { $0.name == "key-auth" })
+  }
+
   // MARK: Limits and answers
 
   /// developer.konghq.com/plugins/rate-limiting/reference: all six windows, error_code, error_message.

@@ -108,8 +108,8 @@ extension Template.Variable {
   var isOfSession: Bool {
     switch self {
     case .claim, .client, .consumer, .groups, .credential, .connection, .listener: true
-    case .header, .parameter, .segment, .hostGroup, .cookie, .named, .scheme, .httpVersion,
-      .hostname, .target,
+    case .header, .headers, .parameter, .argument, .segment, .hostGroup, .cookie, .named, .scheme,
+      .httpVersion, .hostname, .target,
       .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
       .query, .host, .id:
       false

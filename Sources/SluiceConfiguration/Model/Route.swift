@@ -172,7 +172,7 @@ extension Configuration.Match {
       ),
       Field(
         "variables", .map(keys: .entityReference, of: .text(.any), atLeast: 0),
-        "One of the file's `variables` to what it has to be; `*` is anything but nothing. Only variables that depend on the request itself: not on the caller's identity, the route's path or a session."
+        "One of the file's `variables` to what it has to be; `*` is anything but nothing. Each is found out once for a request, and a request for which an expression of it gives up gets 500. Only variables that depend on the request itself: not on the caller's identity, the route's path or a session."
       ),
       Field(
         "internal", .text(.entityName),

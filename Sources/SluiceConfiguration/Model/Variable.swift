@@ -108,10 +108,10 @@ extension ConfigurationValidator {
       }
       checkReferences(variable, entry)
       for (index, pattern) in variable.patterns.enumerated() {
-        guard let problem = regexCheck(pattern.regex) else { continue }
-        diagnostics.error(
-          "variables.\(entry.key).patterns[\(index)].regex is no regular expression: \(problem)",
-          at: entry.value["patterns"]?.elements[index].position ?? entry.keyPosition)
+        let place = entry.value["patterns"]?.elements[index]
+        let path = "variables.\(entry.key).patterns[\(index)]"
+        checkRegex(pattern.regex, place?["regex"], "\(path).regex")
+        checkGroups(of: pattern, place, path)
       }
       if variable.shares.reduce(0, { $0 + $1.share }) > 10_000 {
         diagnostics.error(
@@ -119,6 +119,20 @@ extension ConfigurationValidator {
           at: entry.keyPosition)
       }
     }
+  }
+
+  /// A value's groups are there.
+  private mutating func checkGroups(
+    of pattern: Configuration.VariablePattern, _ place: SourceNode?, _ path: String
+  ) {
+    guard let place = place?["value"], regexCheck(pattern.regex) == nil,
+      let largest = GroupReference.largest(in: pattern.value),
+      // Only the compiler knows how many groups there are: it refuses a reference to one that is not.
+      !pattern.regex.hasPrefix("(*"), regexCheck("\\g{\(largest)}\(pattern.regex)") != nil
+    else { return }
+    diagnostics.error(
+      "\(path).value: $\(largest) is no group of regex", at: place.position,
+      hint: "write $$ for a dollar sign")
   }
 
   private mutating func checkReferences(

@@ -97,7 +97,8 @@ extension ConfigurationValidator {
     checkRewrite(route, node["path"], given.map(\.key), name: name)
   }
 
-  private mutating func checkRegex(_ regex: String?, _ place: SourceNode?, _ path: String) {
+  /// The text may come from a reference, and is not shown then.
+  mutating func checkRegex(_ regex: String?, _ place: SourceNode?, _ path: String) {
     guard let regex, let place, diagnostics.isSound(place), let problem = regexCheck(regex) else {
       return
     }

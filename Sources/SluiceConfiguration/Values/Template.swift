@@ -2,7 +2,11 @@
 public struct Template: Equatable, Sendable {
   public enum Variable: Hashable, Sendable {
     case header(String)
+    /// All fields of this name, with a comma and a space between them; those of Cookie with a semicolon.
+    case headers(String)
     case parameter(String)
+    /// The first parameter of this name, in lower case here and in any case there, as it was sent.
+    case argument(String)
     /// A `{name}` segment of the route's path, or what a group of its regex matched, by name or number.
     case segment(String)
     /// What a group of the regex among the route's hosts matched, by name or number.
@@ -81,11 +85,16 @@ public struct Template: Equatable, Sendable {
       guard isToken(field) else { throw TextProblem("'\(field)' is no field name") }
       return .header(field.lowercased())
     }
+    if let field = rest("request.headers.") {
+      guard isToken(field) else { throw TextProblem("'\(field)' is no field name") }
+      return .headers(field.lowercased())
+    }
     if let cookie = rest("request.cookie.") {
       guard isToken(cookie) else { throw TextProblem("'\(cookie)' is no name of a cookie") }
       return .cookie(cookie)
     }
     if let parameter = rest("request.query.") { return .parameter(parameter) }
+    if let parameter = rest("request.argument.") { return .argument(parameter.lowercased()) }
     if let name = rest("variables.") { return .named(name) }
     if let segment = rest("request.path.") { return .segment(segment) }
     if let group = rest("request.hostname.") { return .hostGroup(group) }
@@ -94,7 +103,8 @@ public struct Template: Equatable, Sendable {
       "there is no variable \(quoted(name))",
       hint: "there are "
         + (plain.keys.sorted() + [
-          "variables.NAME", "request.cookie.NAME", "request.header.NAME", "request.query.NAME",
+          "variables.NAME", "request.argument.NAME", "request.cookie.NAME",
+          "request.header.NAME", "request.headers.NAME", "request.query.NAME",
           "request.path.NAME", "request.hostname.NAME", "claims.NAME",
         ]).joined(separator: ", "))
   }

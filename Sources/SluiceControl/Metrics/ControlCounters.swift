@@ -23,7 +23,7 @@ final class ControlCounters: Sendable {
       case .nameLookupFailed: $0.nameFailures += 1
       case .nameResolved: $0.nameChanges += 1
       case .targetEjected, .targetRecovered, .targetUnhealthy, .targetHealthy,
-        .targetHandshakeFailed, .accessLogLost, .draining,
+        .targetHandshakeFailed, .logLost, .draining,
         .drained, .drainAborted:
         break
       }

@@ -11,6 +11,9 @@ import Glibc
 ///     └──── as before ─────┘
 /// ```
 ///
+/// What could not be read is read again, at first after two looks and then twice as late each time: a file
+/// may be right again without having changed, such as when a descriptor is free for it.
+///
 /// Pure: a look is a parameter.
 struct FileWatchStateMachine: Sendable {
   /// What tells one content of a file from another; a file that is not there has none.
@@ -26,22 +29,41 @@ struct FileWatchStateMachine: Sendable {
 
   private var inForce: Look
   private var changing: Look?
+  /// In a row.
+  private var failures = 0
+  /// Before what failed is read again.
+  private var looksLeft = 0
+
+  /// Looks between two readings of what can't be read.
+  private static let longestPause = 32
 
   /// What is there now is in force.
   init(_ look: Look) { inForce = look }
 
-  /// Whether the files should be read now; they count as read then, also if they turn out to be wrong.
+  /// Whether the files should be read now; `wasRead` says how that went.
   mutating func shouldRead(_ look: Look) -> Bool {
     if look == inForce {
-      changing = nil
+      self = Self(look)
       return false
     }
     if look != changing {
       changing = look
+      failures = 0
+      looksLeft = 0
       return false
     }
-    self = Self(look)
-    return true
+    looksLeft -= 1
+    return looksLeft <= 0
+  }
+
+  /// The files were read after this look, with this success.
+  mutating func wasRead(_ look: Look, succeeded: Bool) {
+    if succeeded {
+      self = Self(look)
+      return
+    }
+    failures = min(failures + 1, 10)
+    looksLeft = min(1 << failures, Self.longestPause)
   }
 }
 

@@ -13,8 +13,8 @@ public final class GatewayProcess: Sendable {
   private let admin: AdminContext
   private let reread: (@Sendable () -> ReadResult?)?
   private let overrides: ConfigurationOverrides
-  /// From before the files were read, so that no change in between is missed.
-  private let firstWatch: TLSFileWatch
+  /// Of the configuration in force, from before its files were read, so that no change in between is missed.
+  private let watch: Locked<TLSFileWatch>
   /// Where the configuration in force has references; see `ReadResult`.
   private let referencedPaths: Locked<Set<String>>
   /// Free while nobody reloads through this object.
@@ -36,7 +36,7 @@ public final class GatewayProcess: Sendable {
     self.logger = logger
     self.reread = reread
     self.overrides = overrides
-    firstWatch = TLSFileWatch(configuration)
+    watch = Locked(TLSFileWatch(configuration))
     let admin: AdminContext
     do throws(SystemError) {
       admin = try AdminContext()
@@ -109,10 +109,9 @@ public final class GatewayProcess: Sendable {
   /// aborted through the admin API goes back to serving.
   public func run(_ signals: Signals) {
     var stopping: Stopping?
-    var watch = firstWatch
     while true {
       guard let signal = signals.next(within: TLSFileWatch.interval) else {
-        if stopping == nil { look(&watch) }
+        if stopping == nil { lookAtFiles() }
         continue
       }
       switch signal {
@@ -147,16 +146,18 @@ public final class GatewayProcess: Sendable {
     _ = try? reload(result)
   }
 
-  private func look(_ watch: inout TLSFileWatch) {
+  private func lookAtFiles() {
     reloads.wait()
     defer { reloads.post() }
     let configuration = gateway.configuration
-    if !watch.shouldRead(configuration) { return }
+    if !watch.withLock({ $0.shouldRead() }) { return }
     logger.info("files of TLS have changed")
     do throws(Gateway.StartError) {
       try gateway.reload(configuration)
+      watch.withLock { $0.wasRead(succeeded: true) }
       succeeded(configuration, ConfigurationDifference(from: configuration, to: configuration))
     } catch {
+      watch.withLock { $0.wasRead(succeeded: false) }
       failed(.refused(error))
     }
   }
@@ -179,12 +180,14 @@ public final class GatewayProcess: Sendable {
     do throws(ReloadRefusal) {
       guard let configuration = result.configuration else { throw .invalid(result.diagnostics) }
       let former = gateway.configuration
+      let files = TLSFileWatch(configuration)
       do throws(Gateway.StartError) {
         if configuration.admin != former.admin { throw .restartNeeded("admin") }
         try gateway.reload(configuration)
       } catch {
         throw .refused(error)
       }
+      watch.withLock { $0 = files }
       referencedPaths.withLock { $0 = result.referencedPaths }
       let difference = ConfigurationDifference(from: former, to: configuration)
       succeeded(configuration, difference)
@@ -266,7 +269,7 @@ extension LifecycleEvent {
     switch self {
     case .targetRecovered, .targetHealthy, .nameResolved, .draining, .drained, .drainAborted: false
     case .targetEjected, .targetUnhealthy, .targetHandshakeFailed, .nameLookupFailed,
-      .accessLogLost:
+      .logLost:
       true
     }
   }
@@ -290,7 +293,7 @@ extension LifecycleEvent {
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.drained.rawValue]))
     case .drainAborted:
       events.publish(AdminEvent(.drain, ["state": Gateway.DrainPhase.serving.rawValue]))
-    case .targetHandshakeFailed, .nameResolved, .nameLookupFailed, .accessLogLost: break
+    case .targetHandshakeFailed, .nameResolved, .nameLookupFailed, .logLost: break
     }
   }
 }

@@ -1,29 +1,30 @@
 import SluiceConfiguration
 
 /// Looks at the files of a configuration's TLS, for renewals that nobody announces. One `stat` for each
-/// file and look; on the main thread.
+/// file and look.
 struct TLSFileWatch: Sendable {
-  /// Between two looks. What has changed is in force after two of them.
+  /// Seconds between two looks. What has changed is in force after two of them.
   static let interval = 2
 
-  private var paths: Set<String>
+  private let paths: Set<String>
   private var machine: FileWatchStateMachine
+  private var last: FileWatchStateMachine.Look
 
+  /// To be made before the files are read: what changes while they are is seen later then.
   init(_ configuration: Configuration) {
     paths = configuration.tlsFiles
-    machine = FileWatchStateMachine(Self.look(at: paths))
+    last = Self.look(at: paths)
+    machine = FileWatchStateMachine(last)
   }
 
-  /// Whether files of `configuration`, the one in force, should be read again.
-  mutating func shouldRead(_ configuration: Configuration) -> Bool {
-    let paths = configuration.tlsFiles
-    if paths != self.paths {
-      // Another configuration: its files were read when it came into force.
-      self = Self(configuration)
-      return false
-    }
-    return machine.shouldRead(Self.look(at: paths))
+  /// Whether the files should be read again; `wasRead` says how that went.
+  mutating func shouldRead() -> Bool {
+    last = Self.look(at: paths)
+    return machine.shouldRead(last)
   }
+
+  /// What `shouldRead` asked for is done.
+  mutating func wasRead(succeeded: Bool) { machine.wasRead(last, succeeded: succeeded) }
 
   private static func look(at paths: Set<String>) -> FileWatchStateMachine.Look {
     var look: FileWatchStateMachine.Look = [:]

@@ -89,7 +89,7 @@ enum AccessLogPage {
     One line of JSON for each request that ended, to standard output unless `accessLog` says otherwise.
     Requests of the admin listener are not logged. An output that does not take lines fast enough
     loses them rather than slowing requests (`sluice_access_log_lost_batches_total`). A log file
-    that was renamed or removed is made anew within a second, and opened again at every reload, so that it can be
+    that was renamed or removed is made anew with the next line, and opened again at every reload, so that it can be
     rotated. The policies [`file-log`](policies/file-log.md) and [`http-log`](policies/http-log.md) write such lines
     of a route, a service or a caller to other files, or send them to a server, also with the keys of Kong's logs.
 

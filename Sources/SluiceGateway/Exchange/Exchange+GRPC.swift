@@ -56,10 +56,10 @@ extension Exchange {
     return answer
   }
 
-  /// The sentence, and the stable code behind it.
   /// Whether the caller reads `grpc-status` and no body.
   var isGRPCCall: Bool { grpcType != nil }
 
+  /// The sentence, and the stable code behind it.
   private static func message(_ error: GatewayError, _ detail: StaticString?) -> [UInt8] {
     var text = ByteBuffer()
     text.append(detail ?? error.row.title)

@@ -16,6 +16,16 @@ extension Exchange {
 
   /// Whether the next policy's turn has come.
   func took(_ outcome: PolicyOutcome) -> Bool {
+    if record.hasReachedRegexLimit {
+      // What it wrote, and where that leads, was made of a variable that nobody knows.
+      switch outcome {
+      case .next, .answer:
+        record.hasReachedRegexLimit = false
+        fail(.regexLimit)
+        return false
+      case .refuse, .wait, .handled, .collect: break
+      }
+    }
     switch outcome {
     case .next: return passed()
     case .refuse(let refusal): refuse(refusal)

@@ -19,6 +19,8 @@ struct ExchangeRecord {
   /// By an extended CONNECT (RFC 8441).
   var wantsTunnel = false
   var isReusedConnection = false
+  /// An expression of one of the file's variables gave up, so that nobody knows what it is.
+  var hasReachedRegexLimit = false
   /// The response was begun and not completed.
   var isCutShort = false
   var isCallerGone = false

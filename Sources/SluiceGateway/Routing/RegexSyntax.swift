@@ -1,3 +1,5 @@
+internal import SluiceConfiguration
+
 /// Regular expressions as routes take them, for who checks a configuration.
 public enum RegexSyntax {
   /// What is wrong with a pattern, nil when routes take it.
@@ -20,6 +22,20 @@ public enum RegexSyntax {
         // The text may come from a reference, and is not shown.
         return "regular expression \(index + 1) is none: \(error.message) at character "
           + "\(error.offset + 1)"
+      }
+    }
+    return nil
+  }
+
+  /// What is wrong with a pattern, or with the groups of it that these texts hold; nil for nothing.
+  static func problem(
+    in pattern: String, _ key: String = "regex", groupsIn texts: [String?]
+  ) -> String? {
+    if let problem = problem(in: pattern) { return "\(key): \(problem)" }
+    let count = groups(in: pattern)
+    for case let text? in texts {
+      if let largest = GroupReference.largest(in: text), largest > count {
+        return "$\(largest) is no group of \(key), which has \(count)"
       }
     }
     return nil

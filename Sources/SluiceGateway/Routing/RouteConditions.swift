@@ -13,7 +13,7 @@ struct RouteConditions: ~Copyable, Sendable {
     /// Only the method is wrong.
     case methodFails
     case fails
-    /// The regex of a header field gave up, and everything else holds.
+    /// The regex of a header field or of a variable gave up, and everything else holds.
     case limit
   }
 
@@ -56,7 +56,10 @@ struct RouteConditions: ~Copyable, Sendable {
   private var text: [UInt8] = []
   private var serverNames: [HostPattern] = []
   private var addressSets: [CIDRSet] = []
-  private var variables: [(name: String, value: [UInt8])] = []
+  /// The first is a place in `variableNames`.
+  private var variables: [(variable: Int, value: [UInt8])] = []
+  /// Variables of the file that routes ask for, each once.
+  private(set) var variableNames: [String] = []
   let methods: MethodTable
   private let listenerNames: [String]
 
@@ -118,7 +121,9 @@ struct RouteConditions: ~Copyable, Sendable {
     entry.query = append(match.query, areFields: false)
     let firstVariable = variables.count
     for (name, value) in match.variables.sorted(by: { $0.key < $1.key }) {
-      variables.append((name, Array(value.utf8)))
+      let known = variableNames.firstIndex(of: name)
+      if known == nil { variableNames.append(name) }
+      variables.append((known ?? variableNames.count - 1, Array(value.utf8)))
     }
     entry.variables = ListRange(start: firstVariable, count: variables.count - firstVariable)
     entries.append(entry)
@@ -170,8 +175,14 @@ struct RouteConditions: ~Copyable, Sendable {
     if entry.addresses >= 0, !addressHolds(entry, caller) { return .fails }
     for index in entry.headers.range where !fieldHolds(index, head) { return .fails }
     for index in entry.query.range where !parameterHolds(index, query) { return .fails }
-    for index in entry.variables.range where !variableHolds(index, caller) { return .fails }
     var isLimited = false
+    for index in entry.variables.range {
+      switch variableHolds(index, caller) {
+      case .match: break
+      case .noMatch: return .fails
+      case .limit: isLimited = true
+      }
+    }
     for index in entry.headersRegex.range {
       switch fieldMatches(index, head, regexes, counting: true) {
       case .match: break
@@ -196,9 +207,13 @@ struct RouteConditions: ~Copyable, Sendable {
     return addressSets[Int(entry.addresses)].contains(address)
   }
 
-  private func variableHolds(_ index: Int, _ caller: RoutedCaller) -> Bool {
-    let (name, value) = variables[index]
-    return caller.exchange?.variable(name, is: value, orAny: value == Self.anyValue) ?? false
+  private func variableHolds(_ index: Int, _ caller: RoutedCaller) -> RegexSet.Outcome {
+    let (variable, value) = variables[index]
+    guard let exchange = caller.exchange, let values = caller.variables,
+      let text = values.value(variable, of: exchange)
+    else { return caller.exchange == nil ? .noMatch : .limit }
+    let holds = value == Self.anyValue ? !text.isEmpty : text == value
+    return holds ? .match : .noMatch
   }
 
   private static let anyValue = Array("*".utf8)
@@ -297,10 +312,14 @@ struct RouteConditions: ~Copyable, Sendable {
     for index in entry.query.range where !parameterHolds(index, query) {
       return .query(name(of: index))
     }
-    for index in entry.variables.range where !variableHolds(index, caller) {
-      return .variable(variables[index].name)
-    }
     var isLimited = false
+    for index in entry.variables.range {
+      switch variableHolds(index, caller) {
+      case .match: break
+      case .noMatch: return .variable(variableNames[variables[index].variable])
+      case .limit: isLimited = true
+      }
+    }
     for index in entry.headersRegex.range {
       switch fieldMatches(index, head, regexes, counting: false) {
       case .match: break

@@ -8,6 +8,8 @@ struct RoutedCaller {
   var address: IPAddress?
   /// What variables depend on; nil where there is none, so that no value of one holds.
   var exchange: Exchange?
+  /// What they are; with `exchange`.
+  var variables: RoutedVariables?
 
   /// For routes that ask nothing about callers.
   static var unknown: RoutedCaller { RoutedCaller() }

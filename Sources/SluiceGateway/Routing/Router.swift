@@ -24,7 +24,8 @@ internal import SluiceWire
 /// up at its limit ends the search, because what it would have said decides.
 ///
 /// Compiled once per worker; not thread-safe, because the regexes' memory is reused. `match`
-/// allocates nothing. Its cost is bounded by the lengths of host and path, by the number of routes
+/// allocates nothing, but for routes that ask for variables of the file: each of these is found out at most
+/// once for a request, and costs what `CompiledVariable` says. The cost is bounded by the lengths of host and path, by the number of routes
 /// that share one host and path, by the number of regexes of the host that begin as the path does
 /// (`RegexStart`), and by the number of regexes for hosts, all of which are tried on a host that has no
 /// other route; not by the number of routes. Routes with a priority are in tables of their own, where
@@ -111,6 +112,8 @@ final class Router {
   var asksForServerNames: Bool { conditions.asksForServerNames }
   var asksForAddresses: Bool { conditions.asksForAddresses }
   var asksForVariables: Bool { conditions.asksForVariables }
+  /// Which; see `RoutedVariables`.
+  var variableNames: [String] { conditions.variableNames }
 
   /// The value of the Allow field for `RouteMatch.methodNotAllowed(allow:)`: the sorted methods of
   /// all routes that would have matched but for their method. Allocates; 405 answers only.

@@ -49,21 +49,22 @@ public final class Gateway: Sendable {
   /// runs. The configuration must come from the reader without errors.
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
-    try Self.checkLogs(configuration)
+    try Self.checkLogs(configuration, except: [])
     do throws(RevocationFile.Problem) {
       revocations = try RevocationList(file: configuration.admin?.revocationFile)
     } catch {
       throw .revocations(error.text)
     }
-    let onLoss: @Sendable (UInt64) -> Void = { [options] batches in
-      options.onEvent(.accessLogLost(batches: batches))
+    let onLoss: @Sendable (LogWriter.Output, UInt64) -> Void = { [options] output, batches in
+      options.onEvent(.logLost(output: output.text, batches: batches))
     }
+    let output = LogWriter.Output(configuration.accessLog.output)
     stores = PolicyStores(logs: LogOutputs(onLoss: onLoss))
     do throws(LogWriter.OpenError) {
       logWriter =
         configuration.accessLog.format == .off
         ? nil
-        : try LogWriter(LogWriter.Output(configuration.accessLog.output), onLoss: onLoss)
+        : try LogWriter(output, onLoss: { onLoss(output, $0) })
     } catch {
       throw .log(error.description)
     }
@@ -160,10 +161,14 @@ public final class Gateway: Sendable {
     if let problem = PolicyCompiler.problem(in: configuration) { throw .policy(problem) }
   }
 
-  /// Files that can't be written to, as far as that shows on this machine.
-  private static func checkLogs(_ configuration: Configuration) throws(StartError) {
+  /// Files that can't be written to, as far as that shows on this machine. Those that are written to already
+  /// are none of a reload's business: a log's full or closed directory must not keep a certificate from its
+  /// renewal.
+  private static func checkLogs(
+    _ configuration: Configuration, except former: Set<String>
+  ) throws(StartError) {
     for effective in configuration.everyPolicy {
-      guard let log = effective.settings as? Configuration.FileLog,
+      guard let log = effective.settings as? Configuration.FileLog, !former.contains(log.path),
         let problem = LogWriter.problem(path: log.path)
       else { continue }
       throw .policy("\(effective.name) of \(effective.origin.text): \(problem)")
@@ -191,7 +196,7 @@ public final class Gateway: Sendable {
       throw .restartNeeded("admin.revocationFile")
     }
     try Self.check(configuration)
-    try Self.checkLogs(configuration)
+    try Self.checkLogs(configuration, except: current.logOutputs)
     try apply(configuration, responders ?? state.withLock { $0.responders })
     stores.logs.sweep(configuration)
     stores.logs.reopen()

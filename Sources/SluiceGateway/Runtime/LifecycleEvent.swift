@@ -9,7 +9,8 @@ public enum LifecycleEvent: Sendable, Equatable {
   case targetHandshakeFailed(target: String, reason: String)
   case nameResolved(name: String, addresses: [String])
   case nameLookupFailed(name: String, reason: String)
-  case accessLogLost(batches: UInt64)
+  /// The output of the access log or of `file-log` was too slow, or could not be written to.
+  case logLost(output: String, batches: UInt64)
   case draining(timeout: String)
   /// Nothing is open any more.
   case drained
@@ -24,7 +25,7 @@ public enum LifecycleEvent: Sendable, Equatable {
     case .targetHandshakeFailed: "TLS with target failed"
     case .nameResolved: "name resolved"
     case .nameLookupFailed: "name lookup failed"
-    case .accessLogLost: "access log batches lost"
+    case .logLost: "log batches lost"
     case .draining: "draining"
     case .drained: "drained"
     case .drainAborted: "drain aborted"
@@ -43,7 +44,8 @@ public enum LifecycleEvent: Sendable, Equatable {
     case .nameResolved(let name, let addresses):
       [("name", name), ("addresses", addresses.joined(separator: ","))]
     case .nameLookupFailed(let name, let reason): [("name", name), ("reason", reason)]
-    case .accessLogLost(let batches): [("batches", String(batches))]
+    case .logLost(let output, let batches):
+      [("output", output), ("batches", String(batches))]
     case .draining(let timeout): [("timeout", timeout)]
     case .drained, .drainAborted: []
     }

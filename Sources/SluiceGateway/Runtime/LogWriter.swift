@@ -6,7 +6,8 @@ import Synchronization
 /// A thread that writes log lines to a descriptor, so that no worker waits for a disk or a pipe.
 ///
 /// Lines that arrive while more than `maxQueuedBytes` wait are lost and counted: a stuck log must not
-/// stop traffic. A file that was renamed or removed is opened anew within a second. Thread-safe.
+/// stop traffic. A file that was renamed or removed is opened anew when the next
+/// lines come, unless it was looked for less than `lookNanoseconds` before. Thread-safe.
 public final class LogWriter: Sendable {
   private struct Queue: ~Copyable {
     var batches: [[UInt8]] = []
@@ -25,6 +26,15 @@ public final class LogWriter: Sendable {
       case "stdout": self = .standardOutput
       case "stderr": self = .standardError
       default: self = .file(path: text)
+      }
+    }
+
+    /// As it is written in a configuration.
+    public var text: String {
+      switch self {
+      case .standardOutput: "stdout"
+      case .standardError: "stderr"
+      case .file(let path): path
       }
     }
   }

@@ -84,7 +84,7 @@ final class Snapshot {
         return compile(route, settings)
       }
       all += routes
-      sections[name] = RouteSection(router, routes)
+      sections[name] = RouteSection(router, routes, variables)
     }
     main = sections.removeValue(forKey: "") ?? RouteSection(Router.empty, [])
     self.sections = sections
@@ -98,9 +98,12 @@ final class Snapshot {
     Dictionary(uniqueKeysWithValues: routes.lazy.map { ($0.name, $0.counters) })
   }
 
-  /// Runs of routes' regexes that reached PCRE2's limits.
+  /// Runs of the regexes of routes and variables that reached PCRE2's limits.
   var regexLimitExceeded: UInt64 {
-    sections.values.reduce(main.router.regexLimitExceeded) { $0 &+ $1.router.regexLimitExceeded }
+    let ofVariables = variables.values.reduce(0) { $0 &+ $1.regexLimitExceeded }
+    return sections.values.reduce(main.router.regexLimitExceeded &+ ofVariables) {
+      $0 &+ $1.router.regexLimitExceeded
+    }
   }
 }
 
@@ -109,10 +112,14 @@ final class RouteSection {
   let router: Router
   /// By the router's index.
   let routes: [CompiledRoute]
+  let variables: RoutedVariables
 
-  init(_ router: Router, _ routes: [CompiledRoute]) {
+  init(
+    _ router: Router, _ routes: [CompiledRoute], _ variables: [String: CompiledVariable] = [:]
+  ) {
     self.router = router
     self.routes = routes
+    self.variables = RoutedVariables(router.variableNames, variables)
   }
 
   func match(
@@ -129,7 +136,7 @@ final class RouteSection {
   ) -> RouteMatch {
     router.match(
       head, host: head.span(head.host ?? .empty), path: path, query: query,
-      listener: exchange.listener.index, caller: exchange.routedCaller(router))
+      listener: exchange.listener.index, caller: exchange.routedCaller(self))
   }
 }
 

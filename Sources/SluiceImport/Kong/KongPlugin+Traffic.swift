@@ -29,7 +29,7 @@ extension KongConversion {
     case "file-log": return fileLog(plugin)
     case "http-log": return httpLog(plugin)
     case "tcp-log", "udp-log", "syslog", "loggly", "kafka-log":
-      return instead(plugin, "the gateway writes an access log of its own to standard output")
+      return instead(plugin, "set file-log or http-log; the access log goes to standard output")
     case "opentelemetry", "zipkin", "datadog", "statsd", "statsd-advanced":
       return instead(plugin, "the gateway has metrics and logs of its own")
     default:

@@ -249,22 +249,73 @@ extension KongConversion {
     }
   }
 
-  /// Several plugins on one route that find out who calls must all be content in Kong, unless they let
-  /// nobody-known pass.
+  /// Several plugins on one route that find out who calls must all be content in Kong, unless each of them
+  /// lets callers pass whom it doesn't know. What `anonymous` says here is said for all of a route's, so
+  /// that one plugin without it closes what another's would open.
   private mutating func joinAuthentication() {
-    for route in routes {
-      let service = services[route.service].name
-      let places: [KongPlace] = [.everything, .service(service), .route(route.name)]
-      let policies = places.flatMap { placed[$0] ?? [] }
-      let kinds = Set(policies.map(\.policy)).intersection(Self.authentication)
-      guard kinds.count > 1, !policies.contains(where: { $0.policy == "anonymous" }) else {
-        continue
+    for (index, route) in routes.enumerated() {
+      let asking = authentication(ofRoute: index)
+      let guests = asking.compactMap { plugin in
+        plugin.policies.first { $0.policy == "anonymous" }
       }
-      put(
-        KongPolicy(
-          policy: "identify", node: .map([.init("require", .text("all"))]), origin: route.origin,
-          plugin: kinds.sorted().joined(separator: " and ")), at: .route(route.name))
+      if guests.isEmpty {
+        closeAnonymous(route)
+        if asking.count > 1 {
+          put(
+            KongPolicy(
+              policy: "identify", node: .map([.init("require", .text("all"))]),
+              origin: route.origin,
+              plugin: asking.map(\.name).joined(separator: " and ")), at: .route(route.name))
+        }
+      } else if let strict = asking.first(where: { plugin in
+        !plugin.policies.contains { $0.policy == "anonymous" }
+      }) {
+        report.error(
+          "plugin \(guests[0].plugin): anonymous would let callers pass plugin \(strict.name), too, "
+            + "on route '\(KongText.shown(route.name))'", at: guests[0].origin,
+          hint: "set anonymous of both, or of none")
+      } else if guests.contains(where: { $0.node != guests[0].node }) {
+        report.error(
+          "plugins on route '\(KongText.shown(route.name))' have different consumers as anonymous",
+          at: guests[0].origin, hint: "name the same one in all of them")
+      } else {
+        // A more general place may name another.
+        let places: [KongPlace] = [
+          .route(route.name), .service(services[route.service].name), .everything,
+        ]
+        let said = places.compactMap { place in
+          placed[place]?.first { $0.policy == "anonymous" }
+        }.first
+        if said?.node != guests[0].node { put(guests[0], at: .route(route.name)) }
+      }
     }
+  }
+
+  /// Of each kind that finds out who calls the plugin that runs on a route.
+  private func authentication(ofRoute index: Int) -> [KongPlugin] {
+    let here = plugins.filter { plugin in
+      plugin.consumer == nil && plugin.group == nil
+        && (plugin.route == nil || plugin.route == index)
+        && (plugin.service == nil || plugin.service == routes[index].service)
+        && plugin.policies.contains { Self.authentication.contains($0.policy) }
+    }
+    return Dictionary(grouping: here, by: \.name).sorted { $0.key < $1.key }.compactMap {
+      $0.value.max { $0.rank < $1.rank }
+    }
+  }
+
+  /// None of a route's plugins has `anonymous`; one that another plugin of its kind has stands in the way of
+  /// some more general place.
+  private mutating func closeAnonymous(_ route: KongRoute) {
+    let service = services[route.service].name
+    let isOpen = [KongPlace.everything, .service(service)].contains { place in
+      placed[place]?.contains { $0.policy == "anonymous" } ?? false
+    }
+    guard isOpen else { return }
+    put(
+      KongPolicy(
+        policy: "anonymous", node: .boolean(false), origin: route.origin, plugin: "key-auth"),
+      at: .route(route.name))
   }
 
   static let authentication: Set<String> = ["key-auth", "basic-auth", "jwt", "hmac-auth"]

@@ -151,9 +151,6 @@ extension NginxBuilder {
       if route.decisions.isEmpty, variable.hasPrefix("http_") {
         return .condition(.header(NginxVariables.fieldName(variable), "*"))
       }
-      if route.decisions.isEmpty, variable.hasPrefix("arg_") {
-        return .condition(.query(String(variable.dropFirst(4)), "*"))
-      }
     }
     guard let text = text(word, route.variables) else { return nil }
     if !text.contains("${") { return text.isEmpty || text == "0" ? nil : .always }

@@ -105,10 +105,21 @@ extension NginxBuilder {
   /// Without captures that nothing asks for.
   private func usedVariables() -> [DocumentNode.Entry] {
     if captureNames.isEmpty { return variables }
-    let text = DocumentWriter.write(.map(routes)).text
-    return variables.filter {
-      !captureNames.contains($0.key) || text.contains("${variables.\($0.key)}")
+    // What routes and other variables hold is asked for, and then also what that holds.
+    var texts = [DocumentWriter.write(.map(routes)).text]
+    var used: Set<String> = []
+    for entry in variables where !captureNames.contains(entry.key) {
+      used.insert(entry.key)
+      texts.append(DocumentWriter.write(entry.value).text)
     }
+    while let text = texts.popLast() {
+      for entry in variables where !used.contains(entry.key) {
+        guard text.contains("${variables.\(entry.key)}") else { continue }
+        used.insert(entry.key)
+        texts.append(DocumentWriter.write(entry.value).text)
+      }
+    }
+    return variables.filter { used.contains($0.key) }
   }
 
   /// One log for everything: that of `http`.

@@ -31,13 +31,12 @@ struct NginxRewrite: Equatable {
 enum NginxCondition: Equatable {
   case methods([String])
   case header(String, String)
-  case query(String, String)
   case host(String)
 
   /// What is not true of these is answered.
   var isOfFields: Bool {
     switch self {
-    case .header, .query: true
+    case .header: true
     case .methods, .host: false
     }
   }
@@ -242,23 +241,9 @@ extension NginxBuilder {
     case (_, "="), (_, "!="):
       // Without a value: that there is one, or none.
       let wanted = value.isEmpty ? "*" : value
-      let condition: NginxCondition
-      if variable.hasPrefix("http_") {
-        condition = .header(NginxVariables.fieldName(variable), wanted)
-      } else if variable.hasPrefix("arg_") {
-        if value.isEmpty {
-          error(
-            "whether $\(variable) is empty can't be asked", at: directive.position,
-            hint: "compare it with a value, or let the target look at it")
-          return nil
-        }
-        warning(
-          "the name of a parameter is compared in exact case here, in any case in nginx",
-          at: directive.position)
-        condition = .query(String(variable.dropFirst(4)), wanted)
-      } else {
-        break
-      }
+      // Names of parameters come in any case, which only a variable of the file sees.
+      guard variable.hasPrefix("http_") else { break }
+      let condition = NginxCondition.header(NginxVariables.fieldName(variable), wanted)
       return (sign == "=") == value.isEmpty
         ? .unless(condition, answer) : .answer(condition, answer)
     default: break

@@ -439,18 +439,16 @@ extension NginxBuilder {
       match.append(.init("listeners", .texts(route.place.listeners)))
     }
     var fields = headers
-    var query: [(String, String)] = []
     switch route.condition {
     case .methods(let methods)?: match.append(.init("methods", .texts(methods)))
     // A field that is empty is none to nginx.
     case .header(let name, "*")?:
       match.append(.init("headersRegex", .map([.init(name, .text("(?s).+"))])))
     case .header(let name, let value)?: fields.append((name, value))
-    case .query(let name, let value)?: query.append((name, value))
     case .host, nil: break
     }
     let decisions = route.decisions.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    for (key, values) in [("headers", fields), ("query", query), ("variables", decisions)]
+    for (key, values) in [("headers", fields), ("variables", decisions)]
     where !values.isEmpty {
       match.append(.init(key, .map(values.map { .init($0.0, .text($0.1)) })))
     }

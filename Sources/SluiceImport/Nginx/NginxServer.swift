@@ -17,6 +17,7 @@ struct NginxServer {
     /// Names; empty for every listener.
     var listeners: [String]
     var isEncrypted: Bool
+    /// Nil where they listen on several, and for a Unix-domain socket.
     var port: Int?
   }
 }
@@ -160,9 +161,11 @@ extension NginxBuilder {
       }
       for listener in here { for host in server.hosts { taken.insert("\(listener.name) \(host)") } }
       let isEverywhere = here.count == listeners.count
+      let ports = Set(here.map { $0.listens[0].listen.port })
       var place = NginxServer.Place(
         hosts: hosts, listeners: isEverywhere ? [] : here.map(\.name),
-        isEncrypted: kind.isEncrypted, port: here[0].listens[0].listen.port)
+        isEncrypted: kind.isEncrypted, port: ports.count == 1 ? here[0].listens[0].listen.port : nil
+      )
       places.append(place)
       // A default server is asked for its names, too, where another one's wildcard covers them.
       if kind.isDefault, isCovered(fresh, by: servers, here, except: index) {

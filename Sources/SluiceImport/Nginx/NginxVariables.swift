@@ -10,7 +10,7 @@ enum NginxVariables {
     "query_string": "${request.query}", "is_args": "${request.questionMark}",
     "server_port": "${listener.port}", "server_protocol": "${request.protocol}",
     "request_id": "${request.id}", "proxy_add_x_forwarded_for": "${client.forwardedFor}",
-    "content_type": "${request.header.Content-Type}",
+    "content_type": "${request.headers.Content-Type}",
     "request": "${request.method} ${request.target} ${request.protocol}",
     "upstream_addr": "${target.address}",
     "content_length": "${request.header.Content-Length}", "remote_user": "${consumer.name}",
@@ -33,9 +33,9 @@ enum NginxVariables {
         ? String(name.dropFirst(prefix.count)) : nil
     }
     if let field = rest("http_") {
-      return "${request.header.\(field.replacing("_", with: "-"))}"
+      return "${request.headers.\(field.replacing("_", with: "-"))}"
     }
-    if let parameter = rest("arg_") { return "${request.query.\(parameter)}" }
+    if let parameter = rest("arg_") { return "${request.argument.\(parameter)}" }
     if let cookie = rest("cookie_") { return "${request.cookie.\(cookie)}" }
     return nil
   }

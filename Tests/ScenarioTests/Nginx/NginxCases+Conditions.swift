@@ -117,6 +117,21 @@ extension NginxCases {
       #"location / { set $token ""; if ($http_authorization ~* "^Bearer\s+(.+)$") { set $token $1; } proxy_pass http://TARGET; proxy_set_header X-Token $token; }"#,
       ["/", NginxRequest("/", "Authorization: bearer  abc.def")]),
     NginxCase(
+      "what a field captures, asked about again",
+      #"location / { if ($http_x ~ "^(\w+)-") { set $h $1; } if ($h = a) { return 403; } proxy_pass http://TARGET; }"#,
+      ["/", NginxRequest("/", "X: a-b"), NginxRequest("/", "X: c-a"), NginxRequest("/", "X: a")]),
+    NginxCase(
+      "parameters as they were sent",
+      #"location / { if ($arg_debug) { return 403; } if ($arg_url ~* "%0a|%0d") { return 400; } proxy_set_header X-Raw $arg_url; proxy_pass http://TARGET; }"#,
+      [
+        "/?debug=1", "/?debug=1%", "/?DEBUG=1", "/?debug", "/?debug=0", "/?xdebug=1", "/?a=debug=1",
+        "/?a&Debug=2", "/?url=a%0D", "/?url=a%20b", "/?url=%2f%2F", "/?url=1&url=%0a",
+      ]),
+    NginxCase(
+      "one parameter that is or is not",
+      #"location /is { if ($arg_k = v) { return 403; } proxy_pass http://TARGET; } location /not { if ($arg_k != v) { return 403; } proxy_pass http://TARGET; }"#,
+      ["/is?k=v", "/is?K=v", "/is?k=%76", "/is", "/not?k=v", "/not?K=v", "/not?k=%76", "/not"]),
+    NginxCase(
       "the scheme and the port",
       #"location / { if ($scheme != https) { set $p plain; } if ($server_port = 1) { return 500; } return 200 "$p"; }"#,
       ["/"]),

@@ -325,9 +325,33 @@ import Testing
       ))
     #expect(
       told.routes.values.compactMap { $0.policies[Configuration.Cache.self]?.status } == ["sluice"])
-    let past = used.routes.values.filter { !$0.match.query.isEmpty }
-    #expect(past.map(\.match.query) == [["fresh": "*"]])
+    let past = used.routes.values.filter { $0.match.variables.values.contains("1") }
+    #expect(past.count == 1)
+    #expect(used.variables.values.map(\.from) == ["${request.argument.fresh}"])
     #expect(past.allSatisfy { $0.policies[Configuration.Cache.self] == nil })
+  }
+
+  /// The port of the listener that a request comes by, where a server has several.
+  @Test func portsAreThoseOfTheRequest() throws {
+    let condition = "location / { if ($server_port = 8080) { return 403; } proxy_pass http://a; }"
+    let several = try read("http { server { listen 80; listen 8080; \(condition) } }")
+    #expect(several.variables.values.map(\.from) == ["${listener.port}"])
+    #expect(
+      several.routes.values.contains {
+        $0.match.variables.values.contains("1")
+          && $0.policies[Configuration.Mock.self]?.status == 403
+      })
+    let one = try read("http { server { listen 8080; listen [::]:8080; \(condition) } }")
+    #expect(one.variables.isEmpty)
+    #expect(
+      one.routes.values.allSatisfy { $0.policies[Configuration.Mock.self]?.status != nil })
+  }
+
+  /// nginx joins fields of one name (since 1.23): what is forbidden in the second is found.
+  @Test func fieldsOfOneNameAreOne() throws {
+    let configuration = try read(
+      server("location / { if ($http_x_a ~ evil) { return 403; } proxy_pass http://a; }"))
+    #expect(configuration.variables.values.map(\.from) == ["${request.headers.x-a}"])
   }
 
   @Test func servicesAreSharedWhereTheyAreTheSame() throws {

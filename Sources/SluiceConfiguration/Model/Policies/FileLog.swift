@@ -29,7 +29,7 @@ extension Configuration.FileLog {
 
   public static let schema = Schema(
     "FileLog", of: Self(),
-    "Writes a line of JSON for every request that is over to a file of its own, also for those that other policies refused; for sessions those of the access log, too. Requests that no route matches are in the log that is set for everything. `accessLog` is a log of its own beside these; places that name one file write to it together. A file that was renamed or removed is made anew within a second, and at a reload. Lines that can't be written, or that are more than 16 MiB behind, are lost and counted in `sluice_log_lines_total`; nobody waits for a disk.",
+    "Writes a line of JSON for every request that is over to a file of its own, also for those that other policies refused; for sessions those of the access log, too. Requests that no route matches are in the log that is set for everything. `accessLog` is a log of its own beside these; places that name one file write to it together. A file that was renamed or removed is made anew with the next line (it is looked for twice a second at most), and at a reload. Lines that can't be written, or that are more than 16 MiB behind, are lost and counted in `sluice_log_lines_total`; nobody waits for a disk.",
     [
       Field(
         "path", .text(.logOutput),

@@ -72,7 +72,7 @@ extension Configuration.HTTPLog {
     policies:
       http-log:
         url: "http://127.0.0.1:9100/in"
-        headers: {Authorization: "Bearer ${env:TOKEN_SECRET}"}
+        headers: {Authorization: "Bearer ${env:LOG_TOKEN}"}
         batchSize: 100
     routes:
       time:

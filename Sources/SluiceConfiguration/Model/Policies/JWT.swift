@@ -3,7 +3,7 @@ extension Configuration {
   public struct JWT: PolicySettings {
     /// Holds `Bearer <token>`; none when empty.
     public var header = "Authorization"
-    /// Further fields that hold it, with or without `Bearer `.
+    /// Further fields that hold it, as `Bearer <token>`.
     public var headers: [String] = []
     public var query: [String] = []
     public var cookies: [String] = []

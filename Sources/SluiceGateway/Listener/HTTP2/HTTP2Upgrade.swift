@@ -52,10 +52,8 @@ struct HTTP2Upgrade {
     while start <= list.count {
       var end = start
       while end < list.count && list[end] != 0x2C { end += 1 }
-      var (first, last) = (start, end)
-      while first < last && (list[first] == 0x20 || list[first] == 0x09) { first += 1 }
-      while first < last && (list[last - 1] == 0x20 || list[last - 1] == 0x09) { last -= 1 }
-      if list.extracting(first..<last).equalsIgnoringCase(settingsName.span) { return true }
+      let option = list.extracting(list.withoutBlanks(start..<end))
+      if option.equalsIgnoringCase(settingsName.span) { return true }
       start = end + 1
     }
     return false

@@ -10,12 +10,10 @@ extension Configuration.CallerHeaders: Policy {
     ] {
       for (index, change) in changes.enumerated() {
         guard let regex = change.regex else { continue }
-        if let problem = RegexSyntax.problem(in: regex) {
-          return "\(key)[\(index)].regex: \(problem)"
-        }
-        let groups = RegexSyntax.groups(in: regex)
-        if let largest = GroupReference.largest(in: change.to), largest > groups {
-          return "\(key)[\(index)]: $\(largest) is no group of regex, which has \(groups)"
+        if let problem = RegexSyntax.problem(
+          in: regex, "\(key)[\(index)].regex", groupsIn: [change.to])
+        {
+          return problem
         }
       }
     }

@@ -6,7 +6,11 @@ open class IdentifyPolicy: CompiledPolicy {
   /// What this policy finds.
   open func identify(_ exchange: Exchange) -> IdentifyOutcome { .absent }
 
-  /// The whole body is here, after `identify` answered `collect`: `exchange.withCollectedBody`.
+  /// How many bytes of this request's body are to be read to look for a credential where `identify` found none;
+  /// nil for not at all. Asked when no other policy has found out who calls.
+  func bodyLimit(_ exchange: Exchange) -> Int? { nil }
+
+  /// The whole body is here, because of `bodyLimit` or after `identify` answered `collect`: `exchange.withCollectedBody`.
   open func identifyByBody(_ exchange: Exchange) -> IdentifyOutcome { .absent }
 
   /// Names of fields that targets believe to come from this policy: what callers send there never

@@ -3,7 +3,8 @@ import SluiceWire
 
 /// All policies of the stage `identify` of a chain, as one step.
 ///
-/// Of several the first that finds its credential decides, or all must find theirs. Nobody is asked
+/// Of several the first that finds its credential decides, or all must find theirs. Bodies are looked into last,
+/// so that callers of one policy don't wait for, or meet the limits of, another. Nobody is asked
 /// twice: a wrong credential is refused even where anonymous callers may pass, so that a mistake shows,
 /// unless the policy `anonymous` says otherwise.
 final class IdentifyStage: CompiledPolicy {
@@ -82,8 +83,29 @@ final class IdentifyStage: CompiledPolicy {
         index += 1
         continue
       }
-      if let outcome = take(members[index].identify(exchange), exchange) { return outcome }
+      if let outcome = take(identified(by: members[index], exchange), exchange) { return outcome }
       index += 1
+    }
+    return askBodies(exchange, from: 0)
+  }
+
+  /// Where all must find theirs, a body is looked into when it is its member's turn.
+  private func identified(by member: IdentifyPolicy, _ exchange: Exchange) -> IdentifyOutcome {
+    let outcome = member.identify(exchange)
+    guard requiresAll, case .absent = outcome, let limit = member.bodyLimit(exchange) else {
+      return outcome
+    }
+    return .collect(upTo: limit)
+  }
+
+  /// Nobody has found a credential outside of the body: from this member on they look into it.
+  private func askBodies(_ exchange: Exchange, from start: Int) -> PolicyOutcome {
+    if !requiresAll {
+      for index in start..<members.count where members[index].asks(exchange) {
+        guard let limit = members[index].bodyLimit(exchange) else { continue }
+        exchange.identifyPosition = index
+        return .collect(upTo: limit)
+      }
     }
     if requiresAll && exchange.identity != nil { return .next }
     guard let anonymous else {
@@ -144,7 +166,11 @@ final class IdentifyStage: CompiledPolicy {
   }
 
   override func requestBody(_ exchange: Exchange) -> PolicyOutcome {
-    resumed(members[exchange.identifyPosition].identifyByBody(exchange), exchange)
+    let member = members[exchange.identifyPosition]
+    let outcome = member.identifyByBody(exchange)
+    if requiresAll || member.bodyLimit(exchange) == nil { return resumed(outcome, exchange) }
+    return take(outcome, exchange)
+      ?? askBodies(exchange, from: exchange.identifyPosition + 1)
   }
 
   /// A member that waited knows.

@@ -41,11 +41,7 @@ final class CompiledKeyAuth: IdentifyPolicy {
 
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
     let outcome = identify(exchange, exchange.request)
-    guard case .absent = outcome else { return outcome }
-    if settings.body, KeyBody(of: exchange) != nil {
-      return .collect(upTo: settings.maxBodySize.bytes)
-    }
-    guard let place else { return outcome }
+    guard case .absent = outcome, let place else { return outcome }
     // The message goes no further, so there is nothing to hide.
     return place.withToken(of: exchange) {
       keys.identity(for: $0).map { .known($0) } ?? .refused(unknown)
@@ -79,6 +75,10 @@ final class CompiledKeyAuth: IdentifyPolicy {
       }
     }
     return .absent
+  }
+
+  override func bodyLimit(_ exchange: Exchange) -> Int? {
+    settings.body && KeyBody(of: exchange) != nil ? settings.maxBodySize.bytes : nil
   }
 
   override func identifyByBody(_ exchange: Exchange) -> IdentifyOutcome {

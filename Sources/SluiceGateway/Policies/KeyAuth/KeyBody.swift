@@ -15,16 +15,13 @@ enum KeyBody {
     if head.framing.isEmpty { return nil }
     guard let index = head.firstIndex(named: contentType.span) else { return nil }
     let value = head.span(head.fields[index].value)
-    var end = 0
-    while end < value.count, value[end] != 0x3B, value[end] != 0x20, value[end] != 0x09 { end += 1 }
-    let type = value.extracting(..<end)
-    if type.equalsIgnoringCase(formType) { return .form }
-    return type.equalsIgnoringCase(jsonType) ? .json : nil
+    if forms.names(value) { return .form }
+    return objects.names(value) ? .json : nil
   }
 
   private static let contentType = Array("content-type".utf8)
-  private static let formType = Array("application/x-www-form-urlencoded".utf8)
-  private static let jsonType = Array("application/json".utf8)
+  private static let forms = MediaTypeSet(["application/x-www-form-urlencoded"])
+  private static let objects = MediaTypeSet(["application/json"])
 
   /// Calls `look` with what the collected body has under this name; nil for nothing, and for what is no
   /// text. `path` leads to the name in JSON.

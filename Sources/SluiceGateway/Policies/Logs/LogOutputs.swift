@@ -13,10 +13,13 @@ final class LogOutputs: Sendable {
   }
 
   let totals = LogTotals()
-  private let onLoss: @Sendable (_ batches: UInt64) -> Void
+  private let onLoss: @Sendable (_ output: LogWriter.Output, _ batches: UInt64) -> Void
   private let entries = Locked<[LogWriter.Output: Entry]>([:])
 
-  init(onLoss: @escaping @Sendable (_ batches: UInt64) -> Void = { _ in }) {
+  init(
+    onLoss: @escaping @Sendable (_ output: LogWriter.Output, _ batches: UInt64) -> Void = { _, _ in
+    }
+  ) {
     self.onLoss = onLoss
   }
 
@@ -30,7 +33,9 @@ final class LogOutputs: Sendable {
     entries.withLock { entries in
       if let entry = entries[output] { return entry.writer }
       guard
-        let writer = try? LogWriter(output, opensLater: true, totals: totals, onLoss: onLoss)
+        let writer = try? LogWriter(
+          output, opensLater: true, totals: totals,
+          onLoss: { [onLoss] in onLoss(output, $0) })
       else { return nil }
       entries[output] = Entry(writer: writer)
       return writer

@@ -14,6 +14,22 @@ enum QueryParameters {
     return nil
   }
 
+  /// The first that has an equals sign, by a name in lower case that stands there in any (as `$arg_name` of nginx).
+  static func value(ofLowercased name: [UInt8], in query: Span<UInt8>) -> Range<Int>? {
+    var start = 0
+    while start < query.count {
+      let end = partEnd(query, start)
+      let equals = start + name.count
+      if equals < end, query[equals] == UInt8(ascii: "="),
+        query.extracting(start..<equals).equalsIgnoringCase(name.span)
+      {
+        return equals + 1..<end
+      }
+      start = end + 1
+    }
+    return nil
+  }
+
   /// Appends the query without a parameter; false when it has none, and then nothing is appended.
   static func append(
     _ query: Span<UInt8>, without name: [UInt8], to output: inout ByteBuffer

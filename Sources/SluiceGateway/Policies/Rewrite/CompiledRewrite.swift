@@ -5,15 +5,7 @@ extension Configuration.Rewrite: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledRewrite(self) }
 
   public func problem() -> String? {
-    guard let regex else { return nil }
-    if let problem = RegexSyntax.problem(in: regex) { return "regex: \(problem)" }
-    let groups = RegexSyntax.groups(in: regex)
-    for text in [path, query] {
-      if let text, let largest = GroupReference.largest(in: text), largest > groups {
-        return "$\(largest) is no group of regex, which has \(groups)"
-      }
-    }
-    return nil
+    regex.flatMap { RegexSyntax.problem(in: $0, groupsIn: [path, query]) }
   }
 }
 

@@ -28,16 +28,18 @@ struct GroupTemplate {
   }
 
   /// `groups` are places in `subject`; one that matched nothing leaves nothing.
+  ///
+  /// - Parameter groupPlace: what the groups are written for, if `subject` is no part of the URL.
   func append(
     _ exchange: Exchange, _ place: CompiledTemplate.Place, _ groups: [Range<Int>?],
-    of subject: Span<UInt8>, to output: inout ByteBuffer
+    of subject: Span<UInt8>, groupPlace: CompiledTemplate.Place? = nil, to output: inout ByteBuffer
   ) {
     for part in parts {
       switch part {
       case .template(let template): template.append(exchange, place, to: &output)
       case .group(let group):
         guard group < groups.count, let range = groups[group] else { continue }
-        Self.append(subject.extracting(range), place, to: &output)
+        Self.append(subject.extracting(range), groupPlace ?? place, to: &output)
       }
     }
   }

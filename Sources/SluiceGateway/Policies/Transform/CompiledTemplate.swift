@@ -13,7 +13,9 @@ struct CompiledTemplate {
   private enum Segment {
     case literal([UInt8])
     case header([UInt8])
+    case headers([UInt8])
     case parameter([UInt8])
+    case argument([UInt8])
     case segment([UInt8])
     case hostGroup([UInt8])
     case claim([UInt8])
@@ -40,13 +42,19 @@ struct CompiledTemplate {
 
   private let segments: [Segment]
 
+  private static let cookie = Array("cookie".utf8)
+  private static let comma = Array(", ".utf8)
+  private static let semicolon = Array("; ".utf8)
+
   /// `text` must be a template.
   init(_ text: String) {
     segments = (Template(text)?.segments ?? []).map { segment in
       switch segment {
       case .literal(let text): .literal(Array(text.utf8))
       case .variable(.header(let name)): .header(Array(name.utf8))
+      case .variable(.headers(let name)): .headers(Array(name.utf8))
       case .variable(.parameter(let name)): .parameter(Array(name.utf8))
+      case .variable(.argument(let name)): .argument(Array(name.utf8))
       case .variable(.segment(let name)): .segment(Array(name.utf8))
       case .variable(.hostGroup(let name)): .hostGroup(Array(name.utf8))
       case .variable(.claim(let name)): .claim(Array(name.utf8))
@@ -72,6 +80,17 @@ struct CompiledTemplate {
       case .variable(.credential): .credential
       case .variable(.connection): .connection
       case .variable(.listener): .listener
+      }
+    }
+  }
+
+  /// Whether it is made of nothing but what stands in a URL as the caller sent it.
+  var isOfURL: Bool {
+    segments.allSatisfy { segment in
+      switch segment {
+      case .literal, .path, .target, .query, .argument, .host, .hostname, .scheme, .questionMark:
+        true
+      default: false
       }
     }
   }
@@ -117,6 +136,20 @@ struct CompiledTemplate {
     case .header(let name):
       guard let index = head.firstIndex(named: name.span) else { return }
       append(head.span(head.fields[index].value), place, to: &output)
+    case .headers(let name):
+      let separator = name == Self.cookie ? Self.semicolon : Self.comma
+      var isFirst = true
+      for field in head.fields where head.span(field.name).equalsIgnoringCase(name.span) {
+        if !isFirst { append(separator.span, place, to: &output) }
+        append(head.span(field.value), place, to: &output)
+        isFirst = false
+      }
+    case .argument(let name):
+      // A value ends before the next parameter, so that it stays one.
+      exchange.withOwnQuery { query in
+        guard let range = QueryParameters.value(ofLowercased: name, in: query) else { return }
+        output.append(query.extracting(range))
+      }
     case .parameter(let name):
       exchange.withOwnQuery { query in
         guard let range = QueryParameters.value(of: name, in: query) else { return }
@@ -208,8 +241,8 @@ struct CompiledTemplate {
       append(segment, of: session.identity, .field, to: &output)
     case .connection: output.append(session.id.bytes)
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
-    case .header, .parameter, .segment, .hostGroup, .cookie, .named, .scheme, .httpVersion,
-      .hostname, .target,
+    case .header, .headers, .parameter, .argument, .segment, .hostGroup, .cookie, .named, .scheme,
+      .httpVersion, .hostname, .target,
       .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
       .query, .host, .id:
       break

@@ -2,9 +2,16 @@ import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
-/// A text that depends on the request; one per worker.
+/// A text that depends on the request; one per worker. One `append` costs at most a run of each of its regular
+/// expressions, each within PCRE2's limits.
+///
+/// An expression that gives up tells nothing, and whatever were written would be a guess that may open what an
+/// operator has closed. So nothing is written, and `ExchangeRecord.hasReachedRegexLimit` says that the request
+/// is to be refused.
 final class CompiledVariable {
   private let from: CompiledTemplate
+  /// Whether what groups match may stand in a URL as it is.
+  private let isOfURL: Bool
   /// By the text in lower case.
   private let values: [[UInt8]: CompiledTemplate]
   private let regexes = RegexSet()
@@ -18,6 +25,7 @@ final class CompiledVariable {
   /// Everything in `settings` must be valid.
   init(_ settings: Configuration.Variable) {
     from = CompiledTemplate(settings.from)
+    isOfURL = from.isOfURL
     values = Dictionary(
       settings.values.map {
         (Array($0.key.utf8).map(\.asciiLowercased), CompiledTemplate($0.value))
@@ -47,6 +55,9 @@ final class CompiledVariable {
     range.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 128
   }
 
+  /// Runs of its regular expressions that reached PCRE2's limits.
+  var regexLimitExceeded: UInt64 { regexes.limitExceeded }
+
   func append(
     _ exchange: Exchange, _ place: CompiledTemplate.Place, to output: inout ByteBuffer
   ) {
@@ -61,11 +72,24 @@ final class CompiledVariable {
     for (regex, value) in patterns {
       if value.hasGroups {
         var groups: [Range<Int>?] = []
-        guard regexes.captures(regex, text.span, into: &groups) == .match else { continue }
-        return value.append(exchange, place, groups, of: text.span, to: &output)
+        switch regexes.captures(regex, text.span, into: &groups) {
+        case .noMatch: continue
+        case .limit:
+          exchange.record.hasReachedRegexLimit = true
+          return
+        case .match: break
+        }
+        return value.append(
+          exchange, place, groups, of: text.span,
+          groupPlace: place == .url && !isOfURL ? .parameter : place, to: &output)
       }
-      guard regexes.test(regex, text.span) == .match else { continue }
-      return value.append(exchange, place, [], of: text.span, to: &output)
+      switch regexes.test(regex, text.span) {
+      case .noMatch: continue
+      case .limit:
+        exchange.record.hasReachedRegexLimit = true
+        return
+      case .match: return value.append(exchange, place, [], of: text.span, to: &output)
+      }
     }
     (range(of: exchange) ?? share(text.span)).append(exchange, place, to: &output)
   }
