@@ -66,7 +66,7 @@ extension Scenarios {
           regexCheck: RegexSyntax.problem(in:)
         ).diagnostics.map(\.description)
       }
-      #expect(messages("{regex: '(a)(b)', value: '$1$2$$3'}").isEmpty)
+      #expect(messages("{regex: '(a)(b)', value: '$1$2'}").isEmpty)
       #expect(messages("{regex: '(?:a)(?<n>b)(?=c)', value: '$1'}").isEmpty)
       let absent = messages("{regex: '(a)(?:b)', value: '$2'}")
       #expect(absent.count == 1)
