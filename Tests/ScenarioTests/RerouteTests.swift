@@ -6,41 +6,9 @@ import Testing
 extension Scenarios {
   /// `reroute`, internal routes, and failures that lead to them.
   @Suite struct RerouteTests {
-    /// Reads a file whose `TARGET` and `DEAD` are addresses.
-    private func fixture(_ routes: String, before upstream: ScriptedUpstream) throws -> Fixture {
-      let dead = try unusedPort()
-      let text = """
-        version: 1
-        listeners: {web: {address: "127.0.0.1:0"}}
-        services:
-          up: {targets: ["\(upstream.url)"], retries: {connect: 0, idempotent: 0}}
-          down: {targets: ["http://127.0.0.1:\(dead)"], retries: {connect: 0, idempotent: 0}}
-        accessLog: {format: "off"}
-        workers: 1
-        shutdown: {timeout: 50ms}
-        \(routes)
-        """
-      let result = ConfigurationReader.read(contentsOf: text, file: "test.yaml")
-      return try Fixture(try #require(result.configuration, "\(result.diagnostics)"))
-    }
-
-    /// Says the status that the path names, and what it was asked.
-    private func upstream() throws -> ScriptedUpstream {
-      try ScriptedUpstream.answering { request in
-        let status = request.target.range(of: "status-").map {
-          String(request.target[$0.upperBound...].prefix(3))
-        }
-        let text = "\(request.method) \(request.target) \(request.text)"
-        let body = status == "304" || status == "204" || request.method == "HEAD" ? "" : text
-        return "HTTP/1.1 \(status ?? "200") Said\r\nX-Up: 1\r\n"
-          + (status == "304" || status == "204" ? "" : "Content-Length: \(body.utf8.count)\r\n")
-          + "\r\n\(body)"
-      }
-    }
-
     @Test func rulesLeadToOtherRoutes() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           old:
@@ -78,8 +46,8 @@ extension Scenarios {
     }
 
     @Test func circlesEnd() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           start:
@@ -98,8 +66,8 @@ extension Scenarios {
     }
 
     @Test func aPathThatLeadsOutIsRefused() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           start:
@@ -116,8 +84,8 @@ extension Scenarios {
     }
 
     @Test func failuresLeadToAFallback() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           down:
@@ -163,19 +131,22 @@ extension Scenarios {
       let own = try fixture.get("/page/status-502")
       #expect(own.status == 418)
       #expect(own.text == "GET /pages/status-418 ")
-      // With its body, which was kept.
-      let kept = try fixture.client().exchange(
+      #expect(try fixture.get("/page/status-403")["X-Second"] == "1")
+      // Its body has gone to a target: the answer stays that one's.
+      let before = upstream.requests.count
+      let gone = try fixture.client().exchange(
         "POST /page/status-403 HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc")
-      #expect(kept.status == 403)
-      #expect(kept.text == "POST /page/status-403 abc")
-      #expect(upstream.requests.suffix(2).map(\.text) == ["abc", "abc"])
+      #expect(gone.status == 403)
+      #expect(gone.text == "POST /page/status-403 abc")
+      #expect(gone["X-First"] == "1" && gone["X-Second"] == nil)
+      #expect(upstream.requests.count == before + 1)
       #expect(try fixture.get("/page/ok").text == "GET /page/ok ")
     }
 
     /// A connection is used again behind a page, and the next request is the next request.
     @Test func theConnectionGoesOn() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           page:
@@ -203,8 +174,8 @@ extension Scenarios {
 
     /// The rest of an upload is not waited for, nor taken for the next request.
     @Test func whatIsTooLargeGetsThePage() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           page:
@@ -226,8 +197,8 @@ extension Scenarios {
     }
 
     @Test func aStatusWithoutABodyStays() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         routes:
           down:
@@ -242,8 +213,8 @@ extension Scenarios {
     }
 
     @Test func variablesChooseRoutes() throws {
-      let upstream = try upstream()
-      let fixture = try fixture(
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
         """
         variables:
           agent:

@@ -90,6 +90,11 @@ import Testing
     ("{statuses: [404], to: inner, status: 200, ownStatus: true}", "both 'status' and 'ownStatus'"),
     ("{statuses: [404], to: inner, query: a}", "a query needs a path"),
     ("{statuses: [404], to: inner, status: 204}", "has none"),
+    ("{statuses: [304, 404], to: inner}", "has none"),
+    ("{statuses: [304], to: inner, status: 200}", "no failure"),
+    ("{statuses: [304], to: inner, ownStatus: true}", "has none"),
+    ("{statuses: [304], body: x}", "a response with 304 has no body"),
+    ("{statuses: [404], status: 204}", "a response with 204 has no body"),
   ])
   func answersOfOtherRoutes(answer: String, message: String) {
     #expect(

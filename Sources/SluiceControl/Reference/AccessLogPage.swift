@@ -9,14 +9,23 @@ enum AccessLogPage {
     ("protocol", false, "`HTTP/1.0`, `HTTP/1.1` or `HTTP/2`: what the caller spoke."),
     ("method", false, "As sent; empty when the request is not well-formed."),
     ("host", false, "The Host the caller asked for, with its port."),
-    ("path", false, "The normalised path, without the query, which may hold secrets."),
-    ("route", true, "The route that matched."),
+    (
+      "path", false,
+      "The normalised path that the caller asked for, without the query, which may hold secrets."
+    ),
+    ("route", true, "The route that matched; after internal redirects the last one."),
     ("service", true, "The route's service."),
+    (
+      "firstRoute", true, "After an internal redirect: the route that the caller's request matched."
+    ),
     ("target", true, "The target that was tried last: its URL without the base path."),
     ("consumer", true, "Who called, by its name in the configuration."),
     ("credential", true, "The id of what proved it; never the secret itself."),
     ("status", false, "The status the caller got; 499 when it left before."),
-    ("code", true, "Why the gateway answered itself or cut the response short; see errors.md."),
+    (
+      "code", true,
+      "Why the gateway answered itself, cut the response short or let another route answer; see errors.md."
+    ),
     ("duration", false, "Milliseconds from the request head to the end of the response."),
     ("connectDuration", true, "Milliseconds until a connection to the target was had."),
     ("responseDuration", true, "Milliseconds from there to the response head."),

@@ -3,6 +3,9 @@ public import SluiceWire
 
 /// What policies do with bodies: look at them, change them, wait until they are whole.
 extension Exchange {
+  /// Of the body that the caller sends, none where that has nowhere to go.
+  var callerFraming: BodyFraming { detour?.dropsBody == true ? .none : request.framing }
+
   // MARK: Filters
 
   /// The request's body passes `filter`, unless there is none. To be called before it is forwarded.
@@ -108,7 +111,7 @@ extension Exchange {
   /// Reads the body before the policy whose turn it is goes on; true when the next one's turn has
   /// come already.
   func collect(upTo limit: Int) -> Bool {
-    if isBodyCollected || request.framing.isEmpty {
+    if isBodyCollected || callerFraming.isEmpty {
       if collectedBody.count <= limit { return bodyCollected() }
       fail(.bodyTooLarge)
       return false
@@ -119,6 +122,7 @@ extension Exchange {
     }
     state = .collecting
     collectLimit = limit
+    if let totalDeadline { setDeadline(totalDeadline) }
     // Nobody else will tell the caller to go on.
     if request.expectsContinue {
       downstream?.sendContinue()

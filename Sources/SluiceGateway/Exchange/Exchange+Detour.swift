@@ -1,7 +1,7 @@
 import SluiceReactor
 import SluiceWire
 
-/// That an exchange was sent on to internal routes, and what remains of it.
+/// That an exchange was sent on to internal routes (an internal redirect), and what remains of it.
 ///
 /// Made when it happens for the first time; one exchange's, on its worker's thread.
 final class Detour {
@@ -10,12 +10,41 @@ final class Detour {
   /// In the place of those of the head; nil for these.
   var path: [UInt8]?
   var query: [UInt8]?
+  /// What the caller asked for, normal; nil while that is the exchange's path.
+  fileprivate(set) var callerPath: [UInt8]?
   /// Of the response in the place of its own: the failure's, or what the operator wants it to be.
   var status: Int?
-  /// A failure led here, so the next one stands.
-  var isOfFailure = false
   /// What the caller sends of a body has nowhere to go, and is not read.
   var dropsBody = false
+
+  /// The route that the caller's request matched.
+  fileprivate(set) var first: CompiledRoute?
+  /// When a failure led on, so the next one stands; and the route that is counted for it.
+  fileprivate(set) var failedAt: MonotonicTime?
+  fileprivate(set) var failed: CompiledRoute?
+  /// What failed, unless a target's response did.
+  fileprivate(set) var error: GatewayError?
+  /// A page is asked for in the place of the failure, and not the same once more: with GET or HEAD, and
+  /// without what the caller says of its body, a range or conditions.
+  fileprivate(set) var isForPage = false
+  /// Who logs what the routes that were left have seen.
+  private var logs: [CompiledPolicy] = []
+
+  var isOfFailure: Bool { failedAt != nil }
+
+  fileprivate func left(_ route: CompiledRoute?, _ policies: PolicyChain?) {
+    if first == nil { first = route }
+    logs += logs(of: policies)
+  }
+
+  private func logs(of policies: PolicyChain?) -> [CompiledPolicy] {
+    policies?.log.filter { policy in !logs.contains { $0 === policy } } ?? []
+  }
+
+  /// Those that are not of this chain, too: each logs an exchange once.
+  func logs(except policies: PolicyChain?) -> [CompiledPolicy] {
+    logs.filter { policy in policies?.log.contains { $0 === policy } != true }
+  }
 
   /// For an exchange that goes on where this one is.
   func copy() -> Detour {
@@ -23,11 +52,19 @@ final class Detour {
     copy.count = count
     copy.path = path
     copy.query = query
+    copy.callerPath = callerPath
     copy.status = status
-    copy.isOfFailure = isOfFailure
     copy.dropsBody = dropsBody
+    copy.failedAt = failedAt
+    copy.isForPage = isForPage
     return copy
   }
+}
+
+/// Tells whether an exchange still is what it was: the same, on the same route.
+struct ExchangeTurn: Equatable {
+  let use: UInt64
+  let detours: Int
 }
 
 /// Where a failure leads instead of an answer.
@@ -48,54 +85,74 @@ struct FailureWay {
 /// ```
 ///
 /// Policies of the former route are over, as if the exchange had ended: what they hold is released, and
-/// they see nothing of what comes. Who calls stays known.
+/// they see nothing of what comes but its log line. Who calls stays known, if it was found out whole, and
+/// what the stage `identify` took out of the request stays out.
 extension Exchange {
   /// nginx has this bound, too (`NGX_HTTP_MAX_URI_CHANGES`).
   static let mostDetours = 10
 
+  /// What `answer`, `fail` and `upstreamHead` may end: whoever goes on after them looks.
+  var turn: ExchangeTurn { ExchangeTurn(use: use, detours: detour?.count ?? 0) }
+
   /// Looks for a route anew by the path and query as they are now.
   func reroute(to section: String) {
-    let detour = noteDetour()
-    leavePolicies()
+    let detour = noted()
+    detour.count += 1
+    leavePolicies(detour)
     if detour.count > Self.mostDetours { return fail(.reroutedTooOften) }
-    guard let section = worker.snapshot.sections[section] else { return fail(.noRoute) }
-    if let error = matchRoute(request, in: section) { return fail(error) }
-    if detour.dropsBody {
-      requestFraming = .none
-    } else if isBodyCollected {
-      requestFraming = .length(UInt64(collectedBody.count))
+    guard let section = (snapshot ?? worker.snapshot).sections[section] else {
+      return fail(.noRoute)
     }
+    if let error = matchRoute(request, in: section) { return fail(error) }
+    if detour.dropsBody { requestFraming = .none }
     if let query = detour.query {
       var text = ByteBuffer()
       text.append(query)
       requestEdits.setQuery(text)
     }
-    if detour.isOfFailure && detour.path != nil, request.method != .head {
-      requestEdits.setMethod(Self.get)
-    }
-    if detour.dropsBody, request.expectsContinue { dropRequestFields(named: Self.expectField) }
+    for name in requestEdits.droppedParameters { leaveOut(parameter: name) }
+    if detour.isForPage { askForPage(request) }
+    if policies?.identifyCount ?? 0 == 0 { takeOwnPolicies() }
     meetPolicies()
   }
 
-  private func noteDetour() -> Detour {
-    let detour = self.detour ?? Detour()
+  /// What the caller says of its body, a range or conditions is about something else.
+  private func askForPage(_ head: borrowing RequestHead) {
+    if head.method != .get, head.method != .head { requestEdits.setMethod(Self.get) }
+    for index in head.fields.indices {
+      let field = head.fields[index]
+      switch field.known {
+      case .ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange, .range, .expect,
+        .trailer:
+        requestEdits.drop(index)
+      default:
+        let name = head.span(field.name)
+        if name.hasPrefixIgnoringCase(Self.contentPrefix) || name.equalsIgnoringCase(Self.digest) {
+          requestEdits.drop(index)
+        }
+      }
+    }
+  }
+
+  private func noted() -> Detour {
+    if let detour { return detour }
+    let detour = Detour()
     self.detour = detour
-    detour.count += 1
     return detour
   }
 
   /// Puts another path there; `path` is normal.
   func redirectInside(path bytes: [UInt8]) {
+    let detour = noted()
+    if detour.callerPath == nil { detour.callerPath = withPath { Self.bytes($0) } }
     setPath(bytes.span)
-    let detour = self.detour ?? Detour()
-    self.detour = detour
     detour.path = bytes
   }
 
-  func redirectInside(query: [UInt8]) {
-    let detour = self.detour ?? Detour()
-    self.detour = detour
-    detour.query = query
+  func redirectInside(query: [UInt8]) { noted().query = query }
+
+  private static func bytes(_ span: Span<UInt8>) -> [UInt8] {
+    span.withUnsafeBufferPointer { Array($0) }
   }
 
   /// Whether a failure may lead to another route now. What can't be understood of a request can't be sent
@@ -112,22 +169,30 @@ extension Exchange {
     case .malformedRequest?, .requestTimeout?, .reroutedTooOften?: return false
     default: break
     }
-    return !asItIs || !hasPassedBody || keepsBody || isBodyCollected
+    return !asItIs || isBodyUntouched
+  }
+
+  /// Nobody has read, kept, changed or refused any of the body. Only then it is the other route's: all of it
+  /// meets that route's limits and filters.
+  private var isBodyUntouched: Bool {
+    if request.framing.isEmpty { return true }
+    return state != .collecting && !isBodyCollected && !hasPassedBody && record.received == 0
   }
 
   /// Goes where a failure leads. The exchange is in nobody's hands: no target works for it.
   func leave(by way: FailureWay) {
     clearDeadline()
     state = .routing
-    record.error = nil
-    let detour = self.detour ?? Detour()
-    self.detour = detour
-    detour.isOfFailure = true
+    let detour = noted()
+    detour.failedAt = loop.now
+    detour.failed = route
+    detour.error = record.error
     detour.status = way.status
+    record.error = nil
     if let path = way.path {
-      setPath(path.span)
-      detour.path = path
+      redirectInside(path: path)
       detour.query = way.query
+      detour.isForPage = true
       dropBody(detour)
     }
     reroute(to: way.section)
@@ -135,15 +200,23 @@ extension Exchange {
 
   /// What is asked for instead has none.
   private func dropBody(_ detour: Detour) {
-    if request.framing.isEmpty { return }
-    detour.dropsBody = true
-    if keepsBody { stopKeepingBody() }
     collectedBody.release()
     isBodyCollected = false
+    if request.framing.isEmpty { return }
+    detour.dropsBody = true
+    hasPassedBody = false
+    isBodyPassed = false
+    if keepsBody { stopKeepingBody() }
   }
 
-  private func leavePolicies() {
+  private func leavePolicies(_ detour: Detour) {
+    detour.left(route, policies)
     policiesFinish()
+    if isIdentifying {
+      // A part of what all have to prove is nobody's identity.
+      identity = nil
+      requestEdits.keepDrops()
+    }
     forgetPolicies()
     if let ticket {
       ticket.release()
@@ -157,6 +230,13 @@ extension Exchange {
     record.responded = MonotonicTime(nanoseconds: 0)
     record.isReusedConnection = false
     record.cache = nil
+    record.cookieHash = nil
+  }
+
+  /// Whether who calls is being found out, or was to be and is not known.
+  private var isIdentifying: Bool {
+    guard let policies, policyPosition < policies.request.count else { return false }
+    return policies.request[policyPosition].policy is IdentifyStage
   }
 
   /// The status that the caller is shown of a target's response. One that has no body by its status keeps
@@ -164,6 +244,12 @@ extension Exchange {
   func shownStatus(_ status: Int) -> Int {
     guard let other = detour?.status, ![101, 204, 205, 304].contains(status) else { return status }
     return other
+  }
+
+  /// Calls `body` with the path that the caller asked for, in normal form.
+  func withCallerPath<R>(_ body: (Span<UInt8>) -> R) -> R {
+    if let path = detour?.callerPath { return body(path.span) }
+    return withPath(body)
   }
 
   /// Calls `body` with the query as it is now, empty without one.
@@ -177,4 +263,6 @@ extension Exchange {
   ) -> R { body(head.span(head.query ?? .empty)) }
 
   private static let get = Array("GET".utf8)
+  private static let contentPrefix = Array("content-".utf8)
+  private static let digest = Array("digest".utf8)
 }

@@ -14,8 +14,8 @@ extension Exchange {
 
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
-    if state == .collecting { return true }
     if detour?.dropsBody == true { return false }
+    if state == .collecting { return true }
     if let gate, gate.holdsRequest { return false }
     guard let upstream, state == .forwarding || state == .responding else {
       return local.map { !$0.isAsked } ?? false

@@ -49,13 +49,17 @@ extension Exchange {
       fail(error)
       return false
     }
-    // Up to here the policies of all callers are the same ones.
-    if policyPosition == policies.identifyCount, let identity,
-      let own = route?.callerPolicies?.chain(for: identity)
-    {
-      self.policies = own
+    if policyPosition == policies.identifyCount {
+      if policies.leadsInside { requestEdits.keepDrops() }
+      takeOwnPolicies()
     }
     return true
+  }
+
+  /// Up to the end of the stage `identify` the policies of all callers are the same ones; from there on
+  /// this one has its own.
+  func takeOwnPolicies() {
+    if let identity, let own = route?.callerPolicies?.chain(for: identity) { policies = own }
   }
 
   func refuse(_ refusal: PolicyRefusal) {
@@ -268,6 +272,12 @@ extension Exchange {
 
   /// Leaves a parameter out of the query that targets get.
   func dropQueryParameter(named name: [UInt8]) {
+    requestEdits.dropParameter(name)
+    leaveOut(parameter: name)
+  }
+
+  /// Of the query that is there now.
+  func leaveOut(parameter name: [UInt8]) {
     editQuery { QueryParameters.append($0, without: name, to: &$1) }
   }
 

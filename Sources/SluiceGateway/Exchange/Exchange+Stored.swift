@@ -7,10 +7,10 @@ extension Exchange {
   /// Sends a stored response through the policies, as if a target had sent it.
   func serve(_ entry: CacheEntry, isNotModified: Bool) {
     leaveUpstream()
-    let use = self.use
+    let turn = self.turn
     if isNotModified { upstreamHead(entry.notModified) } else { upstreamHead(entry.head) }
-    // A policy may have put its own answer in the place of the response.
-    guard self.use == use, state != .finished else { return }
+    // A policy may have put its own answer in the place of the response, or another route's.
+    guard self.turn == turn, state != .finished else { return }
     if replacement != nil || isNotModified || request.method == .head || entry.body.count == 0 {
       return upstreamEnd(TrailerSection())
     }
@@ -18,7 +18,7 @@ extension Exchange {
       return StoredBodyReader(entry.body, self).start()
     }
     storedBody(entry.body, 0..<entry.body.count)
-    if self.use == use && state == .responding { upstreamEnd(TrailerSection()) }
+    if self.turn == turn && state == .responding { upstreamEnd(TrailerSection()) }
   }
 
   /// A part of a stored body: sent from where it lies, unless somebody looks at it.

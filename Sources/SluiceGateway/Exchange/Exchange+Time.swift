@@ -6,10 +6,14 @@ extension Exchange {
   var responseTimeout: Int64 { route?.responseTimeout ?? 0 }
   var idleTimeout: Int64 { route?.idleTimeout ?? 0 }
 
-  /// When the route's or service's `total` timeout, or that of a call of gRPC, ends the exchange.
+  /// When the route's or service's `total` timeout, or that of a call of gRPC, ends the exchange. What
+  /// answers in the place of a failure has its own time, but for what a caller allows a call.
   var totalDeadline: MonotonicTime? {
-    var timeout = route?.totalTimeout
-    if let callTimeout { timeout = min(timeout ?? callTimeout, callTimeout) }
-    return timeout.map { record.started.advanced(byNanoseconds: $0) }
+    let own = route?.totalTimeout.map {
+      (detour?.failedAt ?? record.started).advanced(byNanoseconds: $0)
+    }
+    guard let callTimeout else { return own }
+    let called = record.started.advanced(byNanoseconds: callTimeout)
+    return own.map { min($0, called) } ?? called
   }
 }

@@ -40,10 +40,14 @@ extension Exchange {
   /// could tell afterwards whether the request was processed, so it is looked at before.
   var needsProvenConnection: Bool { !isIdempotent }
 
+  /// As the target gets it.
+  var sentMethod: HTTPMethod {
+    requestEdits.method.map { HTTPMethod($0.span) } ?? request.method
+  }
+
   /// Both as the caller sent it and as a policy has it sent.
   private var isIdempotent: Bool {
-    request.method.isIdempotent
-      && requestEdits.method.map { HTTPMethod($0.span).isIdempotent } ?? true
+    request.method.isIdempotent && sentMethod.isIdempotent
   }
 
   /// The target of the last attempt, also when that is over.

@@ -105,6 +105,8 @@ public final class Exchange: EventHandler {
   var local: LocalWork?
   /// There once it was sent on to another route, see `Exchange+Detour`.
   var detour: Detour?
+  /// The one that it began with; there where policies may ask for its internal routes.
+  private(set) var snapshot: Snapshot?
   /// Where a policy wants the answer that is being made to lead instead.
   var failureWay: FailureWay?
 
@@ -229,6 +231,7 @@ public final class Exchange: EventHandler {
       self.policies = policies
       // Policies of the stage `entry` come first.
       refusesFirst = policies.entryCount == 0
+      if policies.leadsInside && snapshot == nil { snapshot = worker.snapshot }
     }
     let refusal = refusesFirst ? refusal(of: head, by: route) : nil
     self.route = route
@@ -297,7 +300,9 @@ public final class Exchange: EventHandler {
   }
 
   /// Where this exchange is counted.
-  var counters: RouteCounters { route?.counters ?? worker.counters.unrouted }
+  var counters: RouteCounters {
+    (detour?.failed ?? route)?.counters ?? worker.counters.unrouted
+  }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
   var requestID: RequestID {
@@ -365,6 +370,7 @@ public final class Exchange: EventHandler {
     if state == .finished || state == .unused { return }
     leaveUpstream()
     policiesFinish()
+    if record.error == nil, let detour { record.error = detour.error }
     state = .finished
     worker.exchangeFinished(self)
   }
@@ -400,12 +406,17 @@ public final class Exchange: EventHandler {
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
-    if policies != nil || isBodyCollected || !responseEdits.isEmpty { resetPolicies() }
+    // Behind a detour there may be no policies, and still what those before it have left.
+    if policies != nil || isBodyCollected || !responseEdits.isEmpty || detour != nil {
+      resetPolicies()
+    }
     if let local {
       self.local = nil
       local.stream?.end()
     }
     if detour != nil { detour = nil }
+    if failureWay != nil { failureWay = nil }
+    if snapshot != nil { snapshot = nil }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {
@@ -420,6 +431,7 @@ public final class Exchange: EventHandler {
   private func resetPolicies() {
     identity = nil
     forgetPolicies()
+    requestEdits.clear()
     collectedBody.release()
     isBodyCollected = false
     firstMessage = nil
@@ -439,7 +451,7 @@ public final class Exchange: EventHandler {
     afterWaiting = nil
     waitingTask?.cancel()
     waitingTask = nil
-    requestEdits.clear()
+    requestEdits.forget()
     responseEdits.clear()
     requestFilter = nil
     responseFilter = nil

@@ -91,6 +91,22 @@ struct FieldEdits: ~Copyable {
 
   var dropsNothing: Bool { dropped == 0 && droppedBeyond.isEmpty }
 
+  /// Which fields are left out.
+  struct Drops {
+    fileprivate var bits: UInt128
+    fileprivate var beyond: [Int]
+  }
+
+  var drops: Drops { Drops(bits: dropped, beyond: droppedBeyond) }
+
+  /// These fields of the same head are left out, too.
+  mutating func drop(_ drops: Drops) {
+    if drops.bits == 0 && drops.beyond.isEmpty { return }
+    isEmpty = false
+    dropped |= drops.bits
+    droppedBeyond += drops.beyond
+  }
+
   @inline(__always)
   func drops(_ index: Int) -> Bool {
     if isEmpty { return false }

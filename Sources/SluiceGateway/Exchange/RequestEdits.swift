@@ -8,6 +8,18 @@ struct RequestEdits: ~Copyable {
   /// out; such fields are written anew.
   private(set) var droppedCookies: [[UInt8]] = []
   private(set) var droppedSubprotocols: [[UInt8]] = []
+  /// Parameters that are left out of the query, whatever is put in its place.
+  private(set) var droppedParameters: [[UInt8]] = []
+  /// What stays left out of the request when all else is forgotten.
+  private var kept: Kept?
+
+  private struct Kept {
+    let fields: FieldEdits.Drops
+    let cookies: [[UInt8]]
+    let subprotocols: [[UInt8]]
+    let parameters: [[UInt8]]
+  }
+
   /// The query in the place of the head's; an empty one is left out with its question mark.
   private(set) var query = ByteBuffer()
   private(set) var hasQuery = false
@@ -35,6 +47,27 @@ struct RequestEdits: ~Copyable {
   mutating func add(_ write: (inout ByteBuffer) -> Void) { fields.add(write) }
   mutating func dropCookie(_ name: [UInt8]) { droppedCookies.append(name) }
   mutating func dropSubprotocols(_ name: [UInt8]) { droppedSubprotocols.append(name) }
+  mutating func dropParameter(_ name: [UInt8]) { droppedParameters.append(name) }
+
+  /// What was left out so far outlives `forget`.
+  mutating func keepDrops() {
+    if isEmpty && droppedParameters.isEmpty { return }
+    kept = Kept(
+      fields: fields.drops, cookies: droppedCookies, subprotocols: droppedSubprotocols,
+      parameters: droppedParameters)
+  }
+
+  /// As if nothing had been changed, but for what `keepDrops` has kept.
+  mutating func forget() {
+    let kept = self.kept
+    clear()
+    guard let kept else { return }
+    fields.drop(kept.fields)
+    droppedCookies = kept.cookies
+    droppedSubprotocols = kept.subprotocols
+    droppedParameters = kept.parameters
+    self.kept = kept
+  }
 
   mutating func setQuery(_ query: consuming ByteBuffer) {
     self.query = query
@@ -78,7 +111,9 @@ struct RequestEdits: ~Copyable {
   }
 
   mutating func clear() {
-    if isEmpty { return }
+    if isEmpty && droppedParameters.isEmpty { return }
+    kept = nil
+    droppedParameters.removeAll(keepingCapacity: true)
     method = nil
     keepsForwarded = false
     if hasHost {

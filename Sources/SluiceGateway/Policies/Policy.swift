@@ -48,6 +48,9 @@ open class CompiledPolicy {
 
   open var phases: PolicyPhases { .request }
 
+  /// Whether it may send requests on to internal routes.
+  var leadsInside: Bool { false }
+
   /// The head is here, the body is not.
   open func request(_ exchange: Exchange) -> PolicyOutcome { .next }
 

@@ -23,6 +23,8 @@ final class PolicyChain {
   let entryCount: Int
   /// So many of `request` are done when it is known who calls.
   let identifyCount: Int
+  /// Whether a policy may send requests on to internal routes.
+  let leadsInside: Bool
 
   /// `policies` are in order; those of the stage `identify` become one.
   init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
@@ -57,6 +59,7 @@ final class PolicyChain {
     end = having(.end).map(\.step)
     failure = having(.failure).map(\.step).reversed()
     log = having(.log).map(\.step.policy)
+    leadsInside = policies.contains { $0.compiled.leadsInside }
   }
 
   /// For what the gateway itself does with a request.
@@ -69,6 +72,7 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
+    leadsInside = false
   }
 
   /// The step that finds out who calls.
@@ -87,5 +91,6 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
+    leadsInside = false
   }
 }

@@ -31,11 +31,14 @@ enum AccessLogLine {
     appendEscaped(head.span(head.authority ?? .empty), to: &output)
     output.append("\",\"path\":\"")
     // Without the query, which may hold secrets.
-    exchange.withPath { appendEscaped($0, to: &output) }
+    exchange.withCallerPath { appendEscaped($0, to: &output) }
     output.append("\"")
     if let route = exchange.route {
       appendText(",\"route\":\"", route.nameBytes, to: &output)
       appendText(",\"service\":\"", route.service.nameBytes, to: &output)
+    }
+    if let first = exchange.detour?.first {
+      appendText(",\"firstRoute\":\"", first.nameBytes, to: &output)
     }
     if let target = exchange.lastTarget {
       appendText(",\"target\":\"", target.displayBytes, to: &output)

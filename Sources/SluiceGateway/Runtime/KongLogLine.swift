@@ -27,11 +27,11 @@ enum KongLogLine {
     output.append("\",\"method\":\"")
     AccessLogLine.appendEscaped(head.span(head.methodName), to: &output)
     output.append("\",\"uri\":\"")
-    exchange.withPath { AccessLogLine.appendEscaped($0, to: &output) }
+    exchange.withCallerPath { AccessLogLine.appendEscaped($0, to: &output) }
     output.append("\",\"url\":\"")
     output.append(exchange.listener.tls != nil ? "https://" : "http://")
     AccessLogLine.appendEscaped(head.span(head.authority ?? .empty), to: &output)
-    exchange.withPath { AccessLogLine.appendEscaped($0, to: &output) }
+    exchange.withCallerPath { AccessLogLine.appendEscaped($0, to: &output) }
     output.append("\",\"size\":")
     output.append(decimal: record.received)
     output.append("},\"response\":{\"status\":")

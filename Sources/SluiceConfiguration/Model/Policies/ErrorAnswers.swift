@@ -36,7 +36,7 @@ extension Configuration.ErrorAnswers {
 
   public static let schema = Schema(
     "ErrorAnswers", of: Self(),
-    "Puts another answer in the place of failures by their status: what the gateway itself answers, and with `intercept` what targets do. The first that names the status is taken. WebSocket handshakes that a target refuses keep its answer. With `to` an internal route answers, with all of its own policies and service: a fallback. What fails there is not looked at again.",
+    "Puts another answer in the place of failures by their status: what the gateway itself answers, and with `intercept` what targets do. The first that names the status is taken. WebSocket handshakes that a target refuses keep its answer. With `to` an internal route answers, with all of its own policies, service and timeouts: a fallback. What fails there is not looked at again. Who calls stays known, and what the stage `identify` hid of the request stays hidden.",
     [
       Field(
         "answers", .list(of: .object(Configuration.ErrorAnswer.schema), atLeast: 0), "The answers."),
@@ -85,7 +85,14 @@ extension Configuration.ErrorAnswers {
   private func checkWay(
     _ answer: Configuration.ErrorAnswer, _ index: String, _ check: inout PolicyCheck
   ) {
+    let bodiless: Set<Int> = [204, 205, 304]
     guard let name = answer.to else {
+      let statuses = answer.status.map { [$0] } ?? answer.statuses
+      if let status = statuses.first(where: bodiless.contains), answer.body != "" {
+        check.error(
+          "a response with \(status) has no body", at: "answers", index,
+          answer.status == nil ? "statuses" : "status", hint: "set 'body' to an empty text")
+      }
       for (key, isThere) in [
         ("path", answer.path != nil), ("query", answer.query != nil),
         ("ownStatus", answer.ownStatus),
@@ -108,10 +115,16 @@ extension Configuration.ErrorAnswers {
     if answer.query != nil, answer.path == nil {
       check.error("a query needs a path", at: "answers", index, "query", hint: "set 'path', too")
     }
-    if let status = answer.status, [204, 205, 304].contains(status) {
+    if let status = answer.status ?? answer.statuses.first(where: bodiless.contains),
+      bodiless.contains(status)
+    {
       check.error(
         "what another route says has a body, and a response with \(status) has none", at: "answers",
-        index, "status")
+        index, answer.status == nil ? "statuses" : "status")
+    } else if answer.statuses.contains(304) {
+      check.error(
+        "a response with 304 is no failure that another route could answer", at: "answers", index,
+        "statuses", hint: "remove 304")
     }
     for (key, text) in [("path", answer.path), ("query", answer.query)] {
       if let text { Template.check(text, in: &check, "answers", index, key) }
@@ -136,7 +149,7 @@ extension Configuration.ErrorAnswer {
       ),
       Field(
         "path", .text(.pathTemplate),
-        "For `to`: the path that these routes see. They are asked with GET then, HEAD stays, and without a body. Unless set the request is as it was; one whose body has gone to a target and is larger than 64 KiB keeps its answer."
+        "For `to`: the path that these routes see. They are asked with GET then, HEAD stays, without a body, and without `Content-…`, conditions and `Range`. Unless set the request goes on as it was, but only where nothing of its body has been read; else the answer stays what it is."
       ),
       Field("query", .text(.queryTemplate), "For `path`: its query; none unless set."),
       Field(

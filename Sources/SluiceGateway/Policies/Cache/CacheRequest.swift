@@ -11,16 +11,18 @@ struct CacheRequest {
   /// conditional in a way that only the target can judge.
   var isBypassed = false
 
-  init(_ head: borrowing RequestHead) {
+  /// - Parameter isForPage: what the caller says of its body, a range or conditions does not count.
+  init(_ head: borrowing RequestHead, isForPage: Bool = false) {
     // A body is no part of the key either.
-    isBypassed = head.framing != .none || head.authority == nil || head.form == .asterisk
+    isBypassed =
+      head.framing != .none && !isForPage || head.authority == nil || head.form == .asterisk
     for field in head.fields {
       switch field.known {
       case .cacheControl: control.add(head.span(field.value))
       case .pragma: isPragmaNoCache = head.span(field.value).equalsIgnoringCase("no-cache")
       case .authorization: hasAuthorization = true
       case .cookie: hasCookies = true
-      case .range, .ifRange, .ifMatch, .ifUnmodifiedSince: isBypassed = true
+      case .range, .ifRange, .ifMatch, .ifUnmodifiedSince: if !isForPage { isBypassed = true }
       case .other: if UnkeyedFields.contains(head.span(field.name)) { isBypassed = true }
       default: break
       }

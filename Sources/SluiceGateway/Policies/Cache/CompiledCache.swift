@@ -84,7 +84,7 @@ final class CompiledCache: CompiledPolicy {
   }
 
   private func lookUp(_ exchange: Exchange, waitEnds: MonotonicTime) -> PolicyOutcome {
-    let request = CacheRequest(exchange.request)
+    let request = CacheRequest(exchange.request, isForPage: exchange.detour?.isForPage == true)
     if request.isBypassed { return pass(exchange, "bypass", "bypass") }
     build(exchange, exchange.request)
     let now = exchange.loop.now
@@ -243,7 +243,7 @@ final class CompiledCache: CompiledPolicy {
     _ head: borrowing ResponseHead, _ exchange: Exchange
   ) -> PolicyOutcome {
     guard let fill = exchange.note(of: self) as? CacheFill else {
-      if !exchange.request.method.isSafe && (200..<400).contains(head.status) {
+      if !exchange.sentMethod.isSafe && (200..<400).contains(head.status) {
         build(exchange, exchange.request)
         store.invalidate(group: key.key(owned: false).group)
       }
@@ -366,7 +366,7 @@ final class CompiledCache: CompiledPolicy {
     -> PolicyOutcome
   {
     announce(entry, exchange, outcome)
-    exchange.serve(entry, isNotModified: isNotModified(entry, exchange.request))
+    exchange.serve(entry, isNotModified: isNotModified(entry, exchange))
     return .handled
   }
 
@@ -375,8 +375,7 @@ final class CompiledCache: CompiledPolicy {
     instead head: borrowing ResponseHead
   ) -> PolicyOutcome {
     announce(entry, exchange, outcome)
-    exchange.serve(
-      entry, isNotModified: isNotModified(entry, exchange.request), instead: head)
+    exchange.serve(entry, isNotModified: isNotModified(entry, exchange), instead: head)
     return .handled
   }
 
@@ -395,8 +394,10 @@ final class CompiledCache: CompiledPolicy {
   }
 
   /// RFC 9110 13.2.2: If-None-Match before If-Modified-Since.
-  private func isNotModified(_ entry: CacheEntry, _ head: borrowing RequestHead) -> Bool {
-    entry.head.status == 200 && Self.isNotModified(head, entry.head, entry.lastModified)
+  private func isNotModified(_ entry: CacheEntry, _ exchange: Exchange) -> Bool {
+    // A page in the place of a failure is not what the caller has.
+    entry.head.status == 200 && exchange.detour?.isForPage != true
+      && Self.isNotModified(exchange.request, entry.head, entry.lastModified)
   }
 
   private static func isNotModified(

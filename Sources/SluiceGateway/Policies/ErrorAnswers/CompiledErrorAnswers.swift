@@ -26,7 +26,6 @@ final class CompiledErrorAnswers: CompiledPolicy {
 
   private let answers: [Answer]
   private let intercepts: Bool
-  private let keepsBodies: Bool
   private let unreachable: Int?
 
   init(_ settings: Configuration.ErrorAnswers) {
@@ -36,7 +35,6 @@ final class CompiledErrorAnswers: CompiledPolicy {
         type: FieldLine(name: "Content-Type", value: $0.mediaType),
         location: $0.location.map { CompiledTemplate($0) }, way: Self.way($0))
     }
-    keepsBodies = settings.answers.contains { $0.to != nil && $0.path == nil }
     intercepts = settings.intercept
     unreachable = settings.unreachable
   }
@@ -52,15 +50,10 @@ final class CompiledErrorAnswers: CompiledPolicy {
   override var phases: PolicyPhases {
     var phases: PolicyPhases = .answer
     if intercepts { phases.insert(.response) }
-    if keepsBodies { phases.insert(.request) }
     return phases
   }
 
-  /// A target's failure comes when its request's body has gone.
-  override func request(_ exchange: Exchange) -> PolicyOutcome {
-    exchange.beginKeepingBody()
-    return .next
-  }
+  override var leadsInside: Bool { answers.contains { $0.way != nil } }
 
   override func response(
     _ head: borrowing ResponseHead, _ exchange: Exchange
@@ -68,7 +61,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
     guard !exchange.wantsUpgrade, exchange.detour?.isOfFailure != true,
       let answer = answers.first(where: { $0.statuses.contains(head.status) })
     else { return .next }
-    // Where the request can't be sent once more, the target's answer is better than none.
+    // Where the request can't be sent on, the target's answer is better than none.
     if answer.way != nil, !mayLeave(exchange, by: answer, isResponse: true) { return .next }
     // It passes `answered` on its way, which makes of it what it is to be.
     return .answer(LocalAnswer(status: head.status, contentType: "", body: answer.body ?? []))

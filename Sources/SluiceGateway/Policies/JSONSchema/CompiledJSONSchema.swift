@@ -51,7 +51,7 @@ final class CompiledJSONSchema: CompiledPolicy {
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     if exchange.wantsUpgrade { return .next }
-    if exchange.request.framing.isEmpty {
+    if exchange.callerFraming.isEmpty {
       switch exchange.request.method {
       case .post, .put, .patch: return requiresBody ? .refuse(missing) : .next
       default: return .next

@@ -20,7 +20,7 @@ final class CompiledRequestSizeLimit: CompiledPolicy {
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    switch exchange.request.framing {
+    switch exchange.callerFraming {
     case .none, .untilClose: return .next
     case .length(let count): return count > maxSize ? .refuse(tooLarge) : .next
     case .chunked:

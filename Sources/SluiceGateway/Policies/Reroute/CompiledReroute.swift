@@ -47,6 +47,8 @@ final class CompiledReroute: CompiledPolicy {
     section = settings.to
   }
 
+  override var leadsInside: Bool { true }
+
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     if exchange.request.form == .asterisk { return .next }
     var hasChanged = false
