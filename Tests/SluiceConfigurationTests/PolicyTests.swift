@@ -10,6 +10,7 @@ import Testing
     let environment = [
       "ALICE_KEY": "alice-secret", "ALICE_PASSWORD": "alice-password",
       "TOKEN_SECRET": String(repeating: "s", count: 64), "CLIENT_SECRET": "client-secret",
+      "LOG_TOKEN": "t",
     ]
     let result = read(policy.example, environment: environment)
     #expect(result.diagnostics == [])
