@@ -5,7 +5,7 @@ import SluiceWire
 ///
 /// Made when it happens for the first time; one exchange's, on its worker's thread.
 final class Detour {
-  /// So often.
+  /// Internal redirects so far, at most `Exchange.mostDetours` and the one too many.
   var count = 0
   /// In the place of those of the head; nil for these.
   var path: [UInt8]?

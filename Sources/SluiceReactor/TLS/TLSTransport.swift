@@ -22,7 +22,7 @@ final class TLSTransport {
   /// Beyond so much output OpenSSL gets no more input: what it answers unasked, a peer may have asked
   /// for without end.
   var outputLimit = Int.max
-  /// What OpenSSL wrote for the current connection.
+  /// Ciphertext for the current connection, of OpenSSL or of its `TLSRecordLayer`.
   var output = ByteBuffer(capacity: TLSTransport.outputBytes + TLSRecord.maxText)
   /// Of the handshake that is being advanced, for OpenSSL to fill.
   var secrets: TLSSecrets?
