@@ -101,7 +101,7 @@ extension Exchange {
       self, route: route, settings: settings, listener: downstream.acceptor, target: target,
       facts: facts, isCompressed: isCompressed, handshake: handshake)
     self.upstream = nil
-    self.downstream = nil
+    leaveCarrier()
     downstream.handOver(to: session)
     upstream.handOver(to: session)
     session.begin()
@@ -116,7 +116,7 @@ extension Exchange {
     _ route: CompiledRoute, _ facts: SessionFacts
   ) -> Bool {
     self.upstream = nil
-    downstream = nil
+    leaveCarrier()
     reconnector.succeed(upstream, of: self, target: target, service: route.service, facts)
     finish()
     return true

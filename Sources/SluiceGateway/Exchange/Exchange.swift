@@ -31,14 +31,16 @@ public final class Exchange: EventHandler {
   private var ownPath = ByteBuffer()
   private var hasOwnPath = false
   var matchedLength = 0
-  var route: CompiledRoute?
+  var heldRoute = HeldRoute()
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
   var isTrusted = false
   var wantsUpgrade = false
-  var downstream: (any DownstreamStream)?
+  /// The caller's carrier, if it is a connection that the loop keeps; otherwise it is `otherDownstream`.
+  var connectionInUse: Unmanaged<HTTP1DownstreamConnection>?
+  var otherDownstream: (any DownstreamStream)?
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
   var isQueued = false
@@ -187,7 +189,8 @@ public final class Exchange: EventHandler {
   func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
-    self.downstream = downstream
+    carry(by: downstream)
+    heldRoute.begin(in: worker.configurationNumber)
     if self.listener !== listener { self.listener = listener }
     self.peer = peer
     state = .routing
@@ -202,7 +205,7 @@ public final class Exchange: EventHandler {
       return .connectRefused
     }
     if let error = normalisePath(head) { return error }
-    return matchRoute(head, in: worker.snapshot.main)
+    return worker.mainSection._withUnsafeGuaranteedRef { matchRoute(head, in: $0) }
   }
 
   /// By the path as it is now.
@@ -215,14 +218,12 @@ public final class Exchange: EventHandler {
       return .methodNotAllowed
     case .route(let index, let length):
       matchedLength = length
-      return enter(section.routes[index], head)
+      heldRoute.enter(section.routes[index], current: worker.configurationNumber, loop)
+      return withRoute { enter($0, head) } ?? nil
     }
   }
 
-  /// The reference is passed on instead of counted once more.
-  private func enter(
-    _ route: consuming CompiledRoute, _ head: borrowing RequestHead
-  ) -> GatewayError? {
+  private func enter(_ route: CompiledRoute, _ head: borrowing RequestHead) -> GatewayError? {
     record.routed = true
     wantsUpgrade = route.kind == .websocket
     requestFraming = head.framing
@@ -233,9 +234,7 @@ public final class Exchange: EventHandler {
       refusesFirst = policies.entryCount == 0
       if policies.leadsInside && snapshot == nil { snapshot = worker.snapshot }
     }
-    let refusal = refusesFirst ? refusal(of: head, by: route) : nil
-    self.route = route
-    return refusal
+    return refusesFirst ? refusal(of: head, by: route) : nil
   }
 
   /// Why the route refuses the request, whoever sends it.
@@ -295,13 +294,20 @@ public final class Exchange: EventHandler {
 
   private func appendRewrittenPath(to output: inout ByteBuffer) {
     let matched = matchedLength
-    let rewrite = route?.rewrite ?? .none
-    withPath { rewrite.append($0, matched: matched, to: &output) }
+    let isAppended: Void? = withRoute { route in
+      withPath { route.rewrite.append($0, matched: matched, to: &output) }
+    }
+    if isAppended == nil { withPath { output.append($0) } }
   }
 
-  /// Where this exchange is counted.
-  var counters: RouteCounters {
-    (detour?.failed ?? route)?.counters ?? worker.counters.unrouted
+  /// Counts what is over.
+  func count(status: Int) {
+    let now = loop.now
+    if let failed = detour?.failed {
+      failed.counters.record(record, status: status, now: now)
+    } else if withRoute({ $0.counters.record(record, status: status, now: now) }) == nil {
+      worker.counters.unrouted.record(record, status: status, now: now)
+    }
   }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
@@ -391,11 +397,11 @@ public final class Exchange: EventHandler {
       hasOwnPath = false
     }
     matchedLength = 0
-    route = nil
+    heldRoute.leave(current: worker.configurationNumber, loop)
     peer = Self.nobody
     isTrusted = false
     wantsUpgrade = false
-    downstream = nil
+    leaveCarrier()
     upstream = nil
     isQueued = false
     attempt = nil
@@ -416,7 +422,10 @@ public final class Exchange: EventHandler {
     }
     if detour != nil { detour = nil }
     if failureWay != nil { failureWay = nil }
-    if snapshot != nil { snapshot = nil }
+    if let snapshot {
+      loop.keepUntilTurnEnds(snapshot)
+      self.snapshot = nil
+    }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {

@@ -108,13 +108,17 @@ final class UpstreamTarget: EventHandler {
     if token == .none { loop.register(self) }
     switch pool.lease(waiter: WaiterID(raw: exchange.token.raw), now: loop.now) {
     case .reuse(let id):
-      let connection = connection(id)
-      if !connection.isFit(for: exchange) {
+      let isBegun = reference(to: id)._withUnsafeGuaranteedRef { connection in
+        if connection.isFit(for: exchange) {
+          connection.begin(exchange, isReused: true)
+          return true
+        }
         connection.dismiss()
-        perform(pool.closed(id))
-        return lease(for: exchange)
+        return false
       }
-      connection.begin(exchange, isReused: true)
+      if isBegun { return }
+      perform(pool.closed(id))
+      lease(for: exchange)
     case .connect: openConnection(for: exchange)
     case .wait:
       exchange.isQueued = true
@@ -318,12 +322,16 @@ final class UpstreamTarget: EventHandler {
   }
 
   private func connection(_ id: ConnectionID) -> UpstreamConnection {
+    reference(to: id).takeUnretainedValue()
+  }
+
+  private func reference(to id: ConnectionID) -> Unmanaged<UpstreamConnection> {
     // Whoever closes a connection tells the pool in the same breath, so the handler is there.
-    guard let handler = loop.handler(HandlerToken(raw: id.raw)) else {
+    guard let handler = loop.reference(HandlerToken(raw: id.raw)) else {
       preconditionFailure("the pool holds a connection that is gone")
     }
     // SAFETY: the pool's ids are tokens of such connections alone, and a token is never given twice.
-    return unsafeDowncast(handler, to: UpstreamConnection.self)
+    return .fromOpaque(handler.toOpaque())
   }
 
   // MARK: Time and configuration
