@@ -2,6 +2,11 @@ import SluiceReactor
 import SluiceWire
 
 extension Exchange {
+  /// Where this exchange is counted.
+  var counters: RouteCounters {
+    (internalRedirect?.failed ?? route)?.counters ?? worker.counters.unrouted
+  }
+
   /// Only what some route asks for: a name is a copy.
   func routedCaller(_ section: RouteSection) -> RoutedCaller {
     let router = section.router

@@ -30,14 +30,16 @@ public final class Exchange: EventHandler {
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
   private var hasOwnPath = false
-  var matchedLength = 0
-  var route: CompiledRoute?
+  /// How much of the path the route's prefix matched.
+  private(set) var matchedLength = 0
+  private(set) var route: CompiledRoute?
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
-  var isTrusted = false
-  var wantsUpgrade = false
+  private(set) var isTrusted = false
+  /// Whether it is a WebSocket handshake, on a route that takes them.
+  private(set) var wantsUpgrade = false
   var downstream: (any DownstreamStream)?
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
@@ -103,8 +105,8 @@ public final class Exchange: EventHandler {
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
-  /// There once it was sent on to another route, see `Exchange+Detour`.
-  var detour: Detour?
+  /// There once it was sent on to another route, see `Exchange+InternalRedirect`.
+  var internalRedirect: InternalRedirect?
   /// The one that it began with; there where policies may ask for its internal routes.
   private(set) var snapshot: Snapshot?
   /// Where a policy wants the answer that is being made to lead instead.
@@ -114,9 +116,9 @@ public final class Exchange: EventHandler {
   var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
-  var allow: [UInt8]?
+  private(set) var allow: [UInt8]?
   private var storedRequestID: RequestID?
-  var storedSessionID: SessionID?
+  private(set) var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
   var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
@@ -231,7 +233,7 @@ public final class Exchange: EventHandler {
       self.policies = policies
       // Policies of the stage `entry` come first.
       refusesFirst = policies.entryCount == 0
-      if policies.leadsInside && snapshot == nil { snapshot = worker.snapshot }
+      if policies.redirectsInternally && snapshot == nil { snapshot = worker.snapshot }
     }
     let refusal = refusesFirst ? refusal(of: head, by: route) : nil
     self.route = route
@@ -299,11 +301,6 @@ public final class Exchange: EventHandler {
     withPath { rewrite.append($0, matched: matched, to: &output) }
   }
 
-  /// Where this exchange is counted.
-  var counters: RouteCounters {
-    (detour?.failed ?? route)?.counters ?? worker.counters.unrouted
-  }
-
   /// Made when first asked for, so that exchanges nobody asks about have none.
   var requestID: RequestID {
     if let storedRequestID { return storedRequestID }
@@ -346,6 +343,28 @@ public final class Exchange: EventHandler {
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
+  // MARK: What is known without a caller's head
+
+  /// What its head says of the caller is believed or not, whoever the peer is: it is the gateway's own, or
+  /// was judged when it came.
+  func judge(isTrusted: Bool) { self.isTrusted = isTrusted }
+
+  /// Goes on on this route, though none, or another one, was found for it. `length` of the path is what
+  /// the route's prefix matched, if it was looked for before.
+  func take(_ route: CompiledRoute?, matched length: Int? = nil) {
+    self.route = route
+    if let length { matchedLength = length }
+  }
+
+  /// It is the handshake of this session once more.
+  func becomeHandshake(of session: SessionID) {
+    wantsUpgrade = true
+    storedSessionID = session
+  }
+
+  /// Which methods other routes would have taken is no longer what matters.
+  func forgetAllow() { if allow != nil { allow = nil } }
+
   // MARK: What policies keep
 
   /// What a policy keeps with this exchange until it is over; one object per policy.
@@ -370,7 +389,7 @@ public final class Exchange: EventHandler {
     if state == .finished || state == .unused { return }
     leaveUpstream()
     policiesFinish()
-    if record.error == nil, let detour { record.error = detour.error }
+    if record.error == nil, let internalRedirect { record.error = internalRedirect.error }
     state = .finished
     worker.exchangeFinished(self)
   }
@@ -406,15 +425,15 @@ public final class Exchange: EventHandler {
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
-    // Behind a detour there may be no policies, and still what those before it have left.
-    if policies != nil || isBodyCollected || !responseEdits.isEmpty || detour != nil {
+    // Behind an internal redirect there may be no policies, and still what those before it have left.
+    if policies != nil || isBodyCollected || !responseEdits.isEmpty || internalRedirect != nil {
       resetPolicies()
     }
     if let local {
       self.local = nil
       local.stream?.end()
     }
-    if detour != nil { detour = nil }
+    if internalRedirect != nil { internalRedirect = nil }
     if failureWay != nil { failureWay = nil }
     if snapshot != nil { snapshot = nil }
     storedRequestID = nil
