@@ -10,7 +10,7 @@ extension Exchange {
     // What is no handshake to the target would be a request that nobody has made.
     if record.wantsTunnel && route.session == nil { return .protocolNotOffered }
     // Nobody gets a body that is not read.
-    let limit = detour?.dropsBody == true ? nil : route.maxBodySize
+    let limit = internalRedirect?.dropsBody == true ? nil : route.maxBodySize
     return RouteEntry.refusal(of: head, maxBodySize: limit, session: route.session)
   }
 

@@ -6,6 +6,9 @@ import SluiceWire
 extension Exchange {
   // MARK: Towards a connection
 
+  /// Nothing of the response has come yet.
+  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
+
   /// Sends the exchange to a target, first or again.
   func forward() {
     if withRoute({ forward(by: $0) }) == nil { fail(.internalError) }

@@ -30,14 +30,16 @@ public final class Exchange: EventHandler {
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
   private var hasOwnPath = false
-  var matchedLength = 0
+  /// How much of the path the route's prefix matched.
+  private(set) var matchedLength = 0
   var heldRoute = HeldRoute()
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
-  var isTrusted = false
-  var wantsUpgrade = false
+  private(set) var isTrusted = false
+  /// Whether it is a WebSocket handshake, on a route that takes them.
+  private(set) var wantsUpgrade = false
   /// The caller's carrier, if it is a connection that the loop keeps; otherwise it is `otherDownstream`.
   var connectionInUse: Unmanaged<HTTP1DownstreamConnection>?
   var otherDownstream: (any DownstreamStream)?
@@ -105,8 +107,8 @@ public final class Exchange: EventHandler {
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
-  /// There once it was sent on to another route, see `Exchange+Detour`.
-  var detour: Detour?
+  /// There once it was sent on to another route, see `Exchange+InternalRedirect`.
+  var internalRedirect: InternalRedirect?
   /// The one that it began with; there where policies may ask for its internal routes.
   private(set) var snapshot: Snapshot?
   /// Where a policy wants the answer that is being made to lead instead.
@@ -116,9 +118,9 @@ public final class Exchange: EventHandler {
   var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
-  var allow: [UInt8]?
+  private(set) var allow: [UInt8]?
   private var storedRequestID: RequestID?
-  var storedSessionID: SessionID?
+  private(set) var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
   var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
@@ -232,7 +234,7 @@ public final class Exchange: EventHandler {
       self.policies = policies
       // Policies of the stage `entry` come first.
       refusesFirst = policies.entryCount == 0
-      if policies.leadsInside && snapshot == nil { snapshot = worker.snapshot }
+      if policies.redirectsInternally && snapshot == nil { snapshot = worker.snapshot }
     }
     return refusesFirst ? refusal(of: head, by: route) : nil
   }
@@ -262,9 +264,6 @@ public final class Exchange: EventHandler {
   }
 
   // MARK: What others read
-
-  /// Nothing of the response has come yet.
-  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
 
   /// The path in normal form: what is matched and what is forwarded.
   func withPath<R>(_ body: (Span<UInt8>) -> R) -> R {
@@ -298,16 +297,6 @@ public final class Exchange: EventHandler {
       withPath { route.rewrite.append($0, matched: matched, to: &output) }
     }
     if isAppended == nil { withPath { output.append($0) } }
-  }
-
-  /// Counts what is over.
-  func count(status: Int) {
-    let now = loop.now
-    if let failed = detour?.failed {
-      failed.counters.record(record, status: status, now: now)
-    } else if withRoute({ $0.counters.record(record, status: status, now: now) }) == nil {
-      worker.counters.unrouted.record(record, status: status, now: now)
-    }
   }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
@@ -352,6 +341,28 @@ public final class Exchange: EventHandler {
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
+  // MARK: What is known without a caller's head
+
+  /// What its head says of the caller is believed or not, whoever the peer is: it is the gateway's own, or
+  /// was judged when it came.
+  func judge(isTrusted: Bool) { self.isTrusted = isTrusted }
+
+  /// Goes on on this route, though none, or another one, was found for it. `length` of the path is what
+  /// the route's prefix matched, if it was looked for before.
+  func take(_ route: CompiledRoute?, matched length: Int? = nil) {
+    self.route = route
+    if let length { matchedLength = length }
+  }
+
+  /// It is the handshake of this session once more.
+  func becomeHandshake(of session: SessionID) {
+    wantsUpgrade = true
+    storedSessionID = session
+  }
+
+  /// Which methods other routes would have taken is no longer what matters.
+  func forgetAllow() { if allow != nil { allow = nil } }
+
   // MARK: What policies keep
 
   /// What a policy keeps with this exchange until it is over; one object per policy.
@@ -376,7 +387,7 @@ public final class Exchange: EventHandler {
     if state == .finished || state == .unused { return }
     leaveUpstream()
     policiesFinish()
-    if record.error == nil, let detour { record.error = detour.error }
+    if record.error == nil, let internalRedirect { record.error = internalRedirect.error }
     state = .finished
     worker.exchangeFinished(self)
   }
@@ -412,15 +423,15 @@ public final class Exchange: EventHandler {
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
-    // Behind a detour there may be no policies, and still what those before it have left.
-    if policies != nil || isBodyCollected || !responseEdits.isEmpty || detour != nil {
+    // Behind an internal redirect there may be no policies, and still what those before it have left.
+    if policies != nil || isBodyCollected || !responseEdits.isEmpty || internalRedirect != nil {
       resetPolicies()
     }
     if let local {
       self.local = nil
       local.stream?.end()
     }
-    if detour != nil { detour = nil }
+    if internalRedirect != nil { internalRedirect = nil }
     if failureWay != nil { failureWay = nil }
     if let snapshot {
       loop.keepUntilTurnEnds(snapshot)

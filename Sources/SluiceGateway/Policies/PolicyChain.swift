@@ -24,7 +24,7 @@ final class PolicyChain {
   /// So many of `request` are done when it is known who calls.
   let identifyCount: Int
   /// Whether a policy may send requests on to internal routes.
-  let leadsInside: Bool
+  let redirectsInternally: Bool
 
   /// `policies` are in order; those of the stage `identify` become one.
   init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
@@ -59,7 +59,7 @@ final class PolicyChain {
     end = having(.end).map(\.step)
     failure = having(.failure).map(\.step).reversed()
     log = having(.log).map(\.step.policy)
-    leadsInside = policies.contains { $0.compiled.leadsInside }
+    redirectsInternally = policies.contains { $0.compiled.redirectsInternally }
   }
 
   /// For what the gateway itself does with a request.
@@ -72,7 +72,7 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
-    leadsInside = false
+    redirectsInternally = false
   }
 
   /// The step that finds out who calls.
@@ -91,6 +91,6 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
-    leadsInside = false
+    redirectsInternally = false
   }
 }

@@ -162,8 +162,10 @@ final class Worker {
       if accessLog.isOn { accessLog.write(exchange, status: status) }
       let chain = exchange.isRouted ? exchange.policies : snapshot.unrouted
       if let chain { for policy in chain.log { policy.logged(exchange, status: status) } }
-      if let detour = exchange.detour {
-        for policy in detour.logs(except: chain) { policy.logged(exchange, status: status) }
+      if let internalRedirect = exchange.internalRedirect {
+        for policy in internalRedirect.logs(except: chain) {
+          policy.logged(exchange, status: status)
+        }
       }
     }
     exchange.reset()

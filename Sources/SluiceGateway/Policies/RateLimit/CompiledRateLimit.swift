@@ -9,15 +9,29 @@ extension Configuration.RateLimit: Policy {
     let table = LimitTable.of(
       Self.policyName, "\(algorithm.rawValue) \(by.text) \(lengths)", budget: budget,
       capacity: maxKeys, context)
-    let fields = RateLimitFields(
-      windows.map { window in
-        RateLimitFields.Item(
-          name: window.window.text, limit: window.limit,
-          window: window.window.nanoseconds / 1_000_000_000,
-          burst: window.burst == window.limit ? nil : window.burst)
-      }, asKong: fieldStyle == .kong)
+    let periods =
+      algorithm == .calendarWindow ? windows.compactMap { CalendarPeriod($0.window) } : []
     return CompiledLimit(
-      RateLimiter(windows.map { LimitRule(algorithm, $0) }, table: table), by: by, cost: cost,
-      messages: messages, fields: hide ? nil : fields, error: .rateLimited, answer: refusal)
+      RateLimiter(windows.map { LimitRule(algorithm, $0) }, table: table),
+      calendar: periods.isEmpty ? nil : CalendarHand(periods, context.worker.unixClock), by: by,
+      cost: cost, messages: messages, fields: hide ? nil : fields(windows, periods),
+      error: .rateLimited, answer: refusal)
+  }
+
+  private func fields(_ windows: [Window], _ periods: [CalendarPeriod]) -> RateLimitFields {
+    let isKong = fieldStyle == .kong
+    let items = windows.enumerated().map { index, window in
+      let seconds = window.window.nanoseconds / 1_000_000_000
+      guard !periods.isEmpty else {
+        return RateLimitFields.Item(
+          name: window.window.text, limit: window.limit, window: seconds,
+          burst: window.burst == window.limit ? nil : window.burst)
+      }
+      // Kong's names of months and years are made of the lengths that stand for them.
+      return RateLimitFields.Item(
+        name: periods[index].rawValue, limit: window.limit,
+        window: isKong ? seconds : periods[index].seconds)
+    }
+    return RateLimitFields(items, asKong: isKong)
   }
 }
