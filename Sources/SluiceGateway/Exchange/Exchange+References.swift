@@ -4,7 +4,7 @@ import SluiceWire
 /// What an exchange refers to without counting it.
 ///
 /// To count a reference takes two atomic operations, and a request that is passed on as it is used some 25;
-/// together that was a tenth of what a request costs besides the kernel (`docs/decisions/0022-uncounted-references.md`).
+/// together that was a tenth of what a request costs besides the kernel (`docs/decisions/0023-uncounted-references.md`).
 /// What is referred to so has an owner, who keeps it at least until the loop's turn ends, also when it is
 /// replaced or closes itself meanwhile:
 ///

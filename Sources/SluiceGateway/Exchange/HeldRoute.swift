@@ -4,7 +4,7 @@ import SluiceReactor
 ///
 /// It owns the route, and goes on owning it while the exchange is spare: the next request most often has the
 /// same, and then nothing is counted at all. What it gives up stays until the loop's turn ends, because
-/// those on the stack may use it still (`docs/decisions/0022-uncounted-references.md`); only routes of the
+/// those on the stack may use it still (`docs/decisions/0023-uncounted-references.md`); only routes of the
 /// configuration in force need not, which the worker's snapshot keeps.
 struct HeldRoute {
   /// Nil while there is none in force.
