@@ -216,7 +216,7 @@ extension Scenarios {
       let upstream = try ScriptedUpstream.http2Sockets { peer in
         let socket = try peer.accept()
         while let frame = try socket.read() {
-          if frame.closeCode == 1_012 { told.add(1) }
+          if frame.closeCode == 1_001 { told.add(1) }
           if try !socket.answer(frame) { break }
         }
         try peer.readToEnd()
@@ -264,7 +264,7 @@ extension Scenarios {
         try peer.accept(3).echo()
       }
       let fixture = try Fixture.http2Sockets(to: upstream) {
-        $0.all.connection?.ping = .milliseconds(100)
+        $0.all.connection?.upstreamPing = .milliseconds(100)
         $0.all.connection?.pongTimeout = .milliseconds(100)
       }
       let socket = try fixture.client().open()

@@ -108,6 +108,9 @@ struct HTTP2HeadBuilder: ~Copyable {
     case .secWebSocketKey where opensTunnel, .secWebSocketAccept where answersTunnel:
       // RFC 8441 5: they are not used.
       return
+    case .contentLength where answersTunnel && agrees:
+      // RFC 9110 9.3.6: to be ignored.
+      return
     case .contentLength: hasContentLength = true
     default: break
     }
@@ -170,6 +173,9 @@ struct HTTP2HeadBuilder: ~Copyable {
     return !value.isEmpty
   }
 
+  /// The response's status is a 2xx: an agreement, if it answers an extended CONNECT.
+  private var agrees: Bool { !status.isEmpty && status.span[0] == 0x32 }
+
   // MARK: The whole
 
   /// The request is an extended CONNECT (RFC 8441 4). Known once the pseudo-header fields are over.
@@ -183,7 +189,7 @@ struct HTTP2HeadBuilder: ~Copyable {
   ) throws(HTTP2HeadFault) {
     if let fault { throw fault }
     if role == .client {
-      if let accept, !status.isEmpty, status.span[0] == 0x32 {
+      if let accept, agrees {
         return try writeAgreement(isComplete: isComplete, accept, to: &output)
       }
       return try writeResponse(isComplete: isComplete, hasFraming: !answersHEAD, to: &output)
@@ -224,7 +230,7 @@ struct HTTP2HeadBuilder: ~Copyable {
   private borrowing func writeAgreement(
     isComplete: Bool, _ accept: [UInt8], to output: inout ByteBuffer
   ) throws(HTTP2HeadFault) {
-    if hasContentLength || isComplete { throw .invalidTunnel }
+    if isComplete { throw .invalidTunnel }
     output.appendStatusLine(101)
     output.append("connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ")
     output.append(accept)
