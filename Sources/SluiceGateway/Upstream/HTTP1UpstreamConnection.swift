@@ -9,6 +9,8 @@ import SluiceWire
 /// applies; idle connections are timed by the pool.
 final class HTTP1UpstreamConnection: UpstreamConnection {
   private let attemptsLeft: Int
+  /// Only HTTP/1.1 is offered to the target.
+  private let avoidsHTTP2: Bool
   var machine = HTTP1UpstreamStateMachine()
   /// Kept by the loop, see `Exchange+References`.
   private var exchangeInUse: Unmanaged<Exchange>?
@@ -37,15 +39,18 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
   }
 
-  init(target: UpstreamTarget, attemptsLeft: Int) {
+  init(target: UpstreamTarget, attemptsLeft: Int, avoidsHTTP2: Bool = false) {
     self.attemptsLeft = attemptsLeft
+    self.avoidsHTTP2 = avoidsHTTP2
     super.init(target: target)
   }
 
   // MARK: Connecting
 
   func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
-    if let origin = target.origin { try secure(for: origin) }
+    if let origin = target.origin {
+      try secure(for: origin, offering: avoidsHTTP2 ? "http/1.1" : nil)
+    }
     if target.terms.isForOneCaller { sendFirst { target.terms.append(exchange, to: &$0) } }
     try connect(to: address)
     self.exchange = exchange
@@ -55,7 +60,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
 
   override func streamConnected() {
     switch target.agreement(on: self) {
-    case .http1: break
+    case .http1: if !avoidsHTTP2 { target.socketsNeedHTTP1 = false }
     case .http2: return beginHTTP2()
     case nil: return streamHandshakeFailed(.noProtocol)
     }
@@ -96,6 +101,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     close()
     target.connectFailed(for: exchange, attemptsLeft: attemptsLeft, code: code)
   }
+
+  override var tellsCapacity: Bool { !avoidsHTTP2 }
 
   // MARK: Sending the request
 
