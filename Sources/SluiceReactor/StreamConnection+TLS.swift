@@ -77,6 +77,8 @@ extension StreamConnection {
     if !loop.transport.admitsHandshake(now: loop.now, isResumed: isResumed) {
       return loop.resumeLater(self)
     }
+    // What others have to say does not wait for this one's private key.
+    loop.stage.flush()
     let transport = loop.transport
     while true {
       var end: TLSFailure?
