@@ -319,7 +319,7 @@ import Testing
     #expect(configuration.routes["c"]?.service == "no-service")
     #expect(configuration.routes["route"]?.service == "no-service-2")
     let nobody = try #require(configuration.services["no-service-2"])
-    #expect(nobody.targets.map(\.weight) == [0])
+    #expect(nobody.targets.map(\.url) == ["http+unix:///dev/null"])
     #expect(nobody.policies[Configuration.RateLimit.self]?.by == .address)
     #expect(
       configuration.services["no-service"]?.policies[Configuration.RateLimit.self]?.by == .all)
