@@ -2,9 +2,14 @@ import SluiceReactor
 import SluiceWire
 
 extension Exchange {
-  /// Where this exchange is counted.
-  var counters: RouteCounters {
-    (internalRedirect?.failed ?? route)?.counters ?? worker.counters.unrouted
+  /// Counts it, now that it is over.
+  func count(status: Int) {
+    let now = loop.now
+    if let failed = internalRedirect?.failed {
+      failed.counters.record(record, status: status, now: now)
+    } else if withRoute({ $0.counters.record(record, status: status, now: now) }) == nil {
+      worker.counters.unrouted.record(record, status: status, now: now)
+    }
   }
 
   /// Only what some route asks for: a name is a copy.

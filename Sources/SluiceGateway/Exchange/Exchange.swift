@@ -32,7 +32,7 @@ public final class Exchange: EventHandler {
   private var hasOwnPath = false
   /// How much of the path the route's prefix matched.
   private(set) var matchedLength = 0
-  private(set) var route: CompiledRoute?
+  var heldRoute = HeldRoute()
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
@@ -40,7 +40,9 @@ public final class Exchange: EventHandler {
   private(set) var isTrusted = false
   /// Whether it is a WebSocket handshake, on a route that takes them.
   private(set) var wantsUpgrade = false
-  var downstream: (any DownstreamStream)?
+  /// The caller's carrier, if it is a connection that the loop keeps; otherwise it is `otherDownstream`.
+  var connectionInUse: Unmanaged<HTTP1DownstreamConnection>?
+  var otherDownstream: (any DownstreamStream)?
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
   var isQueued = false
@@ -189,7 +191,8 @@ public final class Exchange: EventHandler {
   func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
-    self.downstream = downstream
+    carry(by: downstream)
+    heldRoute.begin(in: worker.configurationNumber)
     if self.listener !== listener { self.listener = listener }
     self.peer = peer
     state = .routing
@@ -204,7 +207,7 @@ public final class Exchange: EventHandler {
       return .connectRefused
     }
     if let error = normalisePath(head) { return error }
-    return matchRoute(head, in: worker.snapshot.main)
+    return worker.mainSection._withUnsafeGuaranteedRef { matchRoute(head, in: $0) }
   }
 
   /// By the path as it is now.
@@ -217,14 +220,12 @@ public final class Exchange: EventHandler {
       return .methodNotAllowed
     case .route(let index, let length):
       matchedLength = length
-      return enter(section.routes[index], head)
+      heldRoute.enter(section.routes[index], current: worker.configurationNumber, loop)
+      return withRoute { enter($0, head) } ?? nil
     }
   }
 
-  /// The reference is passed on instead of counted once more.
-  private func enter(
-    _ route: consuming CompiledRoute, _ head: borrowing RequestHead
-  ) -> GatewayError? {
+  private func enter(_ route: CompiledRoute, _ head: borrowing RequestHead) -> GatewayError? {
     record.routed = true
     wantsUpgrade = route.kind == .websocket
     requestFraming = head.framing
@@ -235,9 +236,7 @@ public final class Exchange: EventHandler {
       refusesFirst = policies.entryCount == 0
       if policies.redirectsInternally && snapshot == nil { snapshot = worker.snapshot }
     }
-    let refusal = refusesFirst ? refusal(of: head, by: route) : nil
-    self.route = route
-    return refusal
+    return refusesFirst ? refusal(of: head, by: route) : nil
   }
 
   /// Why the route refuses the request, whoever sends it.
@@ -265,9 +264,6 @@ public final class Exchange: EventHandler {
   }
 
   // MARK: What others read
-
-  /// Nothing of the response has come yet.
-  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
 
   /// The path in normal form: what is matched and what is forwarded.
   func withPath<R>(_ body: (Span<UInt8>) -> R) -> R {
@@ -297,8 +293,10 @@ public final class Exchange: EventHandler {
 
   private func appendRewrittenPath(to output: inout ByteBuffer) {
     let matched = matchedLength
-    let rewrite = route?.rewrite ?? .none
-    withPath { rewrite.append($0, matched: matched, to: &output) }
+    let isAppended: Void? = withRoute { route in
+      withPath { route.rewrite.append($0, matched: matched, to: &output) }
+    }
+    if isAppended == nil { withPath { output.append($0) } }
   }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
@@ -410,11 +408,11 @@ public final class Exchange: EventHandler {
       hasOwnPath = false
     }
     matchedLength = 0
-    route = nil
+    heldRoute.leave(current: worker.configurationNumber, loop)
     peer = Self.nobody
     isTrusted = false
     wantsUpgrade = false
-    downstream = nil
+    leaveCarrier()
     upstream = nil
     isQueued = false
     attempt = nil
@@ -435,7 +433,10 @@ public final class Exchange: EventHandler {
     }
     if internalRedirect != nil { internalRedirect = nil }
     if failureWay != nil { failureWay = nil }
-    if snapshot != nil { snapshot = nil }
+    if let snapshot {
+      loop.keepUntilTurnEnds(snapshot)
+      self.snapshot = nil
+    }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {

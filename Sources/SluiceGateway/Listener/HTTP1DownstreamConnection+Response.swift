@@ -3,6 +3,8 @@ import SluiceWire
 
 /// Writing responses: framing is this carrier's, content is the exchange's.
 extension HTTP1DownstreamConnection: DownstreamStream {
+  var keptByLoop: Unmanaged<HTTP1DownstreamConnection>? { .passUnretained(self) }
+
   var responseBacklog: Int { backlog }
 
   func sendInformational(_ head: borrowing ResponseHead) {

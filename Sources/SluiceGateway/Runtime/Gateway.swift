@@ -12,7 +12,7 @@ public final class Gateway: Sendable {
     public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
     public var sessionObserver: SessionObserver?
-    /// By which tokens, certificates and grants end.
+    /// By which tokens, certificates and grants end, and keys of TLS tickets are replaced.
     public var clock = UnixClock.system
     public init() {}
 
@@ -48,7 +48,7 @@ public final class Gateway: Sendable {
   private let stores: PolicyStores
   private let cache: CacheStore
   private let state: Locked<State>
-  private let ticketKeys = TLSTicketKeys()
+  private let ticketKeys: TLSTicketKeys
   /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
   let changes = Semaphore()
 
@@ -57,6 +57,7 @@ public final class Gateway: Sendable {
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
     try Self.checkLogs(configuration, except: [])
+    ticketKeys = TLSTicketKeys { [clock = options.clock] in Int(clock.seconds) }
     do throws(RevocationFile.Problem) {
       revocations = try RevocationList(file: configuration.admin?.revocationFile)
     } catch {
