@@ -71,7 +71,10 @@ extension Scenarios {
       try carol.sendClose(4_401)
       try endless.send(text: "a")
       #expect(try endless.read()?.payload == Array("a".utf8))
-      #expect(try fixture.get("/", "apikey: carol-1").status == 401)
+      for (key, status) in [("carol-1", 401), ("alice-1", 101)] {
+        let handshake = WebSocketPeer.handshake("apikey: \(key)")
+        #expect(try fixture.client().exchange(handshake).status == status)
+      }
     }
 
     @Test func forwardEndsWhatIsOver() async throws {

@@ -168,7 +168,7 @@ extension Scenarios {
             config:
               remove: {headers: [X-RateLimit-Limit-Year]}
               rename: {headers: ['X-Old:X-New', 'WWW-Authenticate:X-Challenge']}
-              replace: {headers: ['Content-Type:text/x-other', 'X-New:never', 'X-RateLimit-Remaining-Year:some']}
+              replace: {headers: ['Content-Type:text/x-other', 'X-Absent:never', 'X-RateLimit-Remaining-Year:some']}
               add: {headers: ['X-New:b', 'X-Frame-Options:DENY']}
               append: {headers: ['X-New:c']}
         """, answering: upstream)
@@ -182,6 +182,7 @@ extension Scenarios {
         #expect(answer.status == status)
         #expect(answer.values("X-New") == new, "\(path)")
         #expect(answer.values("X-Frame-Options") == ["DENY"])
+        #expect(answer["X-Absent"] == nil)
         #expect(answer["X-RateLimit-Limit-Year"] == nil)
         #expect(answer["X-RateLimit-Remaining-Year"] == (path == "/d" ? "some" : nil))
         #expect(answer["WWW-Authenticate"] == nil)

@@ -247,6 +247,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
   }
 
   private func serves(_ exchange: Exchange) -> Bool {
+    // SAFETY: addresses are compared, and nothing is read through them.
     exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
   }
 

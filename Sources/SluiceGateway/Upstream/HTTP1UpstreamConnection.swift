@@ -36,6 +36,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   }
 
   private func serves(_ exchange: Exchange) -> Bool {
+    // SAFETY: addresses are compared, and nothing is read through them.
     exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
   }
 

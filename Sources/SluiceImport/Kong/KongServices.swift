@@ -39,21 +39,23 @@ extension KongConversion {
   }
 
   /// What routes lead to that have no service: nobody. Where no plugin answers, Kong says 503, "no Service
-  /// found with those values" (kong/init.lua, `Kong.access`, behind the plugins), and so does a service
-  /// whose only target gets no requests.
+  /// found with those values" (kong/init.lua, `Kong.access`, behind the plugins), and so does a service whose
+  /// only target is a socket on which nobody can listen.
   mutating func noService() -> Int {
     if let serviceless { return serviceless }
     var taken = Set(services.map(\.name))
-    let target = DocumentNode.map([
-      .init("url", .text("http://127.0.0.1:1")), .init("weight", .integer(0)),
+    let node = DocumentNode.map([
+      .init("targets", .texts(["http+unix:///dev/null"])),
+      .init("retries", .map([.init("connect", .integer(0))])),
     ])
     services.append(
       KongService(
         origin: report.origin(.start),
         name: Self.name("no-service", taken: &taken), isEnabled: true, path: "/",
-        node: .map([.init("targets", .list([target]))]), host: .literal("target"),
+        node: node, host: .literal("target"),
         comment:
-          "Of routes without a service: who gets here is answered 503, and no target is asked."))
+          "Of routes without a service: nobody can listen there, and who gets here is answered 503."
+      ))
     serviceless = services.count - 1
     return services.count - 1
   }
