@@ -113,11 +113,11 @@ final class HTTP2UpstreamStream: HTTP2Stream {
       if !isPaused { exchange.upstreamInformational(head) }
       return
     }
-    hasHead = true
     if head.status == 101 {
-      if !exchange.upstreamUpgraded(head) { responseRefused() }
+      if exchange.upstreamUpgraded(head) { hasHead = true } else { responseRefused() }
       return
     }
+    hasHead = true
     // A handshake that was refused is a request like any other.
     if accept != nil { session?.end(self) }
     isBodyless = head.framing.isEmpty
