@@ -82,6 +82,9 @@ open class CompiledPolicy {
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}
 
+  /// The exchange is over while this policy had it wait for an event (`exchange.park`).
+  func abandoned(_ exchange: Exchange) {}
+
   /// The exchange is over, and its record is complete; called exactly once, also if another policy had
   /// refused the request. `status` is what the caller got, 499 for none.
   open func logged(_ exchange: Exchange, status: Int) {}

@@ -210,24 +210,44 @@ extension NginxBuilder {
       tries = min(tries, most - 1)
     }
     if words.contains("off") { tries = 0 }
-    for word in directive?.arguments ?? [] {
-      switch word.text {
-      case "error", "timeout", "off", "invalid_header": break
-      case "non_idempotent":
-        warning("requests that are not idempotent are never sent twice", at: word.position)
-      default:
-        warning(
-          "a response with '\(word.text)' is passed on, and no other target tried",
-          at: word.position)
-      }
-    }
     tries = min(tries, 10)
-    return .map(
-      [
-        .init("connect", .integer(tries)),
-        .init("idempotent", .integer(words.contains("error") ? tries : 0)),
-        .init("budgetPercent", .integer(100)),
-      ], origin: directive?.position)
+    let isTold = !words.isDisjoint(with: ["error", "timeout"])
+    var entries: [DocumentNode.Entry] = [
+      .init("connect", .integer(isTold ? tries : 0)),
+      .init("idempotent", .integer(isTold || words.contains("invalid_header") ? tries : 0)),
+      .init("budgetPercent", .integer(100)),
+    ]
+    let statuses = retriedStatuses(directive)
+    if tries > 0, !statuses.isEmpty {
+      entries.append(.init("statuses", .list(statuses.map { .integer($0) })))
+      entries.append(.init("statusAttempts", .integer(tries)))
+    }
+    if tries > 0, words.contains("non_idempotent") {
+      entries.append(.init("nonIdempotent", .boolean(true), origin: directive?.position))
+    }
+    if let limit = scope.last("proxy_next_upstream_timeout"),
+      limit.arguments.first.flatMap({ NginxValue.milliseconds($0.text) }) != 0,
+      let time = time(limit)
+    {
+      entries.append(.init("within", .literal(time), origin: limit.position))
+    }
+    return .map(entries, origin: directive?.position)
+  }
+
+  private func retriedStatuses(_ directive: NginxDirective?) -> [Int] {
+    (directive?.arguments ?? []).compactMap { word in
+      switch word.text {
+      case "error", "timeout", "off", "invalid_header", "non_idempotent": return nil
+      default: break
+      }
+      guard word.text.hasPrefix("http_"), let status = Int(word.text.dropFirst(5)),
+        [403, 404, 429, 500, 502, 503, 504].contains(status)
+      else {
+        error("'\(word.text)' is no reason to try another target", at: word.position)
+        return nil
+      }
+      return status
+    }
   }
 
   private func tls(_ scope: NginxScope, _ pass: NginxPass) -> DocumentNode {
