@@ -34,7 +34,8 @@ extension Scenarios {
       _ fixture: Fixture, _ method: String, _ target: String, body: String = ""
     ) throws -> Message {
       try fixture.client().exchange(
-        "\(method) \(target) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        "\(method) \(target) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      )
     }
 
     @Test func theOtherTargetIsAsked() throws {
@@ -122,9 +123,10 @@ extension Scenarios {
           $0.service.retries.budgetPercent = 100
         })
       for _ in 0..<4 { #expect(try send(fixture, "GET", "/404/200").status == 200) }
-      #expect(upstreams[0].requests.count == 2)
+      let asked = upstreams[0].requests.count
+      #expect(asked >= 2)
       for _ in 0..<4 { #expect(try send(fixture, "GET", "/503/200").status == 200) }
-      #expect(upstreams[0].requests.count <= 4)
+      #expect(upstreams[0].requests.count == asked + 1)
     }
   }
 }

@@ -182,7 +182,8 @@ import Testing
     let report = try Self.way("/old/a/b?q=1")
     #expect(report.route == "new" && report.path == "/old/a/b")
     #expect(
-      report.ways == [.init(route: "old", internal: "new", path: "/new/a/b", query: "from=old&q=1")])
+      report.ways == [.init(route: "old", internal: "new", path: "/new/a/b", query: "from=old&q=1")]
+    )
     #expect(report.targets.map(\.requestTarget) == ["/new/a/b?from=old&q=1"])
     #expect(report.failuresTo == ["spare"])
     #expect(Set(report.others.map(\.route)) == ["newer"])

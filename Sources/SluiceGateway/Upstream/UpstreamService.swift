@@ -53,17 +53,13 @@ final class UpstreamService {
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
     let terms = TargetTerms(settings, tls)
-    // One that is listed twice is two.
-    var kept: Set<ObjectIdentifier> = []
     targets = settings.targets.map { target in
       // Connections that were made under other terms are not for this service.
-      if let former = former?.targets.first(where: {
+      if let kept = former?.targets.first(where: {
         $0.configuredURL == target.url && $0.terms == terms
-          && !kept.contains(ObjectIdentifier($0))
       }) {
-        kept.insert(ObjectIdentifier(former))
-        former.keep(limits: limits)
-        return former
+        kept.keep(limits: limits)
+        return kept
       }
       return UpstreamTarget(
         configuredURL: target.url, terms: terms, limits: limits, worker: worker)

@@ -111,7 +111,8 @@ extension NginxBuilder {
       return []
     }
     let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard ends.count == 2, let first = NginxIPv4.number(ends[0]), let last = NginxIPv4.number(ends[1]),
+    guard ends.count == 2, let first = NginxIPv4.number(ends[0]),
+      let last = NginxIPv4.number(ends[1]),
       first <= last
     else {
       error("'\(text)' is no range of IPv4 addresses", at: place)

@@ -89,7 +89,8 @@ extension NginxBuilder {
     guard let first = limits.first else { return [] }
     let most = Configuration.RateLimit.mostOthers + 1
     if limits.count > most {
-      error("more than \(most) limit_req in one place can't be carried over", at: limits[most].origin)
+      error(
+        "more than \(most) limit_req in one place can't be carried over", at: limits[most].origin)
     }
     let delays = limits.contains { $0.atOnce < $0.burst }
     var entries = first.entries(delays: delays)

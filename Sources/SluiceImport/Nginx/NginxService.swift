@@ -9,9 +9,19 @@ extension NginxBuilder {
     var targets: [DocumentNode] = []
     var facts = NginxTargets()
     if let group {
+      var servers: [NginxTarget] = []
       for server in block where server.name.text == "server" {
-        if let target = target(server, pass, &facts) { targets.append(target) }
+        guard let target = target(server, pass, &facts) else { continue }
+        // One that is listed twice gets as much as both.
+        if let same = servers.firstIndex(where: {
+          $0.url == target.url && $0.isBackup == target.isBackup
+        }) {
+          servers[same].weight = min(servers[same].weight + target.weight, 1_000)
+        } else {
+          servers.append(target)
+        }
       }
+      targets = servers.map(\.node)
       if targets.isEmpty {
         error("upstream '\(pass.authority)' has no server that is used", at: group.position)
       }
@@ -50,9 +60,27 @@ extension NginxBuilder {
     var origin: Origin?
   }
 
+  /// One server of a group.
+  private struct NginxTarget {
+    var url: String
+    /// 0 gets nothing.
+    var weight: Int
+    var isBackup: Bool
+    var addressOrigin: Origin
+    var origin: Origin
+
+    var node: DocumentNode {
+      if weight == 1, !isBackup { return .text(url, origin: addressOrigin) }
+      var entries: [DocumentNode.Entry] = [.init("url", .text(url), origin: addressOrigin)]
+      if weight != 1 { entries.append(.init("weight", .integer(weight), origin: origin)) }
+      if isBackup { entries.append(.init("backup", .boolean(true), origin: origin)) }
+      return .map(entries, origin: addressOrigin)
+    }
+  }
+
   private func target(
     _ directive: NginxDirective, _ pass: NginxPass, _ facts: inout NginxTargets
-  ) -> DocumentNode? {
+  ) -> NginxTarget? {
     guard let address = directive.arguments.first else {
       error("server takes an address", at: directive.position)
       return nil
@@ -95,14 +123,9 @@ extension NginxBuilder {
       facts.failTimeout.insert(pause)
       facts.maxConnections.insert(most)
     }
-    if weight == 1, backup == nil { return .text(url, origin: address.position) }
-    var entries: [DocumentNode.Entry] = [.init("url", .text(url), origin: address.position)]
-    if weight != 1 {
-      entries.append(
-        .init("weight", .integer(min(weight, 1_000)), origin: directive.position))
-    }
-    if let backup { entries.append(.init("backup", .boolean(true), origin: backup.position)) }
-    return .map(entries, origin: address.position)
+    return NginxTarget(
+      url: url, weight: min(weight, 1_000), isBackup: backup != nil,
+      addressOrigin: address.position, origin: directive.position)
   }
 
   private func balance(_ block: [NginxDirective]) -> [DocumentNode.Entry] {

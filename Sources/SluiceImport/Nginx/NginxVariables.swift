@@ -3,7 +3,8 @@ enum NginxVariables {
   /// A text with this gateway's variables in it.
   static let table: [String: String] = [
     "remote_addr": "${client.address}", "remote_port": "${client.port}",
-    "realip_remote_addr": "${client.peer}", "host": "${request.hostname}", "http_host": "${request.host}",
+    "realip_remote_addr": "${client.peer}", "host": "${request.hostname}",
+    "http_host": "${request.host}",
     "scheme": "${request.scheme}", "request_method": "${request.method}",
     "request_uri": "${request.target}", "uri": "${request.path}",
     "document_uri": "${request.path}", "args": "${request.query}",

@@ -67,7 +67,7 @@ extension Scenarios {
         """
         map $ssl_client_s_dn $who { default other; ~CN=alice alice; "" nobody; }
         server { listen 127.0.0.1:PORT ssl; ssl_certificate CERTIFICATE; ssl_certificate_key KEY;
-          ssl_client_certificate AUTHORITY; ssl_verify_client optional;
+          ssl_protocols TLSv1.2 TLSv1.3; ssl_client_certificate AUTHORITY; ssl_verify_client optional;
           location / { proxy_pass http://TARGET;
             proxy_set_header X-TLS "$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused";
             proxy_set_header X-Name "$ssl_client_verify $ssl_client_s_dn $ssl_client_i_dn $who";
@@ -142,7 +142,8 @@ extension Scenarios {
     @Test(arguments: [
       ("real_ip_header X-Real-IP;", "X-Real-IP"), ("", "X-Real-IP"),
       ("real_ip_header X-Real-IP; real_ip_recursive on;", "X-Real-IP"),
-      ("real_ip_header X-Caller;", "X-Caller"), ("real_ip_header X-Forwarded-For;", "X-Forwarded-For"),
+      ("real_ip_header X-Caller;", "X-Caller"),
+      ("real_ip_header X-Forwarded-For;", "X-Forwarded-For"),
     ])
     func theCallersAddressComesFromAnyField(directives: String, field: String) throws {
       let pair = try NginxPair(
@@ -288,6 +289,55 @@ extension Scenarios {
       #expect(after == before)
     }
 
+    /// One that is listed twice gets twice as much.
+    @Test func aTargetIsListedTwice() throws {
+      let other = try echoing()
+      let pair = try NginxPair(
+        """
+        upstream three { server TARGET; server OTHER; server TARGET; }
+        server { listen 127.0.0.1:PORT; location / { proxy_pass http://three; } }
+        """, before: echoing(), values: ["OTHER": "127.0.0.1:\(other.port)"])
+      let (before, after) = try both(pair) { port in
+        let seen = pair.upstream.requests.count
+        for _ in 0..<12 { #expect(try get(port, "/a").status == 200) }
+        return pair.upstream.requests.count - seen
+      }
+      #expect(before == 8 && after == before)
+    }
+
+    /// How often three targets are asked that all answer in the same way.
+    @Test func anotherTargetForSomeStatuses() throws {
+      let all = try (0..<3).map { _ in try echoing() }
+      let pair = try NginxPair(
+        """
+        upstream three { server TARGET max_fails=0; server SECOND max_fails=0; server THIRD max_fails=0; }
+        server { listen 127.0.0.1:PORT; proxy_next_upstream error timeout http_502 http_404;
+          location / { proxy_pass http://three; }
+          location /two { proxy_next_upstream_tries 2; proxy_pass http://three; }
+          location /off { proxy_next_upstream off; proxy_pass http://three; }
+          location /late { proxy_next_upstream_timeout 1m; proxy_pass http://three; }
+          location /all { proxy_next_upstream http_502 non_idempotent; proxy_pass http://three; } }
+        """, before: all[0],
+        values: ["SECOND": "127.0.0.1:\(all[1].port)", "THIRD": "127.0.0.1:\(all[2].port)"])
+      let sent = [
+        ("GET", "/a"), ("GET", "/status-502"), ("GET", "/status-404"), ("GET", "/status-503"),
+        ("GET", "/two/status-502"), ("GET", "/off/status-502"), ("GET", "/late/status-502"),
+        ("GET", "/all/status-502"), ("POST", "/status-502"), ("POST", "/all/status-502"),
+        ("PUT", "/status-502"), ("DELETE", "/status-502"),
+      ]
+      let (before, after) = try both(pair) { port in
+        try sent.map { method, target in
+          let seen = all.map(\.requests.count)
+          let response = try TestClient(port: port).exchange(
+            "\(method) \(target) HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+          let asked = zip(all, seen).flatMap { $0.requests.dropFirst($1) }
+          return "\(method) \(target) \(response.status) \(response.text) \(asked.map(\.text))"
+        }
+      }
+      #expect(after == before)
+      #expect(before[1].hasSuffix("[\"body\", \"body\", \"body\"]"))
+    }
+
     // MARK: What is remembered
 
     /// How often the target is asked.
@@ -383,7 +433,8 @@ extension Scenarios {
 
     /// One in a minute: what comes of four requests at once.
     @Test(arguments: [
-      ("burst=2", 1, 2), ("burst=2 delay=1", 2, 1), ("burst=2 nodelay", 3, 0), ("burst=1 delay=9", 2, 0),
+      ("burst=2", 1, 2), ("burst=2 delay=1", 2, 1), ("burst=2 nodelay", 3, 0),
+      ("burst=1 delay=9", 2, 0),
     ])
     func whatIsTooEarlyWaits(options: String, answered: Int, waiting: Int) throws {
       let pair = try NginxPair(
@@ -433,7 +484,9 @@ extension Scenarios {
           held.append(client)
         }
         try waitUntil("all are with the target") { upstream.requests.count == seen + 3 }
-        for who in ["a", "b", "c"] { #expect(try get(port, "/wait", "X-Who: \(who)").status == 503) }
+        for who in ["a", "b", "c"] {
+          #expect(try get(port, "/wait", "X-Who: \(who)").status == 503)
+        }
       }
       gate.open()
     }

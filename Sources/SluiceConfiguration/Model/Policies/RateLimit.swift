@@ -147,7 +147,8 @@ extension Configuration.RateLimit {
         "What becomes of a request that the bucket holds but that comes earlier than its turn: `refuse` lets all of a burst pass at once and refuses what is beyond it, `delay` makes it wait so that targets get an even rate. `burst` is then how many may wait and pass at once together, and one more is refused. Each waits by a timer, holds its connection and reads nothing; who leaves while nobody stands behind gives the place back."
       ),
       Field(
-        "atOnce", count, "Of `excess: delay`: how many pass at once before others wait; 1 unless set."),
+        "atOnce", count,
+        "Of `excess: delay`: how many pass at once before others wait; 1 unless set."),
       Field(
         "maxDelay", .duration,
         "Of `excess: delay`: a request that would have to wait for longer is refused, however large `burst` is."

@@ -7,7 +7,8 @@ extension Configuration.RateLimit: Policy {
       return CompiledJointLimit(self, tables: parts.map { table(for: $0, context) })
     }
     return CompiledLimit(
-      RateLimiter(allWindows.map { LimitRule(algorithm, $0) }, table: table(for: parts[0], context)),
+      RateLimiter(
+        allWindows.map { LimitRule(algorithm, $0) }, table: table(for: parts[0], context)),
       by: by, cost: cost, messages: messages, fields: fields(of: parts[0], ""),
       error: .rateLimited, answer: refusal)
   }

@@ -32,7 +32,9 @@ struct JointRateLimiter {
       guard decision.isAllowed else {
         result.refusedBy = index
         result.delay = 0
-        for former in 0..<index { parts[former].limiter.giveBack(key(former), cost: cost, now: now) }
+        for former in 0..<index {
+          parts[former].limiter.giveBack(key(former), cost: cost, now: now)
+        }
         return result
       }
       if let queue = parts[index].queue {
