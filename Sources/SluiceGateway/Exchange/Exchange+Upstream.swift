@@ -70,7 +70,9 @@ extension Exchange {
     state = .forwarding
     record.isReusedConnection = isReused
     record.connected = loop.now
-    if route?.service.mayRepeatBodies == true { beginKeepingBody() }
+    if route?.service.mayRepeatBodies == true || policies?.repeatsBodies == true {
+      beginKeepingBody()
+    }
   }
 
   /// Takes what was begun with a target back: the exchange ends, or tries again.

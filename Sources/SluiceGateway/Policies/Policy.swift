@@ -51,6 +51,9 @@ open class CompiledPolicy {
   /// Whether it may send requests on to internal routes.
   var leadsInside: Bool { false }
 
+  /// Whether it may send requests on whose bodies a target has had.
+  var repeatsBodies: Bool { false }
+
   /// The head is here, the body is not.
   open func request(_ exchange: Exchange) -> PolicyOutcome { .next }
 
