@@ -119,7 +119,7 @@ extension Configuration {
     /// Further attempts for an idempotent request whose target failed before its response began; 0
     /// is off.
     public var idempotent = 0
-    /// Share of requests, in percent, that may be idempotent retries.
+    /// How many retries there may be in a hundred requests, beside those of connecting.
     public var budgetPercent = 20
     /// Statuses of responses after which another target is tried.
     public var statuses: [Int] = []
@@ -270,8 +270,9 @@ extension Configuration.Retries {
         "Further attempts for an idempotent request that failed before its response; 0 is off."
       ),
       Field(
-        "budgetPercent", .integer(0...100),
-        "The share of requests, in percent, that may be such attempts or follow a status."),
+        "budgetPercent", .integer(0...2_000),
+        "How many such attempts, and those that follow a status, there may be in a hundred requests."
+      ),
       Field(
         "statuses", .list(of: .integer(400...599)),
         "Responses with one of these statuses are dropped, and another target is asked, as long as there is one that was not, the request is idempotent and what has gone of its body is not more than 64 KiB; the last response is passed on. Those of 500 and more, and 429, count as failures of the target."

@@ -22,11 +22,16 @@ extension Exchange {
     else { return false }
     let now = loop.now
     let tried = tried.with(attempt.target)
+    // A choice moves the rotation on, so that it comes last.
+    guard service.state.retryBudget.takeRetry(now: now) else { return false }
     guard
       case .target(let next) = service.state.choose(
         hash: service.hash(of: self), now: now, tried: tried),
-      !tried.contains(next), service.state.retryBudget.takeRetry(now: now)
-    else { return false }
+      !tried.contains(next)
+    else {
+      service.state.retryBudget.giveBack()
+      return false
+    }
     self.tried = tried
     attempts.status += 1
     route?.counters.retries &+= 1

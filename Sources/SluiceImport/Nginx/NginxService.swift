@@ -238,7 +238,8 @@ extension NginxBuilder {
     var entries: [DocumentNode.Entry] = [
       .init("connect", .integer(isTold ? tries : 0)),
       .init("idempotent", .integer(isTold || words.contains("invalid_header") ? tries : 0)),
-      .init("budgetPercent", .integer(100)),
+      // nginx has no budget: this one is never used up.
+      .init("budgetPercent", .integer(max(100, 200 * tries))),
     ]
     let statuses = retriedStatuses(directive)
     if tries > 0, !statuses.isEmpty {

@@ -72,4 +72,16 @@ struct RetryBudgetTests {
       }
     }
   }
+
+  @Test func whatIsGivenBackWasNotTaken() {
+    var budget = RetryBudget(percent: 200)
+    let now = MonotonicTime(nanoseconds: 5)
+    budget.giveBack()
+    for _ in 0..<5 { budget.recordRequest(now: now) }
+    for _ in 0..<10 { #expect(budget.takeRetry(now: now)) }
+    #expect(!budget.takeRetry(now: now))
+    budget.giveBack()
+    #expect(budget.takeRetry(now: now))
+    #expect(!budget.takeRetry(now: now))
+  }
 }
