@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
       name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
+    .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     // What the tests read responses with.
@@ -59,7 +60,7 @@ let package = Package(
       name: "SluiceGateway",
       dependencies: [
         "SluiceWire", "SluiceReactor", "SluiceConfiguration", "CNGHTTP2", "CPCRE2", "COpenSSL",
-        "CZlib", "CBrotli", "CZstd",
+        "CZlib", "CBrotli", "CZstd", "CCrypt",
       ],
       swiftSettings: settings),
     .target(

@@ -113,7 +113,7 @@ case $target in
     module Fuzz -DSEPARATE_MODULES -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
       "$gateway/Exchange/GatewayError.swift" \
       "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift" \
-      "$gateway/Listener/HTTP2/HTTP2Upgrade.swift"
+      "$gateway/Policies/Parts/Blanks.swift" "$gateway/Listener/HTTP2/HTTP2Upgrade.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"
     ;;
   *)

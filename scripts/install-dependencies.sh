@@ -21,6 +21,7 @@ needs() {
       echo "header zlib.h zlib1g-dev"
       echo "header brotli/encode.h libbrotli-dev"
       echo "header zstd.h libzstd-dev"
+      echo "header crypt.h libcrypt-dev"
       echo "libstdcxx - g++"
       ;;
     test)

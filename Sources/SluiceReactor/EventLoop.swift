@@ -29,6 +29,8 @@ public final class EventLoop {
   /// Pipes that one loop has open at most; each costs two descriptors. Further bodies are copied.
   public static let pipeLimit = 256
   /// There from the first use on.
+  /// See `keepUntilTurnEnds`.
+  private var kept: [AnyObject] = []
   private(set) var sparePipes: SplicePipePool?
 
   var timers: TimerWheel
@@ -84,6 +86,9 @@ public final class EventLoop {
     handlers.remove(token)
   }
 
+  /// Keeps an object until the turn ends, for those on this thread who use it without counting it.
+  public func keepUntilTurnEnds(_ object: AnyObject) { kept.append(object) }
+
   /// `successor`, which is not registered, gets the handler's token and with it everything that is on its
   /// way to it, but for deadlines: the kernel need not be told.
   func replace(_ handler: EventHandler, with successor: EventHandler) {
@@ -94,6 +99,9 @@ public final class EventLoop {
     handlers.replace(token, with: successor)
     successor.token = token
   }
+
+  /// The handler that `token` names, uncounted: its memory stays until the turn ends.
+  public func reference(_ token: HandlerToken) -> Unmanaged<EventHandler>? { handlers[token] }
 
   /// The handler that `token` names, nil when it is gone.
   public func handler(_ token: HandlerToken) -> EventHandler? {
@@ -200,6 +208,7 @@ public final class EventLoop {
     deliverMail()
     stage.flush()
     handlers.releaseRemoved()
+    if !kept.isEmpty { kept.removeAll(keepingCapacity: true) }
     turnEnd = .now()
     if ready > 0 { lag.record(nanoseconds: turnEnd.nanoseconds(since: began)) }
   }

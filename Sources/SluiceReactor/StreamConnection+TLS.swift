@@ -69,8 +69,10 @@ extension StreamConnection {
   }
 
   /// Before `connect`: the connection speaks TLS, and `streamConnected` comes after the handshake.
-  public final func secure(for origin: TLSOrigin) throws(SystemError) {
-    guard let layer = TLSLayer(client: origin, loop.transport) else {
+  public final func secure(
+    for origin: TLSOrigin, offering name: StaticString? = nil
+  ) throws(SystemError) {
+    guard let layer = TLSLayer(client: origin, offering: name, loop.transport) else {
       throw SystemError(call: "SSL_new", code: ENOMEM)
     }
     tls = layer

@@ -74,13 +74,13 @@ extension JSONPath {
     }
   }
 
-  /// Only containers on the path are entered, so every key and value that the loop meets belongs to the
-  /// innermost of them; `level` of them are open.
-  private func locate(in bytes: Span<UInt8>, _ maxDepth: Int) throws(JSONError) -> JSONPlace {
-    var scanner = JSONScanner(bytes, maxDepth: maxDepth)
+  /// Where a search for a place is.
+  private struct Search {
+    /// Containers of the path that are open.
     var level = 0
     /// A bit for each open container: the child that the path wants was met.
     var met: UInt32 = 0
+    /// Of the next element of the innermost container.
     var index = 0
     /// The name of the value that comes, and whether the path wants it.
     var key: Range<Int>?
@@ -90,67 +90,98 @@ extension JSONPath {
     /// What was found is the first of its container: a comma behind it goes with it.
     var awaitsNext = false
     var result = JSONPlace.blocked
+
+    /// Something stands behind what was found.
+    mutating func meet(_ token: JSONToken) {
+      if awaitsNext { JSONPath.extend(&result, to: token.range.lowerBound, &awaitsNext) }
+    }
+  }
+
+  /// Only containers on the path are entered, so every key and value that the loop meets belongs to the
+  /// innermost of them.
+  private func locate(in bytes: Span<UInt8>, _ maxDepth: Int) throws(JSONError) -> JSONPlace {
+    var scanner = JSONScanner(bytes, maxDepth: maxDepth)
+    var search = Search()
     while true {
       let token = try scanner.next()
       switch token.kind {
-      case .end: return result
-      case .objectEnd, .arrayEnd:
-        level &-= 1
-        let bit: UInt32 = 1 &<< UInt32(level)
-        let wantsElement = segments[level].index != nil
-        if met & bit == 0, wantsElement == (token.kind == .arrayEnd) {
-          result = .missing(
-            JSONPlace.Missing(
-              steps: level, end: token.range.lowerBound, isEmpty: previousEnd == nil,
-              count: index))
-        }
-        met &= ~bit
-        awaitsNext = false
-        previousEnd = token.range.upperBound
+      case .end: return search.result
+      case .objectEnd, .arrayEnd: leave(token, &search)
       case .key:
-        if awaitsNext { Self.extend(&result, to: token.range.lowerBound, &awaitsNext) }
-        key = token.range
-        isWanted = wants(token, of: level &- 1, bytes)
-        if isWanted == true {
-          let bit: UInt32 = 1 &<< UInt32(level &- 1)
-          if met & bit != 0 { return .duplicateKey }
-          met |= bit
-        }
+        search.meet(token)
+        if !enter(key: token, bytes, &search) { return .duplicateKey }
       default:
-        if awaitsNext { Self.extend(&result, to: token.range.lowerBound, &awaitsNext) }
-        var isOnPath = isWanted ?? true
-        if isWanted == nil, level > 0 {
-          let bit: UInt32 = 1 &<< UInt32(level &- 1)
-          isOnPath = met & bit == 0 && segments[level &- 1].index == index
-          if isOnPath { met |= bit }
-          index &+= 1
-        }
-        let name = key
-        key = nil
-        isWanted = nil
-        if isOnPath, level < segments.count,
+        search.meet(token)
+        let name = search.key
+        let isOnPath = isOnPath(&search)
+        if isOnPath, search.level < segments.count,
           token.kind == .objectStart || token.kind == .arrayStart
         {
-          level &+= 1
-          index = 0
-          previousEnd = nil
+          search.level &+= 1
+          search.index = 0
+          search.previousEnd = nil
           continue
         }
         let range = try scanner.skip(token)
-        if isOnPath, level == segments.count {
+        if isOnPath, search.level == segments.count {
           let start = name?.lowerBound ?? range.lowerBound
-          result = .found(
+          search.result = .found(
             JSONPlace.Found(
               value: JSONValue(token, range), key: name,
-              removal: (previousEnd ?? start)..<range.upperBound))
-          awaitsNext = previousEnd == nil
+              removal: (search.previousEnd ?? start)..<range.upperBound))
+          search.awaitsNext = search.previousEnd == nil
         }
-        previousEnd = range.upperBound
+        search.previousEnd = range.upperBound
       }
     }
   }
 
-  private static func extend(_ place: inout JSONPlace, to end: Int, _ awaitsNext: inout Bool) {
+  private func leave(_ token: JSONToken, _ search: inout Search) {
+    search.level &-= 1
+    let level = search.level
+    let bit: UInt32 = 1 &<< UInt32(level)
+    let wantsElement = segments[level].index != nil
+    if search.met & bit == 0, wantsElement == (token.kind == .arrayEnd) {
+      search.result = .missing(
+        JSONPlace.Missing(
+          steps: level, end: token.range.lowerBound, isEmpty: search.previousEnd == nil,
+          count: search.index))
+    }
+    search.met &= ~bit
+    search.awaitsNext = false
+    search.previousEnd = token.range.upperBound
+  }
+
+  /// False for a name that the path wants and that was there already.
+  private func enter(
+    key token: JSONToken, _ bytes: Span<UInt8>, _ search: inout Search
+  ) -> Bool {
+    search.key = token.range
+    let isWanted = wants(token, of: search.level &- 1, bytes)
+    search.isWanted = isWanted
+    if !isWanted { return true }
+    let bit: UInt32 = 1 &<< UInt32(search.level &- 1)
+    if search.met & bit != 0 { return false }
+    search.met |= bit
+    return true
+  }
+
+  /// Whether the path leads to, or through, the value that comes.
+  private func isOnPath(_ search: inout Search) -> Bool {
+    let isWanted = search.isWanted
+    search.key = nil
+    search.isWanted = nil
+    if let isWanted { return isWanted }
+    if search.level == 0 { return true }
+    let bit: UInt32 = 1 &<< UInt32(search.level &- 1)
+    let isOnPath =
+      search.met & bit == 0 && segments[search.level &- 1].index == search.index
+    if isOnPath { search.met |= bit }
+    search.index &+= 1
+    return isOnPath
+  }
+
+  fileprivate static func extend(_ place: inout JSONPlace, to end: Int, _ awaitsNext: inout Bool) {
     awaitsNext = false
     guard case .found(var found) = place else { return }
     found.removal = found.removal.lowerBound..<end

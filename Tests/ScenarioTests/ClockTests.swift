@@ -46,6 +46,34 @@ extension Scenarios {
       return fixture
     }
 
+    /// A key that expires is nobody's from then on, and its sessions end.
+    @Test func keysExpire() async throws {
+      let clock = SetClock()
+      let end = Int64(Date().timeIntervalSince1970) + 5_000
+      var parts = tm()
+      var seconds = time_t(end)
+      gmtime_r(&seconds, &parts)
+      let text = String(
+        format: "%04d-%02d-%02dT%02d:%02d:%02dZ", Int(parts.tm_year) + 1_900,
+        Int(parts.tm_mon) + 1, Int(parts.tm_mday), Int(parts.tm_hour), Int(parts.tm_min),
+        Int(parts.tm_sec))
+      let fixture = try fixture(clock) {
+        var credential = Configuration.Credential()
+        credential.keyAuth = Configuration.KeyCredential(key: "carol-1", expires: text)
+        var consumer = Configuration.Consumer()
+        consumer.credentials = [credential]
+        $0.consumers["carol"] = consumer
+      }
+      let endless = try fixture.client().open("apikey: alice-1")
+      let carol = try fixture.client().open("apikey: carol-1")
+      clock.set(by: 5_100)
+      #expect(try carol.read()?.closeCode == 4_401)
+      try carol.sendClose(4_401)
+      try endless.send(text: "a")
+      #expect(try endless.read()?.payload == Array("a".utf8))
+      #expect(try fixture.get("/", "apikey: carol-1").status == 401)
+    }
+
     @Test func forwardEndsWhatIsOver() async throws {
       let clock = SetClock()
       let fixture = try fixture(clock, workers: 2)

@@ -50,6 +50,89 @@ extension Scenarios {
       }
     }
 
+    // MARK: WebSockets
+
+    /// HTTP/2 to those who agree on it; without WebSockets, unless `takesThem`. HTTP/1.1 to others.
+    private func sockets(takesThem: Bool) throws -> ScriptedUpstream {
+      try ScriptedUpstream(tls: server("h2")) { peer in
+        try peer.socket.handshake()
+        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        let settings = takesThem ? HTTP2Frame.settings((8, 1)) : .settings()
+        let connection = try HTTP2Peer(peer, settings: settings)
+        if takesThem { return try connection.echoOnAllStreams() }
+        var next = 1
+        while true {
+          let request = try connection.request(next)
+          try connection.answer(next, request[":path"] ?? "")
+          next += 2
+        }
+      }
+    }
+
+    private func socketFixture(
+      to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
+    ) throws -> Fixture {
+      let fixture = try Fixture(
+        configuration(targets: [upstream.url]) {
+          $0.hosts["localhost"] = ["127.0.0.1"]
+          $0.service.tls = Configuration.ServiceTLS()
+          $0.service.tls?.ca = authority.path
+          $0.service.protocol = .auto
+          $0.all.kind = .websocket
+          var plain = Configuration.Route()
+          plain.kind = .http
+          plain.service = "service"
+          plain.match.prefix = "/plain"
+          $0.routes["plain"] = plain
+          edit(&$0)
+        })
+      fixture.upstream = upstream
+      return fixture
+    }
+
+    @Test func webSocketsGoByHTTP2WhereThatIsAnnounced() throws {
+      let upstream = try sockets(takesThem: true)
+      let fixture = try socketFixture(to: upstream)
+      for _ in 0..<3 {
+        let socket = try fixture.client().open()
+        try socket.send(text: "hello")
+        #expect(try socket.text() == "hello")
+      }
+      #expect(upstream.connectionCount == 1)
+      #expect(upstream.requests.isEmpty)
+    }
+
+    @Test func elsewhereEachHasAConnectionOfHTTP1() throws {
+      let upstream = try sockets(takesThem: false)
+      let fixture = try socketFixture(to: upstream)
+      let open = try (0..<3).map { _ in try fixture.client().open() }
+      for (index, socket) in open.enumerated() { try socket.send(text: "\(index)") }
+      for (index, socket) in open.enumerated() { #expect(try socket.text() == "\(index)") }
+      #expect(upstream.requests.count == 3)
+      #expect(try fixture.get("/plain").text == "/plain")
+      #expect(try fixture.get("/plain/2").text == "/plain/2")
+      // One of HTTP/2 for all that is no WebSocket.
+      #expect(upstream.connectionCount == 4)
+    }
+
+    /// The connection of HTTP/2 that is idle makes room.
+    @Test func theLimitOfConnectionsHolds() throws {
+      let upstream = try sockets(takesThem: false)
+      let fixture = try socketFixture(to: upstream) {
+        $0.service.connections.maxPerTarget = 1
+      }
+      #expect(try fixture.get("/plain").text == "/plain")
+      let socket = try fixture.client().open()
+      try socket.send(text: "hello")
+      #expect(try socket.text() == "hello")
+      let refused = try fixture.client().exchange(WebSocketPeer.handshake())
+      #expect(refused.status == 503 && refused.code == "queue-full")
+      try socket.sendClose(1_000)
+      #expect(try socket.read()?.closeCode == 1_000)
+      try waitUntil { upstream.endedCount == 2 }
+      #expect(try fixture.get("/plain").text == "/plain")
+    }
+
     @Test func manyAtOnceToATargetThatMaySpeakBoth() throws {
       for speaksHTTP2 in [true, false] {
         let upstream =

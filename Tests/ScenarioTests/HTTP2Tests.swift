@@ -183,7 +183,7 @@ extension Scenarios {
       let method = try client.response(client.begin("DELETE", "/known"))
       #expect(method.status == 405)
       #expect(method["allow"]?.contains("GET") == true)
-      // A page that is not h2's: sessions begin by HTTP/1.1.
+      // A GET begins no session here.
       let socket = try client.get("/socket")
       #expect(socket.status == 426)
       #expect(socket["upgrade"] == nil)

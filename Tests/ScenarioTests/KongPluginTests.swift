@@ -90,6 +90,129 @@ extension Scenarios {
       #expect(other["Location"] == "https://new.test/other")
     }
 
+    /// kong/init.lua, Kong.access: plugins of a route without a service run; who gets no answer from one gets
+    /// 503.
+    @Test func routesWithoutAServiceAnswer() throws {
+      let kong = try KongFixture(
+        """
+        _format_version: '3.0'
+        services: [{name: one, url: 'http://TARGET'}]
+        consumers: [{username: alice, keyauth_credentials: [{key: alice-key}]}]
+        routes:
+          - {name: a, paths: [/a], plugins: [{name: request-termination, config: {status_code: 410, message: Gone}}]}
+          - {name: b, paths: [/b], plugins: [{name: redirect, config: {location: 'https://new.test/'}}]}
+          - {name: c, paths: [/c], plugins: [{name: request-termination, config: {trigger: x-stop, status_code: 418}}]}
+          - {name: d, paths: [/d], plugins: [{name: key-auth}]}
+          - {name: e, service: one, paths: [/]}
+        """)
+      for (path, fields, status) in [
+        ("/a", "X-A: 1", 410), ("/b/c", "X-A: 1", 301), ("/c", "X-A: 1", 503),
+        ("/c", "X-Stop: 1", 418), ("/d", "X-A: 1", 401), ("/d", "apikey: alice-key", 503),
+        ("/other", "X-A: 1", 200),
+      ] {
+        #expect(try kong.ask(path, host: "x", fields).status == status, "\(path) \(fields)")
+      }
+      #expect(try kong.ask("/a", host: "x").text == "{\"message\":\"Gone\"}")
+      #expect(kong.upstream.requests.count == 1)
+    }
+
+    /// kong/plugins/key-auth/handler.lua: with key_in_body and hide_credentials the key is taken out of the body.
+    @Test(arguments: [
+      ("application/x-www-form-urlencoded", "a=1&apikey=k%2D1&b=2", "a=1&b=2", 200),
+      ("application/x-www-form-urlencoded", "apikey=k-1", "", 200),
+      ("application/x-www-form-urlencoded", "apikey=wrong", "", 401),
+      (
+        "application/json", #"{"a": 1, "apikey": "k\u002d1", "b": {"apikey": "x"}}"#,
+        #"{"a": 1, "b": {"apikey": "x"}}"#, 200
+      ),
+      ("application/json", #"{"apikey": "k-1"}"#, "{}", 200),
+      ("application/json", #"{"apikey": "k-1", "apikey": "k-1"}"#, "", 401),
+    ])
+    func keysAreHiddenInBodies(type: String, body: String, arrives: String, status: Int) throws {
+      let upstream = try ScriptedUpstream.answering { request in
+        "HTTP/1.1 200 OK\r\nContent-Length: \(request.body.count)\r\n\r\n"
+          + String(decoding: request.body, as: UTF8.self)
+      }
+      let kong = try KongFixture(
+        """
+        _format_version: '3.0'
+        services: [{name: one, url: 'http://TARGET'}]
+        routes: [{name: a, service: one, paths: [/]}]
+        consumers: [{username: alice, keyauth_credentials: [{key: k-1}]}]
+        plugins: [{name: key-auth, config: {key_in_body: true, hide_credentials: true}}]
+        """, answering: upstream)
+      let answer = try kong.fixture.client().exchange(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+          + body)
+      #expect(answer.status == status)
+      if status == 200 { #expect(answer.text == arrives) }
+    }
+
+    /// kong/plugins/response-transformer/handler.lua: header_filter sees whatever is answered, and by whom
+    /// (kong/init.lua, execute_collected_plugins_iterator).
+    @Test func ownAnswersAreTransformed() throws {
+      let upstream = try ScriptedUpstream.answering { _ in
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Old: a\r\n\r\n"
+      }
+      let kong = try KongFixture(
+        """
+        _format_version: '3.0'
+        services: [{name: one, url: 'http://TARGET'}]
+        routes:
+          - {name: a, service: one, paths: [/a]}
+          - {name: b, service: one, paths: [/b], plugins: [{name: key-auth}]}
+          - {name: c, service: one, paths: [/c], plugins: [{name: request-termination, config: {status_code: 404}}]}
+          - {name: d, service: one, paths: [/d], plugins: [{name: rate-limiting, config: {year: 1, limit_by: ip}}]}
+        plugins:
+          - name: response-transformer
+            config:
+              remove: {headers: [X-RateLimit-Limit-Year]}
+              rename: {headers: ['X-Old:X-New', 'WWW-Authenticate:X-Challenge']}
+              replace: {headers: ['Content-Type:text/x-other', 'X-New:never', 'X-RateLimit-Remaining-Year:some']}
+              add: {headers: ['X-New:b', 'X-Frame-Options:DENY']}
+              append: {headers: ['X-New:c']}
+        """, answering: upstream)
+      let passed = try kong.ask("/a", host: "x")
+      #expect(passed.values("X-New") == ["a", "c"])
+      for (path, status, new) in [
+        ("/b", 401, ["b", "c"]), ("/c", 404, ["b", "c"]), ("/d", 200, ["a", "c"]),
+        ("/d", 429, ["b", "c"]),
+      ] {
+        let answer = try kong.ask(path, host: "x")
+        #expect(answer.status == status)
+        #expect(answer.values("X-New") == new, "\(path)")
+        #expect(answer.values("X-Frame-Options") == ["DENY"])
+        #expect(answer["X-RateLimit-Limit-Year"] == nil)
+        #expect(answer["X-RateLimit-Remaining-Year"] == (path == "/d" ? "some" : nil))
+        #expect(answer["WWW-Authenticate"] == nil)
+        #expect((answer["X-Challenge"] != nil) == (status == 401))
+        #expect(answer["Content-Type"] == (status == 200 ? nil : "text/x-other"))
+      }
+    }
+
+    /// kong/plugins/basic-auth/crypto.lua, of what `kong config db_export` writes.
+    @Test func hashedPasswordsAreChecked() throws {
+      let kong = try KongFixture(
+        """
+        _format_version: '3.0'
+        _transform: false
+        services: [{name: one, url: 'http://TARGET'}]
+        routes: [{name: a, service: one, paths: [/]}]
+        consumers:
+          - username: alice
+            id: 0b3aa0b9-8a24-4a3c-a7a5-6a6d1d2f3c44
+            basicauth_credentials: [{username: alice, password: 7042d089f03a97e331b0438233d9c46debbb7987}]
+        plugins: [{name: basic-auth}]
+        """)
+      for (password, status) in [
+        ("päss word", 200), ("7042d089f03a97e331b0438233d9c46debbb7987", 401), ("", 401),
+        ("päss word0b3aa0b9-8a24-4a3c-a7a5-6a6d1d2f3c44", 401), ("päss word", 200),
+      ] {
+        let field = "Authorization: Basic \(Data("alice:\(password)".utf8).base64EncodedString())"
+        #expect(try kong.ask("/", host: "x", field).status == status, "\(password)")
+      }
+    }
+
     /// developer.konghq.com/plugins/request-transformer: captures of the route's expression.
     @Test func capturesOfThePathAreVariables() throws {
       let kong = try KongFixture(

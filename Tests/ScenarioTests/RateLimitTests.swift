@@ -203,6 +203,47 @@ extension Scenarios {
       #expect(try statuses(2) == [200, 429])
     }
 
+    /// A month ends with the calendar's, wherever it began to count.
+    @Test func windowsOfTheCalendarEndByTheClock() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      // 2027-01-31T23:59:30Z
+      let time = Locked(Int64(1_801_439_970))
+      var options = Gateway.Options()
+      options.clock = UnixClock { time.withLock { $0 } * 1_000_000_000 }
+      let fixture = try Fixture(
+        configuration(targets: [upstream.url]) {
+          var settings = Configuration.RateLimit()
+          settings.windows = [
+            .init(limit: 5, window: .seconds(365 * 86_400)),
+            .init(limit: 2, window: .seconds(30 * 86_400)),
+          ]
+          settings.algorithm = .calendarWindow
+          settings.by = .all
+          $0.all.policies[Configuration.RateLimit.self] = settings
+        }, options: options)
+      fixture.upstream = upstream
+      for left in [1, 0] {
+        let response = try fixture.get("/")
+        #expect(response.status == 200)
+        #expect(response["RateLimit-Policy"] == "\"year\";q=5, \"month\";q=2")
+        #expect(response["RateLimit"]?.contains("\"month\";r=\(left);t=") == true)
+      }
+      let refused = try fixture.get("/")
+      #expect(refused.status == 429)
+      // Thirty seconds to February, of which the calendar's next look may be one later.
+      #expect((29...30).contains(Int(refused["Retry-After"] ?? "") ?? 0))
+      time.withLock { $0 += 30 }
+      try waitUntil { (try? fixture.get("/").status) == 200 }
+      #expect(try fixture.get("/").status == 200)
+      let next = try fixture.get("/")
+      #expect(next.status == 429)
+      #expect(try #require(Int(next["Retry-After"] ?? "")) > 27 * 86_400)
+      // The year has seen four.
+      time.withLock { $0 += 28 * 86_400 }
+      try waitUntil { (try? fixture.get("/").status) == 200 }
+      #expect(try fixture.get("/").status == 429)
+    }
+
     @Test func severalLimitsHoldTogether() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try fixture(to: upstream) {

@@ -2,6 +2,7 @@ import COpenSSL
 import Foundation
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 import Testing
 
 extension Configuration.ListenerTLS {
@@ -179,6 +180,62 @@ extension Scenarios {
       let client = try fixture.client(caller)
       #expect(try client.get("/").status == 200)
       #expect(client.socket.tls?.isResumed == true)
+    }
+
+    /// The number of the worker that has exactly this many of the listener's connections, and others none.
+    private func worker(of fixture: Fixture, having count: Int) async -> Int? {
+      let reports = await fixture.gateway.reports()
+      let open = reports.map { $0.listeners.reduce(0) { $0 + $1.openConnections } }
+      return open.reduce(0, +) == count ? open.firstIndex(of: count) : nil
+    }
+
+    /// A ticket of one worker's is taken by the other's, also when the key that sealed it seals no more, and
+    /// until it opens no more.
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func ticketsAreGoodWithTheOtherWorkerAndOverNewKeys(version: Int32) async throws {
+      let seconds = Locked(Int64(1_000_000_000))
+      var options = Gateway.Options()
+      options.clock = UnixClock { seconds.withLock { $0 } * 1_000_000_000 }
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(
+        configuration(targets: [upstream.url]) {
+          $0.workers = .count(2)
+          $0.web.tls = Configuration.ListenerTLS(identity())
+        }, options: options)
+      fixture.upstream = upstream
+
+      /// A connection that resumes what `caller` has, if anything; and whose it is.
+      func connect(_ caller: TestTLSSettings) async throws -> (TestClient, worker: Int) {
+        try await eventually("no connections") { await fixture.openConnections() == 0 }
+        let client = try fixture.client(caller)
+        #expect(try client.get("/").status == 200)
+        return (client, try #require(await worker(of: fixture, having: 1)))
+      }
+
+      /// Goes on until the resumption of this ticket has met both workers.
+      func meetBoth(_ caller: TestTLSSettings, isResumed: Bool) async throws {
+        var met = Set<Int>()
+        for _ in 0..<200 where met.count < 2 {
+          let (client, worker) = try await connect(caller)
+          #expect(client.socket.tls?.isResumed == isResumed)
+          met.insert(worker)
+          client.socket.close()
+        }
+        #expect(met == [0, 1])
+      }
+
+      let caller = caller(version)
+      let (first, _) = try await connect(caller)
+      #expect(first.socket.tls?.isResumed == false)
+      caller.resume(try #require(first.socket.tls))
+      first.socket.close()
+      try await meetBoth(caller, isResumed: true)
+      // Another key seals now.
+      seconds.withLock { $0 += Int64(TLSTicketKeys.lifetime) / 2 + 1 }
+      try await meetBoth(caller, isResumed: true)
+      // And the first one is gone.
+      seconds.withLock { $0 += Int64(TLSTicketKeys.lifetime) }
+      try await meetBoth(caller, isResumed: false)
     }
 
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])

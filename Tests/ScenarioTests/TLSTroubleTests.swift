@@ -57,6 +57,34 @@ extension Scenarios {
       #expect(try settled.get("/").status == 200)
     }
 
+    /// What is no whole record is no sign of life.
+    @Test(arguments: [true, false])
+    func aRecordThatDoesNotEndKeepsNoSession(isPinged: Bool) async throws {
+      let upstream = try ScriptedUpstream { peer in
+        let socket = try peer.accept()
+        while try socket.read() != nil {}
+      }
+      let fixture = try fixture(to: upstream) {
+        $0.all.kind = .websocket
+        var connection = Configuration.ConnectionSettings()
+        connection.ping = .milliseconds(isPinged ? 20 : 0)
+        connection.pongTimeout = .milliseconds(20)
+        connection.idleTimeout = isPinged ? .seconds(3_600) : .milliseconds(200)
+        connection.closeTimeout = .milliseconds(50)
+        $0.all.connection = connection
+      }
+      let client = try fixture.client(caller(TLS1_3_VERSION))
+      let socket = try client.open()
+      // A header of 16 KB, and some of them.
+      try client.socket.sendBelowTLS(
+        "\u{17}\u{3}\u{3}\u{40}\u{0}" + String(repeating: "x", count: 1_000))
+      try await eventually("the session's end") {
+        let (open, closed) = await fixture.gateway.sessions()
+        return open == 0 && closed == [isPinged ? .network : .idleTimeout: 1]
+      }
+      withExtendedLifetime(socket) {}
+    }
+
     @Test(arguments: [
       [UInt8](repeating: 0, count: 100), Array("\u{16}\u{3}\u{1}\u{0}\u{5}hello".utf8),
       [0x16, 3, 1, 0xFF, 0xFF] + [UInt8](repeating: 1, count: 3_000), Array("get / http".utf8),

@@ -8,6 +8,16 @@ import Testing
     diagnostics(file(route: "policies: {\(policies)}", rest: rest))
   }
 
+  /// Every period of the calendar has its length.
+  @Test(arguments: ["1s", "60s", "1m", "1h", "60m", "24h", "720h", "8760h"])
+  func calendarWindowsAreThose(window: String) {
+    #expect(
+      problems("rate-limit: {limit: 1, window: \(window), algorithm: calendar-window}").isEmpty)
+    #expect(
+      problems("response-limit: {calendar: true, limits: {a: [{limit: 1, window: \(window)}]}}")
+        .isEmpty)
+  }
+
   @Test(arguments: [
     ("rate-limit: {}", "needs 'limit' and 'window', or 'windows'"),
     ("rate-limit: {limit: 1}", "needs 'limit' and 'window', or 'windows'"),
@@ -45,6 +55,18 @@ import Testing
       "has more than 6 windows"
     ),
     ("rate-limit: {limit: 1, window: 1s, by: 'path:a'}", "a path starts with /"),
+    (
+      "rate-limit: {limit: 1, window: 2m, algorithm: calendar-window}",
+      "a window of the calendar is 1s, 1m, 1h, 24h, 720h (a month) or 8760h (a year), not 2m"
+    ),
+    (
+      "rate-limit: {limit: 1, window: 1m, burst: 2, algorithm: calendar-window}",
+      "'burst' is for token buckets only"
+    ),
+    (
+      "response-limit: {calendar: true, limits: {a: [{limit: 1, window: 744h}]}}",
+      "a window of the calendar is 1s"
+    ),
     ("response-limit: {}", "needs 'limits'"),
     ("response-limit: {limits: {}}", "at least one"),
     ("response-limit: {limits: {a: []}}", "at least one"),
@@ -99,6 +121,10 @@ import Testing
     (
       "rate-limit: {limit: 5, window: 1s, messages: {}, also: [{limit: 1, window: 1s, by: all}]}",
       "counts messages by one key only"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, algorithm: calendar-window, also: [{limit: 1, window: 1s, by: all}]}",
+      "counts by one key only in windows of the calendar"
     ),
     (
       "rate-limit: {limit: 5, window: 1s, fields: kong, also: [{limit: 1, window: 1s, by: all}]}",

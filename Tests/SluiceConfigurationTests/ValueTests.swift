@@ -57,4 +57,27 @@ import Testing
     #expect(Suggestion.distance(Array(left.utf8), Array(right.utf8)) == distance)
     #expect(Suggestion.distance(Array(right.utf8), Array(left.utf8)) == distance)
   }
+
+  /// Made with Python's datetime.
+  @Test(arguments: [
+    ("1970-01-01T00:00:00Z", 0), ("2000-02-29T12:34:56Z", 951_827_696),
+    ("2027-01-31T23:59:59Z", 1_801_439_999), ("2027-02-01t00:59:59+01:00", 1_801_439_999),
+    ("2027-01-31T18:29:59-05:30", 1_801_439_999), ("9999-12-31T23:59:59z", 253_402_300_799),
+    ("2100-03-01T00:00:00Z", 4_107_542_400),
+  ])
+  func moments(text: String, seconds: Int64) throws {
+    #expect(try Moment(parsing: text).seconds == seconds)
+  }
+
+  @Test(arguments: [
+    "", "2027", "2027-01-31", "2027-01-31T23:59:59", "2027-01-31 23:59:59Z", "2027-02-29T00:00:00Z",
+    "2100-02-29T00:00:00Z", "2027-13-01T00:00:00Z", "2027-00-01T00:00:00Z", "2027-01-00T00:00:00Z",
+    "2027-04-31T00:00:00Z", "2027-01-31T24:00:00Z", "2027-01-31T23:60:00Z", "2027-01-31T23:59:60Z",
+    "1969-12-31T23:59:59Z", "2027-01-31T23:59:59.5Z", "2027-01-31T23:59:59+0100",
+    "2027-01-31T23:59:59+24:00", "2027-01-31T23:59:59+01:60", "+027-01-31T23:59:59Z",
+    "2027-01-31T23:59:59Zé",
+  ])
+  func noMoments(text: String) {
+    #expect(throws: TextProblem.self) { _ = try Moment(parsing: text) }
+  }
 }

@@ -3,7 +3,7 @@ import Testing
 
 /// Programs that others wrote, through the built gateway: what they do is in Tests/Clients, in Python.
 @Suite(.serialized) struct ClientTests {
-  @Test(arguments: ["test_websockets", "test_socketio", "test_curl", "test_grpc"])
+  @Test(arguments: ["test_websockets", "test_socketio", "test_curl", "test_grpc", "test_http2"])
   func othersGetAlongWithTheGateway(module: String) throws {
     // What they need is there already after `make test`.
     try Self.run("/bin/sh", "-c", "exec \"$0\" >&2", Repository.path("scripts/install-clients.sh"))

@@ -257,6 +257,11 @@ import Testing
     )
     let policy = try #require(configuration.policies[Configuration.RateLimit.self])
     #expect(policy.windows.map(\.limit) == [1, 2, 3, 4, 5, 6])
+    // kong/tools/timestamp.lua, get_timestamps: periods of the calendar, in UTC.
+    #expect(policy.algorithm == .calendarWindow)
+    #expect(
+      policy.windows.map(\.window)
+        == [1, 60, 3_600, 86_400, 2_592_000, 31_536_000].map { Timespan.seconds($0) })
     #expect(policy.refusal?.status == 420)
     #expect(policy.refusal?.body == #"{"message":"Slow \"down\""}"#)
     let refused = readKong(
@@ -266,6 +271,78 @@ import Testing
       Self.head + "plugins: [{name: rate-limiting, config: {minute: 5, hour: 4}}]")
     #expect(
       unordered.messages.contains { $0.contains("by hour can't be lower than that by minute") })
+  }
+
+  /// kong/plugins/rate-limiting/handler.lua, get_identifier, and policies/init.lua, get_local_key: by service
+  /// all plugins of one service or route count together, whosever they are.
+  @Test func limitsByServiceMayBeThoseOfConsumers() throws {
+    let (configuration, messages) = try read(
+      """
+      consumers: [{username: c}]
+      consumer_groups: [{name: g}]
+      plugins:
+        - {name: rate-limiting, consumer: c, config: {minute: 3, limit_by: service}}
+        - {name: rate-limiting, consumer_group: g, service: s, config: {minute: 4, limit_by: service}}
+        - {name: rate-limiting, route: r, config: {minute: 5, limit_by: service}}
+        - {name: response-ratelimiting, config: {limits: {video: {day: 1}}}}
+      """)
+    func limit(_ consumer: String?, _ groups: [String]) -> Configuration.RateLimit? {
+      configuration.policies(ofRoute: "r", consumer: consumer, groups: groups).compactMap {
+        $0.settings as? Configuration.RateLimit
+      }.first
+    }
+    let own = try #require(limit("c", []))
+    #expect(own.windows.map(\.limit) == [3] && own.budget == "g.s" && own.by == .all)
+    let group = try #require(limit(nil, ["g"]))
+    #expect(group.windows.map(\.limit) == [4] && group.budget == "s.s")
+    let anybody = try #require(limit(nil, []))
+    #expect(anybody.windows.map(\.limit) == [5] && anybody.budget == "r.r")
+    #expect(configuration.policies[Configuration.ResponseLimit.self]?.calendar == true)
+    #expect(!messages.contains { $0.contains("rate-limiting") })
+  }
+
+  /// kong/init.lua, Kong.access: a route needs no service; behind its plugins Kong says 503.
+  @Test func routesNeedNoService() throws {
+    let result = readKong(
+      """
+      _format_version: "3.0"
+      services: [{name: no-service, url: "http://a.test:81"}]
+      routes:
+        - {name: a, paths: [/a], plugins: [{name: request-termination, config: {status_code: 410}}]}
+        - {name: b, paths: [/b], plugins: [{name: request-termination, config: {trigger: x}}]}
+        - {name: c, paths: [/c], service: no-service}
+        - {paths: [/d]}
+      plugins: [{name: rate-limiting, config: {minute: 9, limit_by: service}}]
+      """)
+    let configuration = try #require(result.configuration, "\(result.messages)")
+    #expect(configuration.routes["a"]?.service == "no-service-2")
+    #expect(configuration.routes["c"]?.service == "no-service")
+    #expect(configuration.routes["route"]?.service == "no-service-2")
+    let nobody = try #require(configuration.services["no-service-2"])
+    #expect(nobody.targets.map(\.weight) == [0])
+    #expect(nobody.policies[Configuration.RateLimit.self]?.by == .address)
+    #expect(
+      configuration.services["no-service"]?.policies[Configuration.RateLimit.self]?.by == .all)
+    let warned = result.messages.filter { $0.contains("it has no service, and no plugin answers") }
+    #expect(warned.count == 2)
+    #expect(warned.first?.contains("route b") == true)
+  }
+
+  /// kong/plugins/basic-auth/crypto.lua: SHA-1 of the password and the consumer's id.
+  @Test func passwordsMayBeThoseOfAnExport() throws {
+    let (configuration, _) = try read(
+      """
+      _transform: false
+      consumers:
+        - username: a
+          id: 0b3aa0b9-8a24-4a3c-a7a5-6a6d1d2f3c44
+          basicauth_credentials: [{username: alice, password: 7042d089f03a97e331b0438233d9c46debbb7987}]
+      """)
+    let credential = configuration.consumers["a"]?.credentials.first?.basicAuth
+    #expect(
+      credential?.digest?.reveal()
+        == "{SSHA}cELQifA6l+MxsEOCM9nEbeu7eYcwYjNhYTBiOS04YTI0LTRhM2MtYTdhNS02YTZkMWQyZjNjNDQ=")
+    #expect(credential?.password == nil)
   }
 
   /// developer.konghq.com/plugins/ip-restriction/reference, request-termination/reference.

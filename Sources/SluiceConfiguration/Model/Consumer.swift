@@ -32,15 +32,18 @@ extension Configuration {
     }
   }
 
-  /// In the file the key alone or `{key, id}`.
+  /// In the file the key alone or `{key, id, expires}`.
   public struct KeyCredential: Equatable, Sendable {
     public var key = Secret("")
     /// What targets and logs see of it; made of the consumer's name unless given.
     public var id: String?
+    /// A `Moment`, from which on the key is nobody's; nil for never.
+    public var expires: String?
     public init() {}
-    public init(key: String, id: String? = nil) {
+    public init(key: String, id: String? = nil, expires: String? = nil) {
       self.key = Secret(key)
       self.id = id
+      self.expires = expires
     }
   }
 }
@@ -95,7 +98,7 @@ extension Configuration {
 }
 
 extension Configuration.KeyCredential: Codable {
-  private enum CodingKeys: CodingKey { case key, id }
+  private enum CodingKeys: CodingKey { case key, id, expires }
 
   public init(from decoder: any Decoder) throws {
     if let key = try? decoder.singleValueContainer().decode(Secret.self) {
@@ -104,6 +107,7 @@ extension Configuration.KeyCredential: Codable {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       key = try container.decode(Secret.self, forKey: .key)
       id = try container.decodeIfPresent(String.self, forKey: .id)
+      expires = try container.decodeIfPresent(String.self, forKey: .expires)
     }
   }
 }
@@ -160,6 +164,10 @@ extension Configuration.KeyCredential {
       Field(
         "id", .text(.entityName),
         "What targets and logs see in its place; `<consumer>.key-auth.<n>` unless given."),
+      Field(
+        "expires", .text(.moment),
+        "When it is over; from then on it is nobody's, and sessions that it has opened end. Never unless given."
+      ),
     ], hidesValues: true)
 }
 
@@ -173,7 +181,8 @@ extension Configuration.PasswordCredential {
       Field("password", .text(.secret), "The password itself, best as a reference."),
       Field(
         "digest", .text(.passwordDigest),
-        "What `sluice hash-password` makes of the password: scrypt or PBKDF2."),
+        "What `sluice hash-password` makes of the password (scrypt), or another has made: PBKDF2, `$2y$…` of `htpasswd -B` (bcrypt, which looks at the first 72 bytes of a password), `$5$…` and `$6$…` of crypt(3), and `{SSHA}…`, which is quick to guess for who has the file."
+      ),
     ], hidesValues: true)
 }
 

@@ -158,7 +158,9 @@ extension Configuration.Service {
       Field(
         "protocol", .choice(Configuration.TargetProtocol.self),
         "What targets are spoken to in: `http1`, `http2` (by prior knowledge, or over TLS by ALPN) or, "
-          + "over TLS, `auto`: HTTP/2 where the target speaks it."),
+          + "over TLS, `auto`: HTTP/2 where the target speaks it. WebSockets go by HTTP/2 where the target "
+          + "announces that it takes them (RFC 8441); with `auto` others get a connection of HTTP/1.1 for each, "
+          + "with `http2` they are refused."),
       Field("balance", .choice(Configuration.Balance.self), "How a target is picked."),
       Field(
         "hash", .text(.hashKey),

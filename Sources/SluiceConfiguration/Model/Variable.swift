@@ -86,7 +86,7 @@ extension Configuration.VariablePattern {
       Field("regex", .text(.regex), "Matches the whole text (PCRE2 syntax).", isRequired: true),
       Field(
         "value", .text(.template),
-        "What it stands for; `$1` to `$9` are what groups of `regex` matched, `$$` is a dollar sign.",
+        "What it stands for; `$1` to `$9` are what groups of `regex` matched; a dollar sign in front of a digit is written `$$$$`.",
         isRequired: true),
     ])
 }
@@ -149,7 +149,7 @@ extension ConfigurationValidator {
     else { return }
     diagnostics.error(
       "\(path).value: $\(largest) is no group of regex", at: place.position,
-      hint: "write $$ for a dollar sign")
+      hint: "write $$$$ for a dollar sign")
   }
 
   private mutating func checkReferences(

@@ -85,6 +85,10 @@ extension TextForm {
     return form
   }()
 
+  public static let moment = TextForm(
+    "a moment", examples: ["2027-01-31T23:59:59Z"],
+    parse: { (text) throws(TextProblem) in _ = try Moment(parsing: text) })
+
   public static let entityReference = TextForm("a name", accepts: { !$0.isEmpty })
 
   public static let workers = TextForm(

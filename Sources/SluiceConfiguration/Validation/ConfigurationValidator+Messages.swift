@@ -13,6 +13,27 @@ extension ConfigurationValidator {
       else { continue }
       checkRate(limit, entry, at: "routes.\(name).messages.\(key)")
     }
+    checkRefresh(connection, node, name: name)
+    checkGrantedActions(route, node, name: name)
+    checkPressure(connection, node, name: name)
+    if let entry = node["connection"]?.entry("labels"), connection.labels.count > 16 {
+      diagnostics.error(
+        "routes.\(name).connection.labels has \(connection.labels.count) labels, and a session has "
+          + "room for 16", at: entry.keyPosition)
+    }
+    if let entry = node["messages"]?.entry("maxFragments"),
+      !configuration.inspectsMessages(ofRoute: name),
+      route.messages?.maxFragments != Configuration.MessageSettings().maxFragments
+    {
+      diagnostics.warning(
+        "routes.\(name).messages.maxFragments has no effect on messages that are not inspected",
+        at: entry.keyPosition, hint: "set inspect: true")
+    }
+  }
+
+  private mutating func checkRefresh(
+    _ connection: Configuration.ConnectionSettings, _ node: SourceNode, name: String
+  ) {
     if let entry = node["connection"]?.entry("refresh"), let refresh = connection.refresh,
       diagnostics.isSound(entry.value)
     {
@@ -30,12 +51,12 @@ extension ConfigurationValidator {
           "routes.\(name).connection.refresh needs 'http' or 'message'", at: entry.keyPosition)
       }
     }
-    checkGrantedActions(route, node, name: name)
-    if let entry = node["connection"]?.entry("labels"), connection.labels.count > 16 {
-      diagnostics.error(
-        "routes.\(name).connection.labels has \(connection.labels.count) labels, and a session has "
-          + "room for 16", at: entry.keyPosition)
-    }
+  }
+
+  /// What a slow consumer means.
+  private mutating func checkPressure(
+    _ connection: Configuration.ConnectionSettings, _ node: SourceNode, name: String
+  ) {
     if let entry = node["messages"]?.entry("conflate"), connection.slowConsumer == .dropNewest {
       diagnostics.error(
         "routes.\(name).messages.conflate keeps the newest message, and "
@@ -50,14 +71,6 @@ extension ConfigurationValidator {
       diagnostics.warning(
         "routes.\(name).connection.slowConsumerTimeout has no effect without slowConsumer: close",
         at: entry.keyPosition)
-    }
-    if let entry = node["messages"]?.entry("maxFragments"),
-      !configuration.inspectsMessages(ofRoute: name),
-      route.messages?.maxFragments != Configuration.MessageSettings().maxFragments
-    {
-      diagnostics.warning(
-        "routes.\(name).messages.maxFragments has no effect on messages that are not inspected",
-        at: entry.keyPosition, hint: "set inspect: true")
     }
   }
 

@@ -164,7 +164,6 @@ extension ConfigurationValidator {
       }
       return
     }
-    checkSpeaks(route, node, name: name)
     checkMessages(route, node, name: name)
     checkReconnect(route, node, name: name)
     for (key, instead) in [
@@ -187,26 +186,6 @@ extension ConfigurationValidator {
       diagnostics.warning(
         "routes.\(name).match.methods: a WebSocket handshake is a GET, so this route never matches",
         at: methods.position)
-    }
-  }
-}
-
-extension ConfigurationValidator {
-  /// WebSockets begin by HTTP/1.1.
-  private mutating func checkSpeaks(
-    _ route: Configuration.Route, _ node: SourceNode, name: String
-  ) {
-    guard let place = node["service"], diagnostics.isSound(place) else { return }
-    let splits = route.policies[Configuration.Split.self]?.services.keys.sorted() ?? []
-    for service in [route.service] + splits {
-      guard let spoken = configuration.services[service]?.protocol, spoken != .http1 else {
-        continue
-      }
-      diagnostics.error(
-        "routes.\(name) is for WebSockets, and service \(service) has protocol: \(spoken.rawValue)",
-        at: place.position,
-        hint: "WebSockets begin by HTTP/1.1: use a service of the same targets with protocol: http1"
-      )
     }
   }
 }

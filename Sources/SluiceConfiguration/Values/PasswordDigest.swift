@@ -1,16 +1,24 @@
 import SluiceWire
 
 /// What a password was turned into, so that it can be checked and not be known: `$scrypt$…` or
-/// `$pbkdf2-sha256$…`, in the form of the Password Hashing Competition.
+/// `$pbkdf2-sha256$…`, in the form of the Password Hashing Competition; what crypt(3) and `htpasswd` make,
+/// `$2y$…` (bcrypt), `$5$…` and `$6$…`; and `{SSHA}…`.
 ///
-/// `sluice hash-password` makes one.
+/// `sluice hash-password` makes one of the first kind.
 public struct PasswordDigest: Hashable, Sendable {
   public enum Algorithm: Hashable, Sendable {
     /// RFC 7914; memory is 128 × r × 2^logN bytes.
     case scrypt(logN: Int, r: Int, p: Int)
     /// RFC 8018.
     case pbkdf2(hash: PBKDF2Hash, iterations: Int)
+    /// bcrypt, or SHA-256 or SHA-512 as crypt(3) has them. `hash` is the whole text, which holds the salt.
+    case crypt
+    /// One SHA-1 of the password and the salt. Quick to guess; for what other gateways have stored.
+    case saltedSHA1
   }
+
+  /// Whether checking a password takes so long that no worker may wait for it.
+  public var isSlow: Bool { algorithm != .saltedSHA1 }
 
   public enum PBKDF2Hash: String, Hashable, Sendable { case sha256, sha512 }
 
@@ -26,15 +34,37 @@ public struct PasswordDigest: Hashable, Sendable {
 
   /// Reads the text; the error says what is wrong with it and holds none of it.
   public init(parsing text: String) throws(TextProblem) {
+    if text.hasPrefix("{") {
+      let parts = try Self.saltedSHA1(text)
+      salt = parts.salt
+      hash = parts.hash
+      algorithm = .saltedSHA1
+      return
+    }
     let parts = text.split(separator: "$", omittingEmptySubsequences: false)
     guard parts.count >= 2, parts[0].isEmpty else {
       throw TextProblem("it is no digest", hint: "sluice hash-password makes one of a password")
     }
     switch parts[1] {
     case "scrypt", "pbkdf2-sha256", "pbkdf2-sha512": break
-    case "2a", "2b", "2y", "argon2i", "argon2d", "argon2id", "5", "6", "y":
+    case "2a", "2b", "2y", "5", "6":
+      guard Self.isCrypt(parts) else {
+        throw TextProblem(
+          "it is no whole digest of this kind, or one that takes too long to check",
+          hint: "bcrypt costs 4 to 15, $5$ and $6$ have 1000 to 1000000 rounds")
+      }
+      algorithm = .crypt
+      salt = []
+      hash = Array(text.utf8)
+      return
+    case "apr1", "1":
       throw TextProblem(
-        "digests of this kind can't be checked", hint: "use scrypt: sluice hash-password makes one")
+        "digests of this kind are too weak to be checked",
+        hint: "htpasswd -B and sluice hash-password make better ones")
+    case "argon2i", "argon2d", "argon2id", "y", "7":
+      throw TextProblem(
+        "digests of this kind can't be checked",
+        hint: "use scrypt or bcrypt: sluice hash-password and htpasswd -B make them")
     default: throw TextProblem("digests of this kind are not known")
     }
     guard parts.count == 5, let salt = Self.bytes(parts[3]), let hash = Self.bytes(parts[4]) else {
@@ -70,6 +100,55 @@ public struct PasswordDigest: Hashable, Sendable {
     return .scrypt(logN: logN, r: r, p: p)
   }
 
+  /// Whether the parts are those of a digest that crypt(3) makes, within bounds of the time it takes.
+  private static func isCrypt(_ parts: [Substring]) -> Bool {
+    func isText(_ part: Substring, _ counts: ClosedRange<Int>) -> Bool {
+      counts.contains(part.utf8.count)
+        && part.utf8.allSatisfy { byte in
+          byte >= 0x2E && byte <= 0x39 || byte >= 0x41 && byte <= 0x5A
+            || byte >= 0x61 && byte <= 0x7A
+        }
+    }
+    if parts[1].hasPrefix("2") {
+      guard parts.count == 4, parts[2].utf8.count == 2, let cost = Int(parts[2]) else {
+        return false
+      }
+      // 22 characters of salt and 31 of hash.
+      return (4...15).contains(cost) && isText(parts[3], 53...53)
+    }
+    var rest = parts[2...]
+    if let first = rest.first, first.hasPrefix("rounds=") {
+      guard let rounds = Int(first.dropFirst(7)), (1_000...1_000_000).contains(rounds) else {
+        return false
+      }
+      rest = rest.dropFirst()
+    }
+    let length = parts[1] == "5" ? 43 : 86
+    return rest.count == 2 && isText(rest.first ?? "", 1...16)
+      && isText(rest.last ?? "", length...length)
+  }
+
+  /// `{SSHA}` and the Base64 of a SHA-1 with the salt behind it, as directories (and nginx) have it.
+  private static func saltedSHA1(
+    _ text: String
+  ) throws(TextProblem) -> (salt: [UInt8], hash: [UInt8]) {
+    guard text.hasPrefix("{SSHA}") else {
+      throw TextProblem(
+        "of digests in braces there is only {SSHA}",
+        hint: "htpasswd -B and sluice hash-password make better ones")
+    }
+    var output = ByteBuffer()
+    let encoded = Array(text.utf8.dropFirst(6))
+    guard output.append(decodingBase64: encoded.span, .standard) else {
+      throw TextProblem("what follows {SSHA} is no Base64")
+    }
+    let bytes = output.copiedBytes()
+    guard (24...128).contains(bytes.count) else {
+      throw TextProblem("it has not 20 bytes of SHA-1 and 4 to 108 of salt")
+    }
+    return (Array(bytes[20...]), Array(bytes[..<20]))
+  }
+
   /// Without padding; `.` is what some write for `+`.
   private static func bytes(_ text: Substring) -> [UInt8]? {
     var padded = text.utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "+") : $0 }
@@ -84,13 +163,18 @@ public struct PasswordDigest: Hashable, Sendable {
       "$scrypt$ln=\(logN),r=\(r),p=\(p)$\(Self.text(salt))$\(Self.text(hash))"
     case .pbkdf2(let name, let iterations):
       "$pbkdf2-\(name.rawValue)$\(iterations)$\(Self.text(salt))$\(Self.text(hash))"
+    case .crypt: String(decoding: hash, as: UTF8.self)
+    case .saltedSHA1: "{SSHA}\(Self.padded(hash + salt))"
     }
   }
 
   private static func text(_ bytes: [UInt8]) -> String {
+    String(padded(bytes).prefix { $0 != "=" })
+  }
+
+  private static func padded(_ bytes: [UInt8]) -> String {
     var output = ByteBuffer()
     output.append(base64: bytes.span, .standard)
-    let text = String(decoding: output.copiedBytes(), as: UTF8.self)
-    return String(text.prefix { $0 != "=" })
+    return String(decoding: output.copiedBytes(), as: UTF8.self)
   }
 }

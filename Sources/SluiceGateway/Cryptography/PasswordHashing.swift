@@ -1,4 +1,6 @@
+import CCrypt
 import COpenSSL
+import Glibc
 public import SluiceConfiguration
 import SluiceWire
 
@@ -14,8 +16,9 @@ extension PasswordDigest {
   }
 
   /// Whether the password is the one; takes as long as the parameters want, a tenth of a second or
-  /// so. Never to be called on a worker's thread.
+  /// so. Never to be called on a worker's thread if the digest `isSlow`.
   func verifies(_ password: [UInt8]) -> Bool {
+    if algorithm == .crypt { return verifiesByCrypt(password) }
     guard let made = Self.derive(algorithm, password, salt: salt, count: hash.count) else {
       return false
     }
@@ -39,8 +42,32 @@ extension PasswordDigest {
         return PKCS5_PBKDF2_HMAC(
           text, Int32(bytes.count), salt, Int32(salt.count), Int32(iterations), hash,
           Int32(count), &output)
+      case .saltedSHA1:
+        return EVP_Digest(
+          password + salt, bytes.count + salt.count, &output, nil, EVP_sha1(), nil)
+      // Its output holds its own salt, so that there is nothing to derive.
+      case .crypt: return 0
       }
     }
     return done == 1 ? output : nil
+  }
+
+  /// The digest itself is the setting by which crypt(3) makes the password's anew.
+  private func verifiesByCrypt(_ password: [UInt8]) -> Bool {
+    // crypt(3) would look at nothing behind a zero, so that other passwords were right, too.
+    guard !password.contains(0) else { return false }
+    let phrase = (password + [0]).map { CChar(bitPattern: $0) }
+    let setting = (hash + [0]).map { CChar(bitPattern: $0) }
+    // Memory of its own making, which has held the password.
+    var scratch: UnsafeMutableRawPointer?
+    var size: Int32 = 0
+    defer {
+      if let scratch {
+        OPENSSL_cleanse(scratch, Int(size))
+        free(scratch)
+      }
+    }
+    guard let made = crypt_ra(phrase, setting, &scratch, &size) else { return false }
+    return strlen(made) == hash.count && CRYPTO_memcmp(made, hash, hash.count) == 0
   }
 }

@@ -6,6 +6,9 @@ import SluiceWire
 /// The exchange calls these on its worker's thread; the carrier decides about framing and never about
 /// content. After `sendEnd`, `sendAnswer` or `abortResponse` the exchange is over for the carrier.
 protocol DownstreamStream: AnyObject {
+  /// Itself, if it is a connection that its loop keeps at least until the turn ends in which it closes, and
+  /// that ends its exchange when it closes: then nobody has to count it. Nil for others.
+  var keptByLoop: Unmanaged<HTTP1DownstreamConnection>? { get }
   /// A 1xx response; dropped where the protocol's version has none.
   func sendInformational(_ head: borrowing ResponseHead)
   /// 100 (Continue): the gateway itself wants the request's body.
@@ -75,6 +78,10 @@ extension DownstreamStream {
     from source: StreamConnection, atMost limit: Int
   ) -> StreamConnection.SpliceOutcome { .refused }
   func sendBody(_ piece: MemoryFilePiece, _ range: Range<Int>) -> Bool { false }
+}
+
+extension DownstreamStream {
+  var keptByLoop: Unmanaged<HTTP1DownstreamConnection>? { nil }
 }
 
 /// A carrier that has no connection of its own to tell of.

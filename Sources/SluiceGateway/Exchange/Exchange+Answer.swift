@@ -20,7 +20,7 @@ extension Exchange {
   func answer(_ answer: LocalAnswer) {
     leaveUpstream()
     var answer = answer
-    if let status = detour?.status, answer.status < 300 { answer.status = status }
+    if let status = internalRedirect?.status, answer.status < 300 { answer.status = status }
     answerMeetsPolicies(&answer)
     if let way = failureWay {
       failureWay = nil

@@ -7,8 +7,8 @@ extension Exchange {
   func call(_ route: CompiledRoute, body: [UInt8], for caller: any DownstreamStream) {
     start(caller, listener: worker.ownCalls, peer: Exchange.nobody)
     // What it says about callers is true.
-    isTrusted = true
-    self.route = route
+    judge(isTrusted: true)
+    take(route)
     requestFraming = body.isEmpty ? .none : .length(UInt64(body.count))
     if !body.isEmpty {
       collectedBody.append(body)
@@ -21,13 +21,12 @@ extension Exchange {
   func replay(_ handshake: KeptHandshake, of session: Session, for caller: any DownstreamStream) {
     start(caller, listener: session.listener.compiled, peer: handshake.peer)
     record.isBackground = true
-    isTrusted = handshake.isTrusted
+    judge(isTrusted: handshake.isTrusted)
     // It was normalised before, so it can't fail.
     _ = normalisePath(request)
-    route = session.wayBack
-    wantsUpgrade = true
+    take(session.wayBack)
+    becomeHandshake(of: session.id)
     identity = session.identity
-    storedSessionID = session.id
     // There is none, and so it is here.
     isBodyCollected = true
     forward()
@@ -36,20 +35,16 @@ extension Exchange {
   /// Takes over all that the other one found out about the same request.
   func begin(like other: Exchange, _ downstream: any DownstreamStream, policies: PolicyChain) {
     start(downstream, listener: other.listener, peer: other.peer)
-    isTrusted = other.isTrusted
+    judge(isTrusted: other.isTrusted)
     // It was normalised before, so it can't fail.
     _ = normalisePath(request)
-    if let path = other.detour?.path { setPath(path.span) }
-    detour = other.detour?.copy()
-    matchedLength = other.matchedLength
-    route = other.route
+    if let path = other.internalRedirect?.path { setPath(path.span) }
+    internalRedirect = other.internalRedirect?.copy()
+    take(other.route, matched: other.matchedLength)
     identity = other.identity
     self.policies = policies
     Self.copy(other.requestEdits, to: &requestEdits)
   }
-
-  /// A policy sends it another way.
-  func take(_ route: CompiledRoute) { self.route = route }
 
   private static func copy(_ edits: borrowing RequestEdits, to own: inout RequestEdits) {
     own.copy(edits)

@@ -4,7 +4,7 @@ public import SluiceWire
 /// What policies do with bodies: look at them, change them, wait until they are whole.
 extension Exchange {
   /// Of the body that the caller sends, none where that has nowhere to go.
-  var callerFraming: BodyFraming { detour?.dropsBody == true ? .none : request.framing }
+  var callerFraming: BodyFraming { internalRedirect?.dropsBody == true ? .none : request.framing }
 
   // MARK: Filters
 

@@ -20,7 +20,7 @@ extension Exchange {
 
   /// Whether request body bytes have somewhere to go now.
   var takesRequestBody: Bool {
-    if detour?.dropsBody == true { return false }
+    if internalRedirect?.dropsBody == true { return false }
     if state == .collecting { return true }
     if let gate, gate.holdsRequest { return false }
     guard let upstream, state == .forwarding || state == .responding else {
@@ -32,7 +32,7 @@ extension Exchange {
   /// A piece of the body; only called while `takesRequestBody`.
   func downstreamBody(_ bytes: Span<UInt8>) {
     record.received &+= UInt64(bytes.count)
-    if detour?.dropsBody == true { return }
+    if internalRedirect?.dropsBody == true { return }
     if let local { return localBody(bytes, local) }
     if let limit = route?.maxBodySize, record.received > limit {
       return refuseBody(.bodyTooLarge)
@@ -42,7 +42,7 @@ extension Exchange {
   }
 
   func downstreamBodyEnded(_ trailers: borrowing TrailerSection) {
-    if detour?.dropsBody == true { return }
+    if internalRedirect?.dropsBody == true { return }
     if state == .collecting { return bodyEndedCollecting() }
     if requestFilter != nil && !endRequestBody() { return }
     if let local { return askResponder(local) }

@@ -26,7 +26,8 @@ extension Exchange {
       let stream = carrier.beginWebSocket(
         acceptance(request, firstMessage), of: self, maxSize: firstMessage.limits.maxSize)
     else { return fail(.internalError) }
-    downstream = stream
+    leaveCarrier()
+    carry(by: stream)
     carrier.deliverEarly(to: stream)
   }
 

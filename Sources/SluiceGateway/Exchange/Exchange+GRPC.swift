@@ -92,8 +92,9 @@ extension Exchange {
   /// Whether this answer, which is all of a response, is one that is tried elsewhere. The exchange is
   /// then on its way there.
   func triesAgain(after head: borrowing ResponseHead, isForsaken: Bool) -> Bool {
-    guard let service = route?.service, !service.settings.retries.grpc.isEmpty,
-      head.framing.isEmpty, attempts.grpc < service.settings.retries.grpcAttempts,
+    guard withRoute({ !$0.service.settings.retries.grpc.isEmpty }) ?? false,
+      let service = route?.service, head.framing.isEmpty,
+      attempts.grpc < service.settings.retries.grpcAttempts,
       !hasPassedBody || keepsBody, let index = head.firstIndex(named: Self.statusField.span),
       let status = GRPCStatus(head.span(head.fields[index].value)),
       service.settings.retries.grpc.contains(where: {

@@ -50,7 +50,7 @@ extension Exchange {
       return false
     }
     if policyPosition == policies.identifyCount {
-      if policies.leadsInside { requestEdits.keepDrops() }
+      if policies.redirectsInternally { requestEdits.keepDrops() }
       takeOwnPolicies()
     }
     return true
@@ -221,7 +221,8 @@ extension Exchange {
   /// The gateway's own answer on its way back.
   func answerMeetsPolicies(_ answer: inout LocalAnswer) {
     guard let policies else { return }
-    for step in policies.answer where hasPassed(step, of: policies) {
+    for step in policies.answer
+    where step.policy.meetsEveryAnswer || hasPassed(step, of: policies) {
       step.policy.answered(&answer, self)
     }
   }

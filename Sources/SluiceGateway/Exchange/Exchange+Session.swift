@@ -10,7 +10,7 @@ extension Exchange {
     // What is no handshake to the target would be a request that nobody has made.
     if record.wantsTunnel && route.session == nil { return .protocolNotOffered }
     // Nobody gets a body that is not read.
-    let limit = detour?.dropsBody == true ? nil : route.maxBodySize
+    let limit = internalRedirect?.dropsBody == true ? nil : route.maxBodySize
     return RouteEntry.refusal(of: head, maxBodySize: limit, session: route.session)
   }
 
@@ -101,7 +101,7 @@ extension Exchange {
       self, route: route, settings: settings, listener: downstream.acceptor, target: target,
       facts: facts, isCompressed: isCompressed, handshake: handshake)
     self.upstream = nil
-    self.downstream = nil
+    leaveCarrier()
     downstream.handOver(to: session)
     upstream.handOver(to: session)
     session.begin()
@@ -116,7 +116,7 @@ extension Exchange {
     _ route: CompiledRoute, _ facts: SessionFacts
   ) -> Bool {
     self.upstream = nil
-    downstream = nil
+    leaveCarrier()
     reconnector.succeed(upstream, of: self, target: target, service: route.service, facts)
     finish()
     return true
@@ -129,11 +129,9 @@ extension Exchange {
   ) -> HandshakeAgreement? {
     guard wantsUpgrade, let upgrade = head.upgrade,
       head.span(upgrade).equalsIgnoringCase(RouteEntry.websocket),
-      let key = request.onlyIndex(of: .secWebSocketKey),
-      let accept = head.onlyIndex(of: .secWebSocketAccept)
+      let accept = head.onlyIndex(of: .secWebSocketAccept), let expected = expectedAccept,
+      head.span(head.fields[accept].value).equals(expected.span)
     else { return nil }
-    let expected = WebSocketAccept.value(forKey: request.span(request.fields[key].value))
-    guard head.span(head.fields[accept].value).equals(expected.span) else { return nil }
     var agreement = HandshakeAgreement()
     do throws(WebSocketHandshakeError) {
       if head.firstIndex(of: .secWebSocketProtocol) != nil {
@@ -156,6 +154,14 @@ extension Exchange {
       return nil
     }
     return agreement
+  }
+
+  /// What answers the handshake's key (RFC 6455 4.2.2); nil for a request without one.
+  var expectedAccept: [UInt8]? { Self.accept(request) }
+
+  private static func accept(_ request: borrowing RequestHead) -> [UInt8]? {
+    guard let key = request.onlyIndex(of: .secWebSocketKey) else { return nil }
+    return WebSocketAccept.value(forKey: request.span(request.fields[key].value))
   }
 
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where

@@ -10,7 +10,7 @@ extension Exchange {
   /// answers in the place of a failure has its own time, but for what a caller allows a call.
   var totalDeadline: MonotonicTime? {
     let own = route?.totalTimeout.map {
-      (detour?.failedAt ?? record.started).advanced(byNanoseconds: $0)
+      (internalRedirect?.failedAt ?? record.started).advanced(byNanoseconds: $0)
     }
     guard let callTimeout else { return own }
     let called = record.started.advanced(byNanoseconds: callTimeout)

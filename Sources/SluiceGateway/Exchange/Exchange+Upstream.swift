@@ -6,14 +6,19 @@ import SluiceWire
 extension Exchange {
   // MARK: Towards a connection
 
+  /// Nothing of the response has come yet.
+  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
+
   /// Sends the exchange to a target, first or again.
   func forward() {
-    guard let service = route?.service else { return fail(.internalError) }
+    if withRoute({ forward(by: $0) }) == nil { fail(.internalError) }
+  }
+
+  private func forward(by route: CompiledRoute) {
+    let service = route.service
     let now = loop.now
     if state == .routing {
-      if wantsUpgrade, downstream?.reconnector == nil, let route,
-        let error = admitSession(on: route)
-      {
+      if wantsUpgrade, downstream?.reconnector == nil, let error = admitSession(on: route) {
         return fail(error)
       }
       service.state.retryBudget.recordRequest(now: now)
@@ -32,7 +37,7 @@ extension Exchange {
     else { return false }
     attempt = service.state.started(index, now: now)
     lastTargetIndex = index
-    service.targets[index].lease(for: self)
+    service.reference(toTarget: index)._withUnsafeGuaranteedRef { $0.lease(for: self) }
     return true
   }
 
@@ -87,10 +92,12 @@ extension Exchange {
   }
 
   func endAttempt(_ outcome: TargetOutcome) {
-    guard let attempt, let service = route?.service else { return }
+    guard let attempt, let route = heldRoute.inUse else { return }
     self.attempt = nil
-    worker.healthChanged(
-      service.state.finished(attempt, outcome, now: loop.now), service, attempt.target)
+    route._withUnsafeGuaranteedRef {
+      worker.healthChanged(
+        $0.service.state.finished(attempt, outcome, now: loop.now), $0.service, attempt.target)
+    }
   }
 
   // MARK: Failures
@@ -162,10 +169,12 @@ extension Exchange {
     state = .responding
     record.status = shownStatus(head.status)
     record.responded = loop.now
-    if var attempt, let service = route?.service {
-      let change = service.state.report(.succeeded, of: &attempt, now: loop.now)
-      self.attempt = attempt
-      worker.healthChanged(change, service, attempt.target)
+    if var attempt, let route = heldRoute.inUse {
+      route._withUnsafeGuaranteedRef {
+        let change = $0.service.state.report(.succeeded, of: &attempt, now: loop.now)
+        self.attempt = attempt
+        worker.healthChanged(change, $0.service, attempt.target)
+      }
     }
     if !responseMeetsPolicies(head) { return }
     if keepsBody { stopKeepingBody() }
@@ -178,18 +187,19 @@ extension Exchange {
         return hold(head, in: held)
       }
     }
-    downstream?.sendHead(head, of: self)
+    deliverHead(head)
   }
 
   func upstreamBody(_ bytes: Span<UInt8>) {
-    guard let downstream else { return }
+    let backlog: Int
     if responseFilter != nil {
-      if !sendResponseBody(bytes, isLast: false) { return }
+      if downstream == nil || !sendResponseBody(bytes, isLast: false) { return }
+      backlog = downstream?.responseBacklog ?? 0
     } else {
       record.sent &+= UInt64(bytes.count)
-      downstream.sendBody(bytes)
+      backlog = deliverBody(bytes)
     }
-    if downstream.responseBacklog > StreamConnection.highWater { upstream?.pauseResponse() }
+    if backlog > StreamConnection.highWater { upstream?.pauseResponse() }
   }
 
   /// Whether nothing between the two connections looks at the response's body.
@@ -221,14 +231,13 @@ extension Exchange {
       storedReplacement = nil
       return serve(stored.entry, isNotModified: stored.isNotModified)
     }
-    let downstream = self.downstream
     if let responseFilter {
       var kept = copy trailers
       responseFilter.passTrailers(&kept)
       if !endResponseBody() { return }
-      downstream?.sendEnd(kept)
+      deliverEnd(kept)
     } else {
-      downstream?.sendEnd(trailers)
+      deliverEnd(trailers)
     }
     finish()
   }

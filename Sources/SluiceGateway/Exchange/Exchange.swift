@@ -30,15 +30,19 @@ public final class Exchange: EventHandler {
   /// The normalised path; used when `hasOwnPath`, otherwise the path in `request` is normal as sent.
   private var ownPath = ByteBuffer()
   private var hasOwnPath = false
-  var matchedLength = 0
-  var route: CompiledRoute?
+  /// How much of the path the route's prefix matched.
+  private(set) var matchedLength = 0
+  var heldRoute = HeldRoute()
   private(set) var listener: CompiledListener
   /// The other end of the connection.
   private(set) var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
-  var isTrusted = false
-  var wantsUpgrade = false
-  var downstream: (any DownstreamStream)?
+  private(set) var isTrusted = false
+  /// Whether it is a WebSocket handshake, on a route that takes them.
+  private(set) var wantsUpgrade = false
+  /// The caller's carrier, if it is a connection that the loop keeps; otherwise it is `otherDownstream`.
+  var connectionInUse: Unmanaged<HTTP1DownstreamConnection>?
+  var otherDownstream: (any DownstreamStream)?
   var upstream: (any UpstreamStream)?
   /// Waits in a target's queue.
   var isQueued = false
@@ -103,8 +107,8 @@ public final class Exchange: EventHandler {
   private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
-  /// There once it was sent on to another route, see `Exchange+Detour`.
-  var detour: Detour?
+  /// There once it was sent on to another route, see `Exchange+InternalRedirect`.
+  var internalRedirect: InternalRedirect?
   /// The one that it began with; there where policies may ask for its internal routes.
   private(set) var snapshot: Snapshot?
   /// Where a policy wants the answer that is being made to lead instead.
@@ -114,9 +118,9 @@ public final class Exchange: EventHandler {
   var callTimeout: Int64?
   var record = ExchangeRecord()
   /// The Allow field of a 405.
-  var allow: [UInt8]?
+  private(set) var allow: [UInt8]?
   private var storedRequestID: RequestID?
-  var storedSessionID: SessionID?
+  private(set) var storedSessionID: SessionID?
   /// Of a handshake: its place under the limits, until it is the session's.
   var ticket: SessionTicket?
   /// How often this object was recycled; its token stays the same.
@@ -187,7 +191,8 @@ public final class Exchange: EventHandler {
   func start(
     _ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress
   ) {
-    self.downstream = downstream
+    carry(by: downstream)
+    heldRoute.begin(in: worker.configurationNumber)
     if self.listener !== listener { self.listener = listener }
     self.peer = peer
     state = .routing
@@ -209,7 +214,7 @@ public final class Exchange: EventHandler {
       return .connectRefused
     }
     if let error = normalisePath(head) { return error }
-    return matchRoute(head, in: worker.snapshot.main)
+    return worker.mainSection._withUnsafeGuaranteedRef { matchRoute(head, in: $0) }
   }
 
   /// By the path as it is now.
@@ -222,14 +227,12 @@ public final class Exchange: EventHandler {
       return .methodNotAllowed
     case .route(let index, let length):
       matchedLength = length
-      return enter(section.routes[index], head)
+      heldRoute.enter(section.routes[index], current: worker.configurationNumber, loop)
+      return withRoute { enter($0, head) } ?? nil
     }
   }
 
-  /// The reference is passed on instead of counted once more.
-  private func enter(
-    _ route: consuming CompiledRoute, _ head: borrowing RequestHead
-  ) -> GatewayError? {
+  private func enter(_ route: CompiledRoute, _ head: borrowing RequestHead) -> GatewayError? {
     record.routed = true
     wantsUpgrade = route.kind == .websocket
     requestFraming = head.framing
@@ -238,11 +241,9 @@ public final class Exchange: EventHandler {
       self.policies = policies
       // Policies of the stage `entry` come first.
       refusesFirst = policies.entryCount == 0
-      if policies.leadsInside && snapshot == nil { snapshot = worker.snapshot }
+      if policies.redirectsInternally && snapshot == nil { snapshot = worker.snapshot }
     }
-    let refusal = refusesFirst ? refusal(of: head, by: route) : nil
-    self.route = route
-    return refusal
+    return refusesFirst ? refusal(of: head, by: route) : nil
   }
 
   /// Why the route refuses the request, whoever sends it.
@@ -270,9 +271,6 @@ public final class Exchange: EventHandler {
   }
 
   // MARK: What others read
-
-  /// Nothing of the response has come yet.
-  var isAwaitingResponse: Bool { state == .waiting || state == .forwarding }
 
   /// The path in normal form: what is matched and what is forwarded.
   func withPath<R>(_ body: (Span<UInt8>) -> R) -> R {
@@ -302,13 +300,10 @@ public final class Exchange: EventHandler {
 
   private func appendRewrittenPath(to output: inout ByteBuffer) {
     let matched = matchedLength
-    let rewrite = route?.rewrite ?? .none
-    withPath { rewrite.append($0, matched: matched, to: &output) }
-  }
-
-  /// Where this exchange is counted.
-  var counters: RouteCounters {
-    (detour?.failed ?? route)?.counters ?? worker.counters.unrouted
+    let isAppended: Void? = withRoute { route in
+      withPath { route.rewrite.append($0, matched: matched, to: &output) }
+    }
+    if isAppended == nil { withPath { output.append($0) } }
   }
 
   /// Made when first asked for, so that exchanges nobody asks about have none.
@@ -353,6 +348,28 @@ public final class Exchange: EventHandler {
   private static let keptHeadBytes = 4 * 1_024
   private static let requestIDField = Array("x-request-id".utf8)
 
+  // MARK: What is known without a caller's head
+
+  /// What its head says of the caller is believed or not, whoever the peer is: it is the gateway's own, or
+  /// was judged when it came.
+  func judge(isTrusted: Bool) { self.isTrusted = isTrusted }
+
+  /// Goes on on this route, though none, or another one, was found for it. `length` of the path is what
+  /// the route's prefix matched, if it was looked for before.
+  func take(_ route: CompiledRoute?, matched length: Int? = nil) {
+    self.route = route
+    if let length { matchedLength = length }
+  }
+
+  /// It is the handshake of this session once more.
+  func becomeHandshake(of session: SessionID) {
+    wantsUpgrade = true
+    storedSessionID = session
+  }
+
+  /// Which methods other routes would have taken is no longer what matters.
+  func forgetAllow() { if allow != nil { allow = nil } }
+
   // MARK: What policies keep
 
   /// What a policy keeps with this exchange until it is over; one object per policy.
@@ -377,7 +394,7 @@ public final class Exchange: EventHandler {
     if state == .finished || state == .unused { return }
     leaveUpstream()
     policiesFinish()
-    if record.error == nil, let detour { record.error = detour.error }
+    if record.error == nil, let internalRedirect { record.error = internalRedirect.error }
     state = .finished
     worker.exchangeFinished(self)
   }
@@ -398,11 +415,11 @@ public final class Exchange: EventHandler {
       hasOwnPath = false
     }
     matchedLength = 0
-    route = nil
+    heldRoute.leave(current: worker.configurationNumber, loop)
     peer = Self.nobody
     isTrusted = false
     wantsUpgrade = false
-    downstream = nil
+    leaveCarrier()
     upstream = nil
     isQueued = false
     attempt = nil
@@ -413,17 +430,20 @@ public final class Exchange: EventHandler {
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
-    // Behind a detour there may be no policies, and still what those before it have left.
-    if policies != nil || isBodyCollected || !responseEdits.isEmpty || detour != nil {
+    // Behind an internal redirect there may be no policies, and still what those before it have left.
+    if policies != nil || isBodyCollected || !responseEdits.isEmpty || internalRedirect != nil {
       resetPolicies()
     }
     if let local {
       self.local = nil
       local.stream?.end()
     }
-    if detour != nil { detour = nil }
+    if internalRedirect != nil { internalRedirect = nil }
     if failureWay != nil { failureWay = nil }
-    if snapshot != nil { snapshot = nil }
+    if let snapshot {
+      loop.keepUntilTurnEnds(snapshot)
+      self.snapshot = nil
+    }
     storedRequestID = nil
     storedSessionID = nil
     if let ticket {

@@ -43,6 +43,7 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   case upstreamTLSFailed
   case upstreamReset
   case upstreamMalformed
+  case upstreamTakesNoWebSockets
   case upstreamBodyTooLarge
   case upstreamBodyUnusable
   case noTargetAvailable
@@ -157,6 +158,10 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
       Row("upstream-reset", 502, .upstream, "The target closed the connection early.")
     case .upstreamMalformed:
       Row("upstream-malformed", 502, .upstream, "The target's response is not well-formed HTTP.")
+    case .upstreamTakesNoWebSockets:
+      Row(
+        "upstream-takes-no-websockets", 502, .upstream,
+        "The target speaks HTTP/2 and takes no WebSockets there.")
     case .upstreamBodyTooLarge:
       Row(
         "upstream-body-too-large", 502, .upstream,

@@ -47,8 +47,10 @@ struct HTTP2FieldList: ~Copyable {
   }
 
   /// A request as `RequestComposer` writes it for HTTP/1.1: request line, Host and the other fields (RFC
-  /// 9113 8.3.1).
-  mutating func appendRequest(_ text: Span<UInt8>, scheme: StaticString) {
+  /// 9113 8.3.1). `opensTunnel`: a handshake, which becomes an extended CONNECT (RFC 8441 5).
+  mutating func appendRequest(
+    _ text: Span<UInt8>, scheme: StaticString, opensTunnel: Bool = false
+  ) {
     clear()
     var methodEnd = 0
     while text[methodEnd] != 0x20 { methodEnd += 1 }
@@ -58,12 +60,19 @@ struct HTTP2FieldList: ~Copyable {
     while text[lineEnd] != 0x0D { lineEnd += 1 }
     var hostEnd = lineEnd + 2
     while text[hostEnd] != 0x0D { hostEnd += 1 }
-    append(":method") { $0.append(text.extracting(..<methodEnd)) }
+    if opensTunnel {
+      append(":method") { $0.append("CONNECT") }
+      append(":protocol") { $0.append("websocket") }
+    } else {
+      append(":method") { $0.append(text.extracting(..<methodEnd)) }
+    }
     append(":scheme") { $0.append(scheme) }
     append(":authority") { $0.append(text.extracting((lineEnd + 2 + Self.hostBytes)..<hostEnd)) }
     append(":path") { $0.append(text.extracting((methodEnd + 1)..<pathEnd)) }
     // The last two bytes are the empty line.
-    appendLines(text.extracting((hostEnd + 2)..<(text.count - 2)))
+    appendLines(
+      text.extracting((hostEnd + 2)..<(text.count - 2)),
+      without: opensTunnel ? .secWebSocketKey : nil)
   }
 
   /// `Host: `

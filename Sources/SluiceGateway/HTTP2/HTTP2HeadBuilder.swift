@@ -23,6 +23,7 @@ struct HTTP2HeadBuilder: ~Copyable {
   private var hasContentLength = false
   private var hasRegularField = false
   private var isTrailer = false
+  private var answersTunnel = false
   private var count = 0
   /// In HTTP/1.1's words.
   private var bytes = 0
@@ -38,10 +39,11 @@ struct HTTP2HeadBuilder: ~Copyable {
     self.role = role
   }
 
-  /// A head, or trailers, follows.
-  mutating func begin(isTrailer: Bool) {
+  /// A head, or trailers, follows. `answersTunnel`: of a response to an extended CONNECT.
+  mutating func begin(isTrailer: Bool, answersTunnel: Bool = false) {
     release()
     self.isTrailer = isTrailer
+    self.answersTunnel = answersTunnel
     hasHost = false
     hasContentLength = false
     hasRegularField = false
@@ -103,8 +105,11 @@ struct HTTP2HeadBuilder: ~Copyable {
       }
       cookies.append(value)
       return
-    case .secWebSocketKey where opensTunnel:
-      // RFC 8441 5: it is not used.
+    case .secWebSocketKey where opensTunnel, .secWebSocketAccept where answersTunnel:
+      // RFC 8441 5: they are not used.
+      return
+    case .contentLength where answersTunnel && agrees:
+      // RFC 9110 9.3.6: to be ignored.
       return
     case .contentLength: hasContentLength = true
     default: break
@@ -168,19 +173,25 @@ struct HTTP2HeadBuilder: ~Copyable {
     return !value.isEmpty
   }
 
+  /// The response's status is a 2xx: an agreement, if it answers an extended CONNECT.
+  private var agrees: Bool { !status.isEmpty && status.span[0] == 0x32 }
+
   // MARK: The whole
 
   /// The request is an extended CONNECT (RFC 8441 4). Known once the pseudo-header fields are over.
   var opensTunnel: Bool { !tunnel.isEmpty }
 
   /// Appends the head. `isComplete`: no body follows. `answersHEAD`: for a response; none could.
-  /// `nonce`: for the request of a WebSocket.
+  /// `nonce`: for the request of a WebSocket. `accept`: for the response to one.
   borrowing func write(
     isComplete: Bool, answersHEAD: Bool = false, nonce: (UInt64, UInt64) = (0, 0),
-    to output: inout ByteBuffer
+    accept: [UInt8]? = nil, to output: inout ByteBuffer
   ) throws(HTTP2HeadFault) {
     if let fault { throw fault }
     if role == .client {
+      if let accept, agrees {
+        return try writeAgreement(isComplete: isComplete, accept, to: &output)
+      }
       return try writeResponse(isComplete: isComplete, hasFraming: !answersHEAD, to: &output)
     }
     if opensTunnel { return try writeHandshake(isComplete: isComplete, nonce, to: &output) }
@@ -212,6 +223,19 @@ struct HTTP2HeadBuilder: ~Copyable {
     output.append("\r\n")
     output.append(lines.span)
     if !cookies.isEmpty { output.appendField("cookie", cookies.span) }
+    output.append("\r\n")
+  }
+
+  /// What agrees to a WebSocket here is a 101 there: every 2xx does (RFC 9110 9.3.6).
+  private borrowing func writeAgreement(
+    isComplete: Bool, _ accept: [UInt8], to output: inout ByteBuffer
+  ) throws(HTTP2HeadFault) {
+    if isComplete { throw .invalidTunnel }
+    output.appendStatusLine(101)
+    output.append("connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ")
+    output.append(accept)
+    output.append("\r\n")
+    output.append(lines.span)
     output.append("\r\n")
   }
 

@@ -34,6 +34,7 @@ class HTTP2Session {
   /// Bytes in all streams' `output`.
   private(set) var outputBytes = 0
   private var drained: [HTTP2Stream] = []
+  private var readableTunnels: [any HTTP2TunnelEnd] = []
   final var now = MonotonicTime(nanoseconds: 0)
   /// Within `receive`: nothing may be written.
   private(set) var isReceiving = false
@@ -110,6 +111,20 @@ class HTTP2Session {
     isReceiving = false
     if result < 0 { hasFailed = true }
     if let flood = floodSeen { leave(for: flood) }
+  }
+
+  /// Something can be read from a tunnel. What came within `receive` is told by `tellTunnels`: the reader
+  /// reads into the loop's buffer, which is in use until then.
+  func tunnelReadable(_ tunnel: any HTTP2TunnelEnd) {
+    if isReceiving { readableTunnels.append(tunnel) } else { tunnel.inputChanged() }
+  }
+
+  /// After `receive`, when nobody needs the loop's buffer any more.
+  func tellTunnels() {
+    if readableTunnels.isEmpty { return }
+    var tunnels: [any HTTP2TunnelEnd] = []
+    swap(&tunnels, &readableTunnels)
+    for tunnel in tunnels { tunnel.deliverInput() }
   }
 
   /// Says GOAWAY for what the peer's frames cost.
@@ -271,11 +286,11 @@ extension HTTP2Session {
   /// Calls `body` with the head that has ended, in the words of HTTP/1.1.
   final func withHead(
     isComplete: Bool, answersHEAD: Bool = false, nonce: (UInt64, UInt64) = (0, 0),
-    _ body: (Span<UInt8>) -> Void
+    accept: [UInt8]? = nil, _ body: (Span<UInt8>) -> Void
   ) throws(HTTP2HeadFault) {
     head.clear()
     try builder.write(
-      isComplete: isComplete, answersHEAD: answersHEAD, nonce: nonce, to: &head)
+      isComplete: isComplete, answersHEAD: answersHEAD, nonce: nonce, accept: accept, to: &head)
     // The stream may come back here before it is done with the head.
     var taken = ByteBuffer()
     swap(&taken, &head)

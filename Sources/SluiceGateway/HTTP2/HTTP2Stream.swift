@@ -1,6 +1,18 @@
 import SluiceReactor
 import SluiceWire
 
+/// Who has a stream's bytes once it is a tunnel: `HTTP2Tunnel`.
+protocol HTTP2TunnelEnd: AnyObject {
+  /// Bytes or an end can be read; whoever reads them does it in a turn of its own.
+  func inputChanged()
+  /// The same, at once. Nobody may be reading on this loop.
+  func deliverInput()
+  /// The peer's windows took all there was. Nobody reads now: whoever writes is in the middle of it.
+  func outputDrained()
+  /// By a reset, by the connection's end, or because both ends are said.
+  func streamClosed()
+}
+
 /// One stream of an `HTTP2Session`: a request and its response. What the peer sends is its input, what we
 /// send its output. Subclasses say what becomes of the input; the session calls them while it reads, so
 /// they must not make it read or write.
@@ -30,8 +42,11 @@ class HTTP2Stream {
   final var outputTrailers: TrailerSection?
   /// Whoever fills `output` wants to know when it is empty.
   final var isWatched = false
-  /// The request asks for a tunnel (RFC 8441): there is no body, but bytes that somebody reads.
+  /// The stream is a tunnel, or a caller asks for one (RFC 8441): there is no body, but bytes that
+  /// somebody reads.
   final var isTunnel = false
+  /// There from the handshake's end to the tunnel's.
+  final var tunnel: (any HTTP2TunnelEnd)?
   /// The caller is heard after our END_STREAM, too.
   final var staysOpen = false
   final var isEndSent = false
@@ -44,13 +59,18 @@ class HTTP2Stream {
 
   final func attach(to session: HTTP2Session) { self.session = session }
 
+  /// Bytes or an end can be read from a tunnel.
+  private func tellTunnel() { if let tunnel { session?.tunnelReadable(tunnel) } }
+
   // MARK: What subclasses implement
 
   /// Whether `bodyArrived` may be called.
   var takesBody: Bool { true }
   func bodyArrived(_ bytes: Span<UInt8>) {}
-  /// Of a tunnel: bytes or an end can be read.
-  func tunnelReadable() {}
+  /// Of a tunnel: frames are due, to be sent in a turn of their own.
+  func wantsPump() {}
+  /// Of a tunnel: the carried connection is gone. `isOrderly`: all that was written was taken.
+  func tunnelEnded(isOrderly: Bool) {}
   /// After the last byte of the body, unless the head was all.
   func inputEnded(_ trailers: TrailerSection) {}
   /// The peer's windows took some of `output`. Must not write.
@@ -71,7 +91,7 @@ class HTTP2Stream {
       session?.consumed(bytes.count, of: self)
     } else {
       input.append(bytes)
-      if isTunnel { tunnelReadable() }
+      tellTunnel()
     }
   }
 
@@ -95,7 +115,7 @@ class HTTP2Stream {
   final func endInput(_ trailers: TrailerSection) {
     isInputComplete = true
     self.trailers = trailers
-    if isTunnel { tunnelReadable() }
+    tellTunnel()
     takeInput()
   }
 
@@ -153,7 +173,8 @@ class HTTP2Stream {
       room.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
     output.consume(count)
-    if output.isEmpty && output.allocatedBytes > Self.keptBytes { output.release() }
+    // Tunnels are idle for hours.
+    if output.isEmpty && (isTunnel || output.allocatedBytes > Self.keptBytes) { output.release() }
     if count > 0 { outputTaken() }
     return count
   }

@@ -3,6 +3,8 @@ import SluiceWire
 
 /// Writing responses: framing is this carrier's, content is the exchange's.
 extension HTTP1DownstreamConnection: DownstreamStream {
+  var keptByLoop: Unmanaged<HTTP1DownstreamConnection>? { .passUnretained(self) }
+
   var responseBacklog: Int { backlog }
 
   func sendInformational(_ head: borrowing ResponseHead) {
@@ -19,7 +21,9 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   func sendHead(_ head: borrowing ResponseHead, of exchange: Exchange) {
     var framing = head.framing
     // What is left of the request is not read.
-    if exchange.detour?.dropsBody == true, !machine.isRequestComplete { machine.stopKeepingAlive() }
+    if exchange.internalRedirect?.dropsBody == true, !machine.isRequestComplete {
+      machine.stopKeepingAlive()
+    }
     if exchange.isResponseLengthUnknown, case .length = framing { framing = .untilClose }
     if framing == .untilClose || framing == .chunked, exchange.request.version == .http10 {
       // Without chunks the end of the body is the end of the connection.
@@ -73,7 +77,7 @@ extension HTTP1DownstreamConnection: DownstreamStream {
   private static func isSentAsItIs(
     _ head: borrowing ResponseHead, _ framing: BodyFraming, of exchange: Exchange
   ) -> Bool {
-    guard head.isComposed, framing == head.framing, exchange.detour?.status == nil else {
+    guard head.isComposed, framing == head.framing, exchange.internalRedirect?.status == nil else {
       return false
     }
     return !exchange.isResponseLengthUnknown && exchange.responseEdits.dropsNothing

@@ -8,7 +8,8 @@ import SluiceWire
 /// the head, body, idle or write timeout, whichever applies.
 final class HTTP1DownstreamConnection: DownstreamConnection {
   var machine = HTTP1DownstreamStateMachine()
-  var exchange: Exchange?
+  /// Kept by the loop, see `Exchange+References`.
+  private var exchangeInUse: Unmanaged<Exchange>?
   /// How the response under way is framed.
   var responseFraming = BodyFraming.none
   /// Bytes that wait: an incomplete head, or what must not be processed yet.
@@ -20,6 +21,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
   private var lingered = 0
   /// The deadline is that of `checkCaller`.
   private var isCallerCheckDue = false
+
+  var exchange: Exchange? {
+    get { exchangeInUse?.takeUnretainedValue() }
+    set { exchangeInUse = newValue.map { .passUnretained($0) } }
+  }
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -160,8 +166,11 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
 
   /// Returns the new offset; nil when the head is not complete.
   private func processHead(_ input: Span<UInt8>, _ offset: Int) -> Int? {
+    worker.spareExchange()._withUnsafeGuaranteedRef { processHead(input, offset, $0) }
+  }
+
+  private func processHead(_ input: Span<UInt8>, _ offset: Int, _ exchange: Exchange) -> Int? {
     let rest = input.extracting(offset...)
-    let exchange = worker.takeExchange()
     do throws(HeadError) {
       let count = try exchange.request.parse(
         prefixOf: rest, scanned: &scanned, limits: listener.headLimits)
@@ -237,6 +246,10 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
     exchange.begin(self, listener: listener, peer: peer)
   }
 
+  private func serves(_ exchange: Exchange) -> Bool {
+    exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
+  }
+
   private func refuse(_ error: HeadError) {
     let exchange = worker.takeExchange()
     clearDeadline()
@@ -252,7 +265,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       case .payload(let range, let consumed):
         setDeadline(afterNanoseconds: listener.bodyTimeout)
         exchange.downstreamBody(input.extracting(range))
-        if decoder.isComplete && self.exchange === exchange { bodyCompleted(exchange) }
+        if decoder.isComplete && serves(exchange) { bodyCompleted(exchange) }
         return consumed
       case .complete(let consumed):
         bodyCompleted(exchange)

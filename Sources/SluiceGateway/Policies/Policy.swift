@@ -49,7 +49,7 @@ open class CompiledPolicy {
   open var phases: PolicyPhases { .request }
 
   /// Whether it may send requests on to internal routes.
-  var leadsInside: Bool { false }
+  var redirectsInternally: Bool { false }
 
   /// Whether it may send requests on whose bodies a target has had.
   var repeatsBodies: Bool { false }
@@ -70,7 +70,10 @@ open class CompiledPolicy {
   /// something better. Can't wait or collect.
   open func failed(_ error: GatewayError, _ exchange: Exchange) -> PolicyOutcome { .next }
 
-  /// The gateway answers itself, after this policy had let the request pass.
+  /// Whether it is told of every answer of the gateway's, also of those before its turn has come.
+  var meetsEveryAnswer: Bool { false }
+
+  /// The gateway answers itself, after this policy had let the request pass, or `meetsEveryAnswer`.
   open func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {}
 
   /// Whether a session whose handshake passed, now or under a former configuration, may live on.

@@ -24,7 +24,7 @@ final class PolicyChain {
   /// So many of `request` are done when it is known who calls.
   let identifyCount: Int
   /// Whether a policy may send requests on to internal routes.
-  let leadsInside: Bool
+  let redirectsInternally: Bool
   /// Whether one may send requests on whose bodies a target has had.
   let repeatsBodies: Bool
 
@@ -61,7 +61,7 @@ final class PolicyChain {
     end = having(.end).map(\.step)
     failure = having(.failure).map(\.step).reversed()
     log = having(.log).map(\.step.policy)
-    leadsInside = policies.contains { $0.compiled.leadsInside }
+    redirectsInternally = policies.contains { $0.compiled.redirectsInternally }
     repeatsBodies = policies.contains { $0.compiled.repeatsBodies }
   }
 
@@ -75,7 +75,7 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
-    leadsInside = false
+    redirectsInternally = false
     repeatsBodies = false
   }
 
@@ -95,7 +95,7 @@ final class PolicyChain {
     log = []
     entryCount = 0
     identifyCount = 0
-    leadsInside = false
+    redirectsInternally = false
     repeatsBodies = false
   }
 }

@@ -190,7 +190,7 @@ public struct RouteExplanation: Equatable, Sendable {
     self.query = query.isEmpty ? nil : query
     self.route = nil
     outcome = .forwarded(path: "")
-    if ways.count <= Exchange.mostDetours { return reroute.to }
+    if ways.count <= Exchange.mostInternalRedirects { return reroute.to }
     refuse(.reroutedTooOften)
     return nil
   }

@@ -14,8 +14,23 @@ enum AccessLogLine {
     _ head: borrowing RequestHead, _ exchange: Exchange, _ status: Int, _ now: MonotonicTime,
     to output: inout ByteBuffer
   ) {
-    let record = exchange.record
     appendTime(to: &output)
+    appendRequest(head, exchange, to: &output)
+    appendParties(exchange, to: &output)
+    appendResult(exchange.record, status, to: &output)
+    appendDurations(exchange.record, now, to: &output)
+    appendTraffic(exchange, to: &output)
+    if exchange.record.isUpgraded {
+      output.append(",\"session\":\"")
+      output.append(exchange.sessionID.bytes)
+      output.append("\"")
+    }
+    output.append("}\n")
+  }
+
+  private static func appendRequest(
+    _ head: borrowing RequestHead, _ exchange: Exchange, to output: inout ByteBuffer
+  ) {
     output.append(",\"id\":\"")
     exchange.requestID.append(to: &output)
     output.append("\",\"client\":\"")
@@ -24,7 +39,8 @@ enum AccessLogLine {
     output.append("\",\"listener\":\"")
     appendEscaped(exchange.listener.nameBytes, to: &output)
     output.append("\",\"protocol\":\"")
-    output.append(record.isHTTP2 ? "HTTP/2" : head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
+    output.append(
+      exchange.record.isHTTP2 ? "HTTP/2" : head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
     output.append("\",\"method\":\"")
     appendEscaped(head.span(head.methodName), to: &output)
     output.append("\",\"host\":\"")
@@ -33,11 +49,15 @@ enum AccessLogLine {
     // Without the query, which may hold secrets.
     exchange.withCallerPath { appendEscaped($0, to: &output) }
     output.append("\"")
+  }
+
+  /// Where it went, and for whom.
+  private static func appendParties(_ exchange: Exchange, to output: inout ByteBuffer) {
     if let route = exchange.route {
       appendText(",\"route\":\"", route.nameBytes, to: &output)
       appendText(",\"service\":\"", route.service.nameBytes, to: &output)
     }
-    if let first = exchange.detour?.first {
+    if let first = exchange.internalRedirect?.first {
       appendText(",\"firstRoute\":\"", first.nameBytes, to: &output)
     }
     if let target = exchange.lastTarget {
@@ -51,6 +71,11 @@ enum AccessLogLine {
         appendText(",\"credential\":\"", identity.credential, to: &output)
       }
     }
+  }
+
+  private static func appendResult(
+    _ record: ExchangeRecord, _ status: Int, to output: inout ByteBuffer
+  ) {
     output.append(",\"status\":")
     output.append(decimal: UInt64(status))
     if let error = record.error {
@@ -60,7 +85,10 @@ enum AccessLogLine {
     } else if record.isCallerGone {
       output.append(",\"code\":\"client-gone\"")
     }
-    appendDurations(record, now, to: &output)
+  }
+
+  private static func appendTraffic(_ exchange: Exchange, to output: inout ByteBuffer) {
+    let record = exchange.record
     output.append(",\"bytesReceived\":")
     output.append(decimal: record.received)
     output.append(",\"bytesSent\":")
@@ -81,12 +109,6 @@ enum AccessLogLine {
       output.append("\"")
     }
     if record.isCutShort { output.append(",\"cutShort\":true") }
-    if record.isUpgraded {
-      output.append(",\"session\":\"")
-      output.append(exchange.sessionID.bytes)
-      output.append("\"")
-    }
-    output.append("}\n")
   }
 
   /// The beginning of every line: Unix time in seconds with microseconds.

@@ -12,9 +12,16 @@ public final class Gateway: Sendable {
     public var responders: [Responder] = []
     public var onEvent: @Sendable (LifecycleEvent) -> Void = { _ in }
     public var sessionObserver: SessionObserver?
-    /// By which tokens, certificates and grants end.
+    /// By which tokens, certificates and grants end, and keys of TLS tickets are replaced.
     public var clock = UnixClock.system
     public init() {}
+
+    /// Tells of lines that an output of logs has lost.
+    var onLogLoss: @Sendable (LogWriter.Output, UInt64) -> Void {
+      { [onEvent] output, batches in
+        onEvent(.logLost(output: output.text, batches: batches))
+      }
+    }
   }
 
   /// Who answers at an address of its own, such as the admin API. The name must not be a listener's.
@@ -41,7 +48,7 @@ public final class Gateway: Sendable {
   private let stores: PolicyStores
   private let cache: CacheStore
   private let state: Locked<State>
-  private let ticketKeys = TLSTicketKeys()
+  private let ticketKeys: TLSTicketKeys
   /// Free while nobody reloads or begins or ends a drain: whoever waits for it may do so.
   let changes = Semaphore()
 
@@ -50,30 +57,15 @@ public final class Gateway: Sendable {
   public init(_ configuration: Configuration, options: Options = Options()) throws(StartError) {
     try Self.check(configuration)
     try Self.checkLogs(configuration, except: [])
+    ticketKeys = TLSTicketKeys { [clock = options.clock] in Int(clock.seconds) }
     do throws(RevocationFile.Problem) {
       revocations = try RevocationList(file: configuration.admin?.revocationFile)
     } catch {
       throw .revocations(error.text)
     }
-    let onLoss: @Sendable (LogWriter.Output, UInt64) -> Void = { [options] output, batches in
-      options.onEvent(.logLost(output: output.text, batches: batches))
-    }
-    let output = LogWriter.Output(configuration.accessLog.output)
-    stores = PolicyStores(logs: LogOutputs(onLoss: onLoss))
-    do throws(LogWriter.OpenError) {
-      logWriter =
-        configuration.accessLog.format == .off
-        ? nil
-        : try LogWriter(output, onLoss: { onLoss(output, $0) })
-    } catch {
-      throw .log(error.description)
-    }
+    stores = PolicyStores(logs: LogOutputs(onLoss: options.onLogLoss))
+    logWriter = try Self.openLog(configuration.accessLog, options)
     if let logWriter { stores.logs.keep(logWriter) }
-    let count: Int
-    switch configuration.workers {
-    case .automatic: count = Int(clinux_usable_cpu_count())
-    case .count(let number): count = number
-    }
     state = Locked(State(configuration: configuration))
     cache = CacheStore(configuration.cacheStore)
     do throws(SystemError) {
@@ -82,25 +74,11 @@ public final class Gateway: Sendable {
       stores.logs.close()
       throw .system(error)
     }
-    var workers: [WorkerHandle] = []
-    do throws(SystemError) {
-      let (control, logWriter, stores, admission) = (control, logWriter, stores, admission)
-      let (cache, clock) = (cache, options.clock)
-      let peers = WorkerPeers()
-      for index in 0..<count {
-        let thread = try LoopThread(name: "worker-\(index)") { loop in
-          _ = Worker(
-            index: index, of: count, loop: loop, control: control, logWriter: logWriter,
-            stores: stores, cache: cache, admission: admission, peers: peers, clock: clock)
-        }
-        workers.append(WorkerHandle(thread: thread))
-      }
-      peers.set(workers.map(\.thread.mailbox))
-    } catch {
-      Self.stop(workers, control, stores.logs)
-      throw .system(error)
-    }
-    self.workers = workers
+    workers = try Self.startWorkers(
+      Self.count(of: configuration.workers),
+      WorkerParts(
+        control: control, logWriter: logWriter, stores: stores, cache: cache, admission: admission,
+        clock: options.clock))
     restoreRevocations()
     do throws(StartError) {
       try apply(configuration, options.responders)
@@ -109,6 +87,60 @@ public final class Gateway: Sendable {
       throw error
     }
     changes.post()
+  }
+
+  /// Nil where there is none.
+  private static func openLog(
+    _ settings: Configuration.AccessLog, _ options: Options
+  ) throws(StartError) -> LogWriter? {
+    if settings.format == .off { return nil }
+    let output = LogWriter.Output(settings.output)
+    do throws(LogWriter.OpenError) {
+      return try LogWriter(output, onLoss: { options.onLogLoss(output, $0) })
+    } catch {
+      throw .log(error.description)
+    }
+  }
+
+  private static func count(of workers: Configuration.WorkerCount) -> Int {
+    switch workers {
+    case .automatic: Int(clinux_usable_cpu_count())
+    case .count(let number): number
+    }
+  }
+
+  /// What all workers share.
+  private struct WorkerParts: Sendable {
+    let control: ControlLoop
+    let logWriter: LogWriter?
+    let stores: PolicyStores
+    let cache: CacheStore
+    let admission: SessionAdmission
+    let clock: UnixClock
+  }
+
+  /// All of them, or none and nothing else runs either.
+  private static func startWorkers(
+    _ count: Int, _ parts: WorkerParts
+  ) throws(StartError) -> [WorkerHandle] {
+    var workers: [WorkerHandle] = []
+    do throws(SystemError) {
+      let peers = WorkerPeers()
+      for index in 0..<count {
+        let thread = try LoopThread(name: "worker-\(index)") { loop in
+          _ = Worker(
+            index: index, of: count, loop: loop, control: parts.control,
+            logWriter: parts.logWriter, stores: parts.stores, cache: parts.cache,
+            admission: parts.admission, peers: peers, clock: parts.clock)
+        }
+        workers.append(WorkerHandle(thread: thread))
+      }
+      peers.set(workers.map(\.thread.mailbox))
+    } catch {
+      stop(workers, parts.control, parts.stores.logs)
+      throw .system(error)
+    }
+    return workers
   }
 
   public enum StartError: Error, Sendable, CustomStringConvertible {

@@ -125,7 +125,7 @@ final class RouteSection {
   func match(
     _ head: borrowing RequestHead, path: Span<UInt8>, of exchange: Exchange
   ) -> RouteMatch {
-    guard let query = exchange.detour?.query else {
+    guard let query = exchange.internalRedirect?.query else {
       return match(head, path, head.span(head.query ?? .empty), exchange)
     }
     return match(head, path, query.span, exchange)

@@ -20,7 +20,16 @@ final class Worker {
   /// For what must not be guessed.
   var secureRandom = SecureRandom()
   var counters = WorkerCounters()
-  private(set) var snapshot: Snapshot
+  private(set) var snapshot: Snapshot {
+    didSet {
+      mainSection = .passUnretained(snapshot.main)
+      configurationNumber &+= 1
+    }
+  }
+  /// The snapshot's routes for callers; not counted, because it is replaced between calls of handlers.
+  private(set) var mainSection: Unmanaged<RouteSection>
+  /// How many configurations there were before this one.
+  private(set) var configurationNumber = 0
   /// By socket, see `ListenerSpecification`.
   private(set) var listeners: [Int: HTTPListener] = [:]
   /// What is known of targets' names; from the control thread.
@@ -59,7 +68,8 @@ final class Worker {
   var scratch = ByteBuffer(capacity: 128)
   /// A part of a stored body that somebody wants to see; empty unless that has happened.
   var storedPart = ByteBuffer()
-  private var spareExchanges: [Exchange] = []
+  /// All of them are registered, so the loop keeps them.
+  private var spareExchanges: [Unmanaged<Exchange>] = []
   private var dateCache = HTTPDate()
   private var lastClock: WallClock?
   private var drain: WorkerDrain?
@@ -97,7 +107,9 @@ final class Worker {
     settings.forwarded.via = ""
     ownCalls = CompiledListener(
       name: "", index: -1, settings: settings, port: 0, destination: .nobody)
-    snapshot = Snapshot()
+    let empty = Snapshot()
+    mainSection = .passUnretained(empty.main)
+    snapshot = empty
     loop.owner = self
   }
 
@@ -121,12 +133,19 @@ final class Worker {
 
   // MARK: Exchanges
 
-  func takeExchange() -> Exchange { spareExchanges.popLast() ?? Exchange(worker: self) }
+  func takeExchange() -> Exchange { spareExchange().takeUnretainedValue() }
+
+  /// The same without counting the reference; the loop keeps it until the end of the turn in which it is
+  /// unregistered, as it does with all handlers.
+  func spareExchange() -> Unmanaged<Exchange> {
+    // A new one is registered, so it outlives this call.
+    spareExchanges.popLast() ?? .passUnretained(Exchange(worker: self))
+  }
 
   /// Takes back an exchange that is over or was never begun.
   func giveBack(_ exchange: Exchange) {
     if spareExchanges.count < Self.maxSpareExchanges {
-      spareExchanges.append(exchange)
+      spareExchanges.append(.passUnretained(exchange))
     } else {
       loop.unregister(exchange)
     }
@@ -139,12 +158,14 @@ final class Worker {
     // Whoever reads the metrics should not see themselves there.
     if exchange.listener.servesRoutes && !exchange.record.isBackground {
       let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
-      exchange.counters.record(exchange.record, status: status, now: loop.now)
+      exchange.count(status: status)
       if accessLog.isOn { accessLog.write(exchange, status: status) }
-      let chain = exchange.route == nil ? snapshot.unrouted : exchange.policies
+      let chain = exchange.isRouted ? exchange.policies : snapshot.unrouted
       if let chain { for policy in chain.log { policy.logged(exchange, status: status) } }
-      if let detour = exchange.detour {
-        for policy in detour.logs(except: chain) { policy.logged(exchange, status: status) }
+      if let internalRedirect = exchange.internalRedirect {
+        for policy in internalRedirect.logs(except: chain) {
+          policy.logged(exchange, status: status)
+        }
       }
     }
     exchange.reset()
@@ -232,7 +253,7 @@ final class Worker {
     }
     former.policies?.retire()
     // They refer to the listeners that they were used on.
-    for exchange in spareExchanges { loop.unregister(exchange) }
+    for exchange in spareExchanges { loop.unregister(exchange.takeUnretainedValue()) }
     spareExchanges.removeAll()
     applyListeners(specifications)
     if let reconciliation {

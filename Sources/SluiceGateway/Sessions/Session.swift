@@ -48,6 +48,8 @@ final class Session: EventHandler {
   var isWatched = false
   /// Its caller's connection carries others, too, and counts by itself.
   var sharesConnection = false
+  /// Its target's connection carries others, too, and has its place at the target itself.
+  var sharesUpstream = false
   /// A policy has sent it to its service, where it stays when a reload brings its route anew.
   let isAside: Bool
   var closingEnd = MonotonicTime.distantFuture
@@ -182,7 +184,7 @@ final class Session: EventHandler {
     self.attempt = nil
     worker.healthChanged(
       service.state.finished(attempt, .succeeded, now: loop.now), service, attempt.target)
-    target.sessionEnded()
+    if !sharesUpstream { target.sessionEnded() }
   }
 
   /// Goes on with another target, with a socket that is still to be opened.
@@ -190,6 +192,7 @@ final class Session: EventHandler {
     self.target = target
     self.service = service
     self.attempt = attempt
+    sharesUpstream = false
     upstream = SessionSocket(loop: loop, side: .upstream)
     upstream.session = self
   }

@@ -9,8 +9,11 @@ import SluiceWire
 /// applies; idle connections are timed by the pool.
 final class HTTP1UpstreamConnection: UpstreamConnection {
   private let attemptsLeft: Int
+  /// Only HTTP/1.1 is offered to the target.
+  private let avoidsHTTP2: Bool
   var machine = HTTP1UpstreamStateMachine()
-  private(set) var exchange: Exchange?
+  /// Kept by the loop, see `Exchange+References`.
+  private var exchangeInUse: Unmanaged<Exchange>?
   /// Bytes of a head that has not arrived whole.
   private var pending = ByteBuffer()
   private var scanned = 0
@@ -27,15 +30,27 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
 
-  init(target: UpstreamTarget, attemptsLeft: Int) {
+  private(set) var exchange: Exchange? {
+    get { exchangeInUse?.takeUnretainedValue() }
+    set { exchangeInUse = newValue.map { .passUnretained($0) } }
+  }
+
+  private func serves(_ exchange: Exchange) -> Bool {
+    exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
+  }
+
+  init(target: UpstreamTarget, attemptsLeft: Int, avoidsHTTP2: Bool = false) {
     self.attemptsLeft = attemptsLeft
+    self.avoidsHTTP2 = avoidsHTTP2
     super.init(target: target)
   }
 
   // MARK: Connecting
 
   func open(to address: SocketAddress, for exchange: Exchange) throws(SystemError) {
-    if let origin = target.origin { try secure(for: origin) }
+    if let origin = target.origin {
+      try secure(for: origin, offering: avoidsHTTP2 ? "http/1.1" : nil)
+    }
     if target.terms.isForOneCaller { sendFirst { target.terms.append(exchange, to: &$0) } }
     try connect(to: address)
     self.exchange = exchange
@@ -45,7 +60,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
 
   override func streamConnected() {
     switch target.agreement(on: self) {
-    case .http1: break
+    case .http1: if !avoidsHTTP2 { target.socketsNeedHTTP1 = false }
     case .http2: return beginHTTP2()
     case nil: return streamHandshakeFailed(.noProtocol)
     }
@@ -87,10 +102,12 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     target.connectFailed(for: exchange, attemptsLeft: attemptsLeft, code: code)
   }
 
+  override var tellsCapacity: Bool { !avoidsHTTP2 }
+
   // MARK: Sending the request
 
   override func begin(_ exchange: Exchange, isReused: Bool) {
-    self.exchange = exchange
+    exchangeInUse = .passUnretained(exchange)
     scanned = 0
     isReadingBody = false
     isSplicing = false
@@ -130,9 +147,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
 
   /// What a response may bring in one piece, before its caller can be asked to wait.
   private var readRoom: UnsafeMutableRawBufferPointer {
-    guard let downstream = exchange?.downstream, downstream.isCrowded else {
-      return loop.readBuffer
-    }
+    let isCrowded = exchangeInUse?._withUnsafeGuaranteedRef { $0.isCallerCrowded } ?? false
+    if !isCrowded { return loop.readBuffer }
     return UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<Self.crowdedReadBytes])
   }
 
@@ -170,16 +186,9 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   /// Returns how many bytes are done with; the rest waits for more.
   private func process(_ input: Span<UInt8>) -> Int {
     var offset = 0
-    if let exchange {
-      while offset < input.count, !isClosed, self.exchange === exchange {
-        if isReadingBody {
-          offset = processBody(input, offset, exchange)
-        } else if let next = processHead(input, offset, exchange) {
-          offset = next
-        } else {
-          return offset
-        }
-      }
+    if let exchangeInUse {
+      let isWhole = exchangeInUse._withUnsafeGuaranteedRef { process(input, &offset, of: $0) }
+      if !isWhole { return offset }
     }
     if let heir {
       self.heir = nil
@@ -187,6 +196,20 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
       return input.count
     }
     return offset
+  }
+
+  /// False when a head is not complete.
+  private func process(_ input: Span<UInt8>, _ offset: inout Int, of exchange: Exchange) -> Bool {
+    while offset < input.count, !isClosed, serves(exchange) {
+      if isReadingBody {
+        offset = processBody(input, offset, exchange)
+      } else if let next = processHead(input, offset, exchange) {
+        offset = next
+      } else {
+        return false
+      }
+    }
+    return true
   }
 
   /// Returns the new offset; nil when the head is not complete.
@@ -220,7 +243,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     isReadingBody = true
     if !head.framing.isEmpty { setDeadline(afterNanoseconds: exchange.idleTimeout) }
     exchange.upstreamHead(head)
-    guard self.exchange === exchange else { return }
+    guard serves(exchange) else { return }
     if head.framing.isEmpty { return completed(hasExcess: following > 0) }
     isSplicing =
       canSplice && Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse
@@ -251,8 +274,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   // MARK: The end
 
   func completed(hasExcess: Bool) {
-    guard let exchange else { return }
-    self.exchange = nil
+    guard let ended = exchangeInUse else { return }
+    exchangeInUse = nil
     isReadingBody = false
     isSplicing = false
     clearDeadline()
@@ -262,11 +285,11 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     let trailers = decoder.trailers
     // Whoever comes next must not find bytes here that were sent before its request.
     if after == .reuse && !hasPeerFinished && backlog == 0 && (!isReadable || isQuiet()) {
-      exchange.upstreamEnd(trailers)
+      ended._withUnsafeGuaranteedRef { $0.upstreamEnd(trailers) }
       target.release(self, reusable: true)
     } else {
       machine.closed()
-      exchange.upstreamEnd(trailers)
+      ended._withUnsafeGuaranteedRef { $0.upstreamEnd(trailers) }
       target.release(self, reusable: false)
     }
   }

@@ -22,6 +22,16 @@ enum LeaseAction: Equatable, Sendable {
   case refuse
 }
 
+/// The answer to an exchange that no open connection is of use to.
+enum NewLeaseAction: Equatable, Sendable {
+  /// Open one for the exchange, and tell the pool with `connectionOpened` or `connectFailed`.
+  case connect
+  /// The same, once this idle connection is closed, which the pool has forgotten.
+  case replace(ConnectionID)
+  /// Every place is taken by a connection that is in use.
+  case refuse
+}
+
 /// What to do with a connection that its exchange gave back.
 enum ReleaseAction: Equatable, Sendable {
   /// It is leased to the exchange that has waited longest.

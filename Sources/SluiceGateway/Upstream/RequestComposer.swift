@@ -145,15 +145,29 @@ enum RequestComposer {
     if exchange.requestEdits.hasHost {
       return appendOwnHost(of: exchange.requestEdits, to: &output)
     }
-    switch exchange.route?.service.host ?? .preserve {
-    case .preserve:
-      if let authority = head.authority {
-        output.append(head.span(authority))
-      } else {
-        output.append(target.authority)
-      }
+    let isAppended: Void? = exchange.withRoute { appendHost(head, $0.service, target, to: &output) }
+    if isAppended == nil { appendOwnHost(of: head, target, to: &output) }
+  }
+
+  private static func appendHost(
+    _ head: borrowing RequestHead, _ service: UpstreamService, _ target: UpstreamTarget,
+    to output: inout ByteBuffer
+  ) {
+    switch service.host {
+    case .preserve: appendOwnHost(of: head, target, to: &output)
     case .target: output.append(target.authority)
     case .literal(let name): output.append(name)
+    }
+  }
+
+  /// What the caller has named, or the target where it has named nothing.
+  private static func appendOwnHost(
+    of head: borrowing RequestHead, _ target: UpstreamTarget, to output: inout ByteBuffer
+  ) {
+    if let authority = head.authority {
+      output.append(head.span(authority))
+    } else {
+      output.append(target.authority)
     }
   }
 }

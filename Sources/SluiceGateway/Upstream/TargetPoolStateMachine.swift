@@ -112,6 +112,20 @@ final class TargetPoolStateMachine {
     return .wait(deadline: now.advanced(byNanoseconds: limits.queueTimeout))
   }
 
+  /// An exchange asks for a connection of another kind than those that are open. It does not wait: what
+  /// others give back would be of no use to it.
+  func leaseNew() -> NewLeaseAction {
+    if hasRoom {
+      connecting += 1
+      return .connect
+    }
+    guard !isOverLimit, let slot = idleList.first else { return .refuse }
+    let id = connections[slot].id
+    forget(slot)
+    connecting += 1
+    return .replace(id)
+  }
+
   /// The exchange no longer waits. False when it was not in the queue: it has been assigned a
   /// connection or an attempt to connect, or has failed.
   @discardableResult

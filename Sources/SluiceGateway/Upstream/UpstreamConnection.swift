@@ -14,6 +14,9 @@ class UpstreamConnection: StreamConnection {
   /// Exchanges that it carries at a time.
   var capacity: Int { 1 }
 
+  /// Whether the target's other connections may be expected to be like this one.
+  var tellsCapacity: Bool { true }
+
   /// Sends the exchange's request; the pool has leased the connection to it.
   func begin(_ exchange: Exchange, isReused: Bool) {}
 

@@ -14,6 +14,8 @@ enum UpstreamFailure: Equatable, Sendable {
   case tlsBroken
   /// HTTP/2 had to be spoken, and the target does not: nothing of the request was sent.
   case notHTTP2
+  /// The target speaks HTTP/2 and has not announced WebSockets there (RFC 8441 3): nothing was sent.
+  case noWebSockets
   /// The target has not looked at the request (RFC 9113 8.7). `isLeaving`: because it ends the
   /// connection; it takes others.
   case refusedStream(isLeaving: Bool)
@@ -50,14 +52,15 @@ enum UpstreamFailure: Equatable, Sendable {
     case .closedBeforeResponse, .truncatedResponse: .upstreamReset
     case .responseTimeout: .upstreamResponseTimeout
     case .malformedResponse, .notHTTP2: .upstreamMalformed
+    case .noWebSockets: .upstreamTakesNoWebSockets
     }
   }
 
   /// The gateway's own limits are not the target's fault; and a target that says itself that it has
-  /// enough to do is well.
+  /// enough to do is well, as is one that serves everything but WebSockets.
   var outcome: TargetOutcome {
     switch self {
-    case .queueFull, .queueTimeout, .exhausted, .refusedStream: .abandoned
+    case .queueFull, .queueTimeout, .exhausted, .refusedStream, .noWebSockets: .abandoned
     default: .failed
     }
   }
@@ -95,7 +98,7 @@ enum RetryDecision: Equatable, Sendable {
     switch failure {
     case .refusedStream(isLeaving: true): return attempts.stale < maxStale ? .silently : .no
     case .connectFailed, .connectTimeout, .tlsFailed, .notResolved, .notHTTP2,
-      .refusedStream(isLeaving: false):
+      .noWebSockets, .refusedStream(isLeaving: false):
       return attempts.connect < connectRetries ? .elsewhere : .no
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently

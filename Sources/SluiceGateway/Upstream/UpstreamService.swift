@@ -11,6 +11,8 @@ final class UpstreamService {
   let tls: TLSClientContext?
   let host: Host
   let targets: [UpstreamTarget]
+  /// The same, for those who need not count them.
+  private let references: [Unmanaged<UpstreamTarget>]
   /// Calls of gRPC can reach its targets.
   let mayCarryGRPC: Bool
   var state: ServiceState
@@ -64,12 +66,16 @@ final class UpstreamService {
       return UpstreamTarget(
         configuredURL: target.url, terms: terms, limits: limits, worker: worker)
     }
+    references = targets.map { .passUnretained($0) }
     state = ServiceState(
       settings, identities: settings.targets.map { StableHash.hash($0.url) },
       seed: worker.random.next())
     if let former { state.inheritHealth(from: former.state, now: worker.loop.now) }
     checks = TargetCheck.all(of: self, worker: worker, former: former?.checks ?? [])
   }
+
+  /// The target in this place, which is this service's for good.
+  func reference(toTarget index: Int) -> Unmanaged<UpstreamTarget> { references[index] }
 
   /// What a worker that checks a target has found.
   func checked(url: String, isHealthy: Bool, now: MonotonicTime) {

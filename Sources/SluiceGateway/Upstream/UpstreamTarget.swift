@@ -36,6 +36,13 @@ final class UpstreamTarget: EventHandler {
   /// Exchanges that have left the queue and are to get a connection of their own.
   private var toConnect: [WaiterID] = []
   private var isConnectingNext = false
+  /// WebSockets that a connection takes none of. Where it is given back it is lent to the next in the queue
+  /// at once: one after the other here, and not each within the one before.
+  private var refused: [(connection: UpstreamConnection, exchange: Exchange)] = []
+  private var isRefusing = false
+  /// The target speaks HTTP/2 and has not announced WebSockets there (RFC 8441 3), as the last connection
+  /// told: each is begun on a connection of HTTP/1.1, where the service's protocol lets it.
+  var socketsNeedHTTP1 = false
 
   init(configuredURL: String, terms: TargetTerms, limits: PoolLimits, worker: Worker) {
     self.configuredURL = configuredURL
@@ -106,21 +113,59 @@ final class UpstreamTarget: EventHandler {
   func lease(for exchange: Exchange) {
     // An exchange that began before a reload may come back to a target that has left.
     if token == .none { loop.register(self) }
+    if avoidsHTTP2(for: exchange) { return leaseHTTP1(for: exchange) }
     switch pool.lease(waiter: WaiterID(raw: exchange.token.raw), now: loop.now) {
     case .reuse(let id):
-      let connection = connection(id)
-      if !connection.isFit(for: exchange) {
+      let isBegun = reference(to: id)._withUnsafeGuaranteedRef { connection in
+        if connection.isFit(for: exchange) {
+          connection.begin(exchange, isReused: true)
+          return true
+        }
         connection.dismiss()
-        perform(pool.closed(id))
-        return lease(for: exchange)
+        return false
       }
-      connection.begin(exchange, isReused: true)
+      if isBegun { return }
+      perform(pool.closed(id))
+      lease(for: exchange)
     case .connect: openConnection(for: exchange)
     case .wait:
       exchange.isQueued = true
       settle()
     case .refuse: exchange.upstreamFailed(.queueFull)
     }
+  }
+
+  /// HTTP/2 is not offered on a connection for this exchange.
+  private func avoidsHTTP2(for exchange: Exchange) -> Bool {
+    socketsNeedHTTP1 && terms.learns && exchange.wantsUpgrade
+  }
+
+  /// Opens another connection, whatever is idle: in place of an idle one, where there is a limit.
+  private func leaseHTTP1(for exchange: Exchange) {
+    switch pool.leaseNew() {
+    case .connect: break
+    case .replace(let id): connection(id).dismiss()
+    case .refuse: return exchange.upstreamFailed(.queueFull)
+    }
+    openConnection(for: exchange)
+    settle()
+  }
+
+  /// The connection speaks HTTP/2, and the target takes no WebSockets on it.
+  func webSocketRefused(by connection: UpstreamConnection, _ exchange: Exchange) {
+    socketsNeedHTTP1 = true
+    refused.append((connection, exchange))
+    if isRefusing { return }
+    isRefusing = true
+    while let next = refused.popLast() {
+      release(next.connection, reusable: true)
+      if terms.learns {
+        lease(for: next.exchange)
+      } else {
+        next.exchange.upstreamFailed(.noWebSockets)
+      }
+    }
+    isRefusing = false
   }
 
   /// The exchange ends before it got a connection.
@@ -160,7 +205,8 @@ final class UpstreamTarget: EventHandler {
   private func tryConnect(for exchange: Exchange, attemptsLeft: Int) {
     nextAddress = (nextAddress + 1) % addresses.count
     let address = addresses[nextAddress]
-    let connection = HTTP1UpstreamConnection(target: self, attemptsLeft: attemptsLeft - 1)
+    let connection = HTTP1UpstreamConnection(
+      target: self, attemptsLeft: attemptsLeft - 1, avoidsHTTP2: avoidsHTTP2(for: exchange))
     do throws(SystemError) {
       try connection.open(to: address, for: exchange)
     } catch {
@@ -230,7 +276,7 @@ final class UpstreamTarget: EventHandler {
     pool.connectionOpened(
       ConnectionID(raw: connection.token.raw), capacity: capacity, now: loop.now)
     let shared = pool.sharesConnections
-    if terms.learns { pool.sharesConnections = capacity > 1 }
+    if terms.learns && connection.tellsCapacity { pool.sharesConnections = capacity > 1 }
     if let exchange {
       connection.begin(exchange, isReused: false)
     } else {
@@ -318,12 +364,16 @@ final class UpstreamTarget: EventHandler {
   }
 
   private func connection(_ id: ConnectionID) -> UpstreamConnection {
+    reference(to: id).takeUnretainedValue()
+  }
+
+  private func reference(to id: ConnectionID) -> Unmanaged<UpstreamConnection> {
     // Whoever closes a connection tells the pool in the same breath, so the handler is there.
-    guard let handler = loop.handler(HandlerToken(raw: id.raw)) else {
+    guard let handler = loop.reference(HandlerToken(raw: id.raw)) else {
       preconditionFailure("the pool holds a connection that is gone")
     }
     // SAFETY: the pool's ids are tokens of such connections alone, and a token is never given twice.
-    return unsafeDowncast(handler, to: UpstreamConnection.self)
+    return .fromOpaque(handler.toOpaque())
   }
 
   // MARK: Time and configuration

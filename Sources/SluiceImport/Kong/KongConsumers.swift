@@ -1,4 +1,5 @@
 import SluiceConfiguration
+import SluiceWire
 
 /// A consumer, its groups and what proves who it is.
 struct KongConsumer {
@@ -143,7 +144,10 @@ extension KongConversion {
     for entity in kong["keyauth_credentials"] {
       let object = entity.object
       object.skip("id", "tags", "created_at", "updated_at")
-      object.refuse("ttl", unless: "0", because: "is not there: the key would be good for ever")
+      object.refuse(
+        "ttl", unless: "0",
+        because: "counts from a moment that the file does not tell: the key would be good for ever",
+        hint: "take it out, convert, and say in the converted file when the key expires")
       object.refuse("identity_realms", because: "are Konnect's")
       let key = object.text("key")
       let owner = owner(entity)
@@ -163,15 +167,66 @@ extension KongConversion {
       object.skip("id", "tags", "created_at", "updated_at")
       var node = DocumentNode.map()
       node["username"] = object.text("username")?.node
-      node["password"] = object.text("password")?.node
+      let password = object.text("password")
       let owner = owner(entity)
       object.finish()
+      if kong.hasHashedPasswords {
+        guard let owner else { continue }
+        node["digest"] = password.flatMap { digest($0, of: consumers[owner].object, object) }
+        // What is wrong with it is said.
+        if password != nil && node["digest"] == nil { continue }
+      } else {
+        node["password"] = password?.node
+      }
       guard node.entries.count == 2 else {
         report.error("\(object.title): it needs username and password", at: object.origin)
         continue
       }
       if let owner { add("basic-auth", node, to: owner, at: object.origin) }
     }
+  }
+
+  /// Kong keeps the SHA-1 of the password and the consumer's id behind it, in hexadecimal digits
+  /// (kong/plugins/basic-auth/crypto.lua), which is what `{SSHA}` means.
+  private func digest(
+    _ password: KongText, of consumer: KongObject, _ object: KongObject
+  ) -> DocumentNode? {
+    guard !password.isReference else {
+      report.error(
+        "\(object.title): with _transform: false the password can't be a reference",
+        at: password.origin)
+      return nil
+    }
+    guard let hash = Self.bytes(ofHex: password.text), hash.count == 20 else {
+      report.error(
+        "\(object.title): _transform: false says that passwords are hashed, and this is no SHA-1",
+        at: password.origin, hint: "take out _transform, if it is the password itself")
+      return nil
+    }
+    guard case .scalar(let id)? = consumer.node["id"]?.content,
+      (4...108).contains(id.text.utf8.count)
+    else {
+      report.error(
+        "\(object.title): its consumer has no id, and the hash was made with that",
+        at: password.origin,
+        hint: "take id over from Kong's export, or give the consumer a new password")
+      return nil
+    }
+    var output = ByteBuffer()
+    output.append(base64: (hash + Array(id.text.utf8)).span, .standard)
+    let text = "{SSHA}" + String(decoding: output.copiedBytes(), as: UTF8.self)
+    return .text(text, origin: password.origin)
+  }
+
+  private static func bytes(ofHex text: String) -> [UInt8]? {
+    let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    for index in stride(from: 0, to: digits.count, by: 2) {
+      guard let high = digits[index], let low = digits[index + 1] else { return nil }
+      bytes.append(UInt8(high << 4 | low))
+    }
+    return bytes
   }
 
   private mutating func readTokens() {

@@ -40,6 +40,8 @@ struct KongConversion {
   var authorities: [KongAuthority] = []
   var authorityIndex: [String: Int] = [:]
   var services: [KongService] = []
+  /// The one of routes that have none.
+  var serviceless: Int?
   var routes: [KongRoute] = []
   var consumers: [KongConsumer] = []
   var groups: [KongGroup] = []
@@ -71,6 +73,7 @@ struct KongConversion {
     readRoutes()
     readConsumers()
     readPlugins()
+    reportUnanswered()
     refuseOthers()
     resolvePlugins()
     var document = DocumentNode.map()

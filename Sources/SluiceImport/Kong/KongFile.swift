@@ -21,6 +21,8 @@ struct KongFile {
   private(set) var isSnippet = false
   /// Of a version in which regular expressions are not marked.
   private(set) var isBeforeTilde = false
+  /// Whether passwords are what Kong made of them, as `kong config db_export` writes them.
+  private(set) var hasHashedPasswords = false
   private(set) var entities: [String: [Entity]] = [:]
   private var unnamed = 0
 
@@ -58,10 +60,7 @@ struct KongFile {
     let top = KongObject(root, title: "the file", report: report)
     readVersion(top)
     top.skip("_comment", "_ignore", "_info", "_workspace", "_konnect")
-    if !top.boolean("_transform", default: true) {
-      top.refuse(
-        "_transform", because: "false means hashed passwords, which can't be checked here")
-    }
+    hasHashedPasswords = !top.boolean("_transform", default: true)
     for list in Self.lists.sorted() {
       for node in top.nodes(list) { add(node, to: list, parents: [:]) }
     }

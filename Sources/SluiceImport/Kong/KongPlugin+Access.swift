@@ -48,12 +48,6 @@ extension KongConversion {
     if !config.boolean("key_in_query", default: true) { node.add("query", .boolean(false)) }
     if config.boolean("key_in_body", default: false) {
       node.add("body", .boolean(true), origin: config.origin(of: "key_in_body"))
-      if config.boolean("hide_credentials", default: false) {
-        report.error(
-          "\(config.title): hide_credentials does not take keys out of bodies here",
-          at: config.origin(of: "hide_credentials"),
-          hint: "take out hide_credentials, and targets see keys, or key_in_body")
-      }
     }
     config.refuse("identity_realms", because: "are Konnect's")
     addCommon(plugin, to: &node, &policies)

@@ -11,7 +11,7 @@ extension KongConversion {
       report.error("\(config.title): it needs a limit, as minute: 5", at: plugin.origin)
     }
     node.add("windows", .list(windows))
-    node.add("algorithm", .text("fixed-window"))
+    node.add("algorithm", .text("calendar-window"))
     let key = limitKey(plugin)
     node.add("by", .text(key, origin: config.origin(of: "limit_by")))
     if config.boolean("hide_client_headers", default: false) {
@@ -19,8 +19,10 @@ extension KongConversion {
     } else {
       node.add("fields", .text("kong"))
     }
-    // One route or service of Kong may be several here, which count together.
-    if plugin.consumer == nil && plugin.group == nil {
+    // One route or service of Kong may be several here, which count together. What Kong counts by service
+    // it counts for all plugins of the same route or service together, whosever they are
+    // (kong/plugins/rate-limiting/policies/init.lua, get_local_key).
+    if plugin.consumer == nil && plugin.group == nil || key == "all" {
       if let route = plugin.route.map({ routes[$0].name }) {
         node.add("budget", .text("r.\(route)"))
       } else if let service = plugin.service.map({ services[$0].name }) {
@@ -59,13 +61,7 @@ extension KongConversion {
         return "address"
       }
       return "path:\(path)"
-    case "service":
-      if plugin.consumer != nil || plugin.group != nil {
-        report.error(
-          "\(config.title): limit_by service is not there for a consumer or group",
-          at: config.origin(of: "limit_by"), hint: "consumer, credential, ip, header and path are")
-      }
-      return "all"
+    case "service": return "all"
     case let other:
       report.error(
         "\(config.title): limit_by \(KongText.shown(other)) is not there",
@@ -75,15 +71,16 @@ extension KongConversion {
     }
   }
 
-  /// Whether a plugin for everything counts each service for itself.
+  /// Whether a plugin for all services counts each for itself.
   func countsByService(_ plugin: KongPlugin) -> Bool {
-    guard plugin.name == "rate-limiting", plugin.rank == 1,
+    guard plugin.name == "rate-limiting", plugin.route == nil, plugin.service == nil,
       case .scalar(let scalar)? = plugin.config.node["limit_by"]?.content
     else { return false }
     return scalar.text == "service"
   }
 
-  /// What may be used in each unit of time.
+  /// What may be used in each unit of time: those of the calendar in UTC, in Kong
+  /// (kong/tools/timestamp.lua, get_timestamps) and here.
   private func windows(of config: KongObject, title: String) -> [DocumentNode] {
     let units = [
       ("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 30 * 86_400),
@@ -99,11 +96,6 @@ extension KongConversion {
           at: config.origin(of: unit))
       }
       shorter = (unit, limit)
-      if seconds > 86_400 {
-        report.warning(
-          "\(title): a \(unit) is \(seconds / 86_400) days here, and not the calendar's",
-          at: config.origin(of: unit))
-      }
       return .map(
         [.init("limit", .integer(limit)), .init("window", .literal("\(seconds)s"))],
         origin: config.origin(of: unit))
@@ -128,6 +120,7 @@ extension KongConversion {
     let config = plugin.config
     var node = DocumentNode.map([], origin: plugin.origin)
     node.add("header", .text(config.string("header_name") ?? "X-Kong-Limit"))
+    node.add("calendar", .boolean(true))
     var limits = DocumentNode.map([], origin: config.origin(of: "limits"))
     if let written = config.object("limits") {
       for entry in written.node.entries {

@@ -145,7 +145,18 @@ extension KongConversion {
       node.add("trigger", .text(trigger), origin: config.origin(of: "trigger"))
     }
     config.refuse(
-      "echo", unless: "false", because: "is not there: what callers send is not sent back")
+      "echo", unless: "false", because: "is not there: what callers send is not sent back",
+      hint: "take it out to go on without it")
+    // kong/plugins/request-termination/schema.lua
+    if config.has("message"), config.has("body") || config.has("content_type") {
+      report.error(
+        "\(config.title): message can't be used with body or content_type, in Kong, too",
+        at: config.origin(of: "message"))
+    } else if config.has("content_type"), !config.has("body") {
+      report.error(
+        "\(config.title): content_type needs a body, in Kong, too",
+        at: config.origin(of: "content_type"))
+    }
     if let body = config.text("body") {
       let type = (config.string("content_type") ?? "application/json").lowercased()
       let known = ["application/json": "json", "text/plain": "text", "text/html": "html"]

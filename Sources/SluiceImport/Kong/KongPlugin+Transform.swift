@@ -38,7 +38,11 @@ extension KongConversion {
         index >= types.count || types[index] == "string"
       }
     }
-    return node.isEmpty ? [] : [policy("response-transform", node, plugin)]
+    if node.isEmpty { return [] }
+    // What Kong itself and its plugins answer passes header_filter, too.
+    let changesHeaders = node.entries.contains { $0.value["headers"] != nil }
+    if changesHeaders { node.add("own", .boolean(true)) }
+    return [policy("response-transform", node, plugin)]
   }
 
   // MARK: Parts

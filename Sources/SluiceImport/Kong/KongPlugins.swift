@@ -149,24 +149,57 @@ extension KongConversion {
       guard let place = place(of: plugin),
         seen[place, default: []].insert(plugin.name).inserted
       else { continue }
-      guard place == .everything, countsByService(plugin) else {
+      guard countsByService(plugin) else {
         for policy in plugin.policies { put(policy, at: place) }
         continue
       }
-      for service in services
-      where seen[.service(service.name), default: []].insert(plugin.name).inserted {
-        for policy in plugin.policies {
-          var node = policy.node
-          node["budget"] = .text("g.\(service.name)")
-          put(
-            KongPolicy(
-              policy: policy.policy, node: node, origin: policy.origin, plugin: policy.plugin),
-            at: .service(service.name))
-        }
+      for index in services.indices {
+        let own = self.place(place, within: services[index].name)
+        guard seen[own, default: []].insert(plugin.name).inserted else { continue }
+        for policy in policies(of: plugin, countingFor: index) { put(policy, at: own) }
       }
     }
     for name in Set(plugins.map(\.name)).sorted() { correct(name) }
     joinAuthentication()
+  }
+
+  /// What a plugin became, on routes to one service: what it counts by service is counted for this one.
+  private func policies(of plugin: KongPlugin, countingFor service: Int) -> [KongPolicy] {
+    guard countsByService(plugin) else { return plugin.policies }
+    return plugin.policies.map { policy in
+      var node = policy.node
+      node["budget"] = .text("g.\(services[service].name)")
+      // Without a service Kong counts by address (kong/plugins/rate-limiting/handler.lua,
+      // get_identifier).
+      if service == serviceless { node["by"] = .text("address") }
+      return KongPolicy(
+        policy: policy.policy, node: node, origin: policy.origin, plugin: policy.plugin)
+    }
+  }
+
+  /// The same place for one service only.
+  private func place(_ place: KongPlace, within service: String) -> KongPlace {
+    switch place {
+    case .consumer(let consumer): .serviceConsumer(service, consumer)
+    case .group(let group): .serviceGroup(service, group)
+    default: .service(service)
+    }
+  }
+
+  /// Routes on which nothing answers, because they have no service.
+  func reportUnanswered() {
+    for (index, route) in routes.enumerated() where route.service == serviceless {
+      let answers = plugins.contains { plugin in
+        ["request-termination", "redirect"].contains(plugin.name) && !plugin.config.has("trigger")
+          && plugin.consumer == nil && plugin.group == nil && plugin.service == nil
+          && plugin.route.map { $0 == index } ?? true
+      }
+      if answers { continue }
+      report.warning(
+        "\(route.object.title): it has no service, and no plugin answers everybody: who gets none is "
+          + "answered 503, as in Kong", at: route.origin,
+        hint: "name a service, or add the plugin request-termination or redirect")
+    }
   }
 
   mutating func put(_ policy: KongPolicy, at place: KongPlace) {
@@ -227,7 +260,7 @@ extension KongConversion {
         // Whatever stands there is less specific in Kong, and this place is for nobody else.
         let place = KongPlace.routeConsumer(route.name, consumer.name)
         placed[place]?.removeAll { $0.plugin == name }
-        for policy in there.policies { put(policy, at: place) }
+        for policy in policies(of: there, countingFor: route.service) { put(policy, at: place) }
       }
     }
   }
@@ -235,8 +268,8 @@ extension KongConversion {
   /// How specific the place is in Sluice (`Configuration.policies(ofRoute:)`); of several groups the
   /// first by name decides.
   private func sluiceRank(_ plugin: KongPlugin) -> Int {
-    switch (plugin.consumer != nil, plugin.group != nil, plugin.route != nil, plugin.service != nil)
-    {
+    let hasService = plugin.service != nil || countsByService(plugin)
+    return switch (plugin.consumer != nil, plugin.group != nil, plugin.route != nil, hasService) {
     case (true, _, true, _): 9
     case (_, true, true, _): 8
     case (true, _, false, true): 7

@@ -95,7 +95,7 @@ extension KongConversion {
       let parent = entity.parent("service")
       let service = parent.flatMap { serviceIndex[$0.name] }
       let name = Self.name(written ?? parent?.name ?? "route", taken: &taken)
-      guard let service else {
+      guard let service = service ?? (parent == nil ? noService() : nil) else {
         refuseRoute(object, parent)
         continue
       }
@@ -121,12 +121,7 @@ extension KongConversion {
   }
 
   private func refuseRoute(_ object: KongObject, _ parent: (name: String, origin: Origin)?) {
-    guard let parent else {
-      report.error(
-        "\(object.title): it has no service", at: object.origin,
-        hint: "a route that only answers itself needs one here, too")
-      return
-    }
+    guard let parent else { return }
     let known = kong["services"].compactMap { kong.keys(of: $0.object).first }
     report.error(
       "\(object.title): there is no service '\(KongText.shown(parent.name))'", at: parent.origin,
@@ -258,7 +253,7 @@ extension KongConversion {
   /// arrive there.
   private func strips(_ route: KongRoute, _ path: KongRoute.Path?) -> Bool {
     guard route.strips, kong.isSnippet, let path, !path.isRegex, path.text != "/",
-      services[route.service].path == "/"
+      services[route.service].path == "/", route.service != serviceless
     else { return route.strips }
     report.warning(
       "\(route.object.title): Kong would strip \(KongText.shown(path.text)) and ask the service for /; "

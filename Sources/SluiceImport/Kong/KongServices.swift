@@ -2,7 +2,6 @@ import SluiceConfiguration
 
 /// A service with what its routes need to know.
 struct KongService {
-  let object: KongObject
   let origin: Origin
   /// As the Sluice file calls it.
   let name: String
@@ -13,6 +12,7 @@ struct KongService {
   let node: DocumentNode
   /// What targets get as Host from routes that don't preserve the caller's.
   let host: DocumentNode
+  var comment: String?
   /// Whether routes of either kind lead to it.
   var preserves = false
   var replaces = false
@@ -36,6 +36,26 @@ extension KongConversion {
       let service = service(object, name: name, upstreams)
       services.append(service)
     }
+  }
+
+  /// What routes lead to that have no service: nobody. Where no plugin answers, Kong says 503, "no Service
+  /// found with those values" (kong/init.lua, `Kong.access`, behind the plugins), and so does a service
+  /// whose only target gets no requests.
+  mutating func noService() -> Int {
+    if let serviceless { return serviceless }
+    var taken = Set(services.map(\.name))
+    let target = DocumentNode.map([
+      .init("url", .text("http://127.0.0.1:1")), .init("weight", .integer(0)),
+    ])
+    services.append(
+      KongService(
+        origin: report.origin(.start),
+        name: Self.name("no-service", taken: &taken), isEnabled: true, path: "/",
+        node: .map([.init("targets", .list([target]))]), host: .literal("target"),
+        comment:
+          "Of routes without a service: who gets here is answered 503, and no target is asked."))
+    serviceless = services.count - 1
+    return services.count - 1
   }
 
   /// Where a service is, from `url` or its parts.
@@ -141,8 +161,7 @@ extension KongConversion {
     let path = path(location.path, of: object)
     object.finish()
     return KongService(
-      object: object, origin: object.origin, name: name, isEnabled: isEnabled, path: path,
-      node: node, host: host)
+      origin: object.origin, name: name, isEnabled: isEnabled, path: path, node: node, host: host)
   }
 
   private func path(_ path: String, of object: KongObject) -> String {
@@ -229,7 +248,8 @@ extension KongConversion {
         if let consumers = members.consumers { node.add("consumers", consumers) }
         if let groups = members.groups { node.add("groups", groups) }
         nodes.add(
-          service.name(preservingHost: preservingHost), node, origin: service.origin)
+          service.name(preservingHost: preservingHost), node, origin: service.origin,
+          comment: service.comment)
       }
     }
     return nodes

@@ -119,8 +119,8 @@ public final class TLSOrigin {
     session = new
   }
 
-  /// Nil without memory.
-  func makeSSL() -> OpaquePointer? {
+  /// `offer`: all that ALPN offers, instead of the context's. Nil without memory.
+  func makeSSL(offering offer: StaticString?) -> OpaquePointer? {
     guard let ssl = SSL_new(context.context) else { return nil }
     // SAFETY: whoever uses the connection keeps this origin.
     SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
@@ -134,6 +134,11 @@ public final class TLSOrigin {
         SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         isDone &= SSL_set1_host(ssl, name)
       }
+    }
+    if let offer {
+      let protocols = [UInt8(offer.utf8CodeUnitCount)] + Array("\(offer)".utf8)
+      // Zero is success for this one.
+      if SSL_set_alpn_protos(ssl, protocols, UInt32(protocols.count)) != 0 { isDone = 0 }
     }
     // Without the name nothing would be verified.
     guard isDone == 1 else {

@@ -59,8 +59,8 @@ final class TLSLayer {
     SSL_set_accept_state(ssl)
   }
 
-  init?(client origin: TLSOrigin, _ transport: TLSTransport) {
-    guard let ssl = origin.makeSSL() else { return nil }
+  init?(client origin: TLSOrigin, offering name: StaticString? = nil, _ transport: TLSTransport) {
+    guard let ssl = origin.makeSSL(offering: name) else { return nil }
     self.ssl = ssl
     context = origin
     self.transport = transport

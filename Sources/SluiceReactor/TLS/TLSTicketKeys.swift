@@ -18,8 +18,13 @@ public final class TLSTicketKeys: Sendable {
   }
 
   private let keys = Locked<[Key]>([])
+  private let now: @Sendable () -> Int
 
-  public init() {}
+  /// By the system's clock.
+  public convenience init() { self.init { time(nil) } }
+
+  /// `now`: seconds of Unix time, by which keys are replaced; called on any thread, in handshakes.
+  public init(now: @escaping @Sendable () -> Int) { self.now = now }
 
   /// The key that seals at this time.
   func sealing(now: Int) -> Key? {
@@ -81,7 +86,7 @@ extension TLSTicketKeys {
     _ name: UnsafeMutablePointer<UInt8>, _ vector: UnsafeMutablePointer<UInt8>,
     _ cipher: OpaquePointer, _ mac: OpaquePointer
   ) -> Int32 {
-    guard let key = sealing(now: time(nil)), RAND_bytes(vector, 16) == 1 else { return -1 }
+    guard let key = sealing(now: now()), RAND_bytes(vector, 16) == 1 else { return -1 }
     name.update(from: key.name, count: 16)
     guard
       EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nil, Array(key.secret[..<32]), vector) == 1,
@@ -95,7 +100,7 @@ extension TLSTicketKeys {
     _ cipher: OpaquePointer, _ mac: OpaquePointer
   ) -> Int32 {
     let wanted = Array(UnsafeBufferPointer(start: name, count: 16))
-    guard let (key, isOld) = opening(name: wanted, now: time(nil)) else { return 0 }
+    guard let (key, isOld) = opening(name: wanted, now: now()) else { return 0 }
     guard
       EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nil, Array(key.secret[..<32]), vector) == 1,
       copenssl_mac_set_key(mac, Array(key.secret[32...]), 32) == 1

@@ -65,8 +65,7 @@ final class HTTP2WebSocket {
   /// The next frame; nil when the stream ends first.
   func read() throws -> WebSocketPeer.Frame? {
     while true {
-      let bytes = stream.body[taken...]
-      if let (frame, count) = Self.frame(bytes) {
+      if let (frame, count) = WebSocketPeer.Frame.first(in: stream.body[taken...]) {
         taken += count
         return frame
       }
@@ -76,23 +75,4 @@ final class HTTP2WebSocket {
   }
 
   func text() throws -> String? { try read()?.text }
-
-  /// A server's frames are not masked.
-  private static func frame(_ bytes: ArraySlice<UInt8>) -> (WebSocketPeer.Frame, Int)? {
-    let bytes = Array(bytes.prefix(10)) + bytes.dropFirst(10)
-    guard bytes.count >= 2 else { return nil }
-    var header = 2
-    var count = Int(bytes[1] & 0x7F)
-    if count >= 126 {
-      let width = count == 126 ? 2 : 8
-      header += width
-      if bytes.count < header { return nil }
-      count = bytes[2..<header].reduce(0) { $0 << 8 | Int($1) }
-    }
-    if bytes.count < header + count { return nil }
-    let frame = WebSocketPeer.Frame(
-      opcode: bytes[0] & 0x0F, payload: Array(bytes[header..<(header + count)]),
-      isFinal: bytes[0] & 0x80 != 0, isMasked: bytes[1] & 0x80 != 0)
-    return (frame, header + count)
-  }
 }

@@ -125,6 +125,33 @@ final class WebSocketPeer: @unchecked Sendable {
   }
 }
 
+extension WebSocketPeer.Frame {
+  /// The frame that these bytes begin with, and how many it has; nil while it is not whole.
+  static func first(in bytes: ArraySlice<UInt8>) -> (frame: Self, count: Int)? {
+    let start = bytes.startIndex
+    guard bytes.count >= 2 else { return nil }
+    let isMasked = bytes[start + 1] & 0x80 != 0
+    var header = 2
+    var count = Int(bytes[start + 1] & 0x7F)
+    if count >= 126 {
+      header += count == 126 ? 2 : 8
+      if bytes.count < header { return nil }
+      count = bytes[(start + 2)..<(start + header)].reduce(0) { $0 << 8 | Int($1) }
+    }
+    let mask = header
+    if isMasked { header += 4 }
+    if bytes.count < header + count { return nil }
+    var payload = Array(bytes[(start + header)..<(start + header + count)])
+    if isMasked {
+      for index in payload.indices { payload[index] ^= bytes[start + mask + (index & 3)] }
+    }
+    let frame = Self(
+      opcode: bytes[start] & 0x0F, payload: payload, isFinal: bytes[start] & 0x80 != 0,
+      isMasked: isMasked)
+    return (frame, header + count)
+  }
+}
+
 extension UpstreamPeer {
   /// Takes a handshake and becomes the server's end.
   func accept(_ fields: String...) throws -> WebSocketPeer {

@@ -19,12 +19,40 @@ import Testing
       "$pbkdf2-sha512$i=10000$MDEyMzQ1Njc4OWFiY2RlZg$O62k85t6yxm1p8VCVaBRsi7Cdt43k4Pq3+gHES9wJxI",
       "carol-password"
     ),
+    // Made with Python's crypt, and hashlib for {SSHA}.
+    ("$2y$05$abcdefghijklmnopqrstuuinjqRJ5QhmAJmp5IDzf0MHyeM3Etg9.", "päss word"),
+    ("$2b$04$R9h/cIPz0gi.URNNX3kh2O7OBVswtCCK0LCG2FiJAGckve6I.J3IC", "päss word"),
+    ("$5$rounds=5000$saltstring$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3", "päss word"),
+    (
+      "$6$saltsalt$jRfqhSTnO/9OAPbAd78JkRSCGeeq.rkNbpAt2bEJ4VoS02CNAHwyq4VxQJkZWoRC2g4KqW7m9NMiOLarT4FTi0",
+      "päss word"
+    ),
+    (
+      "{SSHA}cELQifA6l+MxsEOCM9nEbeu7eYcwYjNhYTBiOS04YTI0LTRhM2MtYTdhNS02YTZkMWQyZjNjNDQ=",
+      "päss word"
+    ),
   ])
   func digestsOfOthersAreChecked(text: String, password: String) throws {
     let digest = try PasswordDigest(parsing: text)
     #expect(digest.verifies(Array(password.utf8)))
     #expect(!digest.verifies(Array((password + " ").utf8)))
     #expect(!digest.verifies([]))
+    // What a C string would end at is a byte like any other.
+    #expect(!digest.verifies(Array(password.utf8) + [0]))
+    #expect(!digest.verifies(Array(password.utf8) + [0] + Array("more".utf8)))
+    #expect(digest.text.hasPrefix(text.prefix(6)))
+    let again = try PasswordDigest(parsing: digest.text)
+    #expect(again == digest)
+    #expect(digest.isSlow == !text.hasPrefix("{SSHA}"))
+  }
+
+  /// Longer than what crypt(3) takes (512 bytes) is nobody's password, and no crash.
+  @Test func longPasswordsAreWrong() throws {
+    let digest = try PasswordDigest(
+      parsing: "$2b$04$R9h/cIPz0gi.URNNX3kh2O7OBVswtCCK0LCG2FiJAGckve6I.J3IC")
+    for count in [71, 72, 73, 511, 512, 513, 100_000] {
+      #expect(!digest.verifies([UInt8](repeating: 0x61, count: count)))
+    }
   }
 
   @Test func ownDigestsReadBack() throws {
@@ -36,7 +64,19 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "secret", "$", "$scrypt$", "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "", "secret", "$", "$scrypt$", "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMU",
+    "$2b$03$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "$2b$16$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "$2b$05$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWM*W", "$2b$05", "$2b$",
+    "$2x$05$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "$5$saltstring", "$5$$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+    "$5$rounds=999$saltstring$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+    "$5$rounds=1000001$saltstring$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+    "$5$seventeenletters1$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+    "$6$saltsalt$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+    "$apr1$saltsalt$qwertyuiopasdfghjklzxc", "$y$j9T$salt$hash",
+    "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+    "{SSHA}", "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "{SSHA}!", "{ssha}AAAA",
     "$scrypt$ln=30,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$s3IZwNaj0tVJT/Zd1BK36yyWUegjfcz+09S7ubTdZqI",
     "$scrypt$ln=10,r=8$MDEyMzQ1Njc4OWFiY2RlZg$s3IZwNaj0tVJT/Zd1BK36yyWUegjfcz+09S7ubTdZqI",
     "$scrypt$ln=10,r=8,p=1$AAAA$s3IZwNaj0tVJT/Zd1BK36yyWUegjfcz+09S7ubTdZqI",

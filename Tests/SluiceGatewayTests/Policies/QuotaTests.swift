@@ -22,16 +22,24 @@ import Testing
     }
     for moment in moments {
       let date = Date(timeIntervalSince1970: Double(moment) / 1_000)
-      let quota = QuotaCalendar(unixTime: moment)
-      let interval = try #require(calendar.dateInterval(of: .month, for: date))
-      let parts = calendar.dateComponents([.year, .month], from: date)
-      let month = try #require(parts.year) * 12 + #require(parts.month) - 1
-      #expect(quota.month.index == UInt32(month), "\(moment)")
-      #expect(quota.month.left == Int64(interval.end.timeIntervalSince1970) * 1_000 - moment)
-      #expect(quota.day.index == UInt32(moment / 86_400_000))
-      #expect(quota.day.left == 86_400_000 - moment % 86_400_000)
-      #expect(quota.hour.index == UInt32(moment / 3_600_000))
-      #expect(quota.hour.left == 3_600_000 - moment % 3_600_000)
+      for (period, unit) in [
+        (CalendarPeriod.month, Calendar.Component.month), (.year, .year),
+      ] {
+        let interval = try #require(calendar.dateInterval(of: unit, for: date))
+        let parts = calendar.dateComponents([.year, .month], from: date)
+        let year = try #require(parts.year)
+        let index = period == .year ? year : try year * 12 + #require(parts.month) - 1
+        let turn = period.turn(at: moment)
+        #expect(turn.index == UInt32(index), "\(moment)")
+        #expect(turn.left == Int64(interval.end.timeIntervalSince1970) * 1_000 - moment)
+      }
+      for (period, length) in [
+        (CalendarPeriod.second, 1_000), (.minute, 60_000), (.hour, 3_600_000), (.day, 86_400_000),
+      ] as [(CalendarPeriod, Int64)] {
+        let turn = period.turn(at: moment)
+        #expect(turn.index == UInt32(truncatingIfNeeded: moment / length))
+        #expect(turn.left == length - moment % length)
+      }
     }
   }
 

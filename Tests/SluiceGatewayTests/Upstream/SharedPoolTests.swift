@@ -30,6 +30,24 @@ import Testing
     return pool
   }
 
+  @Test func whoNeedsAnotherKindOfConnectionGetsItWithinTheLimit() {
+    let pool = opened(3) { $0.maxConnections = 2 }
+    #expect(pool.leaseNew() == .connect)
+    // What is open or being opened is in use.
+    #expect(pool.leaseNew() == .refuse)
+    pool.connectionOpened(connection(2), capacity: 1, now: at(1))
+    #expect(pool.leaseNew() == .refuse)
+    #expect(pool.release(connection(1), now: at(2), reusable: true) == .park)
+    #expect(pool.leaseNew() == .replace(connection(1)))
+    #expect(pool.open == 1 && pool.connecting == 1 && pool.idle == 0)
+    #expect(pool.connectFailed() == .none)
+    // Without a limit nothing is replaced.
+    let free = opened(3)
+    #expect(free.release(connection(1), now: at(1), reusable: true) == .park)
+    #expect(free.leaseNew() == .connect)
+    #expect(free.idle == 1)
+  }
+
   @Test func aLeasedConnectionIsHandedOutUntilItIsFull() {
     let pool = opened(3)
     #expect(pool.lease(waiter: waiter(2), now: at(1)) == .reuse(connection(1)))

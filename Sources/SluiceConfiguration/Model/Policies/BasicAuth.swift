@@ -5,7 +5,7 @@ extension Configuration {
     public var hide = true
     public var realm = "sluice"
     /// How long a password that was right is remembered, as a digest; checking one that is kept as
-    /// scrypt takes a tenth of a second.
+    /// scrypt or bcrypt takes a tenth of a second.
     public var cacheFor = Timespan.seconds(60)
     /// So many are remembered per worker.
     public var cacheSize = 10_000

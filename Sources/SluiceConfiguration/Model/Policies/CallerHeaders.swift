@@ -171,7 +171,7 @@ extension Configuration.TextChange {
       ),
       Field(
         "to", .text(.template),
-        "What stands there instead. With `regex`, `$1` to `$9` are what its groups matched, and `$$` is a dollar sign.",
+        "What stands there instead. With `regex`, `$1` to `$9` are what its groups matched, and a dollar sign in front of a digit is written `$$$$`.",
         isRequired: true),
     ])
 }

@@ -42,7 +42,7 @@ extension Configuration.KeyAuth {
       ),
       Field(
         "body", .boolean,
-        "Looks for it in the body, when it is nowhere else: a field of a form (`application/x-www-form-urlencoded`) or a text of a JSON object. `hide` does not take it out there."
+        "Looks for it in the body, when it is nowhere else: a field of a form (`application/x-www-form-urlencoded`) or a text of a JSON object. `hide` takes it out there if it was found there; what is left of the body goes on as it came."
       ),
       Field(
         "maxBodySize", .byteCount(ByteCount(1)...(.mebibytes(16))),

@@ -34,6 +34,7 @@ extension Configuration {
       case tokenBucket = "token-bucket"
       case slidingWindow = "sliding-window"
       case fixedWindow = "fixed-window"
+      case calendarWindow = "calendar-window"
     }
 
     public enum Excess: String, Codable, CaseIterable, Sendable { case refuse, delay }
@@ -111,6 +112,11 @@ extension Configuration {
     public static let mostWindows = 6
     /// Limits by other keys.
     public static let mostOthers = 7
+    /// The lengths that stand for periods of the calendar, by the periods' names.
+    public static let calendarWindows: [String: Timespan] = [
+      "second": .seconds(1), "minute": .seconds(60), "hour": .seconds(3_600),
+      "day": .seconds(86_400), "month": .seconds(30 * 86_400), "year": .seconds(365 * 86_400),
+    ]
     /// What a sliding window can count to.
     public static let mostSliding = 1_000_000
   }
@@ -136,7 +142,7 @@ extension Configuration.RateLimit {
       ),
       Field(
         "algorithm", .choice(Algorithm.self),
-        "A `token-bucket` (GCRA) lets a burst pass and then one request each time its share of the window is over; a `sliding-window` weighs the window before this one by how much of it is still in sight; a `fixed-window` begins anew each time it is over."
+        "A `token-bucket` (GCRA) lets a burst pass and then one request each time its share of the window is over; a `sliding-window` weighs the window before this one by how much of it is still in sight; a `fixed-window` begins anew each time it is over; a `calendar-window` is a second, minute, hour, day, month or year of the calendar in UTC, written as `1s`, `1m`, `1h`, `24h`, `720h` (whatever the month) and `8760h` (whatever the year)."
       ),
       LimitField.by,
       LimitField.cost,
@@ -239,6 +245,9 @@ extension Configuration.RateLimit {
     if messages != nil {
       check.error("counts messages by one key only", at: "also", hint: "leave out messages")
     }
+    if algorithm == .calendarWindow {
+      check.error("counts by one key only in windows of the calendar", at: "also")
+    }
     if fieldStyle == .kong {
       check.error("has no fields of Kong's for limits by several keys", at: "also")
     }
@@ -280,10 +289,20 @@ extension Configuration.RateLimit {
     if cost > window.capacity {
       return "no request could pass: one costs \(cost), and \(window.capacity) is the most at once"
     }
+    if algorithm == .calendarWindow, let problem = Self.calendarProblem(of: window) {
+      return problem
+    }
     // Whatever is counted has to fit into 63 bits of nanoseconds.
     let fill = Double(window.capacity) * Double(window.window.nanoseconds) / Double(window.limit)
     if fill > 10 * 366 * 86_400 * 1e9 { return "the burst would take more than ten years to fill" }
     return nil
+  }
+
+  /// Why a window is none of the calendar's; nil when it is one.
+  static func calendarProblem(of window: Window) -> String? {
+    if calendarWindows.values.contains(window.window) { return nil }
+    return "a window of the calendar is 1s, 1m, 1h, 24h, 720h (a month) or 8760h (a year), not "
+      + window.window.text
   }
 
   /// What counts together has to count the same way.

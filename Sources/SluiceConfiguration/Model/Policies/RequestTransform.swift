@@ -22,6 +22,8 @@ extension Configuration {
     public var replace = FieldValues()
     public var add = FieldValues()
     public var append = FieldValues()
+    /// Fields of what the gateway answers itself change, too.
+    public var own = false
     /// Of bodies that are changed.
     public var maxBodySize = ByteCount.mebibytes(1)
     /// Messages from targets are changed as bodies are.
@@ -157,6 +159,10 @@ extension Configuration.ResponseTransform {
       Field(
         "append", .object(Configuration.FieldValues.schema),
         "Values that come to those that are there."),
+      Field(
+        "own", .boolean,
+        "Changes the header fields of what the gateway answers itself, too: refusals of any policy, errors, `mock` and `redirect`. Their bodies stay."
+      ),
       TransformCheck.maxBodySize(
         "A response whose larger JSON body was to be changed becomes a 502."),
       Field(

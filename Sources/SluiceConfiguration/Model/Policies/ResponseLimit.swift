@@ -4,6 +4,8 @@ extension Configuration {
     public var header = "X-Limit"
     /// By the name that targets charge for.
     public var limits: [String: [RateLimit.Window]] = [:]
+    /// Windows are periods of the calendar.
+    public var calendar = false
     public var by = LimitKey.consumer
     /// Refuses requests, too, when one of the limits is used up.
     public var refuseAtLimit = false
@@ -33,6 +35,10 @@ extension Configuration.ResponseLimit {
           atLeast: 1),
         "For each name what may be used up in which time: one to three windows, which begin anew each time they are over.",
         isRequired: true),
+      Field(
+        "calendar", .boolean,
+        "Windows are the seconds, minutes, hours, days, months and years of the calendar in UTC, written as `1s`, `1m`, `1h`, `24h`, `720h` (whatever the month) and `8760h` (whatever the year); otherwise they begin at multiples of their length on a clock that nobody sets."
+      ),
       LimitField.by,
       Field(
         "refuseAtLimit", .boolean,
@@ -77,6 +83,9 @@ extension Configuration.ResponseLimit {
         if window.window.nanoseconds % 1_000_000_000 != 0 {
           check.error(
             "a window is whole seconds, not \(window.window.text)", at: "limits", name)
+        }
+        if calendar, let problem = Configuration.RateLimit.calendarProblem(of: window) {
+          check.error(problem, at: "limits", name)
         }
         if window.burst != nil {
           check.error("'burst' is for token buckets only", at: "limits", name)

@@ -15,7 +15,7 @@ extension Configuration.Rewrite {
 
   public static let schema = Schema(
     "Rewrite", of: Self(),
-    "Sends requests to another path or with another query than the caller's, by what a regular expression finds in the path. Values may hold the variables of request-transform, and `$1` to `$9` for what groups of `regex` matched; `$$` is a dollar sign. A path that is not normal afterwards is refused with 400: nothing leads out of where it was to go.",
+    "Sends requests to another path or with another query than the caller's, by what a regular expression finds in the path. Values may hold the variables of request-transform, and `$1` to `$9` for what groups of `regex` matched; a dollar sign in front of a digit is written `$$$$`. A path that is not normal afterwards is refused with 400: nothing leads out of where it was to go.",
     [
       Field(
         "regex", .text(.regex),
@@ -65,7 +65,8 @@ public enum GroupReference: Equatable, Sendable {
   case text(String)
   case group(Int)
 
-  /// The parts of a template; `$$` is a dollar sign.
+  /// The parts of a template; `$$` is a dollar sign. In a file that is `$$$$`, because what reads files
+  /// has made one of two already (`References`).
   public static func parts(of text: String) -> [GroupReference] {
     var parts: [GroupReference] = []
     var literal = ""

@@ -21,7 +21,6 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   private var isFloodCounted = false
   /// Streams whose targets take bodies again.
   private var bodyTurns: [HTTP2DownstreamStream] = []
-  private var readableTunnels: [HTTP2Tunnel] = []
 
   // The caller's time, each `distantFuture` while it does not run.
   private var headDeadline = MonotonicTime.distantFuture
@@ -123,7 +122,7 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
     guard let session else { return }
     session.receive(bytes, now: loop.now)
     timeHead(session)
-    tellTunnels()
+    session.tellTunnels()
     pump()
   }
 
@@ -178,23 +177,6 @@ final class HTTP2DownstreamConnection: DownstreamConnection {
   }
 
   // MARK: Streams
-
-  /// Something can be read from a tunnel. What came is told when the session is done with the loop's
-  /// buffer, into which the reader reads.
-  func tunnelReadable(_ tunnel: HTTP2Tunnel) {
-    if session?.isReceiving ?? false {
-      readableTunnels.append(tunnel)
-    } else {
-      tunnel.changed(.input)
-    }
-  }
-
-  private func tellTunnels() {
-    if readableTunnels.isEmpty { return }
-    var tunnels: [HTTP2Tunnel] = []
-    swap(&tunnels, &readableTunnels)
-    for tunnel in tunnels { tunnel.deliver(.input) }
-  }
 
   /// The target takes more of this stream's body now; in a turn of its own, because it says so from
   /// within its own work.

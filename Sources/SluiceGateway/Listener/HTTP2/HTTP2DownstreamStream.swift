@@ -9,8 +9,6 @@ final class HTTP2DownstreamStream: HTTP2ServerStream {
   var responseLeft: UInt64?
   /// When the caller's time for a piece of the body, or for reading, is over.
   private(set) var deadline = MonotonicTime.distantFuture
-  /// There from the handshake's end to the tunnel's.
-  private(set) var tunnel: HTTP2Tunnel?
   /// Until it is refused, or over.
   private var isTunnelWanted = true
 
@@ -77,9 +75,27 @@ final class HTTP2DownstreamStream: HTTP2ServerStream {
     exchange.downstreamBodyEnded(trailers)
   }
 
-  override func tunnelReadable() { if let tunnel { connection.tunnelReadable(tunnel) } }
-
   func takeBodyTurn() { if session != nil { takeInput() } }
+
+  // MARK: The tunnel
+
+  override func wantsPump() { connection.wantsPump() }
+
+  override func tunnelEnded(isOrderly: Bool) {
+    tunnel = nil
+    isTunnelWanted = false
+    isWatched = false
+    dropInput()
+    guard let session else { return }
+    if isOrderly {
+      session.end(self)
+      session.stopListening(to: self)
+      timeWriting()
+    } else {
+      session.reset(self, .cancel)
+    }
+    connection.wantsPump()
+  }
 
   // MARK: Time
 
@@ -291,7 +307,8 @@ extension HTTP2DownstreamStream: DownstreamStream {
 
   func handOver(to session: Session) {
     session.sharesConnection = true
-    beginTunnel(session.downstream)
+    exchange = nil
+    beginTunnel(for: session.downstream, on: connection)
   }
 
   /// What came already waits in the tunnel.
@@ -306,7 +323,8 @@ extension HTTP2DownstreamStream: DownstreamStream {
     session?.respond(self, &worker.http2Fields, isEnd: false)
     let stream = FirstMessageStream(
       exchange, acceptor: acceptor, maxSize: maxSize, sharesConnection: true)
-    beginTunnel(stream)
+    self.exchange = nil
+    beginTunnel(for: stream, on: connection)
     acceptor.becameStranger(stream)
     return stream
   }
@@ -317,34 +335,6 @@ extension HTTP2DownstreamStream: DownstreamStream {
     Self.append(head, of: exchange, to: &worker.http2Fields)
     Self.appendLines(of: exchange.responseEdits, to: &worker.http2Fields)
     session?.respond(self, &worker.http2Fields, isEnd: false)
-    connection.wantsPump()
-  }
-
-  /// The bytes are `carried`'s from now on, and its end is the stream's.
-  private func beginTunnel(_ carried: StreamConnection) {
-    exchange = nil
-    if session == nil { return }
-    staysOpen = true
-    let tunnel = HTTP2Tunnel(self)
-    self.tunnel = tunnel
-    carried.carry(by: tunnel)
-    connection.wantsPump()
-  }
-
-  /// The carried connection is gone.
-  func tunnelEnded(isOrderly: Bool) {
-    tunnel = nil
-    isTunnelWanted = false
-    isWatched = false
-    dropInput()
-    guard let session else { return }
-    if isOrderly {
-      session.end(self)
-      session.stopListening(to: self)
-      timeWriting()
-    } else {
-      session.reset(self, .cancel)
-    }
     connection.wantsPump()
   }
 

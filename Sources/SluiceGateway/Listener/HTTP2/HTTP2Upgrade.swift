@@ -48,13 +48,9 @@ struct HTTP2Upgrade {
 
   /// Whether a value of Connection has the option.
   private static func names(_ list: Span<UInt8>) -> Bool {
-    var start = 0
-    while start <= list.count {
-      var end = start
-      while end < list.count && list[end] != 0x2C { end += 1 }
-      let option = list.extracting(list.withoutBlanks(start..<end))
-      if option.equalsIgnoringCase(settingsName.span) { return true }
-      start = end + 1
+    var options = FieldList(list)
+    while let option = options.next() {
+      if list.extracting(option).equalsIgnoringCase(settingsName.span) { return true }
     }
     return false
   }

@@ -64,6 +64,9 @@ final class CompiledBasicAuth: IdentifyPolicy {
     if let entry, case .plain(let digest) = entry.proof {
       return hash.digest(of: password.span) == digest ? .known(entry.identity) : .refused(wrong)
     }
+    if let entry, case .quick(let digest) = entry.proof {
+      return digest.verifies(password) ? .known(entry.identity) : .refused(wrong)
+    }
     var digest = passwords.decoy
     if let entry, case .slow(let own) = entry.proof { digest = own }
     guard let digest, let thread else { return .refused(wrong) }

@@ -84,7 +84,8 @@ final class CompiledCache: CompiledPolicy {
   }
 
   private func lookUp(_ exchange: Exchange, waitEnds: MonotonicTime) -> PolicyOutcome {
-    let request = CacheRequest(exchange.request, isForPage: exchange.detour?.isForPage == true)
+    let request = CacheRequest(
+      exchange.request, isForPage: exchange.internalRedirect?.isForPage == true)
     if request.isBypassed { return pass(exchange, "bypass", "bypass") }
     build(exchange, exchange.request)
     let now = exchange.loop.now
@@ -396,7 +397,7 @@ final class CompiledCache: CompiledPolicy {
   /// RFC 9110 13.2.2: If-None-Match before If-Modified-Since.
   private func isNotModified(_ entry: CacheEntry, _ exchange: Exchange) -> Bool {
     // A page in the place of a failure is not what the caller has.
-    entry.head.status == 200 && exchange.detour?.isForPage != true
+    entry.head.status == 200 && exchange.internalRedirect?.isForPage != true
       && Self.isNotModified(exchange.request, entry.head, entry.lastModified)
   }
 

@@ -20,14 +20,22 @@ final class KeyDirectory {
         guard let key = credential.keyAuth else { continue }
         count += 1
         let id = key.id ?? "\(name).key-auth.\(count)"
-        let fingerprint = hash.fingerprint("key-auth", of: name, [key.key.reveal()])
+        let end = key.expires.flatMap { try? Moment(parsing: $0) }
+        // With its end, so that a reload that brings it nearer ends sessions in time.
+        let fingerprint = hash.fingerprint(
+          "key-auth", of: name, [key.key.reveal()] + (key.expires.map { [$0] } ?? []))
         fingerprints.insert(fingerprint)
         identities[hash.digest(of: Array(key.key.reveal().utf8).span)] = Identity(
-          consumer: Array(name.utf8), groups: groups, credential: Array(id.utf8), lines: [],
-          proof: IdentityProof(fingerprint: fingerprint))
+          consumer: Array(name.utf8), groups: groups, credential: Array(id.utf8),
+          expiresAt: end?.seconds, lines: [], proof: IdentityProof(fingerprint: fingerprint))
       }
     }
   }
 
-  func identity(for key: Span<UInt8>) -> Identity? { identities[hash.digest(of: key)] }
+  /// Nil for a key that is nobody's, or is over by the worker's time of day.
+  func identity(for key: Span<UInt8>, _ clock: UnixClock) -> Identity? {
+    guard let identity = identities[hash.digest(of: key)] else { return nil }
+    if let end = identity.expiresAt, clock.seconds >= end { return nil }
+    return identity
+  }
 }

@@ -11,6 +11,8 @@ final class PasswordDirectory {
   enum Proof {
     /// The digest of a password that the configuration holds itself.
     case plain(SHA256Digest)
+    /// One that is checked on the worker's thread.
+    case quick(PasswordDigest)
     case slow(PasswordDigest)
   }
 
@@ -34,8 +36,9 @@ final class PasswordDirectory {
           consumer: Array(name.utf8), groups: groups, credential: username, lines: [],
           proof: IdentityProof(fingerprint: fingerprint))
         if let text = credential.digest?.reveal(), let digest = try? PasswordDigest(parsing: text) {
-          entries[username] = Entry(identity: identity, proof: .slow(digest))
-          decoy = digest
+          entries[username] = Entry(
+            identity: identity, proof: digest.isSlow ? .slow(digest) : .quick(digest))
+          if digest.isSlow { decoy = digest }
         } else if let password = credential.password?.reveal() {
           let digest = hash.digest(of: Array(password.utf8).span)
           entries[username] = Entry(identity: identity, proof: .plain(digest))

@@ -53,13 +53,13 @@ final class CompiledErrorAnswers: CompiledPolicy {
     return phases
   }
 
-  override var leadsInside: Bool { answers.contains { $0.way != nil } }
+  override var redirectsInternally: Bool { answers.contains { $0.way != nil } }
   override var repeatsBodies: Bool { answers.contains { $0.way.map { $0.path == nil } ?? false } }
 
   override func response(
     _ head: borrowing ResponseHead, _ exchange: Exchange
   ) -> PolicyOutcome {
-    guard !exchange.wantsUpgrade, exchange.detour?.isOfFailure != true,
+    guard !exchange.wantsUpgrade, exchange.internalRedirect?.isOfFailure != true,
       let answer = answers.first(where: { $0.statuses.contains(head.status) })
     else { return .next }
     // Where the request can't be sent on, the target's answer is better than none.
@@ -75,7 +75,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
       answer.setStatus(unreachable)
     }
     // A policy's own answers are meant; failures are what this is for.
-    guard answer.status >= 300, exchange.detour?.isOfFailure != true,
+    guard answer.status >= 300, exchange.internalRedirect?.isOfFailure != true,
       let instead = answers.first(where: { $0.statuses.contains(answer.status) })
     else { return }
     if let way = instead.way {

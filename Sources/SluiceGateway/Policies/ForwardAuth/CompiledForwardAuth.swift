@@ -125,10 +125,11 @@ final class CompiledForwardAuth: IdentifyPolicy {
     let consumer = consumerName.isEmpty ? [] : response.value(consumerName) ?? []
     var groups = consumers.groups(of: consumer) ?? []
     if !groupsName.isEmpty, let value = response.value(groupsName) {
-      for part in value.split(separator: 0x2C) {
-        let name = part.drop { $0 == 0x20 }
-        let group = Array(name.prefix { $0 != 0x20 })
-        if !group.isEmpty && !groups.contains(group) { groups.append(group) }
+      var names = FieldList(value.span)
+      while let range = names.next() {
+        // No name of a group has a space.
+        let group = Array(value[range].prefix { $0 != 0x20 && $0 != 0x09 })
+        if !groups.contains(group) { groups.append(group) }
       }
     }
     let expiresAt = granted?.lifetime.map { worker.unixClock.seconds + $0 / 1_000_000_000 }

@@ -112,11 +112,9 @@ final class CompiledHMACAuth: IdentifyPolicy {
   private func contentDigest(_ head: borrowing RequestHead) -> [UInt8]? {
     guard let range = HMACSignature.onlyValue(of: Self.contentDigestName, head) else { return nil }
     let value = head.span(range)
-    var start = 0
-    while start < value.count {
-      var end = start
-      while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
-      let part = value.extracting(value.withoutBlanks(start..<end))
+    var digests = FieldList(value, hasQuotes: true)
+    while let range = digests.next() {
+      let part = value.extracting(range)
       if part.count > 10, part.extracting(..<9).equals("sha-256=:"),
         part[part.count - 1] == UInt8(ascii: ":")
       {
@@ -124,7 +122,6 @@ final class CompiledHMACAuth: IdentifyPolicy {
         let text = part.extracting(9..<part.count - 1)
         return output.append(decodingBase64: text, .standard) ? output.copiedBytes() : nil
       }
-      start = end + 1
     }
     return nil
   }

@@ -38,6 +38,28 @@ enum KeyBody {
     }
   }
 
+  /// Takes what has this name out of the collected body. False when it is there twice in an object of JSON,
+  /// and nothing is taken out.
+  func remove(_ name: [UInt8], _ edit: JSONEdit?, _ exchange: Exchange) -> Bool {
+    var changed = ByteBuffer()
+    var isClear = true
+    let isChanged = exchange.withCollectedBody { body -> Bool in
+      switch self {
+      case .form: return QueryParameters.append(body, without: name, to: &changed)
+      case .json:
+        do throws(JSONEdit.Failure) {
+          let nothing: [UInt8] = []
+          return try edit?.apply(to: body, value: nothing.span, into: &changed) ?? false
+        } catch {
+          isClear = false
+          return false
+        }
+      }
+    }
+    if isChanged { exchange.replaceCollectedBody(changed) }
+    return isClear
+  }
+
   /// A `+` is a space in a form.
   private static func withKey<R>(
     _ name: [UInt8], form body: Span<UInt8>, _ look: (Span<UInt8>) -> R

@@ -5,6 +5,8 @@ import SluiceWire
 /// Lets so much pass in a time, by key.
 class CompiledLimit: CompiledPolicy {
   let limiter: RateLimiter
+  /// Nil where no rule is one of the calendar.
+  private var calendar: CalendarHand?
   private let reader: LimitKeyReader
   private let cost: UInt64
   /// Nil: callers are told nothing.
@@ -15,11 +17,12 @@ class CompiledLimit: CompiledPolicy {
   let by: Configuration.LimitKey
 
   init(
-    _ limiter: RateLimiter, by: Configuration.LimitKey, cost: Int,
+    _ limiter: RateLimiter, calendar: CalendarHand? = nil, by: Configuration.LimitKey, cost: Int,
     messages: Configuration.MessageSpending?, fields: RateLimitFields?, error: GatewayError,
     answer: Configuration.RefusalAnswer? = nil
   ) {
     self.limiter = limiter
+    self.calendar = calendar
     self.by = by
     self.messages = messages
     reader = LimitKeyReader(by)
@@ -30,7 +33,8 @@ class CompiledLimit: CompiledPolicy {
 
   /// For whatever spends it.
   func take(_ key: LimitKey, cost: UInt64, now: MonotonicTime) -> RateDecision {
-    limiter.take(key, cost: cost, now: now)
+    calendar?.move(limiter, now: now)
+    return limiter.take(key, cost: cost, now: now)
   }
 
   /// Whom the messages of a session are counted for that the exchange becomes.

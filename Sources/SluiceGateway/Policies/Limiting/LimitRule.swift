@@ -7,6 +7,7 @@ enum LimitRule: Equatable, Sendable {
   case fixedWindow(FixedWindow)
   case calendarWindow(CalendarWindow)
 
+  /// One of the calendar counts nothing sensible before a `CalendarHand` has set it.
   init(
     _ algorithm: Configuration.RateLimit.Algorithm, _ window: Configuration.RateLimit.Window
   ) {
@@ -18,6 +19,7 @@ enum LimitRule: Equatable, Sendable {
         .tokenBucket(TokenBucket(limit: limit, window: length, capacity: UInt64(window.capacity)))
       case .slidingWindow: .slidingWindow(SlidingWindow(limit: limit, window: length))
       case .fixedWindow: .fixedWindow(FixedWindow(limit: limit, window: length))
+      case .calendarWindow: .calendarWindow(CalendarWindow(limit: limit))
       }
   }
 

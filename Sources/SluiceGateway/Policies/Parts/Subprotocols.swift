@@ -4,8 +4,8 @@ import SluiceWire
 enum Subprotocols {
   /// The range behind `name.` of the first such entry.
   static func key(after name: [UInt8], in list: Span<UInt8>) -> Range<Int>? {
-    var start = 0
-    while let entry = nextEntry(list, &start) {
+    var entries = FieldList(list)
+    while let entry = entries.next() {
       if isNamed(name, list.extracting(entry)) {
         return (entry.lowerBound + name.count + 1)..<entry.upperBound
       }
@@ -17,9 +17,9 @@ enum Subprotocols {
   static func append(
     _ list: Span<UInt8>, without names: [[UInt8]], to output: inout ByteBuffer
   ) -> Int {
-    var start = 0
+    var entries = FieldList(list)
     var kept = 0
-    while let entry = nextEntry(list, &start) {
+    while let entry = entries.next() {
       if names.contains(where: { isNamed($0, list.extracting(entry)) }) { continue }
       if kept > 0 { output.append(", ") }
       output.append(list.extracting(entry))
@@ -31,19 +31,5 @@ enum Subprotocols {
   private static func isNamed(_ name: [UInt8], _ entry: Span<UInt8>) -> Bool {
     entry.count > name.count + 1 && entry[name.count] == 0x2E
       && entry.extracting(..<name.count).equalsIgnoringCase(name)
-  }
-
-  /// The next entry that is not empty, without the spaces around it.
-  private static func nextEntry(_ list: Span<UInt8>, _ start: inout Int) -> Range<Int>? {
-    while start < list.count {
-      var first = start
-      var end = start
-      while end < list.count && list[end] != 0x2C { end += 1 }
-      start = end + 1
-      while first < end && (list[first] == 0x20 || list[first] == 0x09) { first += 1 }
-      while end > first && (list[end - 1] == 0x20 || list[end - 1] == 0x09) { end -= 1 }
-      if first < end { return first..<end }
-    }
-    return nil
   }
 }

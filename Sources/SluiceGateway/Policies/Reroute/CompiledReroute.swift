@@ -6,14 +6,10 @@ extension Configuration.Reroute: Policy {
 
   public func problem() -> String? {
     for (index, rule) in rules.enumerated() {
-      guard let regex = rule.regex else { continue }
-      if let problem = RegexSyntax.problem(in: regex) { return "rules[\(index)].regex: \(problem)" }
-      let groups = RegexSyntax.groups(in: regex)
-      for text in [rule.path, rule.query] {
-        if let text, let largest = GroupReference.largest(in: text), largest > groups {
-          return "rules[\(index)]: $\(largest) is no group of regex, which has \(groups)"
-        }
+      let problem = rule.regex.flatMap {
+        RegexSyntax.problem(in: $0, "rules[\(index)].regex", groupsIn: [rule.path, rule.query])
       }
+      if let problem { return problem }
     }
     return nil
   }
@@ -47,7 +43,7 @@ final class CompiledReroute: CompiledPolicy {
     section = settings.to
   }
 
-  override var leadsInside: Bool { true }
+  override var redirectsInternally: Bool { true }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     switch change(exchange) {
@@ -55,7 +51,7 @@ final class CompiledReroute: CompiledPolicy {
     case .unsafe: return .refuse(leaves)
     case .gaveUp: return .refuse(gaveUp)
     case .changed:
-      exchange.reroute(to: section)
+      exchange.redirectInternally(to: section)
       return .handled
     }
   }
@@ -98,10 +94,10 @@ final class CompiledReroute: CompiledPolicy {
     if rule.path != nil {
       let merged = CompiledRewrite.merged(path.span)
       guard SentPath.isNormal(merged.span, exchange.listener.slashes) else { return false }
-      exchange.redirectInside(path: merged)
+      exchange.setInternalPath(merged)
     }
     if rule.query != nil {
-      exchange.redirectInside(query: CompiledRewrite.trimmed(query.span))
+      exchange.setInternalQuery(CompiledRewrite.trimmed(query.span))
     }
     return true
   }

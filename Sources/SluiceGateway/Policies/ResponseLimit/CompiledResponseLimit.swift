@@ -16,11 +16,38 @@ extension Configuration.ResponseLimit: Policy {
 final class CompiledResponseLimit: CompiledPolicy {
   private struct Limit {
     let name: [UInt8]
-    let limiter: RateLimiter
+    private let limiter: RateLimiter
+    /// Nil where windows are not those of the calendar.
+    private var calendar: CalendarHand?
     /// `X-RateLimit-Remaining-NAME`, for targets.
     let field: [UInt8]
     /// By window: whole lines up to the number that changes.
     let lines: [[UInt8]]
+
+    init(
+      _ name: String, _ windows: [Configuration.RateLimit.Window], _ table: LimitTable,
+      _ calendar: UnixClock?
+    ) {
+      self.name = Array(name.utf8)
+      limiter = RateLimiter(
+        windows.map { LimitRule(calendar == nil ? .fixedWindow : .calendarWindow, $0) },
+        table: table)
+      self.calendar = calendar.map { clock in
+        CalendarHand(windows.compactMap { CalendarPeriod($0.window) }, clock)
+      }
+      field = Array("X-RateLimit-Remaining-\(name)".utf8)
+      lines = windows.map { window in
+        let unit = LimitWindowName.text(window.window.nanoseconds / 1_000_000_000)
+        return Array(
+          ("X-RateLimit-Limit-\(name)-\(unit): \(window.limit)\r\n"
+            + "X-RateLimit-Remaining-\(name)-\(unit): ").utf8)
+      }
+    }
+
+    mutating func take(_ key: LimitKey, cost: UInt64, now: MonotonicTime) -> RateDecision {
+      calendar?.move(limiter, now: now)
+      return limiter.take(key, cost: cost, now: now)
+    }
 
     /// The least that is left in any window.
     func left(_ decision: RateDecision) -> UInt64 {
@@ -38,7 +65,7 @@ final class CompiledResponseLimit: CompiledPolicy {
     }
   }
 
-  private let limits: [Limit]
+  private var limits: [Limit]
   private let reader: LimitKeyReader
   private let header: [UInt8]
   private let refusesAtLimit: Bool
@@ -53,18 +80,11 @@ final class CompiledResponseLimit: CompiledPolicy {
     limits = settings.limits.sorted { $0.key < $1.key }.map { name, windows in
       let lengths = windows.map(\.window.text).joined(separator: ",")
       let table = LimitTable.of(
-        Configuration.ResponseLimit.policyName, "\(name) \(settings.by.text) \(lengths)",
+        Configuration.ResponseLimit.policyName,
+        "\(name) \(settings.by.text) \(settings.calendar ? "calendar " : "")\(lengths)",
         budget: settings.budget, capacity: settings.maxKeys, context)
       return Limit(
-        name: Array(name.utf8),
-        limiter: RateLimiter(windows.map { LimitRule(.fixedWindow, $0) }, table: table),
-        field: Array("X-RateLimit-Remaining-\(name)".utf8),
-        lines: windows.map { window in
-          let unit = LimitWindowName.text(window.window.nanoseconds / 1_000_000_000)
-          return Array(
-            ("X-RateLimit-Limit-\(name)-\(unit): \(window.limit)\r\n"
-              + "X-RateLimit-Remaining-\(name)-\(unit): ").utf8)
-        })
+        name, windows, table, settings.calendar ? context.worker.unixClock : nil)
     }
     reader = LimitKeyReader(settings.by)
     header = Array(settings.header.utf8)
@@ -76,8 +96,9 @@ final class CompiledResponseLimit: CompiledPolicy {
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     let key = reader.key(of: exchange)
-    for limit in limits {
-      let decision = limit.limiter.take(key, cost: 0, now: exchange.loop.now)
+    for place in limits.indices {
+      let decision = limits[place].take(key, cost: 0, now: exchange.loop.now)
+      let limit = limits[place]
       let left = limit.left(decision)
       if refusesAtLimit && left == 0 { return refuse(exchange, limit.wait(decision)) }
       exchange.dropRequestFields(named: limit.field)
@@ -98,17 +119,17 @@ final class CompiledResponseLimit: CompiledPolicy {
     exchange.dropResponseFields(named: header, of: head)
     let key = reader.key(of: exchange)
     let now = exchange.loop.now
-    var decisions = limits.map { $0.limiter.take(key, cost: 0, now: now) }
+    var decisions = limits.indices.map { limits[$0].take(key, cost: 0, now: now) }
     for (place, limit) in limits.enumerated()
     where costs[place] > 0 && limit.left(decisions[place]) == 0 {
       tell(decisions, exchange)
       return refuse(exchange, limit.wait(decisions[place]))
     }
-    for (place, limit) in limits.enumerated() where costs[place] > 0 {
-      guard let decision = charge(limit, key, costs[place], now) else {
-        decisions[place] = limit.limiter.take(key, cost: 0, now: now)
+    for place in limits.indices where costs[place] > 0 {
+      guard let decision = charge(place, key, costs[place], now) else {
+        decisions[place] = limits[place].take(key, cost: 0, now: now)
         tell(decisions, exchange)
-        return refuse(exchange, limit.wait(decisions[place]))
+        return refuse(exchange, limits[place].wait(decisions[place]))
       }
       decisions[place] = decision
     }
@@ -118,17 +139,17 @@ final class CompiledResponseLimit: CompiledPolicy {
 
   /// Takes what it costs, or what is left; nil when others were faster and nothing is.
   private func charge(
-    _ limit: Limit, _ key: LimitKey, _ cost: UInt64, _ now: MonotonicTime
+    _ place: Int, _ key: LimitKey, _ cost: UInt64, _ now: MonotonicTime
   ) -> RateDecision? {
     var cost = cost
     for _ in 0..<Self.mostTries {
-      let decision = limit.limiter.take(key, cost: cost, now: now)
+      let decision = limits[place].take(key, cost: cost, now: now)
       if decision.isAllowed { return decision }
-      cost = min(cost, limit.left(decision))
+      cost = min(cost, limits[place].left(decision))
       if cost == 0 { return nil }
     }
     // What others leave changes faster than it can be looked at; one is the least that can be taken.
-    let decision = limit.limiter.take(key, cost: 1, now: now)
+    let decision = limits[place].take(key, cost: 1, now: now)
     return decision.isAllowed ? decision : nil
   }
 
@@ -162,13 +183,8 @@ final class CompiledResponseLimit: CompiledPolicy {
     for index in head.fields.indices
     where head.span(head.fields[index].name).equalsIgnoringCase(header) {
       let value = head.span(head.fields[index].value)
-      var start = 0
-      while start < value.count {
-        var end = start
-        while end < value.count, value[end] != UInt8(ascii: ",") { end += 1 }
-        read(value.extracting(start..<end), into: &costs)
-        start = end + 1
-      }
+      var parts = FieldList(value)
+      while let part = parts.next() { read(value.extracting(part), into: &costs) }
     }
     return costs
   }

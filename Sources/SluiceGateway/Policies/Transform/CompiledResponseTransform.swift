@@ -5,6 +5,7 @@ import SluiceWire
 final class CompiledResponseTransform: CompiledPolicy {
   private let fields: FieldTransform
   private let body: BodyTransform?
+  private let changesOwn: Bool
   /// Nil where messages are not changed.
   let messages: MessageTransform?
   private let unusable = PolicyRefusal(.upstreamBodyUnusable)
@@ -17,11 +18,23 @@ final class CompiledResponseTransform: CompiledPolicy {
       replace: settings.replace.headers, add: settings.add.headers,
       append: settings.append.headers)
     body = BodyTransform(settings)
+    changesOwn = settings.own && !fields.isEmpty
     messages = MessageTransform(
       body, settings.messages, Configuration.ResponseTransform.policyName)
   }
 
-  override var phases: PolicyPhases { body == nil ? .response : [.request, .response] }
+  override var phases: PolicyPhases {
+    var phases: PolicyPhases = body == nil ? .response : [.request, .response]
+    if changesOwn { phases.insert(.answer) }
+    return phases
+  }
+
+  override var meetsEveryAnswer: Bool { changesOwn }
+
+  override func answered(_ answer: inout LocalAnswer, _ exchange: Exchange) {
+    // Another policy may put an answer in the place of a response that was changed already.
+    if exchange.note(of: self) == nil { fields.apply(to: &answer, exchange) }
+  }
 
   /// Only a whole response that is not encoded can be changed.
   override func request(_ exchange: Exchange) -> PolicyOutcome {
@@ -37,6 +50,7 @@ final class CompiledResponseTransform: CompiledPolicy {
   override func response(
     _ head: borrowing ResponseHead, _ exchange: Exchange
   ) -> PolicyOutcome {
+    if changesOwn { exchange.setNote(self, of: self) }
     guard let body, !exchange.wantsUpgrade else {
       fields.apply(to: &exchange.responseEdits, of: MessageFields(head), exchange)
       return .next

@@ -139,6 +139,45 @@ struct CompiledTemplate {
   ) {
     switch segment {
     case .literal(let bytes): output.append(bytes)
+    case .header, .headers, .cookie, .forwardedFor:
+      append(field: segment, exchange, head, place, to: &output)
+    case .argument, .parameter, .query, .questionMark:
+      append(query: segment, exchange, place, to: &output)
+    case .segment, .hostGroup: append(group: segment, exchange, head, place, to: &output)
+    case .claim(let name):
+      if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
+    case .named(let name):
+      exchange.worker.snapshot.variables[name]?.append(exchange, place, to: &output)
+    case .scheme, .httpVersion, .hostname, .target, .method, .path, .host:
+      append(line: segment, exchange, head, place, to: &output)
+    case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
+    case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
+    case .peer: output.append(hostOf: exchange.peer)
+    case .tls(let fact):
+      guard let tls = exchange.tlsHandshake else { return }
+      append(tls.text(of: fact).span, place, to: &output)
+    case .certificate(let fact):
+      guard let certificate = exchange.clientCertificate else { return }
+      append(certificate.text(of: fact).span, place, to: &output)
+    case .targetAddress:
+      guard let address = exchange.lastTarget?.addressBytes else { return }
+      append(address.span, place, to: &output)
+    case .id: exchange.requestID.append(to: &output)
+    case .client: output.append(hostOf: exchange.clientAddress)
+    case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
+    case .connection:
+      // A request that is no handshake becomes no session.
+      if exchange.wantsUpgrade { append(exchange.sessionID.bytes.span, place, to: &output) }
+    case .listener: append(Array(exchange.listener.name.utf8).span, place, to: &output)
+    }
+  }
+
+  /// Of header fields.
+  private func append(
+    field segment: Segment, _ exchange: Exchange, _ head: borrowing RequestHead, _ place: Place,
+    to output: inout ByteBuffer
+  ) {
+    switch segment {
     case .header(let name):
       guard let index = head.firstIndex(named: name.span) else { return }
       append(head.span(head.fields[index].value), place, to: &output)
@@ -150,6 +189,26 @@ struct CompiledTemplate {
         append(head.span(field.value), place, to: &output)
         isFirst = false
       }
+    case .cookie(let name):
+      for field in head.fields where field.known == .cookie {
+        let span = head.span(field.value)
+        guard let range = Cookies.value(of: name, in: span) else { continue }
+        return append(span.extracting(range), place, to: &output)
+      }
+    case .forwardedFor:
+      for field in head.fields where field.known == .xForwardedFor && !field.value.isEmpty {
+        append(head.span(field.value), place, to: &output)
+        output.append(", ")
+      }
+      output.append(hostOf: exchange.clientAddress)
+    default: break
+    }
+  }
+
+  private func append(
+    query segment: Segment, _ exchange: Exchange, _ place: Place, to output: inout ByteBuffer
+  ) {
+    switch segment {
     case .argument(let name):
       // A value ends before the next parameter, so that it stays one.
       exchange.withOwnQuery { query in
@@ -166,34 +225,43 @@ struct CompiledTemplate {
           output.append(decoded.span)
         }
       }
+    case .questionMark: if exchange.withOwnQuery({ !$0.isEmpty }) { output.append(0x3F) }
+    case .query:
+      exchange.withOwnQuery { append($0, place == .parameter ? place : .field, to: &output) }
+    default: break
+    }
+  }
+
+  /// What a part of the route's path or host matched.
+  private func append(
+    group segment: Segment, _ exchange: Exchange, _ head: borrowing RequestHead, _ place: Place,
+    to output: inout ByteBuffer
+  ) {
+    var text = ByteBuffer()
+    switch segment {
     case .segment(let name):
       if place == .field || place == .url {
         return exchange.appendPathSegment(named: name, to: &output)
       }
       // A path may hold what would end a parameter.
-      var text = ByteBuffer()
       exchange.appendPathSegment(named: name, to: &text)
       var decoded = ByteBuffer()
-      if PercentEncoding.decode(text.span, into: &decoded) {
-        append(decoded.span, place, to: &output)
-      } else {
-        append(text.span, place, to: &output)
-      }
+      if PercentEncoding.decode(text.span, into: &decoded) { swap(&text, &decoded) }
     case .hostGroup(let name):
       guard let captures = exchange.route?.hostCaptures, let host = head.host else { return }
-      var text = ByteBuffer()
       captures.append(name, of: head.span(host), to: &text)
-      append(text.span, place, to: &output)
-    case .claim(let name):
-      if let claim = exchange.identity?.claim(name) { append(claim.value.span, place, to: &output) }
-    case .cookie(let name):
-      for field in head.fields where field.known == .cookie {
-        let span = head.span(field.value)
-        guard let range = Cookies.value(of: name, in: span) else { continue }
-        return append(span.extracting(range), place, to: &output)
-      }
-    case .named(let name):
-      exchange.worker.snapshot.variables[name]?.append(exchange, place, to: &output)
+    default: return
+    }
+    append(text.span, place, to: &output)
+  }
+
+  /// Of the request line, and what HTTP/2 has in its place.
+  private func append(
+    line segment: Segment, _ exchange: Exchange, _ head: borrowing RequestHead, _ place: Place,
+    to output: inout ByteBuffer
+  ) {
+    let whole = place == .url ? .field : place
+    switch segment {
     case .scheme: output.append(exchange.listener.forwarded.scheme)
     case .httpVersion:
       switch head.version {
@@ -205,40 +273,13 @@ struct CompiledTemplate {
       guard let host = head.host else { return }
       let span = head.span(host)
       for index in span.indices { output.append(span[index].asciiLowercased) }
-    case .target: append(head.span(head.target), place == .url ? .field : place, to: &output)
-    case .questionMark: if exchange.withOwnQuery({ !$0.isEmpty }) { output.append(0x3F) }
-    case .forwardedFor:
-      for field in head.fields where field.known == .xForwardedFor && !field.value.isEmpty {
-        append(head.span(field.value), place, to: &output)
-        output.append(", ")
-      }
-      output.append(hostOf: exchange.clientAddress)
-    case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
-    case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
-    case .peer: output.append(hostOf: exchange.peer)
-    case .tls(let fact):
-      guard let tls = exchange.tlsHandshake else { return }
-      append(tls.text(of: fact).span, place, to: &output)
-    case .certificate(let fact):
-      guard let certificate = exchange.clientCertificate else { return }
-      append(certificate.text(of: fact).span, place, to: &output)
-    case .targetAddress:
-      guard let address = exchange.lastTarget?.addressBytes else { return }
-      append(address.span, place, to: &output)
-    case .method: output.append(head.span(head.methodName))
-    case .path: exchange.withPath { append($0, place == .url ? .field : place, to: &output) }
-    case .query:
-      exchange.withOwnQuery { append($0, place == .parameter ? place : .field, to: &output) }
+    case .target: append(head.span(head.target), whole, to: &output)
+    case .path: exchange.withPath { append($0, whole, to: &output) }
     case .host:
       guard let authority = head.authority else { return }
-      append(head.span(authority), place == .url ? .field : place, to: &output)
-    case .id: exchange.requestID.append(to: &output)
-    case .client: output.append(hostOf: exchange.clientAddress)
-    case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
-    case .connection:
-      // A request that is no handshake becomes no session.
-      if exchange.wantsUpgrade { append(exchange.sessionID.bytes.span, place, to: &output) }
-    case .listener: append(Array(exchange.listener.name.utf8).span, place, to: &output)
+      append(head.span(authority), whole, to: &output)
+    case .method: output.append(head.span(head.methodName))
+    default: break
     }
   }
 

@@ -66,6 +66,19 @@ struct FieldTransform {
     for value in append { write(value, exchange, &edits) }
   }
 
+  /// The same for what the gateway answers itself.
+  func apply(to answer: inout LocalAnswer, _ exchange: Exchange) {
+    let fields = MessageFields(answer)
+    var edits = FieldEdits()
+    edits.setLines(exchange.responseEdits.lines.copiedBytes())
+    apply(to: &edits, of: fields, exchange)
+    if edits.drops(answer.fields.count) { answer.contentType = "" }
+    answer.fields = answer.fields.indices.filter { !edits.drops($0) }.map { answer.fields[$0] }
+    let lines = edits.lines.copiedBytes()
+    exchange.responseEdits.clear()
+    exchange.responseEdits.add { $0.append(lines) }
+  }
+
   /// Whether there was one.
   private func take(
     _ name: [UInt8], _ fields: borrowing MessageFields, _ edits: inout FieldEdits
@@ -106,6 +119,22 @@ struct MessageFields: ~Copyable {
   init(_ head: borrowing ResponseHead) {
     for field in head.fields { append(head.span(field.name), head.span(field.value)) }
   }
+
+  /// The type of the body stands behind the others.
+  init(_ answer: LocalAnswer) {
+    for line in answer.fields.map(\.bytes) {
+      let colon = line.firstIndex(of: 0x3A) ?? line.count
+      append(
+        line.span.extracting(..<colon),
+        line.span.extracting(min(colon + 2, line.count - 2)..<line.count - 2))
+    }
+    if answer.contentType.utf8CodeUnitCount > 0 {
+      let type = answer.contentType.withUTF8Buffer { Array($0) }
+      append(Self.contentType.span, type.span)
+    }
+  }
+
+  private static let contentType = Array("Content-Type".utf8)
 
   private mutating func append(_ name: Span<UInt8>, _ value: Span<UInt8>) {
     let start = bytes.count

@@ -22,6 +22,12 @@ class HTTP2ClientSession: HTTP2Session {
     return min(Int(allowed), HTTP2Limits.targetStreams)
   }
 
+  /// Whether the target has announced that it takes extended CONNECT (RFC 8441 3): without, none may be
+  /// sent.
+  var takesWebSockets: Bool {
+    nghttp2_session_get_remote_settings(library, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
+  }
+
   /// Whether another request may begin.
   var takesRequests: Bool {
     !isLeaving && !isDraining && !hasFailed
@@ -59,8 +65,9 @@ class HTTP2ClientSession: HTTP2Session {
   // MARK: What the library calls
 
   override func headBegan(_ id: Int32, isRequest: Bool) {
-    isTrailer = (streams[id] as? HTTP2UpstreamStream)?.hasHead ?? false
-    builder.begin(isTrailer: isTrailer)
+    let stream = streams[id] as? HTTP2UpstreamStream
+    isTrailer = stream?.hasHead ?? false
+    builder.begin(isTrailer: isTrailer, answersTunnel: stream?.accept != nil)
   }
 
   override func headEnded(_ id: Int32, isRequest: Bool, isEnd: Bool) {
@@ -70,7 +77,7 @@ class HTTP2ClientSession: HTTP2Session {
       return isEnd ? trailersEnded(stream, isEnd: true) : stream.responseRefused()
     }
     do throws(HTTP2HeadFault) {
-      try withHead(isComplete: isEnd, answersHEAD: stream.answersHEAD) {
+      try withHead(isComplete: isEnd, answersHEAD: stream.answersHEAD, accept: stream.accept) {
         stream.headArrived($0)
       }
     } catch {

@@ -15,6 +15,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private let connectDeadline: MonotonicTime
   private var isOpen = false
   private var isPumping = false
+  private var isPumpDue = false
   /// The pool has been told that it takes no more.
   private(set) var isLeft = false
   /// No byte will come any more.
@@ -33,6 +34,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
+  /// A target that takes nothing for as long as a handshake may take ends no sessions. Nanoseconds.
+  private static let sessionPatience: Int64 = 30_000_000_000
 
   init(target: UpstreamTarget, exchange: Exchange?, until: MonotonicTime) {
     connectDeadline = until
@@ -80,6 +83,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       return openingFailed(.refusedStream(isLeaving: false))
     }
     isOpen = true
+    target.socketsNeedHTTP1 = !session.takesWebSockets
     clearDeadline()
     worker.counters.upstreamConnections &+= 1
     let exchange = firstStream?.takeWaiting()
@@ -90,12 +94,16 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   // MARK: Exchanges
 
   override func begin(_ exchange: Exchange, isReused: Bool) {
-    // The configuration sends no WebSocket here.
-    guard let session, !exchange.wantsUpgrade else {
+    guard let session else {
       target.release(self, reusable: true)
       return exchange.upstreamFailed(.notHTTP2)
     }
-    writeTimeout = exchange.responseTimeout
+    if exchange.wantsUpgrade {
+      if !session.takesWebSockets { return target.webSocketRefused(by: self, exchange) }
+      writeTimeout = max(writeTimeout, exchange.responseTimeout, Self.sessionPatience)
+    } else {
+      writeTimeout = exchange.responseTimeout
+    }
     HTTP2UpstreamStream(self, exchange).begin(in: session, isReused: isReused)
   }
 
@@ -138,6 +146,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   override func streamResumed() {
     giveTurns()
+    if isPumpDue { pump() }
     if !isClosed && isReadable { streamReadable() }
   }
 
@@ -160,8 +169,10 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       }
     } else if settingsChanged {
       settingsChanged = false
+      target.socketsNeedHTTP1 = !session.takesWebSockets
       target.capacityChanged(self)
     }
+    session.tellTunnels()
     if isClosed { return }
     if !session.takesRequests { leave() }
     pump()
@@ -176,6 +187,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   func pump() {
     guard let session, !isPumping, !session.isReceiving, !isClosed else { return }
     isPumping = true
+    isPumpDue = false
     var isAnyDrained = true
     while isAnyDrained {
       isAnyDrained = false
@@ -189,6 +201,13 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     }
     isPumping = false
     if !isClosed && session.isOver { ended() }
+  }
+
+  /// The same in a turn of its own, for those who are in the middle of something.
+  func wantsPump() {
+    if isPumping || isPumpDue || isClosed { return }
+    isPumpDue = true
+    loop.resumeLater(self)
   }
 
   override func streamDrained() {

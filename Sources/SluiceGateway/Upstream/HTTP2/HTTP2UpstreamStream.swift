@@ -7,6 +7,7 @@ import SluiceWire
 /// ```
 ///  (waits for the connection) ─begin─▶ request ─▶ headArrived ─▶ bodyArrived… ─▶ inputEnded
 ///                 └──────────────────────┴────────────┴──────────────┴─▶ closed, abandoned or timed out
+///                                                     └─▶ handOver: a session's tunnel ─▶ tunnelEnded
 /// ```
 final class HTTP2UpstreamStream: HTTP2Stream {
   private let connection: HTTP2UpstreamConnection
@@ -16,6 +17,8 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   /// The final response's head is here.
   private(set) var hasHead = false
   private(set) var answersHEAD = false
+  /// What stands in for Sec-WebSocket-Accept; nil where the request is no handshake.
+  private(set) var accept: [UInt8]?
   /// A reset went out that nobody but the target is the reason of.
   var isRefusedByUs = false
   /// There is nothing behind the head.
@@ -33,6 +36,9 @@ final class HTTP2UpstreamStream: HTTP2Stream {
     isWatched = true
   }
 
+  /// How long a target gets to take what a session has left, and to say that it has ended, too.
+  private static let lingerNanoseconds: Int64 = 5_000_000_000
+
   private var worker: Worker { connection.worker }
 
   /// The exchange that still waits for the connection; nil when it has left.
@@ -49,10 +55,12 @@ final class HTTP2UpstreamStream: HTTP2Stream {
     begun = connection.loop.now
     self.isReused = isReused
     answersHEAD = exchange.sendsHEAD
+    if exchange.wantsUpgrade { accept = exchange.expectedAccept ?? [] }
     exchange.beginKeepingBody()
     let isComplete = exchange.requestFraming.isEmpty
     exchange.upstreamReady(self, isReused: isReused)
-    guard send(exchange, in: session, isEnd: isComplete) else {
+    // What may become a tunnel has no end.
+    guard send(exchange, in: session, isEnd: isComplete && accept == nil) else {
       // The numbers are used up, or the library has no memory: nothing was sent.
       self.exchange = nil
       connection.streamNotBegun()
@@ -72,7 +80,8 @@ final class HTTP2UpstreamStream: HTTP2Stream {
     }
     RequestComposer.append(exchange, target: connection.target, to: &text)
     worker.http2Fields.appendRequest(
-      text.span, scheme: connection.target.url.isEncrypted ? "https" : "http")
+      text.span, scheme: connection.target.url.isEncrypted ? "https" : "http",
+      opensTunnel: accept != nil)
     // The protocol wants it, to be told of proxies that lose trailers.
     if exchange.grpcType != nil { worker.http2Fields.append("te") { $0.append("trailers") } }
     return session.request(self, &worker.http2Fields, isEnd: isEnd)
@@ -80,7 +89,9 @@ final class HTTP2UpstreamStream: HTTP2Stream {
 
   override func outputTaken() { timeRequest(isProgress: true) }
 
-  override func outputDrained() { exchange?.upstreamDrained() }
+  override func outputDrained() {
+    if let tunnel { tunnel.outputDrained() } else { exchange?.upstreamDrained() }
+  }
 
   // MARK: The response
 
@@ -103,12 +114,18 @@ final class HTTP2UpstreamStream: HTTP2Stream {
       return
     }
     hasHead = true
+    if head.status == 101 {
+      if !exchange.upstreamUpgraded(head) { responseRefused() }
+      return
+    }
+    // A handshake that was refused is a request like any other.
+    if accept != nil { session?.end(self) }
     isBodyless = head.framing.isEmpty
     timeResponse()
     exchange.upstreamHead(head)
   }
 
-  override var takesBody: Bool { !isPaused }
+  override var takesBody: Bool { isTunnel ? tunnel == nil : !isPaused }
 
   override func bodyArrived(_ bytes: Span<UInt8>) {
     guard let exchange, !bytes.isEmpty else { return }
@@ -118,6 +135,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   }
 
   override func inputEnded(_ trailers: TrailerSection) {
+    if isTunnel { return }
     deadline = .distantFuture
     guard let exchange else { return }
     if !hasHead { return responseRefused() }
@@ -150,6 +168,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
 
   override func closed(_ code: HTTP2ErrorCode) {
     connection.streamClosed()
+    if let tunnel { return tunnel.streamClosed() }
     if exchange == nil || isInputComplete && code == .noError { return }
     fail(failure(code))
   }
@@ -167,6 +186,11 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   // MARK: Time
 
   func timedOut() {
+    if isTunnel {
+      deadline = .distantFuture
+      session?.reset(self, .cancel)
+      return
+    }
     let failure: UpstreamFailure = hasHead ? .truncatedResponse : .responseTimeout
     session?.reset(self, .cancel)
     connection.leave()
@@ -187,11 +211,28 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   /// The target's time runs while it does not take what there is, and from the request's end.
   private func timeRequest(isProgress: Bool = false) {
     guard let exchange, !hasHead else { return }
-    if output.isEmpty && !isOutputEnded {
+    if output.isEmpty && !isOutputEnded && accept == nil {
       deadline = .distantFuture
     } else if isProgress || deadline == .distantFuture {
       setDeadline(afterNanoseconds: exchange.responseTimeout)
     }
+  }
+
+  // MARK: The tunnel
+
+  override func wantsPump() { connection.wantsPump() }
+
+  override func tunnelEnded(isOrderly: Bool) {
+    tunnel = nil
+    dropInput()
+    guard let session else { return }
+    if isOrderly {
+      session.end(self)
+      setDeadline(afterNanoseconds: Self.lingerNanoseconds)
+    } else {
+      session.reset(self, .cancel)
+    }
+    connection.wantsPump()
   }
 
   /// The turn that `resumeResponse` asked for.
@@ -242,8 +283,14 @@ extension HTTP2UpstreamStream: UpstreamStream {
     connection.pump()
   }
 
-  // No response by HTTP/2 is a 101, so there is nothing to hand over.
-  func handOver(to session: Session) {}
+  /// The stream is a tunnel from now on. What came behind the answer waits in it.
+  func handOver(to session: Session) {
+    exchange = nil
+    accept = nil
+    deadline = .distantFuture
+    session.sharesUpstream = true
+    beginTunnel(for: session.upstream, on: connection)
+  }
 }
 
 extension Exchange {

@@ -4,8 +4,8 @@ import SluiceWire
 /// That an exchange was sent on to internal routes (an internal redirect), and what remains of it.
 ///
 /// Made when it happens for the first time; one exchange's, on its worker's thread.
-final class Detour {
-  /// Internal redirects so far, at most `Exchange.mostDetours` and the one too many.
+final class InternalRedirect {
+  /// Internal redirects so far, at most `Exchange.mostInternalRedirects` and the one too many.
   var count = 0
   /// In the place of those of the head; nil for these.
   var path: [UInt8]?
@@ -47,8 +47,8 @@ final class Detour {
   }
 
   /// For an exchange that goes on where this one is.
-  func copy() -> Detour {
-    let copy = Detour()
+  func copy() -> InternalRedirect {
+    let copy = InternalRedirect()
     copy.count = count
     copy.path = path
     copy.query = query
@@ -64,7 +64,7 @@ final class Detour {
 /// Tells whether an exchange still is what it was: the same, on the same route.
 struct ExchangeTurn: Equatable {
   let use: UInt64
-  let detours: Int
+  let internalRedirects: Int
 }
 
 /// Where a failure leads instead of an answer.
@@ -80,7 +80,7 @@ struct FailureWay {
 ///
 /// ```
 ///  routing ─▶ policies ──reroute──────────────▶ routing among internal routes ─▶ policies ─▶ …
-///                 │        ▲                        (at most `mostDetours` times)
+///                 │        ▲                        (at most `mostInternalRedirects` times)
 ///                 └─▶ … ─▶ a failure, if the policy error-answers has a way for it (once)
 /// ```
 ///
@@ -89,30 +89,30 @@ struct FailureWay {
 /// what the stage `identify` took out of the request stays out.
 extension Exchange {
   /// nginx has this bound, too (`NGX_HTTP_MAX_URI_CHANGES`).
-  static let mostDetours = 10
+  static let mostInternalRedirects = 10
 
   /// What `answer`, `fail` and `upstreamHead` may end: whoever goes on after them looks.
-  var turn: ExchangeTurn { ExchangeTurn(use: use, detours: detour?.count ?? 0) }
+  var turn: ExchangeTurn { ExchangeTurn(use: use, internalRedirects: internalRedirect?.count ?? 0) }
 
   /// Looks for a route anew by the path and query as they are now.
-  func reroute(to section: String) {
-    let detour = noted()
-    detour.count += 1
-    leavePolicies(detour)
-    if detour.count > Self.mostDetours { return fail(.reroutedTooOften) }
+  func redirectInternally(to section: String) {
+    let internalRedirect = noted()
+    internalRedirect.count += 1
+    leavePolicies(internalRedirect)
+    if internalRedirect.count > Self.mostInternalRedirects { return fail(.reroutedTooOften) }
     guard let section = (snapshot ?? worker.snapshot).sections[section] else {
       return fail(.noRoute)
     }
     if let error = matchRoute(request, in: section) { return fail(error) }
-    if detour.dropsBody { requestFraming = .none }
+    if internalRedirect.dropsBody { requestFraming = .none }
     if let error = takeCarriedBody() { return fail(error) }
-    if let query = detour.query {
+    if let query = internalRedirect.query {
       var text = ByteBuffer()
       text.append(query)
       requestEdits.setQuery(text)
     }
     for name in requestEdits.droppedParameters { leaveOut(parameter: name) }
-    if detour.isForPage { askForPage(request) }
+    if internalRedirect.isForPage { askForPage(request) }
     if policies?.identifyCount ?? 0 == 0 { takeOwnPolicies() }
     meetPolicies()
   }
@@ -135,22 +135,24 @@ extension Exchange {
     }
   }
 
-  private func noted() -> Detour {
-    if let detour { return detour }
-    let detour = Detour()
-    self.detour = detour
-    return detour
+  private func noted() -> InternalRedirect {
+    if let internalRedirect { return internalRedirect }
+    let internalRedirect = InternalRedirect()
+    self.internalRedirect = internalRedirect
+    return internalRedirect
   }
 
-  /// Puts another path there; `path` is normal.
-  func redirectInside(path bytes: [UInt8]) {
-    let detour = noted()
-    if detour.callerPath == nil { detour.callerPath = withPath { Self.bytes($0) } }
+  /// Puts another path there, a normal one.
+  func setInternalPath(_ bytes: [UInt8]) {
+    let internalRedirect = noted()
+    if internalRedirect.callerPath == nil {
+      internalRedirect.callerPath = withPath { Self.bytes($0) }
+    }
     setPath(bytes.span)
-    detour.path = bytes
+    internalRedirect.path = bytes
   }
 
-  func redirectInside(query: [UInt8]) { noted().query = query }
+  func setInternalQuery(_ query: [UInt8]) { noted().query = query }
 
   private static func bytes(_ span: Span<UInt8>) -> [UInt8] {
     span.withUnsafeBufferPointer { Array($0) }
@@ -163,7 +165,7 @@ extension Exchange {
   ///   - asItIs: with the body that it has.
   ///   - isResponse: a target's response is what failed.
   func mayLeaveAfterFailure(asItIs: Bool, isResponse: Bool) -> Bool {
-    if wantsUpgrade || record.wantsTunnel || detour?.isOfFailure == true { return false }
+    if wantsUpgrade || record.wantsTunnel || internalRedirect?.isOfFailure == true { return false }
     if state == .responding, !isResponse { return false }
     if request.form == .asterisk || record.isCallerGone { return false }
     switch record.error {
@@ -191,29 +193,29 @@ extension Exchange {
   func leave(by way: FailureWay) {
     clearDeadline()
     state = .routing
-    let detour = noted()
-    detour.failedAt = loop.now
-    detour.failed = route
-    detour.error = record.error
-    detour.status = way.status
+    let internalRedirect = noted()
+    internalRedirect.failedAt = loop.now
+    internalRedirect.failed = route
+    internalRedirect.error = record.error
+    internalRedirect.status = way.status
     record.error = nil
     if let path = way.path {
-      redirectInside(path: path)
-      detour.query = way.query
-      detour.isForPage = true
-      dropBody(detour)
+      setInternalPath(path)
+      internalRedirect.query = way.query
+      internalRedirect.isForPage = true
+      dropBody(internalRedirect)
     } else if hasPassedBody {
       carryBody()
     }
-    reroute(to: way.section)
+    redirectInternally(to: way.section)
   }
 
   /// What is asked for instead has none.
-  private func dropBody(_ detour: Detour) {
+  private func dropBody(_ internalRedirect: InternalRedirect) {
     collectedBody.release()
     isBodyCollected = false
     if request.framing.isEmpty { return }
-    detour.dropsBody = true
+    internalRedirect.dropsBody = true
     hasPassedBody = false
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
@@ -243,8 +245,8 @@ extension Exchange {
     return nil
   }
 
-  private func leavePolicies(_ detour: Detour) {
-    detour.left(route, policies)
+  private func leavePolicies(_ internalRedirect: InternalRedirect) {
+    internalRedirect.left(route, policies)
     policiesFinish()
     if isIdentifying {
       // A part of what all have to prove is nobody's identity.
@@ -256,7 +258,7 @@ extension Exchange {
       ticket.release()
       self.ticket = nil
     }
-    if allow != nil { allow = nil }
+    forgetAllow()
     if !tried.isEmpty { tried = TargetSet() }
     attempts = RetryDecision.Attempts()
     lastTargetIndex = nil
@@ -276,19 +278,21 @@ extension Exchange {
   /// The status that the caller is shown of a target's response. One that has no body by its status keeps
   /// it: the caller of another one would wait for the body.
   func shownStatus(_ status: Int) -> Int {
-    guard let other = detour?.status, ![101, 204, 205, 304].contains(status) else { return status }
+    guard let other = internalRedirect?.status, ![101, 204, 205, 304].contains(status) else {
+      return status
+    }
     return other
   }
 
   /// Calls `body` with the path that the caller asked for, in normal form.
   func withCallerPath<R>(_ body: (Span<UInt8>) -> R) -> R {
-    if let path = detour?.callerPath { return body(path.span) }
+    if let path = internalRedirect?.callerPath { return body(path.span) }
     return withPath(body)
   }
 
   /// Calls `body` with the query as it is now, empty without one.
   func withOwnQuery<R>(_ body: (Span<UInt8>) -> R) -> R {
-    if let query = detour?.query { return body(query.span) }
+    if let query = internalRedirect?.query { return body(query.span) }
     return Self.readOwnQuery(request, body)
   }
 

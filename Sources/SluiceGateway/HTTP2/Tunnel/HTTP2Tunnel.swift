@@ -10,18 +10,22 @@ import SluiceWire
 /// | FIN | END_STREAM |
 /// | reset | RST_STREAM with CANCEL |
 ///
-/// Bytes that nobody reads stay in the stream's window, and of those that the caller does not take at most
+/// Bytes that nobody reads stay in the stream's window, and of those that the peer does not take at most
 /// `roomBytes` are here; the rest is the session's backlog, as behind a socket.
-final class HTTP2Tunnel: StreamCarrier {
-  private let stream: HTTP2DownstreamStream
+final class HTTP2Tunnel: StreamCarrier, HTTP2TunnelEnd {
+  private let stream: HTTP2Stream
+  private let connection: StreamConnection
   private var isStreamClosed = false
 
   /// One frame is full.
   private static let roomBytes = 16 * 1_024
 
-  init(_ stream: HTTP2DownstreamStream) { self.stream = stream }
+  init(_ stream: HTTP2Stream, on connection: StreamConnection) {
+    self.stream = stream
+    self.connection = connection
+  }
 
-  override var base: StreamConnection? { stream.connection }
+  override var base: StreamConnection? { connection }
 
   // MARK: Reading
 
@@ -29,12 +33,16 @@ final class HTTP2Tunnel: StreamCarrier {
     let count = stream.readInput(into: room)
     if count > 0 {
       // Windows open.
-      stream.connection.wantsPump()
+      stream.wantsPump()
       return .bytes(count)
     }
     if stream.isInputComplete { return .end }
     return isStreamClosed ? .failed(ECONNRESET) : .wouldBlock
   }
+
+  func inputChanged() { changed(.input) }
+
+  func deliverInput() { deliver(.input) }
 
   override var isReadable: Bool { stream.hasInput || stream.isInputComplete || isStreamClosed }
 
@@ -50,25 +58,37 @@ final class HTTP2Tunnel: StreamCarrier {
       _unsafeElements: UnsafeRawBufferPointer(rebasing: bytes[..<count])
         .assumingMemoryBound(to: UInt8.self))
     session.append(span, to: stream)
-    stream.connection.wantsPump()
+    stream.wantsPump()
     return count
   }
 
-  /// The caller's windows took all there was. Nobody reads now: whoever writes is in the middle of it.
   func outputDrained() { carried?.ready(.output) }
 
   override func finish() {
     stream.session?.end(stream)
-    stream.connection.wantsPump()
+    stream.wantsPump()
   }
 
   // MARK: The end
 
-  /// By a reset, by the connection's end, or because both ends are said.
   func streamClosed() {
     isStreamClosed = true
     changed(stream.isInputComplete ? .inputClosed : .failure)
   }
 
   override func close(isOrderly: Bool) { stream.tunnelEnded(isOrderly: isOrderly) }
+}
+
+extension HTTP2Stream {
+  /// The bytes are `carried`'s from now on, and its end is the stream's. Nothing happens on a stream that
+  /// is over: then `carried` stays closed.
+  func beginTunnel(for carried: StreamConnection, on connection: StreamConnection) {
+    if session == nil { return }
+    isTunnel = true
+    staysOpen = true
+    let tunnel = HTTP2Tunnel(self, on: connection)
+    self.tunnel = tunnel
+    carried.carry(by: tunnel)
+    wantsPump()
+  }
 }
