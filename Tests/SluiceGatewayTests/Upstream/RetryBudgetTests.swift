@@ -78,10 +78,10 @@ struct RetryBudgetTests {
     let now = MonotonicTime(nanoseconds: 5)
     budget.giveBack()
     for _ in 0..<5 { budget.recordRequest(now: now) }
-    for _ in 0..<10 { #expect(budget.takeRetry(now: now)) }
-    #expect(!budget.takeRetry(now: now))
+    let taken = (0..<11).map { _ in budget.takeRetry(now: now) }
+    #expect(taken == Array(repeating: true, count: 10) + [false])
     budget.giveBack()
-    #expect(budget.takeRetry(now: now))
-    #expect(!budget.takeRetry(now: now))
+    let again = (0..<2).map { _ in budget.takeRetry(now: now) }
+    #expect(again == [true, false])
   }
 }
