@@ -37,6 +37,12 @@ extension StreamConnection {
     return tls?.serverName
   }
 
+  /// What a caller's TLS handshake has agreed on; nil without TLS. A copy each time.
+  public final var tlsHandshake: TLSHandshake? {
+    if let carrier { return carrier.base?.tlsHandshake }
+    return tls?.summary
+  }
+
   public final var isSessionResumed: Bool { tls?.isResumed ?? false }
 
   /// Whether ALPN agreed on this protocol.

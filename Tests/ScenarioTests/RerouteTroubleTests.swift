@@ -117,6 +117,57 @@ extension Scenarios {
       #expect(whole.text == "POST /limited abcdef")
     }
 
+    /// What goes on once more is what the caller sent, all of it, and meets the other route's limits.
+    @Test func bodiesGoOnOnceMoreWholeOrNotAtAll() throws {
+      let upstream = try ScriptedUpstream.saying()
+      let fixture = try Fixture.file(
+        """
+        routes:
+          plain:
+            match: {prefix: /plain}
+            service: up
+            policies: {error-answers: {intercept: true, answers: [{statuses: [404], to: next}]}}
+          filtered:
+            match: {prefix: /filtered}
+            service: up
+            policies:
+              request-transform: {add: {body: {"$.a": b}}}
+              error-answers: {intercept: true, answers: [{statuses: [404], to: next}]}
+          strict:
+            match: {prefix: /strict}
+            service: up
+            policies: {error-answers: {intercept: true, answers: [{statuses: [404], to: small}]}}
+          next:
+            match: {internal: next}
+            service: up
+            policies: {target-headers: {set: {X-Next: "1"}}, request-size-limit: {maxSize: 64KiB}}
+          small: {match: {internal: small}, service: up, maxBodySize: 4B}
+        """, before: upstream)
+      func post(_ path: String, _ body: String, _ fields: String = "") throws -> Message {
+        try fixture.client().exchange(
+          "POST \(path)/status-404 HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        )
+      }
+      let most = String(repeating: "x", count: 65_536)
+      #expect(try post("/plain", most).text.hasSuffix(most))
+      #expect(upstream.requests.last?["X-Next"] == "1")
+      #expect(upstream.requests.last?["Content-Length"] == "65536")
+      // One byte more was not kept; a body that a policy has changed is not what the caller sent.
+      #expect(try post("/plain", most + "x").status == 404)
+      #expect(upstream.requests.last?["X-Next"] == nil)
+      _ = try post("/filtered", "{}")
+      #expect(upstream.requests.last?["X-Next"] == nil)
+      #expect(try post("/strict", "12345").status == 413)
+      #expect(try post("/strict", "1234").text == "POST /strict/status-404 1234")
+      // The connection goes on behind it.
+      let client = try fixture.client()
+      for _ in 0..<3 {
+        let answer = try client.exchange(
+          "POST /plain/status-404 HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\nhi")
+        #expect(answer.status == 404 && answer.text == "POST /plain/status-404 hi")
+      }
+    }
+
     /// One of two credentials is nobody's identity, and what was hidden stays hidden.
     @Test func halfAnIdentityIsNone() throws {
       let upstream = try ScriptedUpstream.saying()

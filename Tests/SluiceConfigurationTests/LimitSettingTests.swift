@@ -96,6 +96,52 @@ import Testing
     ),
     ("quota: {day: 5, messages: {cost: 0}}", "must be 1 to 1000000"),
     ("quota: {day: 5, messages: {action: delay}}", "is not one of drop, close"),
+    ("rate-limit: {limit: 5, window: 1s, atOnce: 2}", "'atOnce' is for 'excess: delay' only"),
+    (
+      "rate-limit: {limit: 5, window: 1s, also: [{limit: 1, window: 1s, by: all, atOnce: 1}]}",
+      "'atOnce' is for 'excess: delay' only"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, excess: delay, algorithm: fixed-window}",
+      "only a token bucket of one window"
+    ),
+    (
+      "rate-limit: {windows: [{limit: 5, window: 1s}], excess: delay}",
+      "only a token bucket of one window"
+    ),
+    ("rate-limit: {limit: 5, window: 1s, excess: delay, messages: {}}", "messages do not wait"),
+    (
+      "rate-limit: {limit: 5, window: 1s, burst: 3, excess: delay, atOnce: 4}",
+      "'atOnce' is more than 'burst'"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, by: all, also: [{limit: 1, window: 1s, by: all}]}",
+      "has two limits that count by all in 1s"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, messages: {}, also: [{limit: 1, window: 1s, by: all}]}",
+      "counts messages by one key only"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, algorithm: calendar-window, also: [{limit: 1, window: 1s, by: all}]}",
+      "counts by one key only in windows of the calendar"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, fields: kong, also: [{limit: 1, window: 1s, by: all}]}",
+      "has no fields of Kong's"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, also: [{limit: 1, window: 1500ms, by: all}]}",
+      "a window is whole seconds"
+    ),
+    (
+      "rate-limit: {limit: 5, window: 1s, cost: 2, also: [{limit: 1, window: 1s, by: all}]}",
+      "no request could pass: one costs 2"
+    ),
+    ("rate-limit: {limit: 5, window: 1s, also: [{limit: 1, window: 1s}]}", "by"),
+    (
+      "concurrency-limit: {by: all, also: [{limit: 1, by: all}]}", "has two limits by one key"
+    ),
     ("concurrency-limit: {limit: 0}", "must be 1 to 1000000"),
     ("concurrency-limit: {maxKeys: 0}", "must be 1 to 10000000"),
   ])
@@ -113,6 +159,10 @@ import Testing
     "rate-limit: {limit: 1000000000, window: 1s, by: 'claim:https://a.example/tenant'}",
     "rate-limit: {limit: 1000000, window: 1s, algorithm: sliding-window, by: 'header:X-Tenant'}",
     "quota: {hour: 1, by: address}",
+    "rate-limit: {limit: 5, window: 1s, excess: delay, burst: 9, atOnce: 9, maxDelay: 1h}",
+    "rate-limit: {limit: 5, window: 1s, also: [{limit: 9, window: 1s, by: all, budget: b}]}",
+    "rate-limit: {limit: 5, window: 1s, also: [{limit: 9, window: 1s, by: consumer, budget: b}]}",
+    "concurrency-limit: {by: address, also: [{limit: 1, by: all}]}",
     "concurrency-limit: {}, request-size-limit: {maxSize: 0}",
   ])
   func isAccepted(policies: String) { #expect(problems(policies) == []) }
@@ -127,6 +177,11 @@ import Testing
       let found = problems(rate, rest: other("rate-limit: {limit: 5, \(different), budget: b}"))
       #expect(found.contains { $0.contains("counts otherwise than the budget 'b' of every route") })
     }
+    let also = "rate-limit: {limit: 9, window: 1s, also: [{limit: 10, WINDOW, by: all, budget: b}]}"
+    let ofAll = other("rate-limit: {limit: 5, window: 1m, by: all, budget: b}")
+    #expect(problems(also.replacing("WINDOW", with: "window: 1m"), rest: ofAll) == [])
+    let unlike = problems(also.replacing("WINDOW", with: "window: 1h"), rest: ofAll)
+    #expect(unlike.contains { $0.contains("counts otherwise than the budget 'b'") })
     let quota = "quota: {day: 10, budget: b}"
     #expect(problems(quota, rest: other("quota: {month: 5, budget: b}")) == [])
     let found = problems(quota, rest: other("quota: {day: 5, by: route, budget: b}"))

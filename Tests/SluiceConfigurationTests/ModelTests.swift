@@ -72,6 +72,15 @@ import Testing
     try add(
       Configuration.RateLimit.Window.schema,
       Configuration.RateLimit.Window(limit: 1, window: .seconds(1), burst: 2))
+    var other = Configuration.RateLimit.Other(limit: 1, window: .seconds(1), by: .address)
+    other.burst = 2
+    other.atOnce = 1
+    other.budget = "a"
+    try add(Configuration.RateLimit.Other.schema, other)
+    try add(
+      Configuration.ConcurrencyLimit.Other.schema,
+      Configuration.ConcurrencyLimit.Other(limit: 1, by: .address))
+    try add(Configuration.ClientAddressSource.schema, Configuration.ClientAddressSource())
     try add(Configuration.CacheKey.schema, Configuration.CacheKey())
     try add(Configuration.TransformNames.schema, Configuration.TransformNames())
     try add(Configuration.TransformRenames.schema, Configuration.TransformRenames())

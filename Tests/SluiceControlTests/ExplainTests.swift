@@ -114,6 +114,89 @@ import Testing
     }
   }
 
+  private static let ways = """
+    version: 1
+    listeners: {web: {address: "127.0.0.1:8080", trustedProxies: [127.0.0.1]}}
+    services: {one: {targets: ["http://a.test"]}, two: {targets: ["http://b.test"]}}
+    variables:
+      kind: {from: "${request.header.X-Kind}", values: {a: first}, patterns: [{regex: "b(.*)", value: "$1"}]}
+      place: {ranges: {"192.0.2.0/24": near}, otherwise: far}
+      who: {from: "${client.certificate.subject}${variables.kind}", otherwise: "someone"}
+    routes:
+      first: {match: {prefix: /, variables: {kind: first}}, service: one}
+      second: {match: {prefix: /, variables: {kind: x, place: near}}, service: two}
+      third: {match: {prefix: /, variables: {who: nobody}}, service: two}
+      old:
+        match: {prefix: /old}
+        service: one
+        policies:
+          reroute: {to: new, rules: [{regex: "/old/(.*)", path: "/new/$1", query: "from=old&${request.query}"}]}
+      round:
+        match: {prefix: /round}
+        service: one
+        policies: {reroute: {to: circle, rules: [{path: /a}]}}
+      circle:
+        match: {internal: circle}
+        service: one
+        policies: {reroute: {to: circle, rules: [{path: /a}]}}
+      new:
+        match: {internal: new, prefix: /new}
+        service: two
+        policies: {error-answers: {answers: [{statuses: [503], to: spare}]}}
+      newer: {match: {internal: new, prefix: /new/er}, service: two}
+      spare: {match: {internal: spare}, service: one}
+    """
+
+  private static func way(
+    _ url: String, _ headers: String..., from address: String = "127.0.0.1"
+  ) throws -> ExplanationReport {
+    let result = ConfigurationFile.read(text: ways, file: "")
+    let configuration = try #require(result.configuration, "\(result.diagnostics)")
+    let request = try ExplainedURL.request(
+      method: "GET", url: url, headers: headers, listener: nil, address: address,
+      in: configuration)
+    return ExplanationReport(
+      try RouteExplanation.explain(request, in: configuration), url: url, in: configuration)
+  }
+
+  @Test func variablesAreComputed() throws {
+    let first = try Self.way("/x", "X-Kind: A")
+    #expect(first.route == "first")
+    #expect(Set(first.variables.map(\.name)) == ["kind", "place", "who"])
+    #expect(first.variables.first { $0.name == "kind" }?.value == "first")
+    #expect(first.variables.first { $0.name == "place" }?.value == "far")
+    #expect(first.unknown == ["client.certificate.subject"])
+    #expect(first.text().contains("kind: 'first'"))
+    #expect(first.text().contains("${client.certificate.subject}: taken for empty"))
+    // By the address that a trusted proxy tells.
+    #expect(try Self.way("/x", "X-Kind: bx").route == nil)
+    let second = try Self.way("/x", "X-Kind: bx", "X-Forwarded-For: 192.0.2.7")
+    #expect(second.route == "second")
+    #expect(try Self.way("/x", "X-Kind: bx", from: "192.0.2.7").route == "second")
+    #expect(
+      try Self.way("/x", "X-Kind: bx", "X-Forwarded-For: 192.0.2.7", from: "127.0.0.2").route
+        == nil)
+  }
+
+  @Test func waysAreFollowed() throws {
+    let report = try Self.way("/old/a/b?q=1")
+    #expect(report.route == "new" && report.path == "/old/a/b")
+    #expect(
+      report.ways == [.init(route: "old", internal: "new", path: "/new/a/b", query: "from=old&q=1")]
+    )
+    #expect(report.targets.map(\.requestTarget) == ["/new/a/b?from=old&q=1"])
+    #expect(report.failuresTo == ["spare"])
+    #expect(Set(report.others.map(\.route)) == ["newer"])
+    #expect(report.text().contains("route old goes on inside, among new"))
+    #expect(try Self.way("/old/er/x").route == "newer")
+    // A rule that does not match leaves the request where it is.
+    let stays = try Self.way("/old")
+    #expect(stays.route == "old" && stays.ways.isEmpty)
+    let circle = try Self.way("/round")
+    #expect(circle.answer?.code == "rerouted-too-often" && circle.ways.count == 11)
+    #expect(try Self.way("/old/../old/%2e%2e/x").route == nil)
+  }
+
   @Test(arguments: [
     ("/a b", "The request line is not method, target and version."),
     ("/a%2Fb", "The path contains an encoded slash."),

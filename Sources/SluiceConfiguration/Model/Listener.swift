@@ -5,6 +5,8 @@ extension Configuration {
     public var address = ""
     /// Address ranges whose X-Forwarded-*, Forwarded and request-id fields are believed.
     public var trustedProxies: [String] = []
+    /// Where trusted proxies say who calls.
+    public var clientAddress = ClientAddressSource()
     /// Which forwarding fields targets get.
     public var forwarded = Forwarded()
     /// What an encoded slash (%2F) in a path does.
@@ -22,6 +24,15 @@ extension Configuration {
     public var passthrough: Passthrough?
     /// Connections begin with a PROXY header; for trusted proxies only.
     public var proxyProtocol = false
+    public init() {}
+  }
+
+  /// The field of a request in which trusted proxies say who calls.
+  public struct ClientAddressSource: Codable, Equatable, Sendable {
+    public static let standardField = "X-Forwarded-For"
+    public var field = Self.standardField
+    /// Trusted addresses at the end of the list are passed over.
+    public var recursive = true
     public init() {}
   }
 
@@ -104,6 +115,9 @@ extension Configuration.Listener {
         "trustedProxies", .list(of: .text(.addressRange)),
         "Peers whose `X-Forwarded-*`, `Forwarded` and request-id fields are believed."),
       Field(
+        "clientAddress", .object(Configuration.ClientAddressSource.schema),
+        "Where `trustedProxies` say who calls."),
+      Field(
         "forwarded", .object(Configuration.Forwarded.schema), "Which forwarding fields targets get."
       ),
       Field(
@@ -130,6 +144,22 @@ extension Configuration.Listener {
         "proxyProtocol", .boolean,
         "Every connection begins with a PROXY header (version 1 or 2) that says who calls; only "
           + "`trustedProxies` may connect."),
+    ])
+}
+
+extension Configuration.ClientAddressSource {
+  static let schema = Schema(
+    "ClientAddressSource", of: Self(),
+    "The field of a request in which trusted proxies say who calls: an address, or a list of them to which every proxy adds at the end.",
+    [
+      Field(
+        "field", .text(.fieldName),
+        "Which field, such as `X-Real-IP` or `CF-Connecting-IP`. Every trusted proxy has to set it itself or to add to it: what a caller sends there is believed otherwise. Of several fields of this name the last one counts first."
+      ),
+      Field(
+        "recursive", .boolean,
+        "Whether addresses of `trustedProxies` at the end are passed over; otherwise the last one is the caller's."
+      ),
     ])
 }
 

@@ -110,8 +110,8 @@ extension Template.Variable {
     case .claim, .client, .consumer, .groups, .credential, .connection, .listener: true
     case .header, .headers, .parameter, .argument, .segment, .hostGroup, .cookie, .named, .scheme,
       .httpVersion, .hostname, .target,
-      .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
-      .query, .host, .id:
+      .questionMark, .forwardedFor, .clientPort, .listenerPort, .peer, .tls, .certificate,
+      .targetAddress, .method, .path, .query, .host, .id:
       false
     }
   }

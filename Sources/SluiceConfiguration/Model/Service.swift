@@ -119,8 +119,16 @@ extension Configuration {
     /// Further attempts for an idempotent request whose target failed before its response began; 0
     /// is off.
     public var idempotent = 0
-    /// Share of requests, in percent, that may be idempotent retries.
+    /// How many retries there may be in a hundred requests, beside those of connecting.
     public var budgetPercent = 20
+    /// Statuses of responses after which another target is tried.
+    public var statuses: [Int] = []
+    /// Further targets tried for these.
+    public var statusAttempts = 1
+    /// Requests that are not idempotent are sent again, too.
+    public var nonIdempotent = false
+    /// No further attempt begins later than so long after the request; no limit unless set.
+    public var within: Timespan?
     /// Of calls of gRPC: the statuses, answered before any message, after which a call is made again.
     public var grpc: [GRPCRetryStatus] = []
     /// Further attempts for such a call.
@@ -264,8 +272,22 @@ extension Configuration.Retries {
         "Further attempts for an idempotent request that failed before its response; 0 is off."
       ),
       Field(
-        "budgetPercent", .integer(0...100),
-        "The share of requests, in percent, that may be such attempts or follow a status of gRPC."),
+        "budgetPercent", .integer(0...2_000),
+        "How many such attempts, and those that follow a status, there may be in a hundred requests."
+      ),
+      Field(
+        "statuses", .list(of: .integer(400...599)),
+        "Responses with one of these statuses are dropped, and another target is asked, as long as there is one that was not, the request is idempotent and what has gone of its body is not more than 64 KiB; the last response is passed on. Those of 500 and more, and 429, count as failures of the target."
+      ),
+      Field("statusAttempts", .integer(1...10), "Further targets that are asked after a status."),
+      Field(
+        "nonIdempotent", .boolean,
+        "Sends POST, PATCH and the like again as well, whatever their target has done with them: what they ask for may then happen twice."
+      ),
+      Field(
+        "within", .duration,
+        "No further attempt of any kind begins later than so long after the request; no limit unless set."
+      ),
       Field(
         "grpc", .list(of: .choice(Configuration.GRPCRetryStatus.self)),
         "Calls of gRPC that were answered with one of these statuses and nothing else are made again, as "

@@ -8,17 +8,23 @@ extension Configuration {
     /// Texts, in any case, to templates.
     public var values: [String: String] = [:]
     public var patterns: [VariablePattern] = []
-    /// Address ranges to templates: of the caller's address, the narrowest wins.
+    /// Address ranges to templates; the narrowest wins.
     public var ranges: [String: String] = [:]
+    /// A template: the address that `ranges` are of; the caller's unless set.
+    public var address: String?
+    /// Ranges that stand for others: of an address in them the one in X-Forwarded-For counts.
+    public var proxies: [String] = []
+    /// Addresses of `proxies` at the end of X-Forwarded-For are passed over.
+    public var recursive = false
     public var shares: [VariableShare] = []
     /// A template for all else.
     public var otherwise = ""
     public init() {}
 
     /// All of its templates.
-    var texts: [String] {
-      [from, otherwise] + values.values + patterns.map(\.value) + ranges.values
-        + shares.map(\.value)
+    public var texts: [String] {
+      [from, otherwise, address].compactMap(\.self) + values.values + patterns.map(\.value)
+        + ranges.values + shares.map(\.value)
     }
   }
 
@@ -53,7 +59,18 @@ extension Configuration.Variable {
         "Regular expressions and what they stand for."),
       Field(
         "ranges", .map(keys: .addressRange, of: .text(.template), atLeast: 0),
-        "Of the caller's address, whatever `from` is."),
+        "Of the caller's address, or of `address`, whatever `from` is."),
+      Field(
+        "address", .text(.template),
+        "The address that `ranges` are of, such as `${request.argument.ip}`; the caller's unless set. What is no address is in none of them."
+      ),
+      Field(
+        "proxies", .list(of: .text(.addressRange)),
+        "Where the address is one of these, that at the end of `X-Forwarded-For` counts in its place. For this variable only: `trustedProxies` of the listener say who calls."
+      ),
+      Field(
+        "recursive", .boolean,
+        "Whether addresses of `proxies` at the end of `X-Forwarded-For` are passed over."),
       Field(
         "shares", .list(of: .object(Configuration.VariableShare.schema)),
         "Parts of all texts, by a hash (MurmurHash2, as split_clients of nginx has it): the same text is always in the same part."

@@ -36,6 +36,7 @@ extension ConfigurationValidator {
     var places: [ListenAddress: (name: String, position: Position)] = [:]
     for entry in root["listeners"]?.entries ?? [] {
       guard let listener = configuration.listeners[entry.key] else { continue }
+      checkClientAddress(listener, entry.value["clientAddress"], name: entry.key)
       checkLimits(listener, entry.value["limits"], name: entry.key)
       checkTLS(listener, entry.value, name: entry.key)
       checkProxyProtocol(listener, entry.value, name: entry.key)
@@ -87,6 +88,17 @@ extension ConfigurationValidator {
     diagnostics.error(
       "listeners.\(name).proxyProtocol needs 'trustedProxies': nobody else is let in",
       at: place.keyPosition, hint: "name the load balancers' addresses")
+  }
+
+  private mutating func checkClientAddress(
+    _ listener: Configuration.Listener, _ node: SourceNode?, name: String
+  ) {
+    guard let node, diagnostics.isSound(node),
+      listener.clientAddress.field.lowercased() == "forwarded"
+    else { return }
+    diagnostics.error(
+      "listeners.\(name).clientAddress.field: Forwarded is no list of addresses",
+      at: (node["field"] ?? node).position, hint: "name a field that has nothing but addresses")
   }
 
   private mutating func checkLimits(

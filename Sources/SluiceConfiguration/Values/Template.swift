@@ -21,11 +21,35 @@ public struct Template: Equatable, Sendable {
     /// What a proxy in front said of the caller, and the caller itself.
     case forwardedFor
     case clientPort, listenerPort
+    /// The other end of the caller's connection, which a trusted proxy may be.
+    case peer
+    /// Of the caller's TLS connection; nothing without one.
+    case tls(TLSFact)
+    /// Of the certificate that the caller has proved to have; nothing without one.
+    case certificate(CertificateFact)
     /// The address of the target that was asked last, as the file has it; nothing before.
     case targetAddress
     case method, path, query, host, id, client, consumer, groups, credential
     /// The session's id and its listener's name.
     case connection, listener
+  }
+
+  /// In a text `connection.tls.` and this.
+  public enum TLSFact: String, CaseIterable, Sendable {
+    /// `TLSv1.3`; the cipher suite as OpenSSL names it; the name that the caller asked for; the protocol
+    /// that ALPN agreed on; `true` where a former session was taken up again, else nothing.
+    case version, cipher, serverName, alpn, resumed
+    /// `SUCCESS` with a certificate, `NONE` without; nothing without TLS.
+    case clientVerify
+  }
+
+  /// In a text `client.certificate.` and this.
+  public enum CertificateFact: String, CaseIterable, Sendable {
+    /// As RFC 2253 writes names.
+    case subject, issuer
+    case commonName
+    /// Hexadecimal digits: the number in upper case, the digests in lower case.
+    case serialNumber, sha256, sha1
   }
 
   public enum Segment: Equatable, Sendable {
@@ -58,17 +82,24 @@ public struct Template: Equatable, Sendable {
     self = template
   }
 
-  private static let plain: [String: Variable] = [
+  fileprivate static let plain: [String: Variable] = [
     "request.method": .method, "request.path": .path, "request.query": .query,
     "request.host": .host, "request.id": .id, "client.address": .client,
     "request.scheme": .scheme, "request.protocol": .httpVersion, "request.hostname": .hostname,
     "request.target": .target, "request.questionMark": .questionMark,
-    "client.forwardedFor": .forwardedFor, "client.port": .clientPort,
+    "client.forwardedFor": .forwardedFor, "client.port": .clientPort, "client.peer": .peer,
     "listener.port": .listenerPort, "target.address": .targetAddress, "consumer.name": .consumer,
     "consumer.groups": .groups,
     "credential.id": .credential, "connection.id": .connection,
     "connection.listener": .listener,
-  ]
+  ].merging(facts) { first, _ in first }
+
+  private static let facts: [String: Variable] = Dictionary(
+    uniqueKeysWithValues: TLSFact.allCases.map { ("connection.tls.\($0.rawValue)", .tls($0)) }
+      + CertificateFact.allCases.map {
+        ("client.certificate.\($0.rawValue)", .certificate($0))
+      })
+
   /// What a reference of the file (`${env:…}`) can't begin with.
   static let roots = [
     "request.", "listener.", "variables.", "client.", "connection.", "consumer.", "credential.",
@@ -161,6 +192,24 @@ public struct Template: Equatable, Sendable {
       case 1: check.error("the route's path has no {\(segment)}", at: first, keys[0])
       default: check.error("the route's path has no {\(segment)}", at: first, keys[0], keys[1])
       }
+    }
+  }
+}
+
+extension Template.Variable {
+  /// As it is written: `client.address`.
+  public var text: String {
+    switch self {
+    case .header(let name): "request.header.\(name)"
+    case .headers(let name): "request.headers.\(name)"
+    case .parameter(let name): "request.query.\(name)"
+    case .argument(let name): "request.argument.\(name)"
+    case .segment(let name): "request.path.\(name)"
+    case .hostGroup(let name): "request.hostname.\(name)"
+    case .claim(let name): "claims.\(name)"
+    case .cookie(let name): "request.cookie.\(name)"
+    case .named(let name): "variables.\(name)"
+    default: Template.plain.first { $0.value == self }?.key ?? ""
     }
   }
 }

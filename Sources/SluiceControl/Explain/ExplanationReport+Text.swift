@@ -8,7 +8,20 @@ extension ExplanationReport {
     var rows: [(String, String)] = [("listener", listener)]
     if let host { rows.append(("host", host)) }
     if let path { rows.append(("path", path + (query.map { "?\($0)" } ?? ""))) }
+    for (index, variable) in variables.enumerated() {
+      let value = variable.value.map { "'\($0)'" } ?? "a regex gave up"
+      rows.append((index == 0 ? "variables" : "", "\(variable.name): \(value)"))
+    }
+    if !unknown.isEmpty {
+      let names = unknown.map { "${\($0)}" }.joined(separator: ", ")
+      rows.append(("not known", "\(names): taken for empty in these"))
+    }
     text += Self.table(rows) + "\n"
+    for way in ways {
+      let target = way.path + (way.query.map { "?\($0)" } ?? "")
+      text += "route \(way.route) goes on inside, among \(way.internal)\n"
+      text += Self.table([("as", target)]) + "\n"
+    }
     text += outcome
     if !others.isEmpty {
       text += "\n" + (route == nil ? "routes\n" : "other routes\n")
@@ -42,6 +55,9 @@ extension ExplanationReport {
       for (index, policy) in policies.enumerated() {
         rows.append(
           (index == 0 ? "policies" : "", "\(policy.name) (\(policy.stage), \(policy.from))"))
+      }
+      if !failuresTo.isEmpty {
+        rows.append(("failures", "may go on among \(failuresTo.joined(separator: ", "))"))
       }
       text += Self.table(rows)
     }

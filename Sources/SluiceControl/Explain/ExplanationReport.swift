@@ -35,6 +35,20 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     let allow: String?
   }
 
+  /// What one of the file's variables is; absent where a regular expression gives up.
+  struct Value: Encodable, Equatable, Sendable {
+    let name: String
+    let value: String?
+  }
+
+  /// A route that sent the request on to internal routes.
+  struct Way: Encodable, Equatable, Sendable {
+    let route: String
+    let `internal`: String
+    let path: String
+    let query: String?
+  }
+
   struct Other: Encodable, Equatable, Sendable {
     let route: String
     /// Which condition failed: `path`, `host`, `method`, …; `precedence` when none did.
@@ -58,6 +72,14 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
   /// What the policy `split` does with the requests; empty without one.
   let split: [Share]
   let policies: [Policy]
+  /// Of those that routes ask for.
+  let variables: [Value]
+  /// What variables are made of that a request here has not: taken for empty.
+  let unknown: [String]
+  /// By way of which routes it came to `route`.
+  let ways: [Way]
+  /// The internal routes that failures of `route` lead to.
+  let failuresTo: [String]
   let others: [Other]
 
   public init(_ explanation: RouteExplanation, url: String, in configuration: Configuration) {
@@ -90,6 +112,12 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     }
     split = explanation.route.map { Self.split(of: $0, in: configuration) } ?? []
     policies = explanation.route.map { Self.policies(of: $0, in: configuration) } ?? []
+    variables = explanation.variables.map { Value(name: $0.name, value: $0.text) }
+    unknown = explanation.unknown
+    ways = explanation.ways.map {
+      Way(route: $0.route, internal: $0.section, path: $0.path, query: $0.query)
+    }
+    failuresTo = explanation.route.map { Self.failures(of: $0, in: configuration) } ?? []
     others = explanation.verdicts.filter { $0.reason != .matched }.map { verdict in
       let match = configuration.routes[verdict.route]?.match ?? Configuration.Match()
       return Other(
@@ -102,6 +130,13 @@ public struct ExplanationReport: Encodable, Equatable, Sendable {
     configuration.policies(ofRoute: route).map {
       Policy(name: $0.name, stage: $0.stage.name, from: $0.origin.text)
     }
+  }
+
+  private static func failures(of route: String, in configuration: Configuration) -> [String] {
+    let pages = configuration.policies(ofRoute: route).lazy.compactMap {
+      $0.settings as? Configuration.ErrorAnswers
+    }.first
+    return Set((pages?.answers ?? []).compactMap(\.to)).sorted()
   }
 
   private static func split(of route: String, in configuration: Configuration) -> [Share] {

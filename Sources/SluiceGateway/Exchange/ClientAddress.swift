@@ -1,15 +1,43 @@
+import SluiceConfiguration
 import SluiceReactor
 import SluiceWire
 
 /// Finds the caller behind trusted proxies.
 enum ClientAddress {
-  /// Walks X-Forwarded-For from its end: each trusted proxy vouches for the address before its own.
-  /// What is no address ends the walk, because nobody trustworthy wrote it.
+  /// Which field is read, and how far.
+  struct Source {
+    /// Nil for X-Forwarded-For.
+    let field: [UInt8]?
+    let isRecursive: Bool
+
+    init(field: [UInt8]?, isRecursive: Bool) {
+      self.field = field
+      self.isRecursive = isRecursive
+    }
+
+    init(_ settings: Configuration.ClientAddressSource) {
+      let name = settings.field.lowercased()
+      let isStandard = name == Configuration.ClientAddressSource.standardField.lowercased()
+      self.init(field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive)
+    }
+
+    @inline(__always)
+    func isIn(_ field: HeaderField, _ head: borrowing RequestHead) -> Bool {
+      guard let name = self.field else { return field.known == .xForwardedFor }
+      return head.span(field.name).equalsIgnoringCase(name)
+    }
+  }
+
+  /// Walks the field from its end: each trusted proxy vouches for the address before its own. What is no
+  /// address ends the walk, because nobody trustworthy wrote it.
+  ///
+  /// - Parameter peer: is trusted.
   static func behindProxies(
-    _ head: borrowing RequestHead, peer: SocketAddress, listener: CompiledListener
+    _ head: borrowing RequestHead, peer: SocketAddress, _ source: Source,
+    trusts: (SocketAddress) -> Bool
   ) -> SocketAddress {
     var current = peer
-    for field in head.fields.reversed() where field.known == .xForwardedFor {
+    for field in head.fields.reversed() where source.isIn(field, head) {
       let value = head.span(field.value)
       var end = value.count
       while end > 0 {
@@ -17,12 +45,15 @@ enum ClientAddress {
         while start > 0 && value[start - 1] != 0x2C { start -= 1 }
         guard let address = address(value, start..<end) else { return current }
         current = address
-        if !listener.trusts(address) { return current }
+        if !source.isRecursive || !trusts(address) { return current }
         end = start - 1
       }
     }
     return current
   }
+
+  /// The address that a text is, with a port or without.
+  static func address(_ text: Span<UInt8>) -> SocketAddress? { address(text, 0..<text.count) }
 
   private static func address(_ value: Span<UInt8>, _ range: Range<Int>) -> SocketAddress? {
     var (start, end) = (range.lowerBound, range.upperBound)

@@ -40,6 +40,8 @@ protocol DownstreamStream: AnyObject {
   var localAddress: SocketAddress? { get }
   /// What the caller has proved by TLS to be; nil without a certificate.
   var clientCertificate: TLSClientCertificate? { get }
+  /// What the caller's TLS handshake has agreed on; nil without TLS. A copy each time.
+  var tlsHandshake: TLSHandshake? { get }
   /// What the caller's TLS handshake named; empty when it named nothing, nil without TLS.
   var serverName: [UInt8]? { get }
 
@@ -85,6 +87,7 @@ extension DownstreamStream {
 /// A carrier that has no connection of its own to tell of.
 extension DownstreamStream {
   var clientCertificate: TLSClientCertificate? { nil }
+  var tlsHandshake: TLSHandshake? { nil }
   var serverName: [UInt8]? { nil }
   var localAddress: SocketAddress? { nil }
 }

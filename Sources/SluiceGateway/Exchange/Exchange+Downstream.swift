@@ -7,9 +7,15 @@ extension Exchange {
   /// reading it costs nothing.
   var clientCertificate: TLSClientCertificate? { downstream?.clientCertificate }
 
+  /// Nil without TLS. A copy each time.
+  var tlsHandshake: TLSHandshake? { downstream?.tlsHandshake }
+
   /// Who calls: behind trusted proxies the last address that is not one of them.
   var clientAddress: SocketAddress {
-    isTrusted ? ClientAddress.behindProxies(request, peer: peer, listener: listener) : peer
+    if !isTrusted { return peer }
+    return ClientAddress.behindProxies(request, peer: peer, listener.clientAddress) {
+      listener.trusts($0)
+    }
   }
 
   /// Whether request body bytes have somewhere to go now.

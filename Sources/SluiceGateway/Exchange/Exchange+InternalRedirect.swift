@@ -105,6 +105,7 @@ extension Exchange {
     }
     if let error = matchRoute(request, in: section) { return fail(error) }
     if internalRedirect.dropsBody { requestFraming = .none }
+    if let error = takeCarriedBody() { return fail(error) }
     if let query = internalRedirect.query {
       var text = ByteBuffer()
       text.append(query)
@@ -171,7 +172,14 @@ extension Exchange {
     case .malformedRequest?, .requestTimeout?, .reroutedTooOften?: return false
     default: break
     }
-    return !asItIs || isBodyUntouched
+    return !asItIs || isBodyUntouched || isBodyKeptWhole
+  }
+
+  /// All of the body has gone to a target, as the caller sent it, and is still there: nobody has changed,
+  /// cut or refused any of it. It meets all filters and limits of the other route anew.
+  private var isBodyKeptWhole: Bool {
+    keepsBody && isBodyPassed && requestFilter == nil && !isBodyCollected
+      && record.received == UInt64(keptBody.count)
   }
 
   /// Nobody has read, kept, changed or refused any of the body. Only then it is the other route's: all of it
@@ -196,6 +204,8 @@ extension Exchange {
       internalRedirect.query = way.query
       internalRedirect.isForPage = true
       dropBody(internalRedirect)
+    } else if hasPassedBody {
+      carryBody()
     }
     redirectInternally(to: way.section)
   }
@@ -209,6 +219,30 @@ extension Exchange {
     hasPassedBody = false
     isBodyPassed = false
     if keepsBody { stopKeepingBody() }
+  }
+
+  /// What was kept is sent once more, as if it had been collected. Only where `isBodyKeptWhole`.
+  private func carryBody() {
+    collectedBody.clear()
+    Self.copy(keptBody, to: &collectedBody)
+    stopKeepingBody()
+    isBodyCollected = true
+    hasPassedBody = false
+    isBodyPassed = false
+  }
+
+  private static func copy(_ bytes: borrowing ByteBuffer, to other: inout ByteBuffer) {
+    other.append(bytes.span)
+  }
+
+  /// A body that is here already has a length, and the route may have a limit for it.
+  private func takeCarriedBody() -> GatewayError? {
+    guard isBodyCollected, let route else { return nil }
+    requestFraming = .length(UInt64(collectedBody.count))
+    if let limit = route.maxBodySize, UInt64(collectedBody.count) > limit { return .bodyTooLarge }
+    // It was gone on with.
+    dropRequestFields(named: Self.expectField)
+    return nil
   }
 
   private func leavePolicies(_ internalRedirect: InternalRedirect) {

@@ -230,6 +230,9 @@ extension Exchange {
   /// The exchange is over.
   func policiesFinish() {
     guard let policies else { return }
+    if awaitsEvent, policyPosition < policies.request.count {
+      policies.request[policyPosition].policy.abandoned(self)
+    }
     for step in policies.end where hasPassed(step, of: policies) { step.policy.finished(self) }
   }
 }

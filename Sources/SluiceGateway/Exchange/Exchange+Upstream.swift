@@ -51,7 +51,7 @@ extension Exchange {
   }
 
   /// Both as the caller sent it and as a policy has it sent.
-  private var isIdempotent: Bool {
+  var isIdempotent: Bool {
     request.method.isIdempotent && sentMethod.isIdempotent
   }
 
@@ -75,6 +75,9 @@ extension Exchange {
     state = .forwarding
     record.isReusedConnection = isReused
     record.connected = loop.now
+    if route?.service.mayRepeatBodies == true || policies?.repeatsBodies == true {
+      beginKeepingBody()
+    }
   }
 
   /// Takes what was begun with a target back: the exchange ends, or tries again.
@@ -104,10 +107,12 @@ extension Exchange {
     isQueued = false
     if let attempt { tried.insert(attempt.target) }
     let retries = route?.service.settings.retries ?? Configuration.Retries()
-    let decision = RetryDecision.decide(
-      failure, isIdempotent: isIdempotent, isReplayable: !hasPassedBody || keepsBody,
+    let mayRepeat = isIdempotent || retries.nonIdempotent
+    var decision = RetryDecision.decide(
+      failure, isIdempotent: mayRepeat, isReplayable: !hasPassedBody || keepsBody,
       isResponseBegun: state == .responding, attempts: attempts,
       connectRetries: retries.connect, idempotentRetries: retries.idempotent)
+    if !mayTryAgain(retries) { decision = .no }
     // That a target closed a connection between two requests says nothing about its health.
     endAttempt(decision == .silently ? .abandoned : failure.outcome)
     switch decision {
@@ -159,6 +164,7 @@ extension Exchange {
   func upstreamHead(_ head: borrowing ResponseHead) {
     let isForsaken = isForsaken(head)
     if triesAgain(after: head, isForsaken: isForsaken) { return }
+    if triesElsewhere(after: head) { return }
     if isForsaken { sayUnavailable(insteadOf: head) }
     state = .responding
     record.status = shownStatus(head.status)

@@ -200,6 +200,13 @@ public final class Exchange: EventHandler {
     worker.counters.exchangesInProgress &+= 1
   }
 
+  /// For who only asks what the request would be.
+  func stand(on listener: CompiledListener, peer: SocketAddress) {
+    self.listener = listener
+    self.peer = peer
+    isTrusted = listener.trusts(peer)
+  }
+
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
     if head.method == .connect {
       // RFC 9110 10.2.1: an authority, which is what CONNECT names, has no methods here.

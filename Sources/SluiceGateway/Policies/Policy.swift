@@ -51,6 +51,9 @@ open class CompiledPolicy {
   /// Whether it may send requests on to internal routes.
   var redirectsInternally: Bool { false }
 
+  /// Whether it may send requests on whose bodies a target has had.
+  var repeatsBodies: Bool { false }
+
   /// The head is here, the body is not.
   open func request(_ exchange: Exchange) -> PolicyOutcome { .next }
 
@@ -84,6 +87,9 @@ open class CompiledPolicy {
 
   /// The exchange is over, however; called exactly once if the policy had let the request pass.
   open func finished(_ exchange: Exchange) {}
+
+  /// The exchange is over while this policy had it wait for an event (`exchange.park`).
+  func abandoned(_ exchange: Exchange) {}
 
   /// The exchange is over, and its record is complete; called exactly once, also if another policy had
   /// refused the request. `status` is what the caller got, 499 for none.

@@ -25,6 +25,8 @@ final class PolicyChain {
   let identifyCount: Int
   /// Whether a policy may send requests on to internal routes.
   let redirectsInternally: Bool
+  /// Whether one may send requests on whose bodies a target has had.
+  let repeatsBodies: Bool
 
   /// `policies` are in order; those of the stage `identify` become one.
   init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
@@ -60,6 +62,7 @@ final class PolicyChain {
     failure = having(.failure).map(\.step).reversed()
     log = having(.log).map(\.step.policy)
     redirectsInternally = policies.contains { $0.compiled.redirectsInternally }
+    repeatsBodies = policies.contains { $0.compiled.repeatsBodies }
   }
 
   /// For what the gateway itself does with a request.
@@ -73,6 +76,7 @@ final class PolicyChain {
     entryCount = 0
     identifyCount = 0
     redirectsInternally = false
+    repeatsBodies = false
   }
 
   /// The step that finds out who calls.
@@ -92,5 +96,6 @@ final class PolicyChain {
     entryCount = 0
     identifyCount = 0
     redirectsInternally = false
+    repeatsBodies = false
   }
 }

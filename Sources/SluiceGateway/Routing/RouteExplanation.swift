@@ -36,11 +36,6 @@ public struct RouteExplanation: Equatable, Sendable {
         && left.serverName == right.serverName && left.address == right.address
     }
 
-    var caller: RoutedCaller {
-      RoutedCaller(
-        serverName: serverName.map { Array($0.utf8) }, address: address.flatMap(IPAddress.init))
-    }
-
     var text: String {
       "\(method) \(target) HTTP/1.1\r\n"
         + fields.map { "\($0.name): \($0.value)\r\n" }.joined() + "\r\n"
@@ -66,8 +61,23 @@ public struct RouteExplanation: Equatable, Sendable {
     case host, path, regexLimit, listener, serverName, address, method
     case header(String)
     case query(String)
-    /// One of the file's variables: what it would be is not found out here.
+    /// One of the file's variables.
     case variable(String)
+  }
+
+  /// What one of the file's variables is for this request; nil where a regular expression gives up.
+  public struct Value: Equatable, Sendable {
+    public let name: String
+    public let text: String?
+  }
+
+  /// A route that sends the request on to internal routes.
+  public struct Way: Equatable, Sendable {
+    public let route: String
+    /// Their name.
+    public let section: String
+    public let path: String
+    public let query: String?
   }
 
   public let request: Request
@@ -78,24 +88,34 @@ public struct RouteExplanation: Equatable, Sendable {
   public internal(set) var path: String?
   public internal(set) var query: String?
   public internal(set) var host: String?
-  /// Every route, in the order of precedence for this request.
+  /// What routes were asked about that lie on the way.
+  public internal(set) var variables: [Value] = []
+  /// What these depend on and nothing here tells: taken for empty.
+  public internal(set) var unknown: [String] = []
+  /// How it came to `route`, from the first route on; empty where it matched at once.
+  public internal(set) var ways: [Way] = []
+  /// Every route that it was looked for among in the end, in the order of precedence for this request.
   public internal(set) var verdicts: [Verdict] = []
 
   /// Throws what starting a gateway with this configuration would.
   public static func explain(
     _ request: Request, in configuration: Configuration
   ) throws(Gateway.StartError) -> RouteExplanation {
-    let router: Router
+    var explanation = RouteExplanation(request: request, outcome: .forwarded(path: ""))
+    try explanation.trace(configuration)
+    return explanation
+  }
+
+  private static func router(
+    _ section: String, of configuration: Configuration
+  ) throws(Gateway.StartError) -> Router {
     do throws(RouterError) {
-      router = try Router(
-        routes: configuration.routesBySection[""] ?? [:],
+      return try Router(
+        routes: configuration.routesBySection[section] ?? [:],
         listeners: configuration.listeners.keys.sorted())
     } catch {
       throw .routes(error.description)
     }
-    var explanation = RouteExplanation(request: request, outcome: .forwarded(path: ""))
-    explanation.trace(configuration, router)
-    return explanation
   }
 
   private init(request: Request, outcome: Outcome) {
@@ -105,7 +125,7 @@ public struct RouteExplanation: Equatable, Sendable {
 
   // MARK: The request's way
 
-  private mutating func trace(_ configuration: Configuration, _ router: Router) {
+  private mutating func trace(_ configuration: Configuration) throws(Gateway.StartError) {
     let settings = configuration.listeners[request.listener] ?? Configuration.Listener()
     let limits = CompiledListener.headLimits(of: settings)
     var head = RequestHead()
@@ -130,7 +150,49 @@ public struct RouteExplanation: Equatable, Sendable {
     }
     self.path = Self.text(path.span)
     let listener = configuration.listeners.keys.sorted().firstIndex(of: request.listener) ?? -1
-    route(head, path, listener: listener, configuration, router)
+    guard let exchange = ExplainedExchange(request, in: configuration) else {
+      return refuse(.internalError)
+    }
+    var section = ""
+    repeat {
+      let router = try Self.router(section, of: configuration)
+      route(head, exchange, listener: listener, configuration, router)
+      guard let next = leave(by: exchange, configuration) else { break }
+      section = next
+    } while true
+    unknown = configuration.unexplained(in: variables.map(\.name))
+  }
+
+  /// The name of the internal routes to which the route sends the request on.
+  private mutating func leave(
+    by exchange: ExplainedExchange, _ configuration: Configuration
+  ) -> String? {
+    guard let route,
+      let reroute = configuration.policies(ofRoute: route).lazy.compactMap({
+        $0.settings as? Configuration.Reroute
+      }).first
+    else { return nil }
+    switch exchange.change(by: reroute) {
+    case .unchanged: return nil
+    case .unsafe:
+      refuse(.malformedRequest, "The path can't be rewritten to one that is safe.")
+      return nil
+    case .gaveUp:
+      refuse(.regexLimit)
+      return nil
+    case .changed: break
+    }
+    let query = exchange.withQuery { Self.text($0) }
+    ways.append(
+      Way(
+        route: route, section: reroute.to, path: exchange.withPath { Self.text($0) },
+        query: query.isEmpty ? nil : query))
+    self.query = query.isEmpty ? nil : query
+    self.route = nil
+    outcome = .forwarded(path: "")
+    if ways.count <= Exchange.mostInternalRedirects { return reroute.to }
+    refuse(.reroutedTooOften)
+    return nil
   }
 
   private static func normalise(
@@ -142,17 +204,25 @@ public struct RouteExplanation: Equatable, Sendable {
   }
 
   private mutating func route(
-    _ head: borrowing RequestHead, _ path: borrowing ByteBuffer, listener: Int,
+    _ head: borrowing RequestHead, _ exchange: ExplainedExchange, listener: Int,
     _ configuration: Configuration, _ router: Router
   ) {
+    let caller = exchange.caller(serverName: request.serverName, router)
+    var path = ByteBuffer()
+    var query = ByteBuffer()
+    exchange.withPath { path.append($0) }
+    exchange.withQuery { query.append($0) }
     let trace = router.trace(
-      head, host: head.span(head.host ?? .empty), path: path.span,
-      query: head.span(head.query ?? .empty), listener: listener, caller: request.caller)
+      head, host: head.span(head.host ?? .empty), path: path.span, query: query.span,
+      listener: listener, caller: caller)
     verdicts = trace.verdicts.map { Verdict(route: $0.route, reason: Reason($0.reason)) }
+    for name in router.variableNames where !variables.contains(where: { $0.name == name }) {
+      variables.append(Value(name: name, text: exchange.value(of: name)))
+    }
     // The tables decide; the trace only says why.
     let match = router.match(
-      head, host: head.span(head.host ?? .empty), path: path.span,
-      query: head.span(head.query ?? .empty), listener: listener, caller: request.caller)
+      head, host: head.span(head.host ?? .empty), path: path.span, query: query.span,
+      listener: listener, caller: caller)
     switch match {
     case .notFound: refuse(.noRoute)
     case .regexLimit: refuse(.regexLimit)

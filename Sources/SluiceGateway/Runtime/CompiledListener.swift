@@ -24,6 +24,8 @@ final class CompiledListener {
   let servesRoutes: Bool
   let trustedProxies: CIDRSet
   let isTrustingUnix: Bool
+  /// Where those say who calls.
+  let clientAddress: ClientAddress.Source
   let forwarded: ForwardedFields
   /// Nil for plain HTTP.
   let tls: TLSServerContext?
@@ -47,9 +49,10 @@ final class CompiledListener {
   let maxConnectionsPerAddress: Int
   let maxRequests: Int
 
+  /// - Parameter isEncrypted: nil for whether there is `tls`.
   init(
     name: String, index: Int, settings: Configuration.Listener, port: UInt16,
-    tls: TLSServerContext? = nil, destination: Destination
+    tls: TLSServerContext? = nil, isEncrypted: Bool? = nil, destination: Destination
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
@@ -57,8 +60,10 @@ final class CompiledListener {
     self.destination = destination
     servesRoutes = if case .routes = destination { true } else { false }
     trustedProxies = CIDRSet(texts: settings.trustedProxies) ?? CIDRSet([])
+    clientAddress = ClientAddress.Source(settings.clientAddress)
     isTrustingUnix = settings.address.hasPrefix("unix:")
-    forwarded = ForwardedFields(settings.forwarded, port: port, isEncrypted: tls != nil)
+    forwarded = ForwardedFields(
+      settings.forwarded, port: port, isEncrypted: isEncrypted ?? (tls != nil))
     self.tls = tls
     http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
     passthrough = settings.passthrough.map { PassthroughTable($0) }

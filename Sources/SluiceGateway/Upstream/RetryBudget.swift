@@ -41,6 +41,13 @@ struct RetryBudget: Sendable {
     return true
   }
 
+  /// The retry that was counted a moment ago, at the same time, is none.
+  mutating func giveBack() {
+    guard retries[slot] > 0 else { return }
+    retries[slot] -= 1
+    retryTotal -= 1
+  }
+
   private mutating func advance(to now: MonotonicTime) {
     guard let end = slotEnd else {
       slotEnd = now.advanced(byNanoseconds: Self.slotNanoseconds)

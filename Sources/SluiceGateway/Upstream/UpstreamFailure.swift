@@ -81,6 +81,8 @@ enum RetryDecision: Equatable, Sendable {
     var connect = 0
     var stale = 0
     var idempotent = 0
+    /// For the status of a response.
+    var status = 0
     /// For the status of a call of gRPC.
     var grpc = 0
   }

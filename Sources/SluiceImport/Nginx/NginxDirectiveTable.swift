@@ -39,7 +39,7 @@ enum NginxDirectiveTable {
     listen server_name if return rewrite set break map limit_except satisfy internal default_type
     proxy_pass proxy_set_header proxy_hide_header proxy_pass_header proxy_http_version
     proxy_connect_timeout proxy_read_timeout proxy_method proxy_redirect proxy_next_upstream
-    proxy_next_upstream_tries proxy_intercept_errors proxy_ssl_verify
+    proxy_next_upstream_tries proxy_next_upstream_timeout proxy_intercept_errors proxy_ssl_verify
     proxy_ssl_trusted_certificate proxy_ssl_name proxy_ssl_server_name proxy_ssl_certificate
     proxy_ssl_certificate_key proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_lock
     proxy_cache_use_stale proxy_cache_key proxy_cache_bypass proxy_no_cache proxy_cache_methods
@@ -47,12 +47,13 @@ enum NginxDirectiveTable {
     proxy_pass_request_headers proxy_pass_request_body
     proxy_cookie_domain proxy_cookie_path proxy_cookie_flags expires
     grpc_pass grpc_set_header grpc_hide_header grpc_pass_header grpc_connect_timeout
-    grpc_read_timeout grpc_next_upstream grpc_next_upstream_tries grpc_intercept_errors
-    grpc_ssl_verify grpc_ssl_trusted_certificate grpc_ssl_name grpc_ssl_server_name
+    grpc_read_timeout grpc_next_upstream grpc_next_upstream_tries grpc_next_upstream_timeout
+    grpc_intercept_errors grpc_ssl_verify grpc_ssl_trusted_certificate grpc_ssl_name grpc_ssl_server_name
     grpc_ssl_certificate grpc_ssl_certificate_key
     ip_hash least_conn hash random keepalive keepalive_timeout keepalive_requests keepalive_time
     add_header error_page limit_req limit_req_zone limit_req_status limit_conn limit_conn_zone
-    limit_conn_status allow deny auth_basic auth_basic_user_file auth_request auth_request_set
+    limit_conn_status limit_req_dry_run limit_conn_dry_run allow deny auth_basic
+    auth_basic_user_file auth_request auth_request_set
     client_max_body_size client_body_timeout client_header_timeout send_timeout
     large_client_header_buffers underscores_in_headers
     ssl_certificate ssl_certificate_key ssl_protocols ssl_session_tickets ssl_client_certificate
@@ -93,13 +94,12 @@ enum NginxDirectiveTable {
     ),
     (
       """
-      grpc_buffer_size grpc_socket_keepalive grpc_next_upstream_timeout grpc_ssl_session_reuse
+      grpc_buffer_size grpc_socket_keepalive grpc_ssl_session_reuse
       grpc_ssl_protocols grpc_ssl_ciphers grpc_ssl_verify_depth grpc_ssl_crl grpc_ssl_conf_command
       grpc_send_timeout
       """, "it is as for proxy_pass"
     ),
     ("proxy_send_timeout", "a target that takes no more is bounded by the service's `idle`"),
-    ("proxy_next_upstream_timeout", "retries are bounded by their number and the timeouts"),
     ("proxy_ignore_client_abort", "a request ends with its caller"),
     ("zone", "every worker has its own balancing and all share the limits"),
     ("server_tokens", "no version is shown"),
@@ -193,7 +193,7 @@ enum NginxDirectiveTable {
       "this way to pick a target is not carried over"
     ),
     (
-      "limit_rate limit_rate_after limit_req_dry_run limit_conn_dry_run",
+      "limit_rate limit_rate_after",
       "there is no such limit; see the policy bandwidth-limit"
     ),
     ("geoip_country geoip_city geoip_org", "places of addresses are not known here"),

@@ -112,6 +112,7 @@ extension NginxBuilder {
     }
     let trusted = trustedProxies(scope, listener)
     if !trusted.isEmpty { entries.append(.init("trustedProxies", .texts(trusted))) }
+    if let source = clientAddress(scope, trusted) { entries.append(source) }
     // Targets get what the file says, and nothing else.
     entries.append(.init("forwarded", .map([.init("xForwarded", .boolean(false))])))
     // nginx looks for locations by the decoded path.
@@ -195,24 +196,42 @@ extension NginxBuilder {
       }
       return []
     }
-    switch header?.words.first?.lowercased() {
-    case "x-forwarded-for": break
-    case "proxy_protocol" where takesHeader: break
-    default:
+    let isOfConnection = header?.words.first?.lowercased() == "proxy_protocol"
+    if isOfConnection != takesHeader {
       error(
-        "the caller's address is taken from X-Forwarded-For or a PROXY header only",
-        at: header?.position ?? directives[0].position, hint: "real_ip_header X-Forwarded-For;")
+        takesHeader
+          ? "behind a PROXY header the caller's address is the one in it"
+          : "there is no PROXY header without 'listen … proxy_protocol'",
+        at: header?.position ?? directives[0].position,
+        hint: takesHeader ? "real_ip_header proxy_protocol;" : nil)
     }
-    if !scope.isOn("real_ip_recursive"), header?.words.first?.lowercased() == "x-forwarded-for" {
+    if takesHeader {
       warning(
-        "real_ip_recursive is on here: trusted addresses at the end of X-Forwarded-For are passed over",
-        at: header?.position ?? directives[0].position)
+        "who is not named by set_real_ip_from may not connect here; nginx serves them by their own address",
+        at: directives[0].position)
     }
     return directives.compactMap { directive in
       guard let word = directive.arguments.first else { return nil }
       if word.text == "unix:" { return nil }
       return word.text
     }
+  }
+
+  /// The field that says who calls.
+  private func clientAddress(_ scope: NginxScope, _ trusted: [String]) -> DocumentNode.Entry? {
+    let header = scope.last("real_ip_header")
+    let name = header?.arguments.first?.text ?? "X-Real-IP"
+    if trusted.isEmpty || name.lowercased() == "proxy_protocol" { return nil }
+    var entries: [DocumentNode.Entry] = []
+    if name.lowercased() != "x-forwarded-for" {
+      entries.append(.init("field", .text(name), origin: header?.position))
+    }
+    let recursive = scope.last("real_ip_recursive")
+    if !scope.isOn("real_ip_recursive") {
+      entries.append(.init("recursive", .boolean(false), origin: recursive?.position))
+    }
+    return entries.isEmpty
+      ? nil : .init("clientAddress", .map(entries), origin: header?.position)
   }
 
   private func tls(_ listener: NginxListener, _ servers: [NginxServer]) -> DocumentNode? {

@@ -95,9 +95,7 @@ extension NginxBuilder {
   ///
   /// Without regular expressions the gateway's own order is that one. With them, the prefixes that come
   /// after are written as regular expressions, too, which are tried in the order of the file.
-  ///
-  /// - Parameter inOrder: all but the last are regular expressions, so that others can stand between them.
-  func matches(_ locations: [NginxLocation], inOrder: Bool = false) -> [NginxMatch] {
+  func matches(_ locations: [NginxLocation]) -> [NginxMatch] {
     var exact: [NginxMatch] = []
     var prefixes: [(text: String, skips: Bool, index: Int)] = []
     var regexes: [NginxMatch] = []
@@ -107,7 +105,7 @@ extension NginxBuilder {
       case .exact(let path):
         if check(path, location, &seen, "= ") {
           let path = NginxPath.normal(path)
-          let isPlain = NginxPath.isPlain(path) && !inOrder
+          let isPlain = NginxPath.isPlain(path)
           exact.append(
             NginxMatch(
               path: isPlain ? .path(path) : .regex(NginxPath.literal(path)), location: index))
@@ -127,7 +125,7 @@ extension NginxBuilder {
     }
     prefixes.sort { ($0.text.utf8.count, $1.text) > ($1.text.utf8.count, $0.text) }
     let arePlain = prefixes.allSatisfy { NginxPath.isPlain($0.text) }
-    guard !regexes.isEmpty || !arePlain || inOrder else {
+    guard !regexes.isEmpty || !arePlain else {
       // At a slash this gateway's prefixes are nginx's, too.
       let endInSlashes = prefixes.allSatisfy { $0.text.hasSuffix("/") }
       return exact
@@ -148,7 +146,7 @@ extension NginxBuilder {
       let deeper = prefixes.filter {
         !$0.skips && $0.text.hasPrefix(prefix.text) && $0.text != prefix.text
       }
-      if deeper.isEmpty, !hasDeeper, arePlain, !inOrder {
+      if deeper.isEmpty, !hasDeeper, arePlain {
         return NginxMatch(path: .startsWith(prefix.text), location: prefix.index)
       }
       let except =

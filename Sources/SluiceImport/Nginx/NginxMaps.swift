@@ -15,66 +15,71 @@ extension NginxBuilder {
     guard definition.arguments.count == 2, let block = definition.block,
       let from = text(definition.arguments[0], NginxVariableContext())
     else { return nil }
-    var values: [DocumentNode.Entry] = []
-    var patterns: [DocumentNode] = []
-    var wildcards: [(text: String, isStart: Bool, node: DocumentNode)] = []
-    var otherwise = DocumentNode.text("")
-    let areHosts = block.contains { $0.name.text == "hostnames" && $0.arguments.isEmpty }
-    func add(_ text: String, _ node: DocumentNode, _ origin: Origin) {
-      if values.contains(where: { $0.key.lowercased() == text.lowercased() }) {
-        return error("the map has '\(text)' twice", at: origin)
-      }
-      values.append(.init(text, node, origin: origin))
-    }
-    for entry in block {
-      let key = entry.name.text
-      if entry.arguments.isEmpty, key == "hostnames" || key == "volatile" { continue }
-      let isRegex = key.hasPrefix("~")
-      let ignoresCase = key.hasPrefix("~*")
-      let regex = isRegex ? String(key.dropFirst(ignoresCase ? 2 : 1)) : ""
-      guard entry.arguments.count == 1 else {
-        error("a map's entry is a text and a value", at: entry.position)
-        continue
-      }
-      var context = NginxVariableContext()
-      if isRegex { context.constants = Self.groupReferences(in: regex) }
-      // As a key of a limit it is the same.
-      context.constants["binary_remote_addr"] = "${client.address}"
-      guard let value = text(entry.arguments[0], context) else { continue }
-      let node = DocumentNode.template(value, origin: entry.arguments[0].position)
-      if key == "default", !entry.name.isQuoted {
-        otherwise = node
-      } else if isRegex {
-        guard let whole = wholeRegex(regex, ignoresCase: ignoresCase, at: entry.position) else {
-          continue
-        }
-        patterns.append(
-          .map([.init("regex", .text(whole), origin: entry.position), .init("value", node)]))
-      } else if areHosts, key.hasPrefix("*.") || key.hasPrefix(".") {
-        let name = String(key.drop { $0 == "*" })
-        if key.hasPrefix(".") { add(String(name.dropFirst()), node, entry.position) }
-        wildcards.append((name, false, node))
-      } else if areHosts, key.hasSuffix(".*") {
-        wildcards.append((String(key.dropLast()), true, node))
-      } else {
-        add(key.hasPrefix("\\") ? String(key.dropFirst()) : key, node, entry.position)
-      }
-    }
-    // nginx's order: what ends so, the longest first, then what begins so, then expressions.
-    wildcards.sort { ($1.isStart ? 1 : 0, $0.text.count) > ($0.isStart ? 1 : 0, $1.text.count) }
-    patterns.insert(
-      contentsOf: wildcards.map { text, isStart, node in
-        let literal = Self.literalRegex(text)
-        let regex = isStart ? "(?i)\(literal)(?s:.+)" : "(?i)(?s:.+)\(literal)"
-        return .map([.init("regex", .text(regex), origin: node.origin), .init("value", node)])
-      }, at: 0)
+    var table = NginxMapTable()
+    table.areHosts = block.contains { $0.name.text == "hostnames" && $0.arguments.isEmpty }
+    for entry in block { add(entry, to: &table) }
     var entries: [DocumentNode.Entry] = [
       .init("from", .template(from), origin: definition.arguments[0].position)
     ]
-    if !values.isEmpty { entries.append(.init("values", .map(values))) }
+    if !table.values.isEmpty { entries.append(.init("values", .map(table.values))) }
+    let patterns = table.orderedWildcards.map(Self.pattern) + table.patterns
     if !patterns.isEmpty { entries.append(.init("patterns", .list(patterns))) }
-    entries.append(.init("otherwise", otherwise))
+    entries.append(.init("otherwise", table.otherwise))
     return .map(entries)
+  }
+
+  /// One line of a `map`.
+  private func add(_ entry: NginxDirective, to table: inout NginxMapTable) {
+    let key = entry.name.text
+    if entry.arguments.isEmpty, key == "hostnames" || key == "volatile" { return }
+    guard entry.arguments.count == 1 else {
+      return error("a map's entry is a text and a value", at: entry.position)
+    }
+    let isRegex = key.hasPrefix("~")
+    let ignoresCase = key.hasPrefix("~*")
+    let regex = isRegex ? String(key.dropFirst(ignoresCase ? 2 : 1)) : ""
+    var context = NginxVariableContext()
+    if isRegex { context.constants = Self.groupReferences(in: regex) }
+    // As a key of a limit it is the same.
+    context.constants["binary_remote_addr"] = "${client.address}"
+    guard let value = text(entry.arguments[0], context) else { return }
+    let node = DocumentNode.template(value, origin: entry.arguments[0].position)
+    if key == "default", !entry.name.isQuoted {
+      table.otherwise = node
+    } else if isRegex {
+      guard let whole = wholeRegex(regex, ignoresCase: ignoresCase, at: entry.position) else {
+        return
+      }
+      table.patterns.append(
+        .map([.init("regex", .text(whole), origin: entry.position), .init("value", node)]))
+    } else if table.areHosts, key.hasPrefix("*.") || key.hasPrefix(".") {
+      let name = String(key.drop { $0 == "*" })
+      if key.hasPrefix(".") { add(String(name.dropFirst()), node, entry.position, to: &table) }
+      table.wildcards.append((name, false, node))
+    } else if table.areHosts, key.hasSuffix(".*") {
+      table.wildcards.append((String(key.dropLast()), true, node))
+    } else {
+      add(key.hasPrefix("\\") ? String(key.dropFirst()) : key, node, entry.position, to: &table)
+    }
+  }
+
+  private func add(
+    _ text: String, _ node: DocumentNode, _ origin: Origin, to table: inout NginxMapTable
+  ) {
+    guard table.keys.insert(text.lowercased()).inserted else {
+      return error("the map has '\(text)' twice", at: origin)
+    }
+    table.values.append(.init(text, node, origin: origin))
+  }
+
+  private static func pattern(
+    _ wildcard: (text: String, isStart: Bool, node: DocumentNode)
+  ) -> DocumentNode {
+    let literal = literalRegex(wildcard.text)
+    let regex = wildcard.isStart ? "(?i)\(literal)(?s:.+)" : "(?i)(?s:.+)\(literal)"
+    return .map([
+      .init("regex", .text(regex), origin: wildcard.node.origin), .init("value", wildcard.node),
+    ])
   }
 
   /// What a regular expression's groups are called in a value: by number and by name.
@@ -105,34 +110,6 @@ extension NginxBuilder {
       result.append(character)
     }
     return result
-  }
-
-  private func geo(_ definition: NginxDirective) -> DocumentNode? {
-    let isOfCaller =
-      definition.arguments.count == 1
-      || definition.arguments.count == 2 && definition.words[0] == "$remote_addr"
-    guard isOfCaller, let block = definition.block else {
-      error("geo is carried over for the caller's address only", at: definition.position)
-      return nil
-    }
-    var ranges: [DocumentNode.Entry] = []
-    var otherwise = DocumentNode.text("")
-    for entry in block {
-      guard entry.arguments.count == 1, let value = entry.words.first, !value.contains("$") else {
-        error("geo's entry is a range and a text", at: entry.position)
-        continue
-      }
-      switch entry.name.text {
-      case "default": otherwise = .text(value, origin: entry.position)
-      case "ranges", "proxy", "proxy_recursive", "delete":
-        error("'\(entry.name.text)' in geo can't be carried over", at: entry.position)
-      default: ranges.append(.init(entry.name.text, .text(value), origin: entry.position))
-      }
-    }
-    var entries: [DocumentNode.Entry] = []
-    if !ranges.isEmpty { entries.append(.init("ranges", .map(ranges))) }
-    entries.append(.init("otherwise", otherwise))
-    return .map(entries)
   }
 
   private func splitClients(_ definition: NginxDirective) -> DocumentNode? {
@@ -170,5 +147,21 @@ extension NginxBuilder {
     if parts.count == 1 { return whole * 100 }
     guard parts[1].count <= 2, let rest = Int(parts[1]), rest >= 0 else { return nil }
     return whole * 100 + (parts[1].count == 1 ? rest * 10 : rest)
+  }
+}
+
+/// The lines of a `map` by what they are.
+private struct NginxMapTable {
+  var areHosts = false
+  var values: [DocumentNode.Entry] = []
+  /// Those of `values`, in lower case.
+  var keys: Set<String> = []
+  var patterns: [DocumentNode] = []
+  var wildcards: [(text: String, isStart: Bool, node: DocumentNode)] = []
+  var otherwise = DocumentNode.text("")
+
+  /// nginx's order: what ends so, the longest first, then what begins so, and only then expressions.
+  var orderedWildcards: [(text: String, isStart: Bool, node: DocumentNode)] {
+    wildcards.sorted { ($1.isStart ? 1 : 0, $0.text.count) > ($0.isStart ? 1 : 0, $1.text.count) }
   }
 }

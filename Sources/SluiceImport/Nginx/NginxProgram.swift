@@ -24,8 +24,7 @@ struct NginxRule: Equatable {
   var ends: Bool
 }
 
-/// The rewrite phase of nginx, directive by directive, for servers that ask more than one question or whose
-/// paths change in ways that only a request shows.
+/// The rewrite phase of nginx, directive by directive.
 ///
 /// Every answer to an `if` makes routes of its own: those for which it holds, and those for which it does
 /// not. All their conditions are variables that are `1` or `0`, so that no two of them match the same
@@ -50,11 +49,10 @@ extension NginxBuilder {
     let scope = location.scope
     var items = (scope.levels.last ?? []).filter { Self.programWords.contains($0.name.text) }
       .map { NginxItem(kind: .directive($0), scope: scope, isOfServer: false) }
-    if let limit = scope.own("limit_except").first.flatMap({ methodStep($0) }),
-      case .only(let methods, let answer) = limit
-    {
+    if let limit = scope.own("limit_except").first.flatMap({ methodLimit($0) }) {
       items.insert(
-        NginxItem(kind: .limit(methods, answer), scope: scope, isOfServer: false), at: 0)
+        NginxItem(
+          kind: .limit(limit.methods, limit.answer), scope: scope, isOfServer: false), at: 0)
     }
     return items
   }
@@ -265,13 +263,10 @@ extension NginxBuilder {
       variant.name += "-rewrite"
     }
     guard
-      let step = redirect(
+      let answer = redirect(
         directive, isOfAll ? directive.words[0] : nil, isPermanent: isPermanent, variant.variables)
     else { return true }
-    switch step {
-    case .answer(_, let answer), .answerSome(_, let answer): add(variant, answering: answer)
-    default: break
-    }
+    add(variant, answering: answer)
     return !isOfAll
   }
 }

@@ -42,26 +42,57 @@ extension NginxBuilder {
     guard let pass = pass(word, route) else { return }
     // Failures and what a page is asked for are no handshakes.
     let upgrades = takesUpgrades(route.scope) && !route.isOfFailure
-    if let version = route.scope.last("proxy_http_version"), version.words.first != "1.1" {
+    checkSending(route.scope)
+    guard let changes = pathPolicies(route, pass, rewrite) else { return }
+    var policies = reroute(route) + changes
+    let (host, headers) = targetHeaders(route, pass)
+    let service = service(pass, route.scope, host: host)
+    if let headers { policies.append(.init("target-headers", headers)) }
+    policies += requestPolicies(route)
+    policies += responsePolicies(route, pass)
+    if upgrades {
+      var socket = route
+      socket.name += "-websocket"
+      socket.comment += ", WebSocket"
+      write(
+        socket, kind: "websocket", service: service,
+        more: sessionSettings(route) + Self.section(of: policies),
+        headers: [("Upgrade", "websocket")])
+    }
+    writeRequests(route, service, policies)
+  }
+
+  private static func section(of policies: [DocumentNode.Entry]) -> [DocumentNode.Entry] {
+    policies.isEmpty ? [] : [.init("policies", .map(policies))]
+  }
+
+  /// What can't be said of the way in which targets are spoken to.
+  private func checkSending(_ scope: NginxScope) {
+    if let version = scope.last("proxy_http_version"), version.words.first != "1.1" {
       warning("targets are spoken to by HTTP/1.1", at: version.position)
     }
     for name in ["proxy_pass_request_headers", "proxy_pass_request_body"] {
-      if let directive = route.scope.last(name), directive.words != ["on"] {
+      if let directive = scope.last(name), directive.words != ["on"] {
         error(
           "\(name) \(directive.words.joined(separator: " ")) can't be carried over",
           at: directive.position)
       }
     }
-    var policies = reroute(route)
+  }
+
+  /// What changes method and path; nil, with a finding, for what can't be carried over.
+  private func pathPolicies(
+    _ route: NginxRoute, _ pass: NginxPass, _ rewrite: NginxRewrite?
+  ) -> [DocumentNode.Entry]? {
+    var policies: [DocumentNode.Entry] = []
     if let method = route.scope.last("proxy_method")?.arguments.first {
       policies.append(
         .init("request-transform", .map([.init("method", .text(method.text.uppercased()))])))
     }
     if let rewrite {
-      let path = rewrite.isJump ? mapped(rewrite.path, pass, route) : rewrite.path
       var entries: [DocumentNode.Entry] = [
         .init("regex", .text(rewrite.regex), origin: rewrite.origin),
-        .init("path", .template(path)),
+        .init("path", .template(rewrite.path)),
       ]
       if let query = rewrite.query { entries.append(.init("query", .template(query))) }
       policies.append(.init("rewrite", .map(entries)))
@@ -74,28 +105,19 @@ extension NginxBuilder {
     } else if route.isWithinIf, pass.uri != nil, !pass.replacesPath {
       error("proxy_pass within an if has no URI", at: pass.origin, hint: "leave it out")
     } else if let uri = pass.uri, pass.replacesPath || !leavesPath(uri, route) {
-      guard let entry = mapping(uri, pass, route) else { return }
+      guard let entry = mapping(uri, pass, route) else { return nil }
       policies.append(entry)
     }
-    let (host, headers) = targetHeaders(route, pass)
-    let service = service(pass, route.scope, host: host)
-    if let headers { policies.append(.init("target-headers", headers)) }
-    policies += requestPolicies(route)
-    policies += responsePolicies(route, pass)
-    var more: [DocumentNode.Entry] = []
-    if !policies.isEmpty { more.append(.init("policies", .map(policies))) }
-    if upgrades {
-      var socket = route
-      socket.name += "-websocket"
-      socket.comment += ", WebSocket"
-      write(
-        socket, kind: "websocket", service: service, more: sessionSettings(route) + more,
-        headers: [("Upgrade", "websocket")])
-    }
+    return policies
+  }
+
+  /// The route for plain requests, and those that go past its cache.
+  private func writeRequests(
+    _ route: NginxRoute, _ service: String, _ policies: [DocumentNode.Entry]
+  ) {
     let own = readTimeouts(route.scope) + bodyLimit(route.scope)
+    let pastCache = own + Self.section(of: policies.filter { $0.key != "cache" })
     for bypass in bypasses(route) {
-      let rest = policies.filter { $0.key != "cache" }
-      let pastCache = own + (rest.isEmpty ? [] : [.init("policies", .map(rest))])
       var past = route
       past.name += "-past-cache"
       past.comment += ", past the cache"
@@ -113,7 +135,7 @@ extension NginxBuilder {
       }
       write(past, kind: "http", service: service, more: pastCache)
     }
-    write(route, kind: "http", service: service, more: own + more)
+    write(route, kind: "http", service: service, more: own + Self.section(of: policies))
   }
 
   /// The route's, so that locations that differ in nothing else share their connections to targets.
@@ -259,16 +281,6 @@ extension NginxBuilder {
         "proxy_pass with a URI needs a location that is a prefix or exact", at: pass.origin,
         hint: "leave the URI out, or use what the location's regular expression captures")
       return nil
-    }
-  }
-
-  /// What a rewritten path becomes where the location's own part of it is replaced.
-  private func mapped(_ path: String, _ pass: NginxPass, _ route: NginxRoute) -> String {
-    guard let uri = pass.uri, !pass.replacesPath else { return path }
-    switch route.location?.pattern {
-    case .exact?: return uri
-    case .prefix(let prefix, _)?: return uri + path.dropFirst(prefix.count)
-    default: return path
     }
   }
 

@@ -22,24 +22,13 @@ struct NginxRewrite: Equatable {
   /// With `$1` for what the expression captured.
   var path: String
   var query: String?
-  /// Led here from elsewhere, so that the location sees the new path.
-  var isJump = false
   var origin: Origin
 }
 
-/// When an `if` holds, as far as routes can tell.
+/// What a route asks for beside a path and variables.
 enum NginxCondition: Equatable {
   case methods([String])
   case header(String, String)
-  case host(String)
-
-  /// What is not true of these is answered.
-  var isOfFields: Bool {
-    switch self {
-    case .header: true
-    case .methods, .host: false
-    }
-  }
 
   /// The groups that a regular expression has, by number and by name.
   static func groups(in regex: String) -> Set<String> {
@@ -80,67 +69,7 @@ enum NginxCondition: Equatable {
   }
 }
 
-/// One step of nginx's rewrite phase.
-enum NginxStep: Equatable {
-  case set(String, String)
-  /// Without a condition: always, and what follows is never reached.
-  case answer(NginxCondition?, NginxAnswer)
-  /// Everything but these methods is answered.
-  case only([String], NginxAnswer)
-  /// Everything for which this does not hold is answered.
-  case unless(NginxCondition, NginxAnswer)
-  case rewrite(NginxRewrite)
-  /// Paths that this expression of nginx matches are answered.
-  case answerSome(String, NginxAnswer)
-  /// Paths that this expression of nginx matches are looked for again, as another one: `rewrite … last`.
-  case jump(String, NginxRewrite)
-
-  /// Whether it stands between locations.
-  var isOfSomePaths: Bool {
-    switch self {
-    case .answerSome, .jump: true
-    default: false
-    }
-  }
-
-  var endsAll: Bool { if case .answer(nil, _) = self { true } else { false } }
-}
-
 extension NginxBuilder {
-  /// The rewrite phase of one block, as far as it can be carried over.
-  func rewriteSteps(of scope: NginxScope, _ route: NginxRoute) -> [NginxStep] {
-    var steps: [NginxStep] = []
-    var context = route.variables
-    for directive in scope.levels.last ?? [] {
-      switch directive.name.text {
-      case "set":
-        guard directive.arguments.count == 2, directive.words[0].hasPrefix("$") else {
-          error("set takes a variable and a value", at: directive.position)
-          continue
-        }
-        guard let value = text(directive.arguments[1], context) else { continue }
-        let name = directive.words[0].dropFirst().lowercased()
-        context.constants[name] = value
-        steps.append(.set(name, value))
-      case "return":
-        if let answer = answer(directive, scope, context) {
-          steps.append(.answer(nil, answer))
-          return steps
-        }
-      case "if": if let step = step(ofIf: directive, scope, route, context) { steps.append(step) }
-      case "rewrite":
-        guard let step = step(ofRewrite: directive, route, context) else { continue }
-        steps.append(step)
-        if step.endsAll { return steps }
-        // `break` is said by every rewrite that is carried over.
-        if case .rewrite = step { return steps }
-      case "break": return steps
-      default: continue
-      }
-    }
-    return steps
-  }
-
   /// `return code [text]`, `return code URL`, `return URL`.
   func answer(
     _ directive: NginxDirective, _ scope: NginxScope, _ context: NginxVariableContext
@@ -179,97 +108,6 @@ extension NginxBuilder {
   /// nginx puts scheme and host before a path in Location.
   static func absolute(_ location: String) -> String {
     location.hasPrefix("/") ? "${request.scheme}://${request.host}\(location)" : location
-  }
-
-  // MARK: if
-
-  private func step(
-    ofIf directive: NginxDirective, _ scope: NginxScope, _ route: NginxRoute,
-    _ context: NginxVariableContext
-  ) -> NginxStep? {
-    let block = directive.block ?? []
-    let hint =
-      "only conditions on method, host, fields and parameters with = and != are carried over"
-    guard block.count == 1,
-      let answer = ifAnswer(block[0], scope, route, context)
-    else {
-      error(
-        "only 'return' and a rewrite that redirects are carried over within an if",
-        at: block.first?.position ?? directive.position)
-      return nil
-    }
-    guard let words = conditionWords(directive) else { return nil }
-    guard let first = words.first, first.hasPrefix("$") else {
-      error("this condition can't be carried over", at: directive.position, hint: hint)
-      return nil
-    }
-    let variable = first.dropFirst().lowercased()
-    let sign = words.count > 1 ? words[1] : ""
-    let value = words.count > 2 ? words[2] : ""
-    if sign == "=" || sign == "!=", value.contains("$") {
-      error("a comparison with another variable can't be carried over", at: directive.position)
-      return nil
-    }
-    if let constant = known(variable, route, context) {
-      guard let holds = Self.compare(constant, sign, value) else {
-        error("this condition can't be carried over", at: directive.position, hint: hint)
-        return nil
-      }
-      return holds ? .answer(nil, answer) : .set("", "")
-    }
-    switch (variable, sign) {
-    case ("request_method", "="): return .answer(.methods([value]), answer)
-    case ("request_method", "!="): return .only([value], answer)
-    case ("request_method", "!~"), ("request_method", "!~*"):
-      let list =
-        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
-      let methods = Self.methods(list, ignoringCase: sign.hasSuffix("*"))
-      if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
-        return .only(methods, answer)
-      }
-    case ("request_method", "~"), ("request_method", "~*"):
-      let list =
-        value.hasPrefix("^(") && value.hasSuffix(")$") ? value.dropFirst(2).dropLast(2) : ""
-      let methods = Self.methods(list, ignoringCase: sign.hasSuffix("*"))
-      if !methods.isEmpty, methods.allSatisfy({ $0.allSatisfy(\.isLetter) }) {
-        return .answer(.methods(methods), answer)
-      }
-    case ("host", "="):
-      if route.location == nil { return .answer(.host(value.lowercased()), answer) }
-    case ("host", "!="):
-      if route.location == nil { return .unless(.host(value.lowercased()), answer) }
-    case (_, "="), (_, "!="):
-      // Without a value: that there is one, or none.
-      let wanted = value.isEmpty ? "*" : value
-      // Names of parameters come in any case, which only a variable of the file sees.
-      guard variable.hasPrefix("http_") else { break }
-      let condition = NginxCondition.header(NginxVariables.fieldName(variable), wanted)
-      return (sign == "=") == value.isEmpty
-        ? .unless(condition, answer) : .answer(condition, answer)
-    default: break
-    }
-    error("this condition can't be carried over", at: directive.position, hint: hint)
-    return nil
-  }
-
-  /// Methods have capitals.
-  private static func methods(_ list: some StringProtocol, ignoringCase: Bool) -> [String] {
-    list.split(separator: "|").map { ignoringCase ? $0.uppercased() : String($0) }
-  }
-
-  private func ifAnswer(
-    _ directive: NginxDirective, _ scope: NginxScope, _ route: NginxRoute,
-    _ context: NginxVariableContext
-  ) -> NginxAnswer? {
-    switch directive.name.text {
-    case "return": return answer(directive, scope, context)
-    case "rewrite":
-      if case .answer(nil, let answer)? = step(ofRewrite: directive, route, context) {
-        return answer
-      }
-      return nil
-    default: return nil
-    }
   }
 
   /// What a variable is in this place, whatever the request.

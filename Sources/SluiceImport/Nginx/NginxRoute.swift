@@ -81,7 +81,22 @@ struct NginxRoute {
 extension NginxBuilder {
   /// All routes of one server for some of its hosts and listeners.
   func convert(_ server: NginxServer, at place: NginxServer.Place) {
-    let all = locations(in: server.scope)
+    let serverName =
+      server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
+    let base = place.isEncrypted ? "\(serverName)-tls" : serverName
+    let whole = NginxRoute(
+      scope: server.scope, place: place, server: server, match: .any, location: nil,
+      variables: variables(of: server, at: place), condition: nil, name: base,
+      origin: server.directive.position, comment: "server \(serverName)", whole: base)
+    convertByProgram(
+      whole, locations(in: server.scope), program(of: server.scope), isHidden: false)
+    convertSections()
+  }
+
+  /// What is known before a location is found.
+  private func variables(
+    of server: NginxServer, at place: NginxServer.Place
+  ) -> NginxVariableContext {
     var context = NginxVariableContext()
     context.constants["server_name"] = server.firstName
     context.constants["https"] = place.isEncrypted ? "on" : ""
@@ -100,83 +115,14 @@ extension NginxBuilder {
     }
     context.serverConstants = context.constants
     context.serverCaptures = context.hostCaptures
-    let serverName =
-      server.firstName.isEmpty || server.firstName == "_" ? "default" : server.firstName
-    let base = place.isEncrypted ? "\(serverName)-tls" : serverName
-    // What the server itself rewrites comes before any location.
-    var hosts = place
-    defer { convertSections() }
-    let whole = NginxRoute(
-      scope: server.scope, place: place, server: server, match: .any, location: nil,
-      variables: context, condition: nil, name: base, origin: server.directive.position,
-      comment: "server \(serverName)", whole: base)
-    if needsProgram(whole, all) {
-      return convertByProgram(whole, all, program(of: server.scope), isHidden: false)
-    }
-    let steps = rewriteSteps(of: server.scope, whole)
-    for step in steps {
-      switch step {
-      case .answer(.host(let name)?, let answer):
-        var route = whole
-        route.place.hosts = [name]
-        add(route, answering: answer)
-        hosts.hosts.removeAll { $0 == name }
-        if !place.hosts.isEmpty, hosts.hosts.isEmpty { return }
-      case .unless(.host(let name), let answer):
-        var route = whole
-        route.place.hosts = hosts.hosts.filter { $0 != name }
-        let isOnly = !hosts.hosts.isEmpty && route.place.hosts.isEmpty
-        if !isOnly { add(route, answering: answer) }
-        let mayCome =
-          hosts.hosts.isEmpty
-          || hosts.hosts.contains { $0 == name || $0.hasPrefix("~") || $0.contains("*") }
-        if !mayCome { return }
-        hosts.hosts = [name]
-      default: continue
-      }
-    }
-    let others = steps.filter {
-      switch $0 {
-      case .answer(.host?, _), .unless(.host, _): false
-      default: true
-      }
-    }
-    var rest = whole
-    rest.place = hosts
-    if let end = others.first(where: { $0.endsAll }), all.isEmpty || others.first == end,
-      !others.contains(where: \.isOfSomePaths)
-    {
-      if case .answer(_, let answer) = end { return add(rest, answering: answer) }
-    }
-    let inOrder =
-      others.contains(where: \.isOfSomePaths)
-      || all.contains { $0.scope.own("rewrite").contains(where: rewritesSome) }
-    for (index, step) in others.enumerated() where step.isOfSomePaths {
-      addSome(step, of: rest, after: others[..<index].filter { !$0.isOfSomePaths })
-    }
-    let former = others.filter { !$0.isOfSomePaths }
-    let found = matches(all, inOrder: inOrder)
-    slashRedirects(all, found, rest, inOrder: inOrder) { route, answer in
-      follow(former + [.answer(nil, answer)], route)
-    }
-    for match in found {
-      let location = all[match.location]
-      var route = rest
-      route.enter(location, match.path)
-      add(route, after: former)
-    }
-    if !found.contains(where: { $0.path == .any }) {
-      rest.comment = "server \(serverName), for what no location matches: nginx has no file there"
-      rest.name = "\(base)-other"
-      follow(former + [.answer(nil, NginxAnswer(status: 404, origin: rest.origin))], rest)
-    }
+    return context
   }
 
   /// nginx answers `/a` with a redirect to `/a/` where only a location `/a/` with proxy_pass is.
   ///
   /// - Parameter add: what comes before is the caller's to say.
   func slashRedirects(
-    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute, inOrder: Bool,
+    _ all: [NginxLocation], _ found: [NginxMatch], _ rest: NginxRoute,
     _ add: (NginxRoute, NginxAnswer) -> Void
   ) {
     let paths = Set(
@@ -195,8 +141,7 @@ extension NginxBuilder {
       if paths.contains(bare) { continue }
       var route = rest
       let path = NginxPath.normal(bare)
-      let isPlain = NginxPath.isPlain(path) && !inOrder
-      route.match = isPlain ? .path(path) : .regex(NginxPath.literal(path))
+      route.match = NginxPath.isPlain(path) ? .path(path) : .regex(NginxPath.literal(path))
       route.location = location
       route.scope = location.scope
       route.origin = location.position
@@ -207,140 +152,6 @@ extension NginxBuilder {
         "${request.scheme}://${request.host}\(NginxPath.normal(prefix))${request.questionMark}${request.query}"
       add(route, answer)
     }
-  }
-
-  /// The routes of one location: those of its conditions, then its own.
-  private func add(_ route: NginxRoute, after former: [NginxStep]) {
-    guard let location = route.location else { return }
-    if location.isInternal {
-      return add(route, answering: NginxAnswer(status: 404, origin: route.origin))
-    }
-    follow(former + ownSteps(route, location), route)
-  }
-
-  private func ownSteps(_ route: NginxRoute, _ location: NginxLocation) -> [NginxStep] {
-    // What limit_except denies never comes to the location's own conditions, but to the server's.
-    let limit = location.scope.own("limit_except").first.flatMap { methodStep($0) }
-    return (limit.map { [$0] } ?? []) + rewriteSteps(of: location.scope, route)
-  }
-
-  /// The routes of some steps, and of what they leave.
-  private func follow(
-    _ steps: [NginxStep], _ route: NginxRoute, _ jump: NginxRewrite? = nil
-  ) {
-    var route = route
-    var rewrite = jump
-    // Behind the route that has conditions, because regular expressions are tried in this order.
-    var others: [(route: NginxRoute, answer: NginxAnswer)] = []
-    defer { for other in others { add(other.route, answering: other.answer) } }
-    for step in steps {
-      switch step {
-      case .set(let name, let value): route.variables.constants[name] = value
-      case .answer(let condition?, let answer):
-        var variant = route
-        if case .methods(let methods) = condition {
-          variant.restrict(to: methods)
-        } else if route.condition == nil {
-          variant.condition = condition
-        } else {
-          refuseSecondCondition(answer)
-        }
-        variant.name += "-if"
-        add(variant, answering: answer)
-      case .answer(nil, let answer): return add(route, answering: answer)
-      case .only(let methods, let answer):
-        var other = route
-        other.name += "-others"
-        route.restrict(to: methods)
-        if case .methods(let left)? = other.condition {
-          other.condition = .methods(left.filter { !methods.contains($0) })
-        }
-        // In front of those before, which leave these only; nothing where they leave none.
-        if other.condition != .methods([]) { others.insert((other, answer), at: 0) }
-      case .unless(let condition, let answer):
-        var other = route
-        other.name += "-others"
-        if route.condition != nil { refuseSecondCondition(answer) }
-        route.condition = condition
-        others.insert((other, answer), at: 0)
-      case .rewrite(let found):
-        if rewrite == nil {
-          rewrite = found
-        } else {
-          error(
-            "a second rewrite for one location can't be carried over", at: found.origin,
-            hint: "write a location for each")
-        }
-      case .answerSome, .jump: addSome(step, of: route, after: [])
-      }
-    }
-    // Every method is answered by one of the others.
-    if case .methods(let methods)? = route.condition, methods.isEmpty { return }
-    finish(route, rewrite)
-  }
-
-  private func refuseSecondCondition(_ answer: NginxAnswer) {
-    error(
-      "a condition for what another leaves can't be carried over", at: answer.origin,
-      hint: "write the one about the method last")
-  }
-
-  /// The routes of paths that a `rewrite` matches, behind steps that come before it.
-  private func addSome(_ step: NginxStep, of route: NginxRoute, after former: [NginxStep]) {
-    switch step {
-    case .answerSome(let regex, let answer):
-      guard let variant = some(of: route, regex, at: answer.origin) else { return }
-      follow(former + [.answer(nil, answer)], variant)
-    case .jump(let regex, let rewrite):
-      guard let variant = some(of: route, regex, at: rewrite.origin) else { return }
-      add(variant, jumping: rewrite, after: former)
-    default: return
-    }
-  }
-
-  /// The part of a route whose paths a `rewrite` matches.
-  private func some(of route: NginxRoute, _ regex: String, at place: Origin) -> NginxRoute? {
-    guard let pattern = self.regex(regex, at: place) else { return nil }
-    var variant = route
-    var gate: String?
-    switch (route.location?.pattern, route.match) {
-    case (.regex(let text, let ignoresCase)?, _):
-      // Its groups must not count.
-      guard
-        let inner = self.regex(text, ignoresCase: ignoresCase, captures: false, at: route.origin)
-      else { return nil }
-      let parent = route.location?.parent.map { NginxPath.literal(NginxPath.normal($0)) }
-      gate = (parent.map { "(?=\($0))" } ?? "") + inner
-    case (_, .regex(let text)): gate = text
-    case (_, .any): break
-    case (_, .path), (_, .prefix), (_, .startsWith): return nil
-    }
-    variant.match = .regex(gate.map { "(?=(?:\($0))\\z)\(pattern)" } ?? pattern)
-    variant.variables.captures = NginxCondition.groups(in: regex)
-    variant.name += "-rewrite"
-    variant.origin = place
-    variant.comment = "rewrite \(regex)"
-    return variant
-  }
-
-  /// `rewrite … last`: the routes of the location that it leads to, for paths that the expression matches.
-  private func add(
-    _ route: NginxRoute, jumping rewrite: NginxRewrite, after former: [NginxStep]
-  ) {
-    let all = locations(in: route.server.scope)
-    guard let location = destination(of: rewrite, all) else { return }
-    var variant = route
-    variant.location = location
-    variant.scope = location.scope
-    variant.comment += ", location \(location.shown)"
-    var path = rewrite.path
-    for number in 1...9 { path = path.replacing("$\(number)", with: "${request.path.\(number)}") }
-    variant.variables.constants["uri"] = path
-    variant.variables.constants["document_uri"] = path
-    if let query = rewrite.query { variant.variables.constants["args"] = query }
-    var jump = rewrite
-    jump.isJump = true
-    follow(former + ownSteps(variant, location), variant, jump)
   }
 
   /// What a location does in the end.
@@ -375,7 +186,9 @@ extension NginxBuilder {
   }
 
   /// `limit_except GET { deny all; }`.
-  func methodStep(_ directive: NginxDirective) -> NginxStep? {
+  func methodLimit(
+    _ directive: NginxDirective
+  ) -> (methods: [String], answer: NginxAnswer)? {
     let isDenied =
       directive.block?.count == 1 && directive.block?[0].name.text == "deny"
       && directive.block?[0].words == ["all"]
@@ -385,7 +198,7 @@ extension NginxBuilder {
     }
     var methods = directive.words.map { $0.uppercased() }
     if methods.contains("GET") { methods.append("HEAD") }
-    return .only(methods, NginxAnswer(status: 403, origin: directive.position))
+    return (methods, NginxAnswer(status: 403, origin: directive.position))
   }
 
   // MARK: Writing
@@ -445,7 +258,7 @@ extension NginxBuilder {
     case .header(let name, "*")?:
       match.append(.init("headersRegex", .map([.init(name, .text("(?s).+"))])))
     case .header(let name, let value)?: fields.append((name, value))
-    case .host, nil: break
+    case nil: break
     }
     let decisions = route.decisions.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     for (key, values) in [("headers", fields), ("variables", decisions)]

@@ -64,7 +64,7 @@ extension NginxBuilder {
     }
   }
 
-  /// The routes of a server whose rewrite phase is a program.
+  /// The routes of a server.
   ///
   /// - Parameter isHidden: internal locations are found, because no caller is.
   func convertByProgram(
@@ -75,7 +75,7 @@ extension NginxBuilder {
       return run(first[...], whole)
     }
     let found = matches(all)
-    slashRedirects(all, found, whole, inOrder: false) { route, answer in
+    slashRedirects(all, found, whole) { route, answer in
       run(
         (first + [NginxItem(kind: .answer(answer), scope: route.scope, isOfServer: false)])[...],
         route)
@@ -127,40 +127,5 @@ extension NginxBuilder {
           .init("rules", .list(nodes)),
         ]))
     ]
-  }
-
-  // MARK: When a program is needed
-
-  /// Whether the conditions and rewrites of a server are more than one route each can carry.
-  func needsProgram(_ whole: NginxRoute, _ all: [NginxLocation]) -> Bool {
-    let server = whole.server.scope
-    let scopes = all.map(\.scope)
-    let ifs = server.own("if").count + (scopes.map { $0.own("if").count }.max() ?? 0)
-    let hasIfs = ifs > 0
-    if ifs > 1 { return true }
-    let rewrites = [server] + scopes
-    if hasIfs, rewrites.contains(where: { !$0.own("rewrite").isEmpty }) { return true }
-    if hasIfs, scopes.contains(where: { !$0.own("limit_except").isEmpty }) { return true }
-    if rewrites.contains(where: { scope in
-      let breaks = scope.own("rewrite").filter { $0.words.last == "break" }
-      return !breaks.isEmpty && (scope.own("rewrite").count > 1 || !scope.own("return").isEmpty)
-    }) {
-      return true
-    }
-    // What one route each can't carry says so.
-    let before = diagnostics
-    defer { diagnostics = before }
-    diagnostics = ConversionDiagnostics()
-    for step in rewriteSteps(of: server, whole) {
-      if case .jump(_, let rewrite) = step { _ = destination(of: rewrite, all) }
-    }
-    for location in all {
-      var route = whole
-      route.enter(location, .any)
-      for step in rewriteSteps(of: location.scope, route) {
-        if case .jump(_, let rewrite) = step { _ = destination(of: rewrite, all) }
-      }
-    }
-    return diagnostics.hasErrors
   }
 }

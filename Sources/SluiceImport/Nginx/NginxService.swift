@@ -9,9 +9,19 @@ extension NginxBuilder {
     var targets: [DocumentNode] = []
     var facts = NginxTargets()
     if let group {
+      var servers: [NginxTarget] = []
       for server in block where server.name.text == "server" {
-        if let target = target(server, pass, &facts) { targets.append(target) }
+        guard let target = target(server, pass, &facts) else { continue }
+        // One that is listed twice gets as much as both.
+        if let same = servers.firstIndex(where: {
+          $0.url == target.url && $0.isBackup == target.isBackup
+        }) {
+          servers[same].weight = min(servers[same].weight + target.weight, 1_000)
+        } else {
+          servers.append(target)
+        }
       }
+      targets = servers.map(\.node)
       if targets.isEmpty {
         error("upstream '\(pass.authority)' has no server that is used", at: group.position)
       }
@@ -50,9 +60,27 @@ extension NginxBuilder {
     var origin: Origin?
   }
 
+  /// One server of a group.
+  private struct NginxTarget {
+    var url: String
+    /// 0 gets nothing.
+    var weight: Int
+    var isBackup: Bool
+    var addressOrigin: Origin
+    var origin: Origin
+
+    var node: DocumentNode {
+      if weight == 1, !isBackup { return .text(url, origin: addressOrigin) }
+      var entries: [DocumentNode.Entry] = [.init("url", .text(url), origin: addressOrigin)]
+      if weight != 1 { entries.append(.init("weight", .integer(weight), origin: origin)) }
+      if isBackup { entries.append(.init("backup", .boolean(true), origin: origin)) }
+      return .map(entries, origin: addressOrigin)
+    }
+  }
+
   private func target(
     _ directive: NginxDirective, _ pass: NginxPass, _ facts: inout NginxTargets
-  ) -> DocumentNode? {
+  ) -> NginxTarget? {
     guard let address = directive.arguments.first else {
       error("server takes an address", at: directive.position)
       return nil
@@ -95,14 +123,9 @@ extension NginxBuilder {
       facts.failTimeout.insert(pause)
       facts.maxConnections.insert(most)
     }
-    if weight == 1, backup == nil { return .text(url, origin: address.position) }
-    var entries: [DocumentNode.Entry] = [.init("url", .text(url), origin: address.position)]
-    if weight != 1 {
-      entries.append(
-        .init("weight", .integer(min(weight, 1_000)), origin: directive.position))
-    }
-    if let backup { entries.append(.init("backup", .boolean(true), origin: backup.position)) }
-    return .map(entries, origin: address.position)
+    return NginxTarget(
+      url: url, weight: min(weight, 1_000), isBackup: backup != nil,
+      addressOrigin: address.position, origin: directive.position)
   }
 
   private func balance(_ block: [NginxDirective]) -> [DocumentNode.Entry] {
@@ -210,24 +233,45 @@ extension NginxBuilder {
       tries = min(tries, most - 1)
     }
     if words.contains("off") { tries = 0 }
-    for word in directive?.arguments ?? [] {
-      switch word.text {
-      case "error", "timeout", "off", "invalid_header": break
-      case "non_idempotent":
-        warning("requests that are not idempotent are never sent twice", at: word.position)
-      default:
-        warning(
-          "a response with '\(word.text)' is passed on, and no other target tried",
-          at: word.position)
-      }
-    }
     tries = min(tries, 10)
-    return .map(
-      [
-        .init("connect", .integer(tries)),
-        .init("idempotent", .integer(words.contains("error") ? tries : 0)),
-        .init("budgetPercent", .integer(100)),
-      ], origin: directive?.position)
+    let isTold = !words.isDisjoint(with: ["error", "timeout"])
+    var entries: [DocumentNode.Entry] = [
+      .init("connect", .integer(isTold ? tries : 0)),
+      .init("idempotent", .integer(isTold || words.contains("invalid_header") ? tries : 0)),
+      // nginx has no budget: this one is never used up.
+      .init("budgetPercent", .integer(max(100, 200 * tries))),
+    ]
+    let statuses = retriedStatuses(directive)
+    if tries > 0, !statuses.isEmpty {
+      entries.append(.init("statuses", .list(statuses.map { .integer($0) })))
+      entries.append(.init("statusAttempts", .integer(tries)))
+    }
+    if tries > 0, words.contains("non_idempotent") {
+      entries.append(.init("nonIdempotent", .boolean(true), origin: directive?.position))
+    }
+    if let limit = scope.last("proxy_next_upstream_timeout"),
+      limit.arguments.first.flatMap({ NginxValue.milliseconds($0.text) }) != 0,
+      let time = time(limit)
+    {
+      entries.append(.init("within", .literal(time), origin: limit.position))
+    }
+    return .map(entries, origin: directive?.position)
+  }
+
+  private func retriedStatuses(_ directive: NginxDirective?) -> [Int] {
+    (directive?.arguments ?? []).compactMap { word in
+      switch word.text {
+      case "error", "timeout", "off", "invalid_header", "non_idempotent": return nil
+      default: break
+      }
+      guard word.text.hasPrefix("http_"), let status = Int(word.text.dropFirst(5)),
+        [403, 404, 429, 500, 502, 503, 504].contains(status)
+      else {
+        error("'\(word.text)' is no reason to try another target", at: word.position)
+        return nil
+      }
+      return status
+    }
   }
 
   private func tls(_ scope: NginxScope, _ pass: NginxPass) -> DocumentNode {

@@ -3,7 +3,8 @@ enum NginxVariables {
   /// A text with this gateway's variables in it.
   static let table: [String: String] = [
     "remote_addr": "${client.address}", "remote_port": "${client.port}",
-    "realip_remote_addr": "", "host": "${request.hostname}", "http_host": "${request.host}",
+    "realip_remote_addr": "${client.peer}", "host": "${request.hostname}",
+    "http_host": "${request.host}",
     "scheme": "${request.scheme}", "request_method": "${request.method}",
     "request_uri": "${request.target}", "uri": "${request.path}",
     "document_uri": "${request.path}", "args": "${request.query}",
@@ -14,7 +15,15 @@ enum NginxVariables {
     "request": "${request.method} ${request.target} ${request.protocol}",
     "upstream_addr": "${target.address}",
     "content_length": "${request.header.Content-Length}", "remote_user": "${consumer.name}",
-  ].filter { !$0.value.isEmpty }
+    "ssl_protocol": "${connection.tls.version}", "ssl_cipher": "${connection.tls.cipher}",
+    "ssl_server_name": "${connection.tls.serverName}",
+    "ssl_alpn_protocol": "${connection.tls.alpn}",
+    "ssl_client_verify": "${connection.tls.clientVerify}",
+    "ssl_client_s_dn": "${client.certificate.subject}",
+    "ssl_client_i_dn": "${client.certificate.issuer}",
+    "ssl_client_serial": "${client.certificate.serialNumber}",
+    "ssl_client_fingerprint": "${client.certificate.sha1}",
+  ]
 
   /// Variables with a name in their name.
   static let families = ["http_", "arg_", "cookie_"]
@@ -84,6 +93,31 @@ extension NginxBuilder {
     if context.captures.contains(name) { return "${request.path.\(name)}" }
     if context.hostCaptures.contains(name) { return "${request.hostname.\(name)}" }
     return NginxVariables.table[name] ?? NginxVariables.family(name) ?? defined(name)
+      ?? reused(name)
+  }
+
+  /// `$ssl_session_reused` is `r` or `.`; nothing without TLS.
+  private func reused(_ name: String) -> String? {
+    guard name == "ssl_session_reused" else { return nil }
+    let (whole, session) = ("ssl-session-reused", "ssl-session")
+    if !variables.contains(where: { $0.key == whole }) {
+      variables += [
+        .init(
+          session,
+          .map([
+            .init("from", .template("${connection.tls.version}")),
+            .init("values", .map([.init("", .text(""))])), .init("otherwise", .text(".")),
+          ])),
+        .init(
+          whole,
+          .map([
+            .init("from", .template("${connection.tls.resumed}")),
+            .init("values", .map([.init("true", .text("r"))])),
+            .init("otherwise", .template("${variables.\(session)}")),
+          ]), comment: "$ssl_session_reused"),
+      ]
+    }
+    return "${variables.\(whole)}"
   }
 
   /// What a `map` and its kin sets, which then becomes one of the file's variables.

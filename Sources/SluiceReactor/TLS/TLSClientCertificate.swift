@@ -5,12 +5,16 @@ import Glibc
 public final class TLSClientCertificate: Sendable {
   /// As RFC 2253 writes it: `CN=alice,O=Example`.
   public let subject: String
+  /// Who has signed it, written in the same way.
+  public let issuer: String
   /// The first common name of the subject.
   public let commonName: String?
   public let names: TLSCertificateNames
   /// SHA-256 of the certificate.
   public let fingerprint: [UInt8]
-  /// Hexadecimal digits.
+  /// SHA-1 of it, which other servers name certificates by; no proof of anything.
+  public let fingerprintSHA1: [UInt8]
+  /// Hexadecimal digits in upper case.
   public let serialNumber: String
   /// When it expires, in seconds of Unix time.
   public let notAfter: Int64
@@ -21,11 +25,16 @@ public final class TLSClientCertificate: Sendable {
     else { return nil }
     let subject = X509_get_subject_name(certificate)
     self.subject = Self.text { X509_NAME_print_ex($0, subject, 0, copenssl_name_rfc2253) }
+    let issuer = X509_get_issuer_name(certificate)
+    self.issuer = Self.text { X509_NAME_print_ex($0, issuer, 0, copenssl_name_rfc2253) }
     commonName = TLSCertificateNames.commonName(of: certificate)
     names = TLSCertificateNames(of: certificate)
     var digest = [UInt8](repeating: 0, count: 32)
     X509_digest(certificate, EVP_sha256(), &digest, nil)
     fingerprint = digest
+    var shortDigest = [UInt8](repeating: 0, count: 20)
+    X509_digest(certificate, EVP_sha1(), &shortDigest, nil)
+    fingerprintSHA1 = shortDigest
     notAfter = Self.seconds(X509_get0_notAfter(certificate))
     serialNumber = Self.text { i2a_ASN1_INTEGER($0, X509_get0_serialNumber(certificate)) }
   }

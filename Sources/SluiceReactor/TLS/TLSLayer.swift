@@ -128,6 +128,17 @@ final class TLSLayer {
   /// again it is what that one was made for, if a certificate was found for it then.
   var serverName: [UInt8] { ssl.map { TLSHandshakeFacts.serverName(of: $0) } ?? facts.serverName }
 
+  /// What was agreed on; a copy each time.
+  var summary: TLSHandshake {
+    TLSHandshake(
+      // SAFETY: a text of OpenSSL's that ends in a NUL and is never freed.
+      version: ssl.flatMap { SSL_get_version($0) }.map { String(cString: $0) } ?? "TLSv1.3",
+      cipher: ssl.map { TLSHandshakeFacts.cipher(of: $0) } ?? facts.cipher,
+      serverName: serverName,
+      applicationProtocol: withNegotiatedProtocol { Array($0) }, isResumed: isResumed,
+      hasClientCertificate: clientCertificate != nil)
+  }
+
   // MARK: Records
 
   /// Plaintext that is held because what it was read for was full.

@@ -27,8 +27,12 @@ extension NginxCases {
     NginxCase(
       "what fails asks another target",
       #"location / { proxy_pass http://TARGET; proxy_intercept_errors on; error_page 404 = @next; } location @next { proxy_pass http://TARGET; proxy_set_header X-Next $request_method; }"#,
-      // A POST keeps its answer here: see the guide.
-      ["/status-404", NginxRequest("/status-404", method: "DELETE")]),
+      [
+        "/status-404", NginxRequest("/status-404", method: "DELETE"),
+        NginxRequest("/status-404", method: "POST", body: "some body"),
+        NginxRequest("/status-404", method: "PUT", "Content-Type: a/b", body: "x"),
+        NginxRequest("/status-404", method: "POST"),
+      ]),
     NginxCase(
       "a failing page",
       #"error_page 502 /page; location / { proxy_pass http://DEAD; } location /page { proxy_pass http://DEAD; }"#,

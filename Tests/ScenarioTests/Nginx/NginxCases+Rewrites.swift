@@ -176,5 +176,14 @@ extension NginxCases {
         upstream two { server TARGET; server DEAD backup; }
         server { listen 127.0.0.1:PORT; location / { proxy_pass http://two; } }
         """, [NginxRequest("/a", count: 3)]),
+    NginxCase(
+      "no target is left for some statuses",
+      http: """
+        upstream two { server TARGET max_fails=0; server DEAD max_fails=0 backup; }
+        server { listen 127.0.0.1:PORT; proxy_next_upstream error timeout http_502 http_404;
+          location /off { proxy_next_upstream off; proxy_pass http://two; }
+          location /one { proxy_pass http://TARGET; } }
+        """,
+      ["/off/status-502", "/one/status-502", "/one/status-404", "/one/status-200"]),
   ]
 }

@@ -101,6 +101,41 @@ extension NginxCases {
         server { listen 127.0.0.1:PORT; limit_req zone=slow burst=1 nodelay;
           location /a { proxy_pass http://TARGET; } location /b { proxy_pass http://TARGET; } }
         """, ["/a", "/b", "/a", "/b"]),
+    NginxCase(
+      "two rates in one place",
+      http: """
+        limit_req_zone $binary_remote_addr zone=callers:1m rate=1r/m;
+        limit_req_zone $server_name zone=server:1m rate=2r/m;
+        limit_req_zone $http_x_who zone=who:1m rate=1r/m;
+        server { listen 127.0.0.1:PORT; server_name a.test;
+          location /a { limit_req zone=callers burst=3 nodelay; limit_req zone=who burst=1 nodelay; proxy_pass http://TARGET; }
+          location /b { limit_req zone=server burst=4 nodelay; proxy_pass http://TARGET; }
+          location /c { limit_req zone=server burst=5 nodelay; proxy_pass http://TARGET; } }
+        """,
+      [
+        NginxRequest("/a", "X-Who: 1", count: 4), NginxRequest("/a", "X-Who: 2", count: 4),
+        NginxRequest("/a", "X-Who: 3", count: 2), NginxRequest("/b", count: 3),
+        NginxRequest("/c", count: 2), NginxRequest("/b", count: 1), NginxRequest("/c", count: 2),
+      ]),
+    NginxCase(
+      "a rate by host",
+      http: """
+        limit_req_zone $host zone=hosts:1m rate=1r/m;
+        server { listen 127.0.0.1:PORT; limit_req zone=hosts burst=1 nodelay;
+          location /a { proxy_pass http://TARGET; } location /b { proxy_pass http://TARGET; } }
+        """,
+      [
+        NginxRequest("/a", host: "a.test", count: 2), NginxRequest("/b", host: "a.test"),
+        NginxRequest("/b", host: "b.test", count: 3),
+      ]),
+    NginxCase(
+      "a rate that is only tried out",
+      http: """
+        limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;
+        server { listen 127.0.0.1:PORT; limit_req zone=slow; limit_req_dry_run on;
+          location /a { proxy_pass http://TARGET; }
+          location /b { limit_req_dry_run off; proxy_pass http://TARGET; } }
+        """, [NginxRequest("/a", count: 3)]),
   ]
 
   /// What goes wrong.

@@ -59,6 +59,41 @@ extension Scenarios {
       }
     }
 
+    /// What variables tell of a caller's TLS.
+    @Test func variablesTellOfTLS() throws {
+      let own = authority.issue("localhost", names: ["DNS:localhost"])
+      let alice = authority.issue("alice")
+      let pair = try NginxPair(
+        """
+        map $ssl_client_s_dn $who { default other; ~CN=alice alice; "" nobody; }
+        server { listen 127.0.0.1:PORT ssl; ssl_certificate CERTIFICATE; ssl_certificate_key KEY;
+          ssl_protocols TLSv1.2 TLSv1.3; ssl_client_certificate AUTHORITY; ssl_verify_client optional;
+          location / { proxy_pass http://TARGET;
+            proxy_set_header X-TLS "$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused";
+            proxy_set_header X-Name "$ssl_client_verify $ssl_client_s_dn $ssl_client_i_dn $who";
+            proxy_set_header X-Numbers "$ssl_client_serial $ssl_client_fingerprint"; }
+          location /closed { if ($ssl_client_verify != SUCCESS) { return 403; } return 204; } }
+        """, before: echoing(),
+        values: [
+          "CERTIFICATE": own.certificate, "KEY": own.key, "AUTHORITY": authority.path,
+        ])
+      let version12 = Int32(0x0303)
+      let callers = [
+        TestTLSSettings(trusting: authority), TestTLSSettings(trusting: authority, identity: alice),
+        TestTLSSettings(trusting: authority, identity: alice, version: version12),
+      ]
+      for caller in callers {
+        let (before, after) = try both(pair) { port in
+          _ = try get(port, "/a", tls: caller)
+          let seen = try #require(pair.upstream.requests.last)
+          return try ["X-TLS", "X-Name", "X-Numbers"].map { seen[$0] ?? "" }
+            + ["\(get(port, "/closed", tls: caller).status)"]
+        }
+        #expect(after == before)
+        #expect(before[0].hasPrefix("TLSv1."))
+      }
+    }
+
     /// Also with a certificate that the target asks for.
     @Test func targetsByTLS() throws {
       let own = authority.issue("localhost", names: ["DNS:localhost"])
@@ -99,6 +134,27 @@ extension Scenarios {
           let status = try get(port, "/a", "X-Forwarded-For: \(value)").status
           return ["\(status)"]
             + pair.upstream.requests.dropFirst(seen).map { "\($0["X-Real-IP"] ?? "")" }
+        }
+        #expect(after == before, "\(value)")
+      }
+    }
+
+    @Test(arguments: [
+      ("real_ip_header X-Real-IP;", "X-Real-IP"), ("", "X-Real-IP"),
+      ("real_ip_header X-Real-IP; real_ip_recursive on;", "X-Real-IP"),
+      ("real_ip_header X-Caller;", "X-Caller"),
+      ("real_ip_header X-Forwarded-For;", "X-Forwarded-For"),
+    ])
+    func theCallersAddressComesFromAnyField(directives: String, field: String) throws {
+      let pair = try NginxPair(
+        """
+        server { listen 127.0.0.1:PORT; set_real_ip_from 127.0.0.0/8; set_real_ip_from 10.0.0.0/8; \(directives)
+          location / { proxy_pass http://TARGET; proxy_set_header X-Seen "$remote_addr $realip_remote_addr"; } }
+        """, before: echoing())
+      for value in ["", "192.0.2.1", "192.0.2.1, 10.0.0.1", "192.0.2.1,198.51.100.1", "nonsense"] {
+        let (before, after) = try both(pair) { port in
+          _ = try get(port, "/a", value.isEmpty ? "X-None: 1" : "\(field): \(value)")
+          return pair.upstream.requests.last?["X-Seen"]
         }
         #expect(after == before, "\(value)")
       }
@@ -233,6 +289,56 @@ extension Scenarios {
       #expect(after == before)
     }
 
+    /// One that is listed twice gets twice as much.
+    @Test func aTargetIsListedTwice() throws {
+      let other = try echoing()
+      let pair = try NginxPair(
+        """
+        upstream three { server TARGET; server OTHER; server TARGET; }
+        server { listen 127.0.0.1:PORT; location / { proxy_pass http://three; } }
+        """, before: echoing(), values: ["OTHER": "127.0.0.1:\(other.port)"])
+      let (before, after) = try both(pair) { port in
+        let seen = pair.upstream.requests.count
+        let statuses = try (0..<12).map { _ in try get(port, "/a").status }
+        #expect(Set(statuses) == [200])
+        return pair.upstream.requests.count - seen
+      }
+      #expect(before == 8 && after == before)
+    }
+
+    /// How often three targets are asked that all answer in the same way.
+    @Test func anotherTargetForSomeStatuses() throws {
+      let all = try (0..<3).map { _ in try echoing() }
+      let pair = try NginxPair(
+        """
+        upstream three { server TARGET max_fails=0; server SECOND max_fails=0; server THIRD max_fails=0; }
+        server { listen 127.0.0.1:PORT; proxy_next_upstream error timeout http_502 http_404;
+          location / { proxy_pass http://three; }
+          location /two { proxy_next_upstream_tries 2; proxy_pass http://three; }
+          location /off { proxy_next_upstream off; proxy_pass http://three; }
+          location /late { proxy_next_upstream_timeout 1m; proxy_pass http://three; }
+          location /all { proxy_next_upstream http_502 non_idempotent; proxy_pass http://three; } }
+        """, before: all[0],
+        values: ["SECOND": "127.0.0.1:\(all[1].port)", "THIRD": "127.0.0.1:\(all[2].port)"])
+      let sent = [
+        ("GET", "/a"), ("GET", "/status-502"), ("GET", "/status-404"), ("GET", "/status-503"),
+        ("GET", "/two/status-502"), ("GET", "/off/status-502"), ("GET", "/late/status-502"),
+        ("GET", "/all/status-502"), ("POST", "/status-502"), ("POST", "/all/status-502"),
+        ("PUT", "/status-502"), ("DELETE", "/status-502"),
+      ]
+      let (before, after) = try both(pair) { port in
+        try sent.map { method, target in
+          let seen = all.map(\.requests.count)
+          let response = try TestClient(port: port).exchange(
+            "\(method) \(target) HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+          let asked = zip(all, seen).flatMap { $0.requests.dropFirst($1) }
+          return "\(method) \(target) \(response.status) \(response.text) \(asked.map(\.text))"
+        }
+      }
+      #expect(after == before)
+      #expect(before[1].hasSuffix("[\"body\", \"body\", \"body\"]"))
+    }
+
     // MARK: What is remembered
 
     /// How often the target is asked.
@@ -322,6 +428,66 @@ extension Scenarios {
         try waitUntil("both are with the target") { upstream.requests.count == seen + 2 }
         #expect(try get(port, "/wait").status == 503)
         #expect(try get(port, "/free").status == 200)
+      }
+      gate.open()
+    }
+
+    /// One in a minute: what comes of four requests at once.
+    @Test(arguments: [
+      ("burst=2", 1, 2), ("burst=2 delay=1", 2, 1), ("burst=2 nodelay", 3, 0),
+      ("burst=1 delay=9", 2, 0),
+    ])
+    func whatIsTooEarlyWaits(options: String, answered: Int, waiting: Int) throws {
+      let pair = try NginxPair(
+        """
+        limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;
+        server { listen 127.0.0.1:PORT; limit_req zone=slow \(options); location / { proxy_pass http://TARGET; } }
+        """, before: echoing())
+      for port in pair.ports {
+        var clients = try (0..<4).map { _ in try TestClient(port: port) }
+        for client in clients { try client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n") }
+        var statuses: [Int] = []
+        try waitUntil("all that do not wait are answered") {
+          for (index, client) in clients.enumerated().reversed()
+          where client.socket.isReadable(within: 0) {
+            statuses.append(try client.reader.readResponse().status)
+            clients.remove(at: index)
+          }
+          return clients.count <= waiting
+        }
+        #expect(statuses.count { $0 == 200 } == answered, "\(port) \(statuses)")
+        #expect(statuses.count { $0 == 503 } == 4 - answered - waiting, "\(port) \(statuses)")
+        #expect(clients.count == waiting)
+      }
+    }
+
+    /// Two at a time from one address, three in all.
+    @Test func manyAtOnceByTwoKeys() throws {
+      let gate = Gate()
+      let upstream = try ScriptedUpstream { peer in
+        while let request = try peer.readRequest() {
+          gate.wait()
+          try peer.send(NginxPair.answer(to: request))
+        }
+      }
+      let pair = try NginxPair(
+        """
+        limit_conn_zone $http_x_who zone=who:1m; limit_conn_zone $server_name zone=all:1m;
+        server { listen 127.0.0.1:PORT; server_name a.test;
+          location / { limit_conn who 2; limit_conn all 3; proxy_pass http://TARGET; } }
+        """, before: upstream)
+      var held: [TestClient] = []
+      for port in pair.ports {
+        let seen = upstream.requests.count
+        for who in ["a", "a", "b"] {
+          let client = try TestClient(port: port)
+          try client.send("GET /wait HTTP/1.1\r\nHost: a\r\nX-Who: \(who)\r\n\r\n")
+          held.append(client)
+        }
+        try waitUntil("all are with the target") { upstream.requests.count == seen + 3 }
+        for who in ["a", "b", "c"] {
+          #expect(try get(port, "/wait", "X-Who: \(who)").status == 503)
+        }
       }
       gate.open()
     }

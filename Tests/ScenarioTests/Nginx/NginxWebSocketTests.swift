@@ -85,6 +85,26 @@ extension Scenarios {
       #expect(try pair.session(on: pair.gateway.port) == before)
     }
 
+    /// Handshakes whose path is another one when they come to their location.
+    @Test(arguments: [
+      "rewrite ^/stocks/(.*)$ /inner/$1 last; location /inner { PASS }",
+      "location /stocks { rewrite ^/stocks/(.*)$ /inner/$1 last; return 404; } location /inner { PASS }",
+      "location /stocks { rewrite ^/stocks/(.*)$ /inner/$1 break; PASS }",
+      "location /stocks { if ($request_method = POST) { return 405; } PASS }",
+      "if ($http_upgrade = h2c) { return 400; } location / { PASS }",
+    ])
+    func rewrittenPathsAreTheSame(server: String) throws {
+      let pass = """
+        proxy_pass http://websocket-service.internal:9000; proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; proxy_set_header Host $host;
+        """
+      let text = "http { server { listen 80; \(server.replacing("PASS", with: pass)) } }"
+      let pair = try Pair(text) { try $0.accept().echo() }
+      let before = try pair.session(on: pair.nginx.port)
+      #expect(before.first == "hello")
+      #expect(try pair.session(on: pair.gateway.port) == before)
+    }
+
     /// The subprotocol that the target picks, a frame that comes behind the handshake at once, and one behind
     /// the answer to it.
     @Test func subprotocolsAndEarlyFrames() throws {

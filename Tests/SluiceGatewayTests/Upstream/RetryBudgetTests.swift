@@ -72,4 +72,16 @@ struct RetryBudgetTests {
       }
     }
   }
+
+  @Test func whatIsGivenBackWasNotTaken() {
+    var budget = RetryBudget(percent: 200)
+    let now = MonotonicTime(nanoseconds: 5)
+    budget.giveBack()
+    for _ in 0..<5 { budget.recordRequest(now: now) }
+    let taken = (0..<11).map { _ in budget.takeRetry(now: now) }
+    #expect(taken == Array(repeating: true, count: 10) + [false])
+    budget.giveBack()
+    let again = (0..<2).map { _ in budget.takeRetry(now: now) }
+    #expect(again == [true, false])
+  }
 }

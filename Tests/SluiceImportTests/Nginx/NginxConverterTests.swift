@@ -137,6 +137,7 @@ import Testing
       "deny behind an allow"
     ),
     ("location / { allow 10.0.0.300; deny all; proxy_pass http://a; }", 2, "no range of addresses"),
+    ("location / { proxy_next_upstream http_418; proxy_pass http://a; }", 2, "no reason to try"),
     ("location / { limit_req zone=none; proxy_pass http://a; }", 2, "no limit_req_zone"),
     (
       "location / { auth_basic x; auth_basic_user_file nothing; proxy_pass http://a; }", 2,
@@ -200,7 +201,6 @@ import Testing
       "location / { proxy_cache c; add_header X-Cache $upstream_cache_status always; proxy_pass http://a; }",
       "Cache-Status says"
     ),
-    ("location / { proxy_next_upstream http_502; proxy_pass http://a; }", "passed on"),
     ("location / { root /srv; proxy_pass http://a; }", "no static files"),
     ("location / { }", "serves files"),
     ("error_page 500 /50x.html; location = /50x.html { root html; }", "serves files"),

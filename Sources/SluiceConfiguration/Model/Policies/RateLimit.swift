@@ -12,6 +12,14 @@ extension Configuration {
     public var cost = 1
     /// Places that name the same one count together.
     public var budget: String?
+    /// What becomes of requests that come earlier than the rate has room for them.
+    public var excess = Excess.refuse
+    /// Of `excess: delay`, how many pass at once before others wait; 1 unless set.
+    public var atOnce: Int?
+    /// How long a request may be made to wait.
+    public var maxDelay = Timespan.seconds(10)
+    /// Limits by other keys that hold as well.
+    public var also: [Other] = []
     /// Leaves `RateLimit` and `RateLimit-Policy` out of responses.
     public var hide = false
     /// How responses tell of the limits; `fields` in the file.
@@ -29,11 +37,13 @@ extension Configuration {
       case calendarWindow = "calendar-window"
     }
 
+    public enum Excess: String, Codable, CaseIterable, Sendable { case refuse, delay }
+
     public enum FieldStyle: String, Codable, CaseIterable, Sendable { case standard, kong }
 
     private enum CodingKeys: String, CodingKey {
-      case limit, window, burst, windows, algorithm, by, cost, budget, hide, messages, maxKeys
-      case refusal
+      case limit, window, burst, windows, algorithm, by, cost, budget, excess, atOnce, maxDelay
+      case also, hide, messages, maxKeys, refusal
       case fieldStyle = "fields"
     }
 
@@ -52,13 +62,56 @@ extension Configuration {
       public var capacity: Int { burst ?? limit }
     }
 
-    /// Every limit that holds.
+    /// A limit beside the first, with a key of its own.
+    public struct Other: Codable, Equatable, Sendable {
+      public var limit: Int
+      public var window: Timespan
+      public var burst: Int?
+      public var atOnce: Int?
+      public var by: LimitKey
+      public var budget: String?
+
+      public init(limit: Int, window: Timespan, by: LimitKey) {
+        self.limit = limit
+        self.window = window
+        self.by = by
+      }
+    }
+
+    /// What counts together under one key.
+    public struct Part: Equatable, Sendable {
+      public let windows: [Window]
+      public let by: LimitKey
+      public let budget: String?
+      /// Of `excess: delay`: how many pass at once before others wait.
+      public let atOnce: Int
+
+      /// Whether both would count in the same numbers.
+      func countsAs(_ other: Part) -> Bool {
+        by == other.by && budget == other.budget
+          && windows.map(\.window) == other.windows.map(\.window)
+      }
+    }
+
+    /// The limits with their keys, the policy's own first.
+    public var parts: [Part] {
+      [Part(windows: allWindows, by: by, budget: budget, atOnce: atOnce ?? 1)]
+        + also.map {
+          Part(
+            windows: [Window(limit: $0.limit, window: $0.window, burst: $0.burst)], by: $0.by,
+            budget: $0.budget, atOnce: $0.atOnce ?? 1)
+        }
+    }
+
+    /// Every limit that holds for the policy's own key.
     public var allWindows: [Window] {
       guard let limit, let window else { return windows }
       return [Window(limit: limit, window: window, burst: burst)]
     }
 
     public static let mostWindows = 6
+    /// Limits by other keys.
+    public static let mostOthers = 7
     /// The lengths that stand for periods of the calendar, by the periods' names.
     public static let calendarWindows: [String: Timespan] = [
       "second": .seconds(1), "minute": .seconds(60), "hour": .seconds(3_600),
@@ -96,6 +149,21 @@ extension Configuration.RateLimit {
       Field(
         "budget", .text(.entityName), "Places that name the same budget count together."),
       Field(
+        "excess", .choice(Excess.self),
+        "What becomes of a request that the bucket holds but that comes earlier than its turn: `refuse` lets all of a burst pass at once and refuses what is beyond it, `delay` makes it wait so that targets get an even rate. `burst` is then how many may wait and pass at once together, and one more is refused. Each waits by a timer, holds its connection and reads nothing; who leaves while nobody stands behind gives the place back."
+      ),
+      Field(
+        "atOnce", count,
+        "Of `excess: delay`: how many pass at once before others wait; 1 unless set."),
+      Field(
+        "maxDelay", .duration,
+        "Of `excess: delay`: a request that would have to wait for longer is refused, however large `burst` is."
+      ),
+      Field(
+        "also", .list(of: .object(Other.schema)),
+        "Limits by other keys that hold as well, at most 7: a request passes when all allow it, and is counted by none when one refuses it. `algorithm`, `cost`, `excess`, `maxDelay` and `maxKeys` are those of the policy."
+      ),
+      Field(
         "hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
       Field(
         "fields", .choice(FieldStyle.self),
@@ -128,6 +196,12 @@ extension Configuration.RateLimit {
             by: address
             algorithm: sliding-window
             windows: [{limit: 10, window: 1s}, {limit: 1000, window: 1h}]
+      reports:
+        match: {prefix: /reports}
+        service: time
+        policies:
+          rate-limit:
+            {limit: 5, window: 1s, burst: 20, excess: delay, by: address, also: [{limit: 50, window: 1s, burst: 100, by: all}]}
     """
 
   public func check(_ check: inout PolicyCheck) {
@@ -149,7 +223,54 @@ extension Configuration.RateLimit {
     for window in allWindows {
       if let problem = problem(of: window) { check.error(problem) }
     }
+    checkOthers(&check)
+    checkDelay(&check)
     checkBudget(&check)
+  }
+
+  private func checkOthers(_ check: inout PolicyCheck) {
+    if also.count > Self.mostOthers {
+      check.error("has more than \(Self.mostOthers) further limits", at: "also")
+    }
+    for part in parts.dropFirst() {
+      if let problem = problem(of: part.windows[0]) { check.error(problem, at: "also") }
+    }
+    if also.isEmpty { return }
+    for (index, part) in parts.enumerated()
+    where parts[..<index].contains(where: { $0.countsAs(part) }) {
+      check.error(
+        "has two limits that count by \(part.by.text) in \(part.windows[0].window.text)",
+        at: "also")
+    }
+    if messages != nil {
+      check.error("counts messages by one key only", at: "also", hint: "leave out messages")
+    }
+    if algorithm == .calendarWindow {
+      check.error("counts by one key only in windows of the calendar", at: "also")
+    }
+    if fieldStyle == .kong {
+      check.error("has no fields of Kong's for limits by several keys", at: "also")
+    }
+  }
+
+  private func checkDelay(_ check: inout PolicyCheck) {
+    guard excess == .delay else {
+      if atOnce != nil || also.contains(where: { $0.atOnce != nil }) {
+        check.error("'atOnce' is for 'excess: delay' only", at: "excess")
+      }
+      return
+    }
+    if algorithm != .tokenBucket || !windows.isEmpty {
+      check.error(
+        "only a token bucket of one window tells how long to wait", at: "excess",
+        hint: "write limit and window, and no other algorithm")
+    }
+    if messages != nil {
+      check.error("messages do not wait", at: "excess", hint: "leave out messages")
+    }
+    for part in parts where part.windows.contains(where: { part.atOnce > $0.capacity }) {
+      check.error("'atOnce' is more than 'burst'", at: "excess")
+    }
   }
 
   private func problem(of window: Window) -> String? {
@@ -186,18 +307,45 @@ extension Configuration.RateLimit {
 
   /// What counts together has to count the same way.
   private func checkBudget(_ check: inout PolicyCheck) {
-    guard let budget else { return }
-    for other in check.configuration.everyPolicy {
-      guard let settings = other.settings as? Self, settings.budget == budget else { continue }
-      if settings.algorithm != algorithm || settings.by != by
-        || settings.allWindows.map(\.window) != allWindows.map(\.window)
-      {
-        return check.error(
-          "counts otherwise than the budget '\(budget)' of \(other.origin.text)", at: "budget",
-          hint: "give both the same algorithm, by and windows")
+    for part in parts {
+      guard let budget = part.budget else { continue }
+      for other in check.configuration.everyPolicy {
+        guard let settings = other.settings as? Self else { continue }
+        for theirs in settings.parts where theirs.budget == budget {
+          if settings.algorithm == algorithm && theirs.by == part.by
+            && theirs.windows.map(\.window) == part.windows.map(\.window)
+          {
+            continue
+          }
+          return check.error(
+            "counts otherwise than the budget '\(budget)' of \(other.origin.text)", at: "budget",
+            hint: "give both the same algorithm, by and windows")
+        }
       }
     }
   }
+}
+
+extension Configuration.RateLimit.Other {
+  static let schema = Schema(
+    "RateLimitOther", of: Self(limit: 1, window: .seconds(1), by: .address),
+    "A limit beside the policy's own.",
+    [
+      Field(
+        "limit", .integer(1...1_000_000_000), "How many requests may come in `window`.",
+        isRequired: true),
+      Field(
+        "window", .timespan(.seconds(1)...(.seconds(366 * 86_400))), "Whole seconds.",
+        isRequired: true),
+      Field(
+        "burst", .integer(1...1_000_000_000),
+        "Of a token bucket: how many may come at once; `limit` unless set."),
+      Field(
+        "atOnce", .integer(1...1_000_000_000),
+        "Of `excess: delay`: how many pass at once before others wait; 1 unless set."),
+      Field("by", .text(.limitKey), "What is counted separately.", isRequired: true),
+      Field("budget", .text(.entityName), "Places that name the same budget count together."),
+    ])
 }
 
 extension Configuration.RateLimit.Window {

@@ -165,6 +165,7 @@ extension HTTP2DownstreamStream: DownstreamStream {
   var acceptor: HTTPListener { connection.acceptor }
   var localAddress: SocketAddress? { connection.localAddress }
   var clientCertificate: TLSClientCertificate? { connection.clientCertificate }
+  var tlsHandshake: TLSHandshake? { connection.tlsHandshake }
   var serverName: [UInt8]? { connection.serverName }
 
   /// A stream whose bytes are all out has no backlog, whatever waits in others: nobody would tell it

@@ -4,38 +4,80 @@ import SluiceReactor
 extension Configuration.ConcurrencyLimit: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy {
     CompiledConcurrencyLimit(
-      self,
-      LimitTable.of(Self.policyName, by.text, budget: nil, capacity: maxKeys, context))
+      parts.map { part in
+        (
+          part,
+          LimitTable.of(Self.policyName, part.by.text, budget: nil, capacity: maxKeys, context)
+        )
+      })
   }
 }
 
 /// Lets so many exchanges of a caller be under way at a time.
 final class CompiledConcurrencyLimit: CompiledPolicy {
-  private let limit: UInt64
-  private let reader: LimitKeyReader
-  private let cells: LimitCells
+  private struct Part {
+    let limit: UInt64
+    let reader: LimitKeyReader
+    let cells: LimitCells
+  }
+
+  private let parts: [Part]
   private let refusal = PolicyRefusal(.concurrencyLimited)
 
-  init(_ settings: Configuration.ConcurrencyLimit, _ table: LimitTable) {
-    limit = UInt64(settings.limit)
-    reader = LimitKeyReader(settings.by)
-    cells = LimitCells(table)
+  /// The cells that an exchange entered, where it is more than one.
+  private final class Entered {
+    var cells: [LimitCell] = []
+
+    func leave() {
+      for cell in cells { InFlight.leave(cell) }
+      cells = []
+    }
+  }
+
+  init(_ parts: [(settings: Configuration.ConcurrencyLimit.Other, table: LimitTable)]) {
+    self.parts = parts.map {
+      Part(
+        limit: UInt64($0.settings.limit), reader: LimitKeyReader($0.settings.by),
+        cells: LimitCells($0.table))
+    }
   }
 
   override var phases: PolicyPhases { [.request, .end] }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    let entered = cells.withCell(reader.key(of: exchange), judge: InFlight()) {
-      InFlight.enter($0, limit: limit)
-    }
-    guard let cell = entered.cell else { return .refuse(refusal) }
+    if parts.count > 1 { return enterAll(exchange) }
+    guard let cell = Self.enter(parts[0], exchange) else { return .refuse(refusal) }
     // It is given back where it was taken, whatever has become of tables and settings by then.
     exchange.setNote(cell, of: self)
     return .next
   }
 
+  private static func enter(_ part: Part, _ exchange: Exchange) -> LimitCell? {
+    part.cells.withCell(part.reader.key(of: exchange), judge: InFlight()) {
+      InFlight.enter($0, limit: part.limit)
+    }.cell
+  }
+
+  /// All of them, or none.
+  private func enterAll(_ exchange: Exchange) -> PolicyOutcome {
+    let entered = Entered()
+    for part in parts {
+      guard let cell = Self.enter(part, exchange) else {
+        entered.leave()
+        return .refuse(refusal)
+      }
+      entered.cells.append(cell)
+    }
+    exchange.setNote(entered, of: self)
+    return .next
+  }
+
   override func finished(_ exchange: Exchange) {
-    if let cell = exchange.note(of: self) as? LimitCell { InFlight.leave(cell) }
+    switch exchange.note(of: self) {
+    case let cell as LimitCell: InFlight.leave(cell)
+    case let entered as Entered: entered.leave()
+    default: break
+    }
   }
 }
 

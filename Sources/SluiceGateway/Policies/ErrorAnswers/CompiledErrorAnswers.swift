@@ -54,6 +54,7 @@ final class CompiledErrorAnswers: CompiledPolicy {
   }
 
   override var redirectsInternally: Bool { answers.contains { $0.way != nil } }
+  override var repeatsBodies: Bool { answers.contains { $0.way.map { $0.path == nil } ?? false } }
 
   override func response(
     _ head: borrowing ResponseHead, _ exchange: Exchange

@@ -33,6 +33,23 @@ final class RateLimiter {
     }
   }
 
+  /// Takes back what `take` allowed a moment ago.
+  func giveBack(_ key: LimitKey, cost: UInt64, now: MonotonicTime) {
+    let now = UInt64(max(0, now.nanoseconds))
+    cells.withCell(key, judge: RateJudge(rules: rules, now: now)) {
+      giveBack($0, rulesBefore: rules.count, cost: cost)
+    }
+  }
+
+  /// The same of one rule, but only if nobody has taken since: `number` is what `take` made of it.
+  func giveBackLast(_ key: LimitKey, _ number: UInt64, cost: UInt64, now: MonotonicTime) {
+    let now = UInt64(max(0, now.nanoseconds))
+    let former = rules[0].giveBack(number, cost: cost)
+    cells.withCell(key, judge: RateJudge(rules: rules, now: now)) {
+      _ = $0.replace(0, number, by: former)
+    }
+  }
+
   /// Nil when the cell is dead.
   private func take(from cell: LimitCell, cost: UInt64, now: UInt64) -> RateDecision? {
     var decision = RateDecision()

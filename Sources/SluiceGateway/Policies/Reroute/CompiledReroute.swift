@@ -46,7 +46,21 @@ final class CompiledReroute: CompiledPolicy {
   override var redirectsInternally: Bool { true }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    if exchange.request.form == .asterisk { return .next }
+    switch change(exchange) {
+    case .unchanged: return .next
+    case .unsafe: return .refuse(leaves)
+    case .gaveUp: return .refuse(gaveUp)
+    case .changed:
+      exchange.redirectInternally(to: section)
+      return .handled
+    }
+  }
+
+  /// What the rules make of an exchange's path and query.
+  enum Change { case unchanged, changed, unsafe, gaveUp }
+
+  func change(_ exchange: Exchange) -> Change {
+    if exchange.request.form == .asterisk { return .unchanged }
     var hasChanged = false
     for rule in rules {
       if rule.isEnd {
@@ -57,17 +71,15 @@ final class CompiledReroute: CompiledPolicy {
       if let regex = rule.regex {
         switch exchange.withPath({ regexes.captures(regex, $0, into: &groups) }) {
         case .noMatch: continue
-        case .limit: return .refuse(gaveUp)
+        case .limit: return .gaveUp
         case .match: break
         }
       }
-      guard change(exchange, by: rule, groups) else { return .refuse(leaves) }
+      guard change(exchange, by: rule, groups) else { return .unsafe }
       hasChanged = true
       if rule.ends { break }
     }
-    if !hasChanged { return .next }
-    exchange.redirectInternally(to: section)
-    return .handled
+    return hasChanged ? .changed : .unchanged
   }
 
   /// False for a path that is not normal.

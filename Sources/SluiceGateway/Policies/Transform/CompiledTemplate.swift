@@ -22,6 +22,9 @@ struct CompiledTemplate {
     case cookie([UInt8])
     case named(String)
     case scheme, httpVersion, hostname, target, questionMark, forwardedFor, clientPort, listenerPort
+    case peer
+    case tls(Template.TLSFact)
+    case certificate(Template.CertificateFact)
     case targetAddress
     case method, path, query, host, id, client, consumer, groups, credential
     case connection, listener
@@ -68,6 +71,9 @@ struct CompiledTemplate {
       case .variable(.forwardedFor): .forwardedFor
       case .variable(.clientPort): .clientPort
       case .variable(.listenerPort): .listenerPort
+      case .variable(.peer): .peer
+      case .variable(.tls(let fact)): .tls(fact)
+      case .variable(.certificate(let fact)): .certificate(fact)
       case .variable(.targetAddress): .targetAddress
       case .variable(.method): .method
       case .variable(.path): .path
@@ -146,6 +152,13 @@ struct CompiledTemplate {
       append(line: segment, exchange, head, place, to: &output)
     case .clientPort: output.append(decimal: UInt64(exchange.clientAddress.port))
     case .listenerPort: output.append(decimal: UInt64(exchange.listener.forwarded.port))
+    case .peer: output.append(hostOf: exchange.peer)
+    case .tls(let fact):
+      guard let tls = exchange.tlsHandshake else { return }
+      append(tls.text(of: fact).span, place, to: &output)
+    case .certificate(let fact):
+      guard let certificate = exchange.clientCertificate else { return }
+      append(certificate.text(of: fact).span, place, to: &output)
     case .targetAddress:
       guard let address = exchange.lastTarget?.addressBytes else { return }
       append(address.span, place, to: &output)
@@ -284,8 +297,8 @@ struct CompiledTemplate {
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
     case .header, .headers, .parameter, .argument, .segment, .hostGroup, .cookie, .named, .scheme,
       .httpVersion, .hostname, .target,
-      .questionMark, .forwardedFor, .clientPort, .listenerPort, .targetAddress, .method, .path,
-      .query, .host, .id:
+      .questionMark, .forwardedFor, .clientPort, .listenerPort, .peer, .tls, .certificate,
+      .targetAddress, .method, .path, .query, .host, .id:
       break
     }
   }

@@ -18,6 +18,11 @@ final class CompiledVariable {
   private let patterns: [(regex: Int, value: GroupTemplate)]
   /// The narrowest first.
   private let ranges: [(range: CIDRSet, value: CompiledTemplate)]
+  /// Of what the ranges are; nil for the caller's address.
+  private let address: CompiledTemplate?
+  /// Nil for none.
+  private let proxies: CIDRSet?
+  private let source: ClientAddress.Source
   /// Hashes below the first number, and so on.
   private let shares: [(end: UInt32, value: CompiledTemplate)]
   private let otherwise: CompiledTemplate
@@ -41,6 +46,9 @@ final class CompiledVariable {
       entry in
       CIDRSet(texts: [entry.key]).map { ($0, CompiledTemplate(entry.value)) }
     }
+    address = settings.address.map { CompiledTemplate($0) }
+    proxies = settings.proxies.isEmpty ? nil : CIDRSet(texts: settings.proxies)
+    source = ClientAddress.Source(field: nil, isRecursive: settings.recursive)
     var sum: UInt64 = 0
     shares = settings.shares.map { share in
       sum += UInt64(share.share)
@@ -103,7 +111,27 @@ final class CompiledVariable {
   }
 
   private func range(of exchange: Exchange) -> CompiledTemplate? {
-    ranges.first { $0.range.contains(exchange.clientAddress) }?.value
+    guard !ranges.isEmpty, let address = address(of: exchange) else { return nil }
+    return ranges.first { $0.range.contains(address) }?.value
+  }
+
+  /// What the ranges are of; nil for what is no address.
+  private func address(of exchange: Exchange) -> SocketAddress? {
+    var result = exchange.clientAddress
+    if let address {
+      var text = ByteBuffer()
+      address.append(exchange, .field, to: &text)
+      guard let other = ClientAddress.address(text.span) else { return nil }
+      result = other
+    }
+    guard let proxies, proxies.contains(result) else { return result }
+    return behind(result, proxies, exchange.request)
+  }
+
+  private func behind(
+    _ address: SocketAddress, _ proxies: CIDRSet, _ head: borrowing RequestHead
+  ) -> SocketAddress {
+    ClientAddress.behindProxies(head, peer: address, source) { proxies.contains($0) }
   }
 }
 

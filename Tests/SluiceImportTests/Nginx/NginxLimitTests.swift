@@ -1,0 +1,73 @@
+import SluiceConfiguration
+import Testing
+
+@testable import SluiceImport
+
+/// What `limit_req` and `limit_conn` become.
+@Suite struct NginxLimitTests {
+  private func route(_ location: String, http: String = "") throws -> Configuration.Route {
+    let text = """
+      events {} http {
+      limit_req_zone $binary_remote_addr zone=one:1m rate=5r/s;
+      limit_req_zone $server_name zone=two:1m rate=2r/m; \(http)
+      limit_conn_zone $binary_remote_addr zone=addr:1m; limit_conn_zone $remote_addr zone=also:1m;
+      limit_conn_zone $http_x_key zone=key:1m;
+      server { listen 80; server_name a.test; location / { \(location) proxy_pass http://a; } } }
+      """
+    let conversion = NginxConverter.convert(text, file: "f") { _ in
+      .failure(IncludeProblem("there is none"))
+    }
+    #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
+    let result = ConfigurationReader.read(contentsOf: conversion.yaml().text, file: "y")
+    let configuration = try #require(
+      result.configuration, "\(result.diagnostics)\n\(conversion.yaml().text)")
+    return try #require(configuration.routes.values.first)
+  }
+
+  private func rate(_ location: String) throws -> Configuration.RateLimit {
+    try #require(try route(location).policies[Configuration.RateLimit.self])
+  }
+
+  @Test func burstsPassOrWait() throws {
+    let plain = try rate("limit_req zone=one;")
+    #expect(plain.limit == 5 && plain.window == .seconds(1) && plain.burst == 1)
+    #expect(plain.by == .address && plain.budget == "one" && plain.excess == .refuse)
+    #expect(plain.also.isEmpty && plain.hide)
+    let quick = try rate("limit_req zone=one burst=9 nodelay;")
+    #expect(quick.burst == 10 && quick.excess == .refuse && quick.atOnce == nil)
+    let slow = try rate("limit_req zone=one burst=9;")
+    #expect(slow.burst == 10 && slow.excess == .delay && slow.atOnce == nil)
+    // Nine wait, a fifth of a second each.
+    #expect(slow.maxDelay == .seconds(2))
+    let some = try rate("limit_req zone=one burst=9 delay=4;")
+    #expect(some.burst == 10 && some.excess == .delay && some.atOnce == 5)
+    #expect(some.maxDelay == .seconds(1))
+    // As many as the burst, or more, is all of it.
+    #expect(try rate("limit_req zone=one burst=9 delay=9;").excess == .refuse)
+    #expect(try rate("limit_req zone=one burst=9 delay=10;").excess == .refuse)
+    #expect(try rate("limit_req zone=two burst=1;").maxDelay == .seconds(30))
+  }
+
+  @Test func severalHoldTogether() throws {
+    let both = try rate("limit_req zone=one burst=3 nodelay; limit_req zone=two burst=2;")
+    #expect(both.excess == .delay && both.atOnce == 4 && both.burst == 4)
+    let other = try #require(both.also.first)
+    #expect(both.also.count == 1)
+    #expect(other.limit == 2 && other.window == .seconds(60) && other.burst == 3)
+    #expect(other.atOnce == nil && other.by == .all && other.budget == "two-a-test")
+    #expect(both.maxDelay == .seconds(60))
+  }
+
+  @Test func aDryRunLimitsNothing() throws {
+    let route = try route("limit_req zone=one; limit_req_dry_run on; limit_conn addr 1;")
+    #expect(route.policies[Configuration.RateLimit.self] == nil)
+    #expect(route.policies[Configuration.ConcurrencyLimit.self]?.limit == 1)
+  }
+
+  @Test func ofTwoConnectionLimitsWithOneKeyTheSmallerCounts() throws {
+    let route = try route("limit_conn addr 7; limit_conn key 4; limit_conn also 5;")
+    let limit = try #require(route.policies[Configuration.ConcurrencyLimit.self])
+    #expect(limit.limit == 5 && limit.by == .address)
+    #expect(limit.also == [.init(limit: 4, by: .header("x-key"))])
+  }
+}
