@@ -33,9 +33,9 @@ public final class Exchange: EventHandler {
   /// How much of the path the route's prefix matched.
   private(set) var matchedLength = 0
   var heldRoute = HeldRoute()
-  private(set) var listener: CompiledListener
+  var listener: CompiledListener
   /// The other end of the connection.
-  private(set) var peer = Exchange.nobody
+  var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
   private(set) var isTrusted = false
   /// Whether it is a WebSocket handshake, on a route that takes them.
@@ -198,13 +198,6 @@ public final class Exchange: EventHandler {
     state = .routing
     record.started = loop.now
     worker.counters.exchangesInProgress &+= 1
-  }
-
-  /// For who only asks what the request would be.
-  func stand(on listener: CompiledListener, peer: SocketAddress) {
-    self.listener = listener
-    self.peer = peer
-    isTrusted = listener.trusts(peer)
   }
 
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {

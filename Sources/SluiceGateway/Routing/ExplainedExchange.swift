@@ -70,6 +70,15 @@ final class ExplainedExchange {
   func withQuery<R>(_ body: (Span<UInt8>) -> R) -> R { exchange.withOwnQuery(body) }
 }
 
+extension Exchange {
+  /// For who only asks what the request would be.
+  fileprivate func stand(on listener: CompiledListener, peer: SocketAddress) {
+    self.listener = listener
+    self.peer = peer
+    isTrusted = listener.trusts(peer)
+  }
+}
+
 extension Template.Variable {
   /// Whether a request on a command line tells it.
   fileprivate var isExplained: Bool {
