@@ -489,17 +489,3 @@ extension Configuration.ACL {
     self.deny = deny
   }
 }
-
-extension Configuration.Identify {
-  init(require: Requirement) {
-    self.init()
-    self.require = require
-  }
-}
-
-extension Configuration.Group {
-  init(policies: Configuration.Policies) {
-    self.init()
-    self.policies = policies
-  }
-}
