@@ -47,23 +47,20 @@ extension Scenarios {
     }
 
     /// A key that expires is nobody's from then on, and its sessions end.
+    /// A consumer whose key ends so many seconds from now.
+    private func carol(endingIn delay: Int64) -> Configuration.Consumer {
+      let formatter = ISO8601DateFormatter()
+      let end = formatter.string(from: Date().addingTimeInterval(TimeInterval(delay)))
+      var credential = Configuration.Credential()
+      credential.keyAuth = Configuration.KeyCredential(key: "carol-1", expires: end)
+      var consumer = Configuration.Consumer()
+      consumer.credentials = [credential]
+      return consumer
+    }
+
     @Test func keysExpire() async throws {
       let clock = SetClock()
-      let end = Int64(Date().timeIntervalSince1970) + 5_000
-      var parts = tm()
-      var seconds = time_t(end)
-      gmtime_r(&seconds, &parts)
-      let text = String(
-        format: "%04d-%02d-%02dT%02d:%02d:%02dZ", Int(parts.tm_year) + 1_900,
-        Int(parts.tm_mon) + 1, Int(parts.tm_mday), Int(parts.tm_hour), Int(parts.tm_min),
-        Int(parts.tm_sec))
-      let fixture = try fixture(clock) {
-        var credential = Configuration.Credential()
-        credential.keyAuth = Configuration.KeyCredential(key: "carol-1", expires: text)
-        var consumer = Configuration.Consumer()
-        consumer.credentials = [credential]
-        $0.consumers["carol"] = consumer
-      }
+      let fixture = try fixture(clock) { $0.consumers["carol"] = carol(endingIn: 5_000) }
       let endless = try fixture.client().open("apikey: alice-1")
       let carol = try fixture.client().open("apikey: carol-1")
       clock.set(by: 5_100)
@@ -75,6 +72,20 @@ extension Scenarios {
         let handshake = WebSocketPeer.handshake("apikey: \(key)")
         #expect(try fixture.client().exchange(handshake).status == status)
       }
+    }
+
+    /// A later end leaves sessions alone, a nearer one does not.
+    @Test func reloadsMoveTheEndOfKeys() async throws {
+      let fixture = try fixture(SetClock()) { $0.consumers["carol"] = carol(endingIn: 5_000) }
+      let socket = try fixture.client().open("apikey: carol-1")
+      var next = fixture.gateway.configuration
+      next.consumers["carol"] = carol(endingIn: 9_000)
+      try fixture.gateway.reload(next)
+      try socket.send(text: "a")
+      #expect(try socket.read()?.payload == Array("a".utf8))
+      next.consumers["carol"] = carol(endingIn: 3_000)
+      try fixture.gateway.reload(next)
+      #expect(try socket.read()?.closeCode == 1_008)
     }
 
     @Test func forwardEndsWhatIsOver() async throws {

@@ -102,6 +102,20 @@ extension Scenarios {
       #expect(request["X-Forwarded-For"] == "6.6.6.6, 7.7.7.7, 10.1.1.1, 127.0.0.1")
     }
 
+    /// What else a caller behind the proxy says of itself passes the proxy unseen.
+    @Test(arguments: [true, false])
+    func whereProxiesSayWhoCallsInAFieldOfTheirOwn(isTrusted: Bool) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        $0.web.trustedProxies = isTrusted ? ["127.0.0.0/8"] : []
+        $0.web.clientAddress.field = "CF-Connecting-IP"
+      }
+      _ = try fixture.get("/", "CF-Connecting-IP: 7.7.7.7", "X-Real-IP: 10.0.0.1")
+      let request = try #require(upstream.requests.first)
+      #expect(request["X-Real-IP"] == (isTrusted ? "7.7.7.7" : "127.0.0.1"))
+      #expect(request["CF-Connecting-IP"] == (isTrusted ? "7.7.7.7" : nil))
+    }
+
     @Test func anUnharmfulIdIsRequiredEvenFromProxies() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try Fixture(to: upstream) {

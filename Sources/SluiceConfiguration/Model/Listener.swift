@@ -34,6 +34,8 @@ extension Configuration {
     /// Trusted addresses at the end of the list are passed over.
     public var recursive = true
     public init() {}
+
+    public var isStandard: Bool { field.lowercased() == Self.standardField.lowercased() }
   }
 
   public struct Passthrough: Codable, Equatable, Sendable {

@@ -16,10 +16,13 @@ enum ClientAddress {
     }
 
     init(_ settings: Configuration.ClientAddressSource) {
-      let name = settings.field.lowercased()
-      let isStandard = name == Configuration.ClientAddressSource.standardField.lowercased()
-      self.init(field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive)
+      self.init(
+        field: settings.isStandard ? nil : Array(settings.field.lowercased().utf8),
+        isRecursive: settings.recursive)
     }
+
+    /// Another field than X-Forwarded-For.
+    var isOfItsOwn: Bool { field != nil }
 
     @inline(__always)
     func isIn(_ field: HeaderField, _ head: borrowing RequestHead) -> Bool {

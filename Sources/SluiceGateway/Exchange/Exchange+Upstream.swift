@@ -109,7 +109,8 @@ extension Exchange {
     let retries = route?.service.settings.retries ?? Configuration.Retries()
     let mayRepeat = isIdempotent || retries.nonIdempotent
     var decision = RetryDecision.decide(
-      failure, isIdempotent: mayRepeat, isReplayable: !hasPassedBody || keepsBody,
+      failure, isIdempotent: isIdempotent, mayRepeat: mayRepeat,
+      isReplayable: !hasPassedBody || keepsBody,
       isResponseBegun: state == .responding, attempts: attempts,
       connectRetries: retries.connect, idempotentRetries: retries.idempotent)
     if !mayTryAgain(retries) { decision = .no }

@@ -8,6 +8,9 @@ import SluiceWire
 /// names are dropped. A trusted proxy's are kept and added to.
 final class ForwardedFields {
   private let writesXForwarded: Bool
+  /// Trusted proxies say who calls in another field than X-Forwarded-For, so what X-Real-IP says is the
+  /// caller's own word.
+  private let ownsRealIP: Bool
   private let writesForwarded: Bool
   private let via: [UInt8]
   let port: UInt16
@@ -18,8 +21,12 @@ final class ForwardedFields {
   private let droppedUntrusted: UInt128
   private let droppedTrusted: UInt128
 
-  init(_ settings: Configuration.Forwarded, port: UInt16, isEncrypted: Bool) {
+  init(
+    _ settings: Configuration.Forwarded, from source: Configuration.ClientAddressSource = .init(),
+    port: UInt16, isEncrypted: Bool
+  ) {
     writesXForwarded = settings.xForwarded
+    ownsRealIP = settings.xForwarded && !source.isStandard
     writesForwarded = settings.forwarded
     via = Array(settings.via.utf8)
     self.port = port
@@ -33,6 +40,7 @@ final class ForwardedFields {
     // These are merged with our own and written once.
     var trusted: UInt128 = 0
     if writesXForwarded { trusted |= FieldName.xForwardedFor.bit }
+    if ownsRealIP { trusted |= FieldName.xRealIP.bit }
     if writesForwarded { trusted |= FieldName.forwarded.bit }
     if !via.isEmpty {
       untrusted |= FieldName.via.bit
@@ -107,7 +115,7 @@ final class ForwardedFields {
     if head.firstIndex(of: .xForwardedPort) == nil {
       output.appendField("X-Forwarded-Port", decimal: UInt64(port))
     }
-    if head.firstIndex(of: .xRealIP) == nil {
+    if ownsRealIP || head.firstIndex(of: .xRealIP) == nil {
       output.append("X-Real-IP: ")
       appendHost(of: client, to: &output)
       output.append("\r\n")

@@ -63,7 +63,8 @@ final class CompiledListener {
     clientAddress = ClientAddress.Source(settings.clientAddress)
     isTrustingUnix = settings.address.hasPrefix("unix:")
     forwarded = ForwardedFields(
-      settings.forwarded, port: port, isEncrypted: isEncrypted ?? (tls != nil))
+      settings.forwarded, from: settings.clientAddress, port: port,
+      isEncrypted: isEncrypted ?? (tls != nil))
     self.tls = tls
     http2 = settings.http2.enabled ? HTTP2Limits(settings) : nil
     passthrough = settings.passthrough.map { PassthroughTable($0) }

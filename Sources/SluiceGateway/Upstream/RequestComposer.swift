@@ -41,6 +41,7 @@ enum RequestComposer {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
       if mayForge(field, of: head, underscores: exchange.listener.takesUnderscores) { continue }
+      if isDisbelieved(field, of: head, exchange) { continue }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
       }
@@ -87,6 +88,14 @@ enum RequestComposer {
     let name = head.span(field.name)
     // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP.
     return !underscores && name.containsUnderscore || IdentityFields.contains(name)
+  }
+
+  /// A stranger's word in the field in which trusted proxies say who calls.
+  private static func isDisbelieved(
+    _ field: HeaderField, of head: borrowing RequestHead, _ exchange: Exchange
+  ) -> Bool {
+    if exchange.isTrusted || !exchange.listener.clientAddress.isOfItsOwn { return false }
+    return exchange.listener.clientAddress.isIn(field, head)
   }
 
   private static func appendHandshake(

@@ -89,10 +89,13 @@ enum RetryDecision: Equatable, Sendable {
 
   static let maxStale = 5
 
-  /// `isReplayable`: the request's body, if any, has not been passed on.
+  /// - Parameters:
+  ///   - isReplayable: the request's body, if any, has not been passed on.
+  ///   - mayRepeat: it may be sent again where it was perhaps processed, idempotent or not. A target that closes
+  ///     a connection on what is not idempotent may be one that this breaks: no silent tries for that.
   static func decide(
-    _ failure: UpstreamFailure, isIdempotent: Bool, isReplayable: Bool, isResponseBegun: Bool,
-    attempts: Attempts, connectRetries: Int, idempotentRetries: Int
+    _ failure: UpstreamFailure, isIdempotent: Bool, mayRepeat: Bool, isReplayable: Bool,
+    isResponseBegun: Bool, attempts: Attempts, connectRetries: Int, idempotentRetries: Int
   ) -> RetryDecision {
     if isResponseBegun || !isReplayable { return .no }
     switch failure {
@@ -103,7 +106,7 @@ enum RetryDecision: Equatable, Sendable {
     case .closedBeforeResponse(isReused: true) where isIdempotent && attempts.stale < maxStale:
       return .silently
     case .closedBeforeResponse, .tlsBroken, .responseTimeout, .malformedResponse:
-      return isIdempotent && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
+      return mayRepeat && attempts.idempotent < idempotentRetries ? .idempotentElsewhere : .no
     case .queueFull, .queueTimeout, .exhausted, .truncatedResponse: return .no
     }
   }

@@ -13,12 +13,14 @@ import Testing
   ]
 
   private func decide(
-    _ failure: UpstreamFailure, isIdempotent: Bool = true, isReplayable: Bool = true,
+    _ failure: UpstreamFailure, isIdempotent: Bool = true, mayRepeat: Bool? = nil,
+    isReplayable: Bool = true,
     isResponseBegun: Bool = false, attempts: RetryDecision.Attempts = .init(),
     connect: Int = 2, idempotent: Int = 1
   ) -> RetryDecision {
     RetryDecision.decide(
-      failure, isIdempotent: isIdempotent, isReplayable: isReplayable,
+      failure, isIdempotent: isIdempotent, mayRepeat: mayRepeat ?? isIdempotent,
+      isReplayable: isReplayable,
       isResponseBegun: isResponseBegun, attempts: attempts, connectRetries: connect,
       idempotentRetries: idempotent)
   }
@@ -39,6 +41,15 @@ import Testing
         }
       #expect((decide(failure, isIdempotent: false) == .no) == !wasNeverSent, "\(failure)")
     }
+  }
+
+  /// It would be repeated five times, beside the budget, by targets that it breaks.
+  @Test func whatMayBeRepeatedAndIsNotIdempotentIsNeverRepeatedSilently() {
+    let stale = UpstreamFailure.closedBeforeResponse(isReused: true)
+    #expect(decide(stale) == .silently)
+    #expect(decide(stale, isIdempotent: false, mayRepeat: true) == .idempotentElsewhere)
+    #expect(decide(stale, isIdempotent: false, mayRepeat: true, idempotent: 0) == .no)
+    #expect(decide(stale, isIdempotent: false, mayRepeat: false) == .no)
   }
 
   @Test func everyKindOfRetryHasItsLimit() {

@@ -70,7 +70,8 @@ final class ConsumerDirectory {
   /// Whether what proved the identity is in the file. What other places vouch for is not theirs to say.
   func has(_ identity: Identity) -> Bool {
     guard let fingerprint = identity.proof.fingerprint else { return true }
-    return keys.fingerprints.contains(fingerprint) || passwords.fingerprints.contains(fingerprint)
+    if keys.fingerprints.contains(fingerprint) { return keys.endsInTime(identity, fingerprint) }
+    return passwords.fingerprints.contains(fingerprint)
       || tokens.fingerprints.contains(fingerprint) || secrets.fingerprints.contains(fingerprint)
       || certificates.fingerprints.contains(fingerprint)
   }

@@ -9,6 +9,8 @@ import SluiceWire
 final class KeyDirectory {
   private var identities: [SHA256Digest: Identity] = [:]
   private(set) var fingerprints: Set<SHA256Digest> = []
+  /// When keys end, in Unix seconds, by fingerprint; those that don't are not there.
+  private var ends: [SHA256Digest: Int64] = [:]
   private let hash = SHA256()
 
   /// `groups` by consumer.
@@ -21,15 +23,21 @@ final class KeyDirectory {
         count += 1
         let id = key.id ?? "\(name).key-auth.\(count)"
         let end = key.expires.flatMap { try? Moment(parsing: $0) }
-        // With its end, so that a reload that brings it nearer ends sessions in time.
-        let fingerprint = hash.fingerprint(
-          "key-auth", of: name, [key.key.reveal()] + (key.expires.map { [$0] } ?? []))
+        let fingerprint = hash.fingerprint("key-auth", of: name, [key.key.reveal()])
         fingerprints.insert(fingerprint)
+        if let end { ends[fingerprint] = end.seconds }
         identities[hash.digest(of: Array(key.key.reveal().utf8).span)] = Identity(
           consumer: Array(name.utf8), groups: groups, credential: Array(id.utf8),
           expiresAt: end?.seconds, lines: [], proof: IdentityProof(fingerprint: fingerprint))
       }
     }
+  }
+
+  /// Whether what the key has proved ends no later than the key does now: a reload may have brought its end
+  /// nearer.
+  func endsInTime(_ identity: Identity, _ fingerprint: SHA256Digest) -> Bool {
+    guard let end = ends[fingerprint] else { return true }
+    return identity.expiresAt.map { $0 <= end } ?? false
   }
 
   /// Nil for a key that is nobody's, or is over by the worker's time of day.
