@@ -179,6 +179,7 @@ public final class EventLoop {
   private func discardHandlers() {
     for handler in handlers.all() { handler.loopEnded() }
     handlers = HandlerSlab()
+    kept = []
     sparePipes = nil
     owner = nil
   }

@@ -29,6 +29,8 @@ open class StreamCarrier {
   open func take(_ bytes: UnsafeRawBufferPointer) -> Int { 0 }
   /// Nothing more will be written; reading goes on.
   open func finish() {}
+  /// The peer has given no sign of life for as long as its user waits; the end of the connection follows.
+  open func peerFellSilent() {}
   /// The connection is gone. `isOrderly`: everything that was written was taken, and nobody wants the peer
   /// to think otherwise.
   open func close(isOrderly: Bool) {}
@@ -78,6 +80,13 @@ extension StreamConnection {
     carrier.carried = self
     isReadable = carrier.isReadable
     loop.resumeLater(self)
+  }
+
+  /// Ends the connection, like `abort`, because nothing is heard of its peer: who else uses what carries it
+  /// should know.
+  public final func abortSilent() {
+    carrier?.peerFellSilent()
+    abort()
   }
 
   /// The carrier goes on with who took over.

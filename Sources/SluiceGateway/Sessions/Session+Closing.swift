@@ -61,7 +61,7 @@ extension Session {
   func fellSilent(_ side: SessionSide) {
     if side == .upstream, survivesLoss(isSilent: true) { return }
     if ending == nil { ending = SessionEnding(.network, side: side, code: 1_006) }
-    socket(side).abort()
+    socket(side).abortSilent()
     noteBacklog(side)
     _ = machine.ended(side)
     perform(machine.disconnected(side).union(.startDeadline))

@@ -62,7 +62,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   override func streamConnected() {
     switch target.agreement(on: self) {
     case .http1: if !avoidsHTTP2 { target.socketsNeedHTTP1 = false }
-    case .http2: return beginHTTP2()
+    // Chosen though it was not offered: a try that is counted, or it would be repeated for ever.
+    case .http2: return avoidsHTTP2 ? streamHandshakeFailed(.noProtocol) : beginHTTP2()
     case nil: return streamHandshakeFailed(.noProtocol)
     }
     clearDeadline()

@@ -48,6 +48,10 @@ final class TargetPoolStateMachine {
     var capacity: Int
     /// Takes no more exchanges, whatever its capacity.
     var isLeaving = false
+    /// Opened for many exchanges at a time.
+    let isShared: Bool
+    /// Counted in `retiring`.
+    var isRetiring = false
 
     var isIdle: Bool { inUse == 0 }
   }
@@ -62,6 +66,10 @@ final class TargetPoolStateMachine {
   private(set) var connecting = 0
   /// One connection is expected to carry many exchanges. False for HTTP/1.1.
   var sharesConnections = false
+
+  /// Connections of many streams that take no more and still carry some. Streams may be sessions of hours: as
+  /// many again as the limit says do not count, or nobody else would get to the target meanwhile.
+  private var retiring = 0
 
   private var connections: [Connection] = []
   private var freeConnections: [Int32] = []
@@ -143,7 +151,8 @@ final class TargetPoolStateMachine {
   func connectionOpened(_ id: ConnectionID, capacity: Int = 1, now: MonotonicTime) {
     precondition(connecting > 0, "a connection opened that the pool did not ask for")
     connecting -= 1
-    let connection = Connection(id: id, openedAt: now, idleSince: now, capacity: capacity)
+    let connection = Connection(
+      id: id, openedAt: now, idleSince: now, capacity: capacity, isShared: capacity > 1)
     let slot: Int
     if let free = freeConnections.popLast() {
       slot = Int(free)
@@ -203,7 +212,7 @@ final class TargetPoolStateMachine {
       return .keep
     }
     guard takesMore, !isRetired, idleList.count < limits.maxIdle else { return close(slot) }
-    if roomyList.contains(slot) { roomyList.remove(slot) }
+    placeRoomy(slot)
     connections[slot].idleSince = now
     idleList.append(slot)
     return .park
@@ -338,6 +347,10 @@ final class TargetPoolStateMachine {
   /// After every change of what the connection carries or takes.
   private func placeRoomy(_ slot: Int) {
     let connection = connections[slot]
+    noteRetiring(
+      slot,
+      connection.inUse > 0 && connection.isShared
+        && (connection.isLeaving || !ages.contains(slot)))
     let isRoomy =
       connection.inUse > 0 && connection.inUse < connection.capacity && !connection.isLeaving
       && ages.contains(slot)
@@ -345,16 +358,24 @@ final class TargetPoolStateMachine {
     if isRoomy { roomyList.append(slot) } else { roomyList.remove(slot) }
   }
 
+  private func noteRetiring(_ slot: Int, _ isRetiring: Bool) {
+    if connections[slot].isRetiring == isRetiring { return }
+    connections[slot].isRetiring = isRetiring
+    retiring += isRetiring ? 1 : -1
+  }
+
   private var hasRoom: Bool {
     guard let limit = limits.maxConnections else { return true }
-    return open + connecting < limit
+    return counted(limit) < limit
   }
 
   /// Only after the limit was lowered.
   private var isOverLimit: Bool {
     guard let limit = limits.maxConnections else { return false }
-    return open + connecting > limit
+    return counted(limit) > limit
   }
+
+  private func counted(_ limit: Int) -> Int { open + connecting - min(retiring, limit) }
 
   /// The idle connection to hand out: the most recently used that is not past its time.
   private func freshestIdle(now: MonotonicTime) -> Int? {
@@ -399,6 +420,7 @@ final class TargetPoolStateMachine {
   }
 
   private func forget(_ slot: Int) {
+    noteRetiring(slot, false)
     connectionSlots.remove(connections[slot].id.raw)
     if idleList.contains(slot) { idleList.remove(slot) }
     if roomyList.contains(slot) { roomyList.remove(slot) }

@@ -299,7 +299,11 @@ final class UpstreamTarget: EventHandler {
   /// The connection takes no more exchanges.
   func leave(_ connection: UpstreamConnection) {
     let id = ConnectionID(raw: connection.token.raw)
-    if !pool.leave(id) { return }
+    if !pool.leave(id) {
+      // Who waits may have a connection in its place, in a turn of its own.
+      if pool.waiting > 0 && loop.now < deadline { setDeadline(loop.now) }
+      return
+    }
     connection.dismiss()
     perform(pool.closed(id))
     settle()

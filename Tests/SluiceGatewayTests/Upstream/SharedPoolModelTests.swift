@@ -29,6 +29,8 @@ private struct SharedPoolRun {
     var load = 1
     var isLeaving = false
     let openedAt: MonotonicTime
+    /// Opened for several.
+    var isShared = false
     /// Its age was over when the pool was last asked for events; limits that change do not bring it back.
     var isDoomed = false
   }
@@ -132,7 +134,7 @@ private struct SharedPoolRun {
     let id = ConnectionID(raw: nextID << 32 | nextID % 16)
     let capacity = Int.random(in: 1...6, using: &random)
     pool.connectionOpened(id, capacity: capacity, now: now)
-    connections.append((id, Connection(capacity: capacity, openedAt: now)))
+    connections.append((id, Connection(capacity: capacity, openedAt: now, isShared: capacity > 1)))
   }
 
   mutating func failToConnect() {
@@ -255,8 +257,9 @@ private struct SharedPoolRun {
     if isRetired { #expect(idle == 0) }
     #expect(idle <= limits.maxIdle)
     if let limit = limits.maxConnections {
-      ceiling = max(limit, min(ceiling, pool.open + pool.connecting))
-      #expect(pool.open + pool.connecting <= ceiling)
+      ceiling = max(limit, min(ceiling, counted(limit)))
+      #expect(counted(limit) <= ceiling)
+      #expect(pool.open + pool.connecting <= 2 * max(limit, ceiling))
     }
     if waiting.isEmpty { return }
     // Nobody waits for what is there: a place on a connection, or room for another one while none is
@@ -265,8 +268,16 @@ private struct SharedPoolRun {
       !connections.contains {
         !$0.state.isLeaving && $0.state.load < $0.state.capacity && !$0.state.isDoomed
       }, "an exchange waits while a connection has a place")
-    let hasRoom = limits.maxConnections.map { pool.open + pool.connecting < $0 } ?? true
+    let hasRoom = limits.maxConnections.map { counted($0) < $0 } ?? true
     #expect(!hasRoom || connects > 0, "an exchange waits while nothing is opened")
+  }
+
+  /// Connections that count: of those that only finish what they have, as many are left out as the limit says.
+  private func counted(_ limit: Int) -> Int {
+    let retiring = connections.count {
+      $0.state.isShared && $0.state.load > 0 && ($0.state.isLeaving || $0.state.isDoomed)
+    }
+    return pool.open + pool.connecting - min(retiring, limit)
   }
 
   mutating func drain() {

@@ -48,6 +48,20 @@ import Testing
     #expect(free.idle == 1)
   }
 
+  /// A stream may be a session of hours: it must not keep everybody else from the target.
+  @Test func whoOnlyFinishesWhatItHasMakesRoomForAnother() {
+    let pool = opened(3) { $0.maxConnections = 1 }
+    #expect(!pool.leave(connection(1)))
+    #expect(pool.lease(waiter: waiter(2), now: at(1)) == .connect)
+    pool.connectionOpened(connection(2), capacity: 3, now: at(1))
+    #expect(pool.lease(waiter: waiter(3), now: at(2)) == .reuse(connection(2)))
+    // As many as the limit says, and no more.
+    #expect(!pool.leave(connection(2)))
+    #expect(pool.lease(waiter: waiter(4), now: at(3)) == .wait(deadline: at(53)))
+    #expect(
+      pool.release(connection(1), now: at(4), reusable: true) == .close(connectFor: waiter(4)))
+  }
+
   @Test func aLeasedConnectionIsHandedOutUntilItIsFull() {
     let pool = opened(3)
     #expect(pool.lease(waiter: waiter(2), now: at(1)) == .reuse(connection(1)))

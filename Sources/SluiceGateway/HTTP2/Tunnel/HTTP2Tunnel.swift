@@ -76,6 +76,8 @@ final class HTTP2Tunnel: StreamCarrier, HTTP2TunnelEnd {
     changed(stream.isInputComplete ? .inputClosed : .failure)
   }
 
+  override func peerFellSilent() { stream.peerFellSilent() }
+
   override func close(isOrderly: Bool) { stream.tunnelEnded(isOrderly: isOrderly) }
 }
 

@@ -31,6 +31,8 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private var writeDeadline = MonotonicTime.distantFuture
   /// Nanoseconds; the last exchange's patience for a response.
   private var writeTimeout: Int64 = 0
+  /// Sessions have begun here.
+  private var carriesSessions = false
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
@@ -100,10 +102,12 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     }
     if exchange.wantsUpgrade {
       if !session.takesWebSockets { return target.webSocketRefused(by: self, exchange) }
-      writeTimeout = max(writeTimeout, exchange.responseTimeout, Self.sessionPatience)
-    } else {
-      writeTimeout = exchange.responseTimeout
+      carriesSessions = true
     }
+    // An impatient request must not end the sessions beside it.
+    writeTimeout =
+      carriesSessions
+      ? max(writeTimeout, exchange.responseTimeout, Self.sessionPatience) : exchange.responseTimeout
     HTTP2UpstreamStream(self, exchange).begin(in: session, isReused: isReused)
   }
 

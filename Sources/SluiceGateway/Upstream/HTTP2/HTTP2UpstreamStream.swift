@@ -235,6 +235,11 @@ final class HTTP2UpstreamStream: HTTP2Stream {
     connection.wantsPump()
   }
 
+  /// Who is silent for a session is silent for all, unless others hear of it.
+  override func peerFellSilent() {
+    connection.callerGaveUp(since: begun, patience: Self.lingerNanoseconds)
+  }
+
   /// The turn that `resumeResponse` asked for.
   func takeTurn() { takeInput() }
 }
