@@ -48,7 +48,7 @@ extension Scenarios {
 
     /// A key that expires is nobody's from then on, and its sessions end.
     /// A consumer whose key ends so many seconds from now.
-    private func carol(endingIn delay: Int64) -> Configuration.Consumer {
+    private func consumer(endingIn delay: Int64) -> Configuration.Consumer {
       let formatter = ISO8601DateFormatter()
       let end = formatter.string(from: Date().addingTimeInterval(TimeInterval(delay)))
       var credential = Configuration.Credential()
@@ -60,7 +60,7 @@ extension Scenarios {
 
     @Test func keysExpire() async throws {
       let clock = SetClock()
-      let fixture = try fixture(clock) { $0.consumers["carol"] = carol(endingIn: 5_000) }
+      let fixture = try fixture(clock) { $0.consumers["carol"] = consumer(endingIn: 5_000) }
       let endless = try fixture.client().open("apikey: alice-1")
       let carol = try fixture.client().open("apikey: carol-1")
       clock.set(by: 5_100)
@@ -76,14 +76,14 @@ extension Scenarios {
 
     /// A later end leaves sessions alone, a nearer one does not.
     @Test func reloadsMoveTheEndOfKeys() async throws {
-      let fixture = try fixture(SetClock()) { $0.consumers["carol"] = carol(endingIn: 5_000) }
+      let fixture = try fixture(SetClock()) { $0.consumers["carol"] = consumer(endingIn: 5_000) }
       let socket = try fixture.client().open("apikey: carol-1")
       var next = fixture.gateway.configuration
-      next.consumers["carol"] = carol(endingIn: 9_000)
+      next.consumers["carol"] = consumer(endingIn: 9_000)
       try fixture.gateway.reload(next)
       try socket.send(text: "a")
       #expect(try socket.read()?.payload == Array("a".utf8))
-      next.consumers["carol"] = carol(endingIn: 3_000)
+      next.consumers["carol"] = consumer(endingIn: 3_000)
       try fixture.gateway.reload(next)
       #expect(try socket.read()?.closeCode == 1_008)
     }
