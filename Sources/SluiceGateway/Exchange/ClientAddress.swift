@@ -9,8 +9,11 @@ enum ClientAddress {
     /// Nil for X-Forwarded-For.
     let field: [UInt8]?
     let isRecursive: Bool
+    /// No field is believed from anybody.
+    let isNone: Bool
 
-    init(field: [UInt8]?, isRecursive: Bool) {
+    init(field: [UInt8]?, isRecursive: Bool, isNone: Bool = false) {
+      self.isNone = isNone
       self.field = field
       self.isRecursive = isRecursive
     }
@@ -18,7 +21,8 @@ enum ClientAddress {
     init(_ settings: Configuration.ClientAddressSource) {
       let name = settings.field.lowercased()
       let isStandard = name == Configuration.ClientAddressSource.standardField.lowercased()
-      self.init(field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive)
+      self.init(field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive,
+        isNone: name == Configuration.ClientAddressSource.noField)
     }
 
     @inline(__always)
