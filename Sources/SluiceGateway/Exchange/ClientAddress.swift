@@ -56,9 +56,6 @@ enum ClientAddress {
     return current
   }
 
-  /// The address that a text is, with a port or without.
-  static func address(_ text: Span<UInt8>) -> SocketAddress? { address(text, 0..<text.count) }
-
   private static func address(_ value: Span<UInt8>, _ range: Range<Int>) -> SocketAddress? {
     var (start, end) = (range.lowerBound, range.upperBound)
     while start < end && value[start] == 0x20 { start += 1 }

@@ -92,6 +92,8 @@ extension NginxBuilder {
       if allowed.isEmpty {
         // Nobody has this one.
         settings.append(.init("deny", .texts(Self.everywhere), origin: first.position))
+        // Who comes by a socket has none at all, and no list lets that in.
+        if listensOnSocket { settings.append(.init("allow", .texts(["255.255.255.255"]))) }
         return .init("ip-restriction", .map(settings))
       }
       settings.append(.init("allow", .texts(allowed.map(\.0)), origin: first.position))
@@ -101,7 +103,7 @@ extension NginxBuilder {
   }
 
   /// Some callers come by a Unix-domain socket.
-  private var listensOnSocket: Bool {
+  var listensOnSocket: Bool {
     http.contains { server in
       server.block?.contains { $0.name.text == "listen" && $0.words.first?.hasPrefix("unix:") == true }
         ?? false
