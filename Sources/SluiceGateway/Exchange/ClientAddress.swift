@@ -21,7 +21,8 @@ enum ClientAddress {
     init(_ settings: Configuration.ClientAddressSource) {
       let name = settings.field.lowercased()
       let isStandard = name == Configuration.ClientAddressSource.standardField.lowercased()
-      self.init(field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive,
+      self.init(
+        field: isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive,
         isNone: name == Configuration.ClientAddressSource.noField)
     }
 

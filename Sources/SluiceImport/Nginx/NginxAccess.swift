@@ -105,7 +105,9 @@ extension NginxBuilder {
   /// Some callers come by a Unix-domain socket.
   var listensOnSocket: Bool {
     http.contains { server in
-      server.block?.contains { $0.name.text == "listen" && $0.words.first?.hasPrefix("unix:") == true }
+      server.block?.contains {
+        $0.name.text == "listen" && $0.words.first?.hasPrefix("unix:") == true
+      }
         ?? false
     }
   }

@@ -82,7 +82,8 @@ extension NginxBuilder {
       (table.otherwise, table.otherwiseOrigin) = (value, entry.position)
       // The same to nginx; the last one counts.
       _ = table.networks.delete(NginxNetworks.everything)
-    case "proxy": if let network = network(value, at: entry.position) { table.proxies.append(network) }
+    case "proxy":
+      if let network = network(value, at: entry.position) { table.proxies.append(network) }
     case "delete": delete(value, of: &table, at: entry.position)
     default:
       if table.isByRanges {
@@ -118,17 +119,19 @@ extension NginxBuilder {
 
   /// A network in one way to write it; nil, with a finding, for what is none.
   private func network(_ text: String, at place: Origin) -> String? {
-    guard let (network, text) = CIDR.reading(text) else {
+    guard let (network, spelling) = CIDR.reading(text) else {
       error("'\(text)' is no network", at: place)
       return nil
     }
-    if text.contains(":"), network.contains(CIDR.ofIPv4.first) || CIDR.ofIPv4.contains(network.first) {
+    if text.contains(":"),
+      network.contains(CIDR.ofIPv4.first) || CIDR.ofIPv4.contains(network.first)
+    {
       error(
         "a network of IPv6 with the addresses of IPv4 in it can't be carried over", at: place,
         hint: "write the default, or narrower ones")
       return nil
     }
-    return text
+    return spelling
   }
 
   /// Nil, with a finding, for what is none.

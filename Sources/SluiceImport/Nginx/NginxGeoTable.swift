@@ -102,7 +102,8 @@ struct NginxRanges {
   /// nginx keeps them in pieces of 65,536 addresses, and deletes each piece that is just the same.
   mutating func delete(_ first: UInt32, _ last: UInt32) -> Deletion {
     let places = places(first, last)
-    if places.count == 1, all[places.lowerBound].first == first, all[places.lowerBound].last == last {
+    if places.count == 1, all[places.lowerBound].first == first, all[places.lowerBound].last == last
+    {
       all.remove(at: places.lowerBound)
       return .deleted
     }

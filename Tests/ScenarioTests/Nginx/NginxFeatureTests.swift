@@ -161,16 +161,7 @@ extension Scenarios {
     }
 
     @Test func passwordsAndAddresses() throws {
-      let users = try file(
-        "users",
-        """
-        alice:{PLAIN}secret
-        bob:{PLAIN}hidden:too
-        carol:$6$saltsalt$B4hCqgm17uiIay2FV5/DrsuGN0WEXmz61IWsUbmpWC0TYLIpIuLgjWvrzR82GnH9XWbOCl1rt5U1REfd0V7uC.
-        dave:{SSHA}ldrVauEXtzDihoJUlBfeLGTYCtRhYmNkMTIzNA==
-        dave:{PLAIN}later
-
-        """)
+      let users = try file("users", NginxCase.users)
       let pair = try NginxPair(
         """
         server { listen 127.0.0.1:PORT; auth_basic "who?"; auth_basic_user_file USERS;

@@ -47,7 +47,8 @@ import Testing
       try listener("listen unix:/a; set_real_ip_from 10.0.0.0/8;").clientAddress.field == "none")
     let believed = try listener(
       "listen unix:/a; set_real_ip_from unix:; set_real_ip_from 10.0.0.0/8;")
-    #expect(believed.clientAddress.field == "X-Real-IP" && believed.trustedProxies == ["10.0.0.0/8"])
+    #expect(
+      believed.clientAddress.field == "X-Real-IP" && believed.trustedProxies == ["10.0.0.0/8"])
     let plain = try listener("listen 80; set_real_ip_from unix:;")
     #expect(plain.trustedProxies.isEmpty)
     #expect(
@@ -87,7 +88,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;", "geo $x { default 1; 10.0.0.0/8 0; }",
+    "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;",
+    "geo $x { default 1; 10.0.0.0/8 0; }",
     "map $remote_addr $x { default 1; 10.0.0.1 0; }", "deny 10.0.0.1;",
   ])
   func norIsItInHTTP(http: String) {
@@ -125,7 +127,8 @@ import Testing
 
   @Test func likeServersAndThoseOfHTTPAreTaken() throws {
     let real = "set_real_ip_from 10.0.0.0/8; set_real_ip_from 192.0.2.1;"
-    let turned = "real_ip_header x-real-ip; set_real_ip_from 192.0.2.1; set_real_ip_from 10.0.0.0/8;"
+    let turned =
+      "real_ip_header x-real-ip; set_real_ip_from 192.0.2.1; set_real_ip_from 10.0.0.0/8;"
     #expect(
       !convert("server { listen 80; \(real) } server { listen 80; server_name b; \(turned) }")
         .hasErrors)
@@ -135,14 +138,17 @@ import Testing
 
   @Test(arguments: [
     ("location /a { set_real_ip_from 10.0.0.0/8; }", "in a location can't be carried over"),
-    ("location /a { location /a/b { real_ip_header X-A; } }", "in a location can't be carried over"),
+    (
+      "location /a { location /a/b { real_ip_header X-A; } }", "in a location can't be carried over"
+    ),
     ("set_real_ip_from 10.0.0.0/8; real_ip_header None;", "can't be read"),
     ("listen unix:/a; deny unix:;", "deny unix: can't be carried over"),
     ("set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;", "there is no PROXY header"),
     ("listen 80 proxy_protocol; set_real_ip_from 10.0.0.0/8;", "is the one in it"),
   ])
   func isRefused(server: String, message: String) {
-    let diagnostics = convert("server { \(server) location / { proxy_pass http://a; } }").diagnostics
+    let diagnostics = convert("server { \(server) location / { proxy_pass http://a; } }")
+      .diagnostics
     #expect(
       diagnostics.contains { $0.severity == .error && $0.message.contains(message) },
       "\(diagnostics)")
@@ -169,7 +175,9 @@ import Testing
     #expect(conversion.diagnostics.contains { $0.message.contains("'a' stands above already") })
   }
 
-  @Test(arguments: ["$apr1$abcdefgh$0123456789012345678901", "{SHA}abc=", "abJnggxhB/yWI", "$6$a$b"])
+  @Test(arguments: [
+    "$apr1$abcdefgh$0123456789012345678901", "{SHA}abc=", "abJnggxhB/yWI", "$6$a$b",
+  ])
   func otherPasswordsAreRefused(password: String) {
     let diagnostics = passwords("a:\(password)").diagnostics
     #expect(diagnostics.contains { $0.message.contains("can't be checked here") })

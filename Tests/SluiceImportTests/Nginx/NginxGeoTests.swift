@@ -122,7 +122,8 @@ import Testing
       for number in 0..<30 {
         let first = Int.random(in: 0..<64, using: &generator)
         let last = Int.random(in: first..<64, using: &generator)
-        ranges.set(UInt32(first), UInt32(last), "\(number)", at: Origin(file: "f", line: 1, column: 1))
+        ranges.set(
+          UInt32(first), UInt32(last), "\(number)", at: Origin(file: "f", line: 1, column: 1))
         for address in first...last { table[address] = "\(number)" }
       }
       #expect((0..<64).map { ranges.value(of: UInt32($0)) } == table)

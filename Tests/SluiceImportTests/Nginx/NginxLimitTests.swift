@@ -66,7 +66,7 @@ import Testing
   @Test func keysAreWhatNginxComparesThem() throws {
     let host = try rate("limit_req zone=host;")
     #expect(host.by == .host && host.budget == "host")
-    #expect(try rate("limit_req zone=raw;").by == .header("host"))
+    #expect(try rate("limit_req zone=raw;").by == .header("Host"))
     // One text for everybody is one count for all servers.
     for zone in ["text", "mapped"] {
       let all = try rate("limit_req zone=\(zone);")

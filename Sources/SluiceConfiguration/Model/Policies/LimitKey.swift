@@ -58,7 +58,8 @@ extension TextForm {
     "what to count by",
     pattern: "^(consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+)$",
     examples: [
-      "consumer", "credential", "address", "route", "host", "all", "header:X-Tenant", "path:/search",
+      "consumer", "credential", "address", "route", "host", "all", "header:X-Tenant",
+      "path:/search",
       "claim:tenant",
     ],
     check: { text in
