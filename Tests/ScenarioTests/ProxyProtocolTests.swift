@@ -61,6 +61,20 @@ extension Scenarios {
       #expect(upstream.requests[0]["X-Forwarded-For"] == "192.0.2.1")
     }
 
+    /// Also where the header names an address of the trusted proxies.
+    @Test func noFieldIsBelievedWhereNoneIsRead() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream) {
+        $0.web.trustedProxies = ["0.0.0.0/0"]
+        $0.web.clientAddress.field = "none"
+      }
+      let client = try fixture.client()
+      try client.send(Self.text)
+      let forged = ["X-Forwarded-For: 198.51.100.1", "None: 198.51.100.1"]
+      #expect(try client.get("/", forged[0], forged[1]).status == 200)
+      #expect(upstream.requests[0]["X-Forwarded-For"] == "192.0.2.1")
+    }
+
     @Test func tlsBeginsBehindTheHeader() throws {
       let authority = TestAuthority()
       let identity = authority.issue("localhost", names: ["DNS:localhost"])

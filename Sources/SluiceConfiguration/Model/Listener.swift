@@ -30,6 +30,8 @@ extension Configuration {
   /// The field of a request in which trusted proxies say who calls.
   public struct ClientAddressSource: Codable, Equatable, Sendable {
     public static let standardField = "X-Forwarded-For"
+    /// What `field` is where nobody is believed.
+    public static let noField = "none"
     public var field = Self.standardField
     /// Trusted addresses at the end of the list are passed over.
     public var recursive = true
@@ -156,7 +158,7 @@ extension Configuration.ClientAddressSource {
     [
       Field(
         "field", .text(.fieldName),
-        "Which field, such as `X-Real-IP` or `CF-Connecting-IP`. Every trusted proxy has to set it itself or to add to it: what a caller sends there is believed otherwise. Of several fields of this name the last one counts first."
+        "Which field, such as `X-Real-IP` or `CF-Connecting-IP`. Every trusted proxy has to set it itself or to add to it: what a caller sends there is believed otherwise. Of several fields of this name the last one counts first. `none`: the caller is who connects, or whom the PROXY header names, and no peer is believed for any field."
       ),
       Field(
         "recursive", .boolean,

@@ -62,7 +62,7 @@ extension Configuration.Variable {
         "Of the caller's address, or of `address`, whatever `from` is."),
       Field(
         "address", .text(.template),
-        "The address that `ranges` are of, such as `${request.argument.ip}`; the caller's unless set. What is no address is in none of them."
+        "The address that `ranges` are of, such as `${request.argument.ip}`; the caller's unless set. What is no address, or one with a port, is in none of them."
       ),
       Field(
         "proxies", .list(of: .text(.addressRange)),

@@ -9,20 +9,24 @@ enum ClientAddress {
     /// Nil for X-Forwarded-For.
     let field: [UInt8]?
     let isRecursive: Bool
+    /// No field is believed from anybody.
+    let isNone: Bool
 
-    init(field: [UInt8]?, isRecursive: Bool) {
+    init(field: [UInt8]?, isRecursive: Bool, isNone: Bool = false) {
+      self.isNone = isNone
       self.field = field
       self.isRecursive = isRecursive
     }
 
     init(_ settings: Configuration.ClientAddressSource) {
+      let name = settings.field.lowercased()
       self.init(
-        field: settings.isStandard ? nil : Array(settings.field.lowercased().utf8),
-        isRecursive: settings.recursive)
+        field: settings.isStandard ? nil : Array(name.utf8), isRecursive: settings.recursive,
+        isNone: name == Configuration.ClientAddressSource.noField)
     }
 
     /// Another field than X-Forwarded-For.
-    var isOfItsOwn: Bool { field != nil }
+    var isOfItsOwn: Bool { field != nil && !isNone }
 
     @inline(__always)
     func isIn(_ field: HeaderField, _ head: borrowing RequestHead) -> Bool {
@@ -54,9 +58,6 @@ enum ClientAddress {
     }
     return current
   }
-
-  /// The address that a text is, with a port or without.
-  static func address(_ text: Span<UInt8>) -> SocketAddress? { address(text, 0..<text.count) }
 
   private static func address(_ value: Span<UInt8>, _ range: Range<Int>) -> SocketAddress? {
     var (start, end) = (range.lowerBound, range.upperBound)

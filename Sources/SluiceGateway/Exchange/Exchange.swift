@@ -138,7 +138,7 @@ public final class Exchange: EventHandler {
   /// `request` holds a new head that arrived on `listener` from `peer`.
   func begin(_ downstream: any DownstreamStream, listener: CompiledListener, peer: SocketAddress) {
     start(downstream, listener: listener, peer: peer)
-    isTrusted = listener.trusts(peer)
+    isTrusted = listener.believes(peer)
     worker.counters.requests &+= 1
     if let redirect = listener.redirect {
       if let error = normalisePath(request) { fail(error) } else { redirect.answer(self) }

@@ -75,7 +75,7 @@ extension Exchange {
   fileprivate func stand(on listener: CompiledListener, peer: SocketAddress) {
     self.listener = listener
     self.peer = peer
-    judge(isTrusted: listener.trusts(peer))
+    judge(isTrusted: listener.believes(peer))
   }
 }
 

@@ -97,8 +97,12 @@ final class CompiledListener {
     }
   }
 
-  /// Whether what this peer says about the caller is believed. Whoever may open a Unix socket's file
-  /// runs on this machine and was let in by the file's permissions.
+  /// Whether fields are believed in which this peer says who calls. Behind a PROXY header the peer is who is
+  /// named there: with `clientAddress: {field: none}` nobody's fields are.
+  func believes(_ peer: SocketAddress) -> Bool { !clientAddress.isNone && trusts(peer) }
+
+  /// Whether this peer is one of the trusted proxies. Whoever may open a Unix socket's file runs on this
+  /// machine and was let in by the file's permissions.
   func trusts(_ peer: SocketAddress) -> Bool {
     if peer.isUnix { return isTrustingUnix }
     return !trustedProxies.isEmpty && trustedProxies.contains(peer)

@@ -66,7 +66,12 @@ extension NginxBuilder {
         // What follows is never reached.
         break
       }
-      if word.text == "unix:" { continue }
+      if word.text == "unix:" {
+        if rule.name.text == "deny", listensOnSocket {
+          error("deny unix: can't be carried over", at: word.position, hint: "deny all")
+        }
+        continue
+      }
       guard let range = CIDRSet(texts: [word.text]) else {
         error("'\(word.text)' is no range of addresses", at: word.position)
         continue
@@ -87,12 +92,24 @@ extension NginxBuilder {
       if allowed.isEmpty {
         // Nobody has this one.
         settings.append(.init("deny", .texts(Self.everywhere), origin: first.position))
+        // Who comes by a socket has none at all, and no list lets that in.
+        if listensOnSocket { settings.append(.init("allow", .texts(["255.255.255.255"]))) }
         return .init("ip-restriction", .map(settings))
       }
       settings.append(.init("allow", .texts(allowed.map(\.0)), origin: first.position))
     }
     if !denied.isEmpty { settings.append(.init("deny", .texts(denied), origin: first.position)) }
     return settings.isEmpty ? nil : .init("ip-restriction", .map(settings))
+  }
+
+  /// Some callers come by a Unix-domain socket.
+  var listensOnSocket: Bool {
+    http.contains { server in
+      server.block?.contains {
+        $0.name.text == "listen" && $0.words.first?.hasPrefix("unix:") == true
+      }
+        ?? false
+    }
   }
 
   private static let everywhere = ["0.0.0.0/0", "::/0"]
@@ -137,7 +154,7 @@ extension NginxBuilder {
       ]))
   }
 
-  /// The users of a file become consumers; what nginx leaves to crypt(3) can't be checked here.
+  /// The users of a file become consumers; what a password is kept as has to be something that is checked here, too.
   private func passwords(_ file: NginxWord) {
     guard passwordFiles.insert(file.text).inserted else { return }
     if passwordFiles.count > 1 {
@@ -148,9 +165,9 @@ extension NginxBuilder {
     guard case .success(let files) = readInclude(file.text), files.count == 1 else {
       return error("the file of passwords can't be read", at: file.position)
     }
-    for (index, line) in files[0].text.split(separator: "\n", omittingEmptySubsequences: false)
-      .enumerated()
-    {
+    var users: Set<String> = []
+    let lines = files[0].text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
       if line.isEmpty || line.hasPrefix("#") { continue }
       let place = Origin(file: files[0].name, line: index + 1, column: 1)
       let parts = line.split(separator: ":", omittingEmptySubsequences: false)
@@ -159,16 +176,24 @@ extension NginxBuilder {
         continue
       }
       let user = String(parts[0])
+      guard users.insert(user).inserted else {
+        warning("'\(user)' stands above already, and that line counts", at: place)
+        continue
+      }
       let secret: DocumentNode.Entry
       if parts[1].hasPrefix("{PLAIN}") {
         secret = .init("password", .text(String(parts[1].dropFirst(7))))
-      } else if parts[1].hasPrefix("$scrypt$") || parts[1].hasPrefix("$pbkdf2-") {
-        secret = .init("digest", .text(String(parts[1])))
       } else {
-        error(
-          "the password of '\(user)' is kept in a way that can't be checked here", at: place,
-          hint: "sluice hash-password makes a new digest; write it behind the colon")
-        continue
+        do throws(TextProblem) {
+          _ = try PasswordDigest(parsing: String(parts[1]))
+        } catch {
+          self.error(
+            "the password of '\(user)' is kept in a way that can't be checked here: \(error.reason)",
+            at: place,
+            hint: "sluice hash-password makes a new digest; write it behind the colon")
+          continue
+        }
+        secret = .init("digest", .text(String(parts[1])))
       }
       consumers.append(
         .init(

@@ -6,30 +6,18 @@ extension NginxBuilder {
   /// The lines of a `geo` by what they are.
   private struct GeoTable {
     var isByRanges = false
-    /// In the order in which they came first; nil for those that were deleted.
-    private(set) var networks: [DocumentNode.Entry?] = []
-    private var places: [String: Int] = [:]
+    var networks = NginxNetworks()
+    var ranges = NginxRanges()
     var proxies: [String] = []
     var isRecursive = false
-    var otherwise = DocumentNode.text("")
+    var otherwise = ""
+    var otherwiseOrigin: Origin?
 
-    var ranges: [DocumentNode.Entry] { networks.compactMap(\.self) }
+    var entries: [DocumentNode.Entry] { isByRanges ? ranges.entries : networks.entries }
 
-    /// The last one of a network counts.
-    mutating func set(_ network: String, _ value: DocumentNode, at place: Origin) {
-      if let index = places[network] {
-        networks[index]?.value = value
-      } else {
-        places[network] = networks.count
-        networks.append(.init(network, value, origin: place))
-      }
-    }
-
-    /// False where there is none.
-    mutating func delete(_ network: String) -> Bool {
-      guard let index = places.removeValue(forKey: network) else { return false }
-      networks[index] = nil
-      return true
+    /// What an address has that nothing is known of: nginx takes it for 255.255.255.255.
+    var ofNoAddress: String {
+      (isByRanges ? ranges.value(of: .max) : networks.valueOfLast) ?? otherwise
     }
   }
 
@@ -48,7 +36,12 @@ extension NginxBuilder {
     }
     var table = GeoTable()
     for entry in block { add(entry, to: &table) }
-    let ranges = table.ranges
+    if address != nil || listensOnSocket, table.ofNoAddress != table.otherwise {
+      error(
+        "nginx takes what is no address for 255.255.255.255, whose network has another value than the default; here it has the default",
+        at: definition.position, hint: "leave 255.255.255.255 out of the networks")
+    }
+    let ranges = table.entries
     guard ranges.count <= Self.mostGeoRanges else {
       error(
         "geo has more than \(Self.mostGeoRanges) networks", at: definition.position,
@@ -63,7 +56,7 @@ extension NginxBuilder {
     if !table.proxies.isEmpty { entries.append(.init("proxies", .texts(table.proxies))) }
     if table.isRecursive { entries.append(.init("recursive", .boolean(true))) }
     if !ranges.isEmpty { entries.append(.init("ranges", .map(ranges))) }
-    entries.append(.init("otherwise", table.otherwise))
+    entries.append(.init("otherwise", .text(table.otherwise, origin: table.otherwiseOrigin)))
     return .map(entries)
   }
 
@@ -71,7 +64,7 @@ extension NginxBuilder {
     let key = entry.name.text
     switch (key, entry.arguments.count) {
     case ("ranges", 0):
-      if !table.networks.isEmpty {
+      if !table.networks.entries.isEmpty {
         error("'ranges' in geo comes before all networks", at: entry.position)
       }
       table.isByRanges = true
@@ -85,87 +78,93 @@ extension NginxBuilder {
       return error("geo's entry is a range and a text", at: entry.position)
     }
     switch key {
-    case "default": table.otherwise = .text(value, origin: entry.position)
+    case "default":
+      (table.otherwise, table.otherwiseOrigin) = (value, entry.position)
+      // The same to nginx; the last one counts.
+      _ = table.networks.delete(NginxNetworks.everything)
     case "proxy":
-      for network in networks(value, table.isByRanges, at: entry.position) {
-        table.proxies.append(network)
-      }
-    case "delete":
-      for network in networks(value, table.isByRanges, at: entry.position) {
-        if !table.delete(network) {
-          warning("geo has no network '\(network)' to delete", at: entry.position)
-        }
-      }
+      if let network = network(value, at: entry.position) { table.proxies.append(network) }
+    case "delete": delete(value, of: &table, at: entry.position)
     default:
-      for network in networks(key, table.isByRanges, at: entry.position) {
-        table.set(network, .text(value, origin: entry.position), at: entry.position)
+      if table.isByRanges {
+        guard let (first, last) = range(key, at: entry.position) else { return }
+        table.ranges.set(first, last, value, at: entry.position)
+      } else if let network = network(key, at: entry.position) {
+        table.networks.set(network, value, at: entry.position)
       }
     }
   }
 
-  /// The networks that a key stands for; none, with a finding, for what is none.
-  private func networks(_ text: String, _ isRange: Bool, at place: Origin) -> [String] {
-    guard isRange, text.contains("-") else {
-      if let network = CIDR.text(text) { return [network] }
-      error("'\(text)' is no network", at: place)
-      return []
+  /// What is not there exactly as written stays, as in nginx.
+  private func delete(_ text: String, of table: inout GeoTable, at place: Origin) {
+    guard table.isByRanges else {
+      guard let network = network(text, at: place) else { return }
+      if network == NginxNetworks.everything {
+        error("delete \(network) in geo can't be carried over", at: place, hint: "write a default")
+      } else if !table.networks.delete(network) {
+        warning("geo has no network '\(network)' to delete", at: place)
+      }
+      return
     }
+    guard let (first, last) = range(text, at: place) else { return }
+    switch table.ranges.delete(first, last) {
+    case .deleted: break
+    case .none: warning("geo has no range '\(text)' to delete", at: place)
+    case .cut:
+      error(
+        "delete in geo for other addresses than those of one range can't be carried over",
+        at: place, hint: "delete ranges as they are written")
+    }
+  }
+
+  /// A network in one way to write it; nil, with a finding, for what is none.
+  private func network(_ text: String, at place: Origin) -> String? {
+    guard let (network, spelling) = CIDR.reading(text) else {
+      error("'\(text)' is no network", at: place)
+      return nil
+    }
+    if text.contains(":"),
+      network.contains(CIDR.ofIPv4.first) || CIDR.ofIPv4.contains(network.first)
+    {
+      error(
+        "a network of IPv6 with the addresses of IPv4 in it can't be carried over", at: place,
+        hint: "write the default, or narrower ones")
+      return nil
+    }
+    return spelling
+  }
+
+  /// Nil, with a finding, for what is none.
+  private func range(_ text: String, at place: Origin) -> (UInt32, UInt32)? {
     let ends = text.split(separator: "-", omittingEmptySubsequences: false)
     guard ends.count == 2, let first = NginxIPv4.number(ends[0]),
       let last = NginxIPv4.number(ends[1]),
       first <= last
     else {
       error("'\(text)' is no range of IPv4 addresses", at: place)
-      return []
+      return nil
     }
-    return NginxIPv4.networks(from: first, through: last)
+    return (first, last)
   }
 }
 
 extension CIDR {
-  /// A network as nginx takes it: bits behind the prefix mean nothing.
-  fileprivate static func text(_ text: String) -> String? {
-    if CIDR(text) != nil { return text }
+  /// A network as nginx takes it: bits behind the prefix mean nothing. The text is the same for all ways to
+  /// write it.
+  fileprivate static func reading(_ text: String) -> (network: CIDR, text: String)? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let length = Int(parts[1]), let address = IPAddress(String(parts[0]))
-    else { return nil }
+    guard parts.count <= 2, let address = IPAddress(String(parts[0])) else { return nil }
     let isQuad = !parts[0].contains(":")
-    guard (0...(isQuad ? 32 : 128)).contains(length) else { return nil }
+    let whole = isQuad ? 32 : 128
+    var length = whole
+    if parts.count == 2 {
+      guard let given = Int(parts[1]), (0...whole).contains(given) else { return nil }
+      length = given
+    }
     let network = CIDR(address, prefixLength: isQuad ? 96 + length : length)
-    return "\(network.first)/\(length)"
-  }
-}
-
-/// IPv4 addresses as numbers.
-enum NginxIPv4 {
-  static func number(_ text: Substring) -> UInt32? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var number: UInt32 = 0
-    for part in parts {
-      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy({ (48...57).contains($0) }),
-        let byte = UInt8(part)
-      else { return nil }
-      number = number << 8 | UInt32(byte)
-    }
-    return number
+    return (network, length == whole ? "\(network.first)" : "\(network.first)/\(length)")
   }
 
-  static func text(_ number: UInt32) -> String {
-    [24, 16, 8, 0].map { "\(number >> $0 & 255)" }.joined(separator: ".")
-  }
-
-  /// The fewest networks that are exactly a range: 62 at most.
-  static func networks(from first: UInt32, through last: UInt32) -> [String] {
-    var networks: [String] = []
-    var next = UInt64(first)
-    while next <= UInt64(last) {
-      // As wide as the address allows, and no wider than what is left.
-      var bits = next == 0 ? 32 : min(32, next.trailingZeroBitCount)
-      while next + (1 << UInt64(bits)) - 1 > UInt64(last) { bits -= 1 }
-      networks.append("\(text(UInt32(next)))/\(32 - bits)")
-      next += 1 << UInt64(bits)
-    }
-    return networks
-  }
+  /// All of IPv4, as it is mapped.
+  fileprivate static let ofIPv4 = CIDR(IPAddress(high: 0, low: 0xFFFF << 32), prefixLength: 96)
 }

@@ -21,13 +21,16 @@ extension NginxBuilder {
     switch text {
     case "$binary_remote_addr", "$remote_addr": return ("address", zone)
     case "$server_name": return ("route", zone)
-    case "$host", "$http_host": return ("header:Host", zone)
+    case "$host": return ("host", zone)
+    case "$http_host": return ("header:Host", zone)
     case let text where text.hasPrefix("$http_"):
       return ("header:\(text.dropFirst(6).replacing("_", with: "-"))", zone)
+    // The same text for every request of every server.
+    case let text where !text.contains("$"): return ("all", zone)
     default:
       error(
         "limits by '\(first.text)' can't be carried over", at: first.position,
-        hint: "by $binary_remote_addr, $server_name or a field")
+        hint: "by $binary_remote_addr, $server_name, $host or a field")
       return nil
     }
   }
@@ -44,8 +47,7 @@ extension NginxBuilder {
       values.insert(text == "$remote_addr" ? "$binary_remote_addr" : text)
     }
     guard values.count == 1, let value = values.first else { return nil }
-    // The same text for all of them.
-    return value.contains("$") ? value : "$server_name"
+    return value
   }
 
   /// One `limit_req`, with its zone.
@@ -98,7 +100,9 @@ extension NginxBuilder {
       let longest = limits.map(\.longestDelay).max() ?? 1
       let bound = 366 * 86_400
       entries.append(.init("excess", .literal("delay")))
-      entries.append(.init("maxDelay", .literal("\(max(1, min(longest, bound)))s")))
+      // A second more, so that what is rounded takes no place of a burst; `burst` bounds them.
+      let most = longest < bound ? longest + 1 : bound
+      entries.append(.init("maxDelay", .literal("\(most)s")))
     }
     let others = limits.dropFirst().map { limit in
       DocumentNode.map(limit.entries(delays: delays), origin: limit.origin)

@@ -90,6 +90,9 @@ struct NginxListener {
   var name: String
   var listens: [(listen: NginxListen, server: Int)]
   var isEncrypted: Bool { listens.contains { $0.listen.isEncrypted } }
+  var takesProxyHeader: Bool { listens.contains { $0.listen.takesProxyHeader } }
+  /// A Unix-domain socket.
+  var isSocket: Bool { listens[0].listen.port == nil }
   /// The server for names that none has.
   var defaultServer: Int {
     (listens.first { $0.listen.isDefault } ?? listens[0]).server
@@ -107,12 +110,7 @@ extension NginxBuilder {
     if listener.listens.count(where: { $0.listen.isDefault }) > 1 {
       error("there are two default servers for \(first.address)", at: first.origin)
     }
-    if listener.listens.contains(where: { $0.listen.takesProxyHeader }) {
-      entries.append(.init("proxyProtocol", .boolean(true), origin: first.origin))
-    }
-    let trusted = trustedProxies(scope, listener)
-    if !trusted.isEmpty { entries.append(.init("trustedProxies", .texts(trusted))) }
-    if let source = clientAddress(scope, trusted) { entries.append(source) }
+    entries += callers(listener, servers)
     // Targets get what the file says, and nothing else.
     entries.append(.init("forwarded", .map([.init("xForwarded", .boolean(false))])))
     // nginx looks for locations by the decoded path.
@@ -181,57 +179,6 @@ extension NginxBuilder {
     entries.append(
       .init("requestsPerConnection", .integer(requests), origin: directive?.position))
     return .map(entries)
-  }
-
-  private func trustedProxies(_ scope: NginxScope, _ listener: NginxListener) -> [String] {
-    let directives = scope.all("set_real_ip_from")
-    let header = scope.last("real_ip_header")
-    let takesHeader = listener.listens.contains { $0.listen.takesProxyHeader }
-    guard !directives.isEmpty else {
-      if takesHeader {
-        warning(
-          "whoever sends a PROXY header is believed, as nginx does: say with trustedProxies who may",
-          at: listener.listens[0].listen.origin)
-        return ["0.0.0.0/0", "::/0"]
-      }
-      return []
-    }
-    let isOfConnection = header?.words.first?.lowercased() == "proxy_protocol"
-    if isOfConnection != takesHeader {
-      error(
-        takesHeader
-          ? "behind a PROXY header the caller's address is the one in it"
-          : "there is no PROXY header without 'listen … proxy_protocol'",
-        at: header?.position ?? directives[0].position,
-        hint: takesHeader ? "real_ip_header proxy_protocol;" : nil)
-    }
-    if takesHeader {
-      warning(
-        "who is not named by set_real_ip_from may not connect here; nginx serves them by their own address",
-        at: directives[0].position)
-    }
-    return directives.compactMap { directive in
-      guard let word = directive.arguments.first else { return nil }
-      if word.text == "unix:" { return nil }
-      return word.text
-    }
-  }
-
-  /// The field that says who calls.
-  private func clientAddress(_ scope: NginxScope, _ trusted: [String]) -> DocumentNode.Entry? {
-    let header = scope.last("real_ip_header")
-    let name = header?.arguments.first?.text ?? "X-Real-IP"
-    if trusted.isEmpty || name.lowercased() == "proxy_protocol" { return nil }
-    var entries: [DocumentNode.Entry] = []
-    if name.lowercased() != "x-forwarded-for" {
-      entries.append(.init("field", .text(name), origin: header?.position))
-    }
-    let recursive = scope.last("real_ip_recursive")
-    if !scope.isOn("real_ip_recursive") {
-      entries.append(.init("recursive", .boolean(false), origin: recursive?.position))
-    }
-    return entries.isEmpty
-      ? nil : .init("clientAddress", .map(entries), origin: header?.position)
   }
 
   private func tls(_ listener: NginxListener, _ servers: [NginxServer]) -> DocumentNode? {

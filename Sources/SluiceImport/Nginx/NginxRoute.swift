@@ -110,7 +110,7 @@ extension NginxBuilder {
       }
     }
     if server.listens.allSatisfy(\.takesProxyHeader) {
-      context.constants["proxy_protocol_addr"] = "${client.address}"
+      context.constants["proxy_protocol_addr"] = "${client.peer}"
       context.constants["proxy_protocol_port"] = "${client.port}"
     }
     context.serverConstants = context.constants

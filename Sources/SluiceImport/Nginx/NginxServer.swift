@@ -48,6 +48,7 @@ extension NginxBuilder {
     }
     let listeners = listenersOf(servers)
     for listener in listeners { convertListener(listener, servers) }
+    checkCallers(listeners, servers)
     var taken: Set<String> = []
     for (index, server) in servers.enumerated() {
       for place in places(of: index, servers, listeners, &taken) {

@@ -12,6 +12,16 @@ struct NginxCase: Sendable, CustomTestStringConvertible {
   /// Fields of targets or callers that this case does not compare, in lower case.
   let ignoring: Set<String>
 
+  /// A file of passwords in all the ways that both check.
+  static let users = """
+    alice:{PLAIN}secret
+    bob:{PLAIN}hidden:too
+    carol:$6$saltsalt$B4hCqgm17uiIay2FV5/DrsuGN0WEXmz61IWsUbmpWC0TYLIpIuLgjWvrzR82GnH9XWbOCl1rt5U1REfd0V7uC.
+    dave:{SSHA}ldrVauEXtzDihoJUlBfeLGTYCtRhYmNkMTIzNA==
+    dave:{PLAIN}later
+
+    """
+
   var testDescription: String { name }
 
   init(_ name: String, http: String, ignoring: Set<String> = [], _ requests: [NginxRequest]) {

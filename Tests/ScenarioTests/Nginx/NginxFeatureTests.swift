@@ -161,7 +161,7 @@ extension Scenarios {
     }
 
     @Test func passwordsAndAddresses() throws {
-      let users = try file("users", "alice:{PLAIN}secret\nbob:{PLAIN}hidden:too\n")
+      let users = try file("users", NginxCase.users)
       let pair = try NginxPair(
         """
         server { listen 127.0.0.1:PORT; auth_basic "who?"; auth_basic_user_file USERS;
@@ -175,7 +175,10 @@ extension Scenarios {
       let colon = "Authorization: Basic \(Data("bob:hidden:too".utf8).base64EncodedString())"
       let wrong = "Authorization: Basic \(Data("alice:other".utf8).base64EncodedString())"
       for path in ["/a", "/open", "/any", "/other", "/all"] {
-        for field in ["X-None: 1", right, colon, wrong, "Authorization: Basic ??"] {
+        let digests = ["carol:sixth", "carol:other", "dave:salted", "dave:later"].map {
+          "Authorization: Basic \(Data($0.utf8).base64EncodedString())"
+        }
+        for field in ["X-None: 1", right, colon, wrong, "Authorization: Basic ??"] + digests {
           let (before, after) = try both(pair) { port in
             let seen = pair.upstream.requests.count
             let response = try get(port, path, field)

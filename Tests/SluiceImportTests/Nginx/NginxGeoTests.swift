@@ -53,10 +53,81 @@ import Testing
     ("geo $place { 10.0.0.0/8 $remote_addr; }", "a range and a text"),
     ("geo $nothing $place { }", "$nothing is not known"),
     ("geo $place { include none; }", "can't be included"),
+    ("geo $place { ranges; 10.0.0.0/8 a; }", "is no range of IPv4 addresses"),
+    ("geo $place { ::/0 a; }", "with the addresses of IPv4 in it"),
+    ("geo $place { ::ffff:10.0.0.0/104 a; }", "with the addresses of IPv4 in it"),
+    ("geo $place { default a; delete 0.0.0.0/0; }", "can't be carried over"),
+    ("geo $http_x $place { 0.0.0.0/0 a; }", "takes what is no address for 255.255.255.255"),
+    ("geo $http_x $place { default b; 255.0.0.0/8 a; }", "takes what is no address"),
+    ("geo $http_x $place { default b; 255.255.255.255 a; }", "takes what is no address"),
+    (
+      "geo $http_x $place { ranges; default b; 250.0.0.0-255.255.255.255 a; }",
+      "takes what is no address"
+    ),
+    (
+      "geo $place { ranges; 10.0.0.0-10.5.255.255 a; delete 10.1.0.0-10.1.255.255; }",
+      "for other addresses than those of one range"
+    ),
   ])
   func isRefused(geo: String, message: String) {
     let diagnostics = convert(geo).diagnostics
     #expect(diagnostics.contains { $0.message.contains(message) }, "\(diagnostics)")
+  }
+
+  /// The value of the narrowest counts, as everybody's who has no address.
+  @Test(arguments: [
+    "0.0.0.0/0 a; 255.255.255.255 b; default b;", "240.0.0.0/4 a; delete 240.0.0.0/4; default b;",
+    "0.0.0.0/0 a; default b;", "0.0.0.0/0 b; default b;", "10.0.0.0/8 a; 2000::/3 c;",
+  ])
+  func whatIsNoAddressHasTheDefault(lines: String) throws {
+    _ = try variable("geo $http_x $place { \(lines) }")
+  }
+
+  @Test func aNetworkHasOneSpelling() throws {
+    let place = try variable(
+      """
+      geo $place { 10.0.0.1 a; 10.0.0.1/32 b; 10.1.2.3/8 c; 10.0.0.0/8 d; 2001:DB8:0::1/128 e; 2001:db8::1 f;
+        0.0.0.0/0 g; default h; }
+      """)
+    #expect(place.ranges == ["10.0.0.1": "b", "10.0.0.0/8": "d", "2001:db8::1": "f"])
+    #expect(place.otherwise == "h")
+  }
+
+  @Test func rangesCutWhatIsThereBefore() throws {
+    func ranges(_ lines: String) throws -> [String: String] {
+      try variable("geo $place { ranges; \(lines) }").ranges
+    }
+    let outer = "10.0.0.0-10.0.0.255 a; 10.0.0.128-10.0.0.255 b;"
+    #expect(try ranges(outer) == ["10.0.0.0/25": "a", "10.0.0.128/25": "b"])
+    // What was cut off is gone.
+    #expect(try ranges("\(outer) delete 10.0.0.128-10.0.0.255;") == ["10.0.0.0/25": "a"])
+    // Not one of them just so: it stays.
+    for range in ["10.0.0.0-10.0.0.255", "10.0.0.0-10.0.0.63", "10.0.0.100-10.0.0.200"] {
+      #expect(try ranges("\(outer) delete \(range);").count == 2)
+    }
+    #expect(try ranges("10.0.0.4-10.0.0.7 a; 10.0.0.0-10.0.0.7 b;") == ["10.0.0.0/29": "b"])
+    #expect(
+      try ranges("10.0.0.0-10.0.0.3 a; 10.0.0.1-10.0.0.2 b;")
+        == [
+          "10.0.0.0/32": "a", "10.0.0.1/32": "b", "10.0.0.2/32": "b", "10.0.0.3/32": "a",
+        ])
+  }
+
+  /// Against a table with a place for every address.
+  @Test func rangesAreWhatATableHolds() throws {
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<50 {
+      var ranges = NginxRanges()
+      var table = [String?](repeating: nil, count: 64)
+      for number in 0..<30 {
+        let first = Int.random(in: 0..<64, using: &generator)
+        let last = Int.random(in: first..<64, using: &generator)
+        ranges.set(
+          UInt32(first), UInt32(last), "\(number)", at: Origin(file: "f", line: 1, column: 1))
+        for address in first...last { table[address] = "\(number)" }
+      }
+      #expect((0..<64).map { ranges.value(of: UInt32($0)) } == table)
+    }
   }
 
   @Test(arguments: [

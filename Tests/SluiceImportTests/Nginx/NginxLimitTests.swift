@@ -10,6 +10,9 @@ import Testing
       events {} http {
       limit_req_zone $binary_remote_addr zone=one:1m rate=5r/s;
       limit_req_zone $server_name zone=two:1m rate=2r/m; \(http)
+      limit_req_zone $server_name zone=three:1m rate=3r/s; limit_req_zone $host zone=host:1m rate=5r/s;
+      limit_req_zone $http_host zone=raw:1m rate=5r/s; limit_req_zone everybody zone=text:1m rate=5r/s;
+      limit_req_zone $all zone=mapped:1m rate=5r/s; map $http_x_free $all { default everybody; 1 ""; }
       limit_conn_zone $binary_remote_addr zone=addr:1m; limit_conn_zone $remote_addr zone=also:1m;
       limit_conn_zone $http_x_key zone=key:1m;
       server { listen 80; server_name a.test; location / { \(location) proxy_pass http://a; } } }
@@ -21,7 +24,7 @@ import Testing
     let result = ConfigurationReader.read(contentsOf: conversion.yaml().text, file: "y")
     let configuration = try #require(
       result.configuration, "\(result.diagnostics)\n\(conversion.yaml().text)")
-    return try #require(configuration.routes.values.first)
+    return try #require(configuration.routes.min { $0.key < $1.key }?.value)
   }
 
   private func rate(_ location: String) throws -> Configuration.RateLimit {
@@ -37,15 +40,17 @@ import Testing
     #expect(quick.burst == 10 && quick.excess == .refuse && quick.atOnce == nil)
     let slow = try rate("limit_req zone=one burst=9;")
     #expect(slow.burst == 10 && slow.excess == .delay && slow.atOnce == nil)
-    // Nine wait, a fifth of a second each.
-    #expect(slow.maxDelay == .seconds(2))
+    // Nine wait, a fifth of a second each; a second is for what is rounded.
+    #expect(slow.maxDelay == .seconds(3))
     let some = try rate("limit_req zone=one burst=9 delay=4;")
     #expect(some.burst == 10 && some.excess == .delay && some.atOnce == 5)
-    #expect(some.maxDelay == .seconds(1))
+    #expect(some.maxDelay == .seconds(2))
     // As many as the burst, or more, is all of it.
     #expect(try rate("limit_req zone=one burst=9 delay=9;").excess == .refuse)
     #expect(try rate("limit_req zone=one burst=9 delay=10;").excess == .refuse)
-    #expect(try rate("limit_req zone=two burst=1;").maxDelay == .seconds(30))
+    #expect(try rate("limit_req zone=two burst=1;").maxDelay == .seconds(31))
+    // 21 thirds of a second are seven only where nothing is rounded.
+    #expect(try rate("limit_req zone=three burst=21;").maxDelay == .seconds(8))
   }
 
   @Test func severalHoldTogether() throws {
@@ -55,7 +60,18 @@ import Testing
     #expect(both.also.count == 1)
     #expect(other.limit == 2 && other.window == .seconds(60) && other.burst == 3)
     #expect(other.atOnce == nil && other.by == .all && other.budget == "two-a-test")
-    #expect(both.maxDelay == .seconds(60))
+    #expect(both.maxDelay == .seconds(61))
+  }
+
+  @Test func keysAreWhatNginxComparesThem() throws {
+    let host = try rate("limit_req zone=host;")
+    #expect(host.by == .host && host.budget == "host")
+    #expect(try rate("limit_req zone=raw;").by == .header("Host"))
+    // One text for everybody is one count for all servers.
+    for zone in ["text", "mapped"] {
+      let all = try rate("limit_req zone=\(zone);")
+      #expect(all.by == .all && all.budget == zone)
+    }
   }
 
   @Test func aDryRunLimitsNothing() throws {

@@ -103,7 +103,7 @@ extension Configuration.BandwidthKey: TextValue {
 extension TextForm {
   static let bandwidthKey = TextForm(
     "what shares a bandwidth",
-    pattern: "^(request|consumer|credential|address|route|all|header:.+|path:/.*|claim:.+)$",
+    pattern: "^(request|consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+)$",
     examples: ["request"] + limitKey.examples,
     check: { text in
       if text == "request" { return nil }
@@ -112,7 +112,7 @@ extension TextForm {
         ? TextProblem(
           "",
           hint:
-            "write request, consumer, credential, address, route, all, header:NAME, path:/PATH or claim:NAME"
+            "write request, consumer, credential, address, route, host, all, header:NAME, path:/PATH or claim:NAME"
         )
         : problem
     })

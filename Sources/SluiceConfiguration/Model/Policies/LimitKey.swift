@@ -1,11 +1,13 @@
 extension Configuration {
-  /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `all`,
-  /// `header:NAME`, `path:/PATH` or `claim:NAME`.
+  /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `host`,
+  /// `all`, `header:NAME`, `path:/PATH` or `claim:NAME`.
   public enum LimitKey: Equatable, Sendable {
     case consumer
     case credential
     case address
     case route
+    /// The host that the request names, without its port, in lower case and without a dot at its end.
+    case host
     /// All callers together.
     case all
     /// Requests for this path together, as callers write it; others by their address.
@@ -22,6 +24,7 @@ extension Configuration.LimitKey: TextValue {
     case "credential": self = .credential
     case "address": self = .address
     case "route": self = .route
+    case "host": self = .host
     case "all": self = .all
     default:
       let parts = text.split(separator: ":", maxSplits: 1)
@@ -41,6 +44,7 @@ extension Configuration.LimitKey: TextValue {
     case .credential: "credential"
     case .address: "address"
     case .route: "route"
+    case .host: "host"
     case .all: "all"
     case .path(let path): "path:\(path)"
     case .header(let name): "header:\(name)"
@@ -52,14 +56,15 @@ extension Configuration.LimitKey: TextValue {
 extension TextForm {
   static let limitKey = TextForm(
     "what to count by",
-    pattern: "^(consumer|credential|address|route|all|header:.+|path:/.*|claim:.+)$",
+    pattern: "^(consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+)$",
     examples: [
-      "consumer", "credential", "address", "route", "all", "header:X-Tenant", "path:/search",
+      "consumer", "credential", "address", "route", "host", "all", "header:X-Tenant",
+      "path:/search",
       "claim:tenant",
     ],
     check: { text in
       switch Configuration.LimitKey(text: text) {
-      case .consumer, .credential, .address, .route, .all, .claim: nil
+      case .consumer, .credential, .address, .route, .host, .all, .claim: nil
       case .path(let path):
         path.hasPrefix("/") ? nil : TextProblem("a path starts with /")
       case .header(let name):
@@ -68,7 +73,7 @@ extension TextForm {
         TextProblem(
           "",
           hint:
-            "write consumer, credential, address, route, all, header:NAME, path:/PATH or claim:NAME"
+            "write consumer, credential, address, route, host, all, header:NAME, path:/PATH or claim:NAME"
         )
       }
     })
@@ -78,7 +83,7 @@ extension TextForm {
 enum LimitField {
   static let by = Field(
     "by", .text(.limitKey),
-    "What is counted separately; `all` counts everybody together, `path:/PATH` all requests for this one path. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
+    "What is counted separately; `host` is the name that the request is for, whatever its case, port and last dot (HTTP/1.0 without one counts as one name), `all` counts everybody together, `path:/PATH` all requests for this one path. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
   )
 
   static let cost = Field(

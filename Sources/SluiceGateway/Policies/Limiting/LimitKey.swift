@@ -45,7 +45,7 @@ struct LimitKey: Hashable, Sendable {
 /// Finds whom a limit counts an exchange for.
 struct LimitKeyReader {
   private enum Source {
-    case consumer, credential, address, route, all
+    case consumer, credential, address, route, host, all
     case header([UInt8])
     case path([UInt8])
     case claim([UInt8])
@@ -62,6 +62,7 @@ struct LimitKeyReader {
     static let local: UInt8 = 7
     static let all: UInt8 = 8
     static let path: UInt8 = 9
+    static let host: UInt8 = 10
   }
 
   private let source: Source
@@ -73,6 +74,7 @@ struct LimitKeyReader {
       case .credential: .credential
       case .address: .address
       case .route: .route
+      case .host: .host
       case .all: .all
       case .path(let path): .path(Array(path.utf8))
       case .header(let name): .header(Array(name.utf8))
@@ -87,6 +89,7 @@ struct LimitKeyReader {
     if case .path(let path) = source, Self.asks(exchange.request, for: path) {
       return LimitKey(kind: Kind.path, path.span)
     }
+    if case .host = source { return Self.key(ofHost: exchange.request) }
     return key(
       of: exchange.identity, route: exchange.route?.nameBytes, address: exchange.clientAddress)
   }
@@ -98,7 +101,7 @@ struct LimitKeyReader {
   /// Nil where the handshake says, which is gone.
   func key(of session: Session) -> LimitKey? {
     switch source {
-    case .header, .path: return nil
+    case .header, .path, .host: return nil
     default: break
     }
     return key(of: session.identity, route: session.route.nameBytes, address: session.client)
@@ -124,13 +127,28 @@ struct LimitKeyReader {
     case .all:
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.all, nothing.span)
-    case .header, .path, .address: break
+    case .header, .path, .host, .address: break
     }
     guard let address = HTTPListener.caller(address) else {
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.local, nothing.span)
     }
     return LimitKey(kind: Kind.address, address)
+  }
+
+  /// The same for every way to write a host. Those of HTTP/1.0 who name none count as one.
+  private static func key(ofHost head: borrowing RequestHead) -> LimitKey {
+    guard let range = head.host else {
+      let nothing: [UInt8] = []
+      return LimitKey(kind: Kind.host, nothing.span)
+    }
+    let host = head.span(range)
+    var count = host.count
+    if count > 1, host[count - 1] == 0x2E { count -= 1 }
+    var name: [UInt8] = []
+    name.reserveCapacity(count)
+    for index in 0..<count { name.append(host[index].asciiLowercased) }
+    return LimitKey(kind: Kind.host, name.span)
   }
 
   private static func key(ofField name: [UInt8], _ head: borrowing RequestHead) -> LimitKey? {

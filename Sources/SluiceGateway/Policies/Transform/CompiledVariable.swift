@@ -115,14 +115,14 @@ final class CompiledVariable {
     return ranges.first { $0.range.contains(address) }?.value
   }
 
-  /// What the ranges are of; nil for what is no address.
+  /// What the ranges are of; nil for what is no address, such as one with a port.
   private func address(of exchange: Exchange) -> SocketAddress? {
     var result = exchange.clientAddress
     if let address {
       var text = ByteBuffer()
       address.append(exchange, .field, to: &text)
-      guard let other = ClientAddress.address(text.span) else { return nil }
-      result = other
+      guard let ip = IPAddress(text: text.span) else { return nil }
+      result = SocketAddress(ip: ip, port: 0)
     }
     guard let proxies, proxies.contains(result) else { return result }
     return behind(result, proxies, exchange.request)
