@@ -341,6 +341,27 @@ import Testing
       "3:71: error: services.api.health.maxPause (1s) is less than pause (5s)"
     ),
     (
+      file(service: "retries: {statusAttempts: 2}"),
+      """
+      3:62: error: services.api.retries.statusAttempts has no effect without statuses
+        hint: set statuses, or remove it
+      """
+    ),
+    (
+      file(service: "retries: {grpcAttempts: 2}"),
+      """
+      3:62: error: services.api.retries.grpcAttempts has no effect without grpc
+        hint: set grpc, or remove it
+      """
+    ),
+    (
+      file(service: "retries: {idempotent: 0, nonIdempotent: true}"),
+      """
+      3:77: error: services.api.retries.nonIdempotent has no effect without idempotent or statuses
+        hint: set idempotent or statuses, or remove it
+      """
+    ),
+    (
       file().replacing("{api:", with: "{api: {targets: ['http://b']}, -api:"),
       "3:42: error: services: '-api' is not a name: a name has 1 to 64 letters, digits, '.', "
         + "'_' and "

@@ -126,6 +126,7 @@ extension ConfigurationValidator {
       checkProtocol(service, entry.value, name: entry.key)
       checkTLS(service, entry.value, name: entry.key)
       checkHealth(service, entry.value, name: entry.key)
+      checkRetries(service, entry.value, name: entry.key)
     }
   }
 

@@ -84,3 +84,11 @@ extension Exchange {
     }
   }
 }
+
+extension Unmanaged<Exchange>? {
+  /// Whether this is the one that is referred to.
+  func refers(to exchange: Exchange) -> Bool {
+    // SAFETY: addresses are only compared.
+    self?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
+  }
+}

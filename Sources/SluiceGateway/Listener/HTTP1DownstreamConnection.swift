@@ -246,11 +246,6 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
     exchange.begin(self, listener: listener, peer: peer)
   }
 
-  private func serves(_ exchange: Exchange) -> Bool {
-    // SAFETY: addresses are compared, and nothing is read through them.
-    exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
-  }
-
   private func refuse(_ error: HeadError) {
     let exchange = worker.takeExchange()
     clearDeadline()
@@ -266,7 +261,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       case .payload(let range, let consumed):
         setDeadline(afterNanoseconds: listener.bodyTimeout)
         exchange.downstreamBody(input.extracting(range))
-        if decoder.isComplete && serves(exchange) { bodyCompleted(exchange) }
+        if decoder.isComplete && exchangeInUse.refers(to: exchange) { bodyCompleted(exchange) }
         return consumed
       case .complete(let consumed):
         bodyCompleted(exchange)

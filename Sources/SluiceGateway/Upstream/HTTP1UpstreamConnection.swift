@@ -35,11 +35,6 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     set { exchangeInUse = newValue.map { .passUnretained($0) } }
   }
 
-  private func serves(_ exchange: Exchange) -> Bool {
-    // SAFETY: addresses are compared, and nothing is read through them.
-    exchangeInUse?.toOpaque() == Unmanaged.passUnretained(exchange).toOpaque()
-  }
-
   init(target: UpstreamTarget, attemptsLeft: Int, avoidsHTTP2: Bool = false) {
     self.attemptsLeft = attemptsLeft
     self.avoidsHTTP2 = avoidsHTTP2
@@ -202,7 +197,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
 
   /// False when a head is not complete.
   private func process(_ input: Span<UInt8>, _ offset: inout Int, of exchange: Exchange) -> Bool {
-    while offset < input.count, !isClosed, serves(exchange) {
+    while offset < input.count, !isClosed, exchangeInUse.refers(to: exchange) {
       if isReadingBody {
         offset = processBody(input, offset, exchange)
       } else if let next = processHead(input, offset, exchange) {
@@ -245,7 +240,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
     isReadingBody = true
     if !head.framing.isEmpty { setDeadline(afterNanoseconds: exchange.idleTimeout) }
     exchange.upstreamHead(head)
-    guard serves(exchange) else { return }
+    guard exchangeInUse.refers(to: exchange) else { return }
     if head.framing.isEmpty { return completed(hasExcess: following > 0) }
     isSplicing =
       canSplice && Self.isWorthSplicing(head.framing, following) && exchange.splicesResponse

@@ -246,7 +246,9 @@ extension NginxBuilder {
       entries.append(.init("statuses", .list(statuses.map { .integer($0) })))
       entries.append(.init("statusAttempts", .integer(tries)))
     }
-    if tries > 0, words.contains("non_idempotent") {
+    // Alone it makes nothing be tried again.
+    let isTried = isTold || words.contains("invalid_header") || !statuses.isEmpty
+    if tries > 0, isTried, words.contains("non_idempotent") {
       entries.append(.init("nonIdempotent", .boolean(true), origin: directive?.position))
     }
     if let limit = scope.last("proxy_next_upstream_timeout"),

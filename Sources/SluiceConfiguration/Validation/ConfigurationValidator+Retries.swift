@@ -1,0 +1,30 @@
+extension ConfigurationValidator {
+  /// What says how often or what for, where nothing is tried again.
+  mutating func checkRetries(
+    _ service: Configuration.Service, _ node: SourceNode, name: String
+  ) {
+    guard let place = node["retries"] else { return }
+    let retries = service.retries
+    let owner = "services.\(name).retries"
+    if retries.statuses.isEmpty, diagnostics.isSound(place["statuses"]) {
+      checkRetry("statusAttempts", without: "statuses", place, owner)
+    }
+    if retries.grpc.isEmpty, diagnostics.isSound(place["grpc"]) {
+      checkRetry("grpcAttempts", without: "grpc", place, owner)
+    }
+    if retries.nonIdempotent, retries.statuses.isEmpty, retries.idempotent == 0,
+      diagnostics.isSound(place["statuses"]), diagnostics.isSound(place["idempotent"])
+    {
+      checkRetry("nonIdempotent", without: "idempotent or statuses", place, owner)
+    }
+  }
+
+  private mutating func checkRetry(
+    _ setting: String, without others: String, _ node: SourceNode, _ owner: String
+  ) {
+    guard let entry = node.entry(setting) else { return }
+    diagnostics.error(
+      "\(owner).\(setting) has no effect without \(others)", at: entry.keyPosition,
+      hint: "set \(others), or remove it")
+  }
+}
