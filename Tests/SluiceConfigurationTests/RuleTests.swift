@@ -341,6 +341,18 @@ import Testing
       "3:71: error: services.api.health.maxPause (1s) is less than pause (5s)"
     ),
     (
+      file().replacing("{api:", with: "{api: {targets: ['http://b']}, -api:"),
+      "3:42: error: services: '-api' is not a name: a name has 1 to 64 letters, digits, '.', "
+        + "'_' and "
+        + "'-', the first a letter or digit"
+    ),
+  ])
+  func services(text: String, expected: String) {
+    #expect(diagnostics(text) == [expected])
+  }
+
+  @Test(arguments: [
+    (
       file(service: "retries: {statusAttempts: 2}"),
       """
       3:62: error: services.api.retries.statusAttempts has no effect without statuses
@@ -361,14 +373,8 @@ import Testing
         hint: set idempotent or statuses, or remove it
       """
     ),
-    (
-      file().replacing("{api:", with: "{api: {targets: ['http://b']}, -api:"),
-      "3:42: error: services: '-api' is not a name: a name has 1 to 64 letters, digits, '.', "
-        + "'_' and "
-        + "'-', the first a letter or digit"
-    ),
   ])
-  func services(text: String, expected: String) {
+  func retries(text: String, expected: String) {
     #expect(diagnostics(text) == [expected])
   }
 
