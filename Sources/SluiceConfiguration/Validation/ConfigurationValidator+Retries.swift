@@ -1,15 +1,21 @@
 extension ConfigurationValidator {
-  /// What says how often or what for, where nothing is tried again.
+  /// What says how often or what for, where nothing is tried again. A default may be written down, as it is in
+  /// what the gateway writes itself.
   mutating func checkRetries(
     _ service: Configuration.Service, _ node: SourceNode, name: String
   ) {
     guard let place = node["retries"] else { return }
     let retries = service.retries
+    let defaults = Configuration.Retries()
     let owner = "services.\(name).retries"
-    if retries.statuses.isEmpty, diagnostics.isSound(place["statuses"]) {
+    if retries.statuses.isEmpty, retries.statusAttempts != defaults.statusAttempts,
+      diagnostics.isSound(place["statuses"])
+    {
       checkRetry("statusAttempts", without: "statuses", place, owner)
     }
-    if retries.grpc.isEmpty, diagnostics.isSound(place["grpc"]) {
+    if retries.grpc.isEmpty, retries.grpcAttempts != defaults.grpcAttempts,
+      diagnostics.isSound(place["grpc"])
+    {
       checkRetry("grpcAttempts", without: "grpc", place, owner)
     }
     if retries.nonIdempotent, retries.statuses.isEmpty, retries.idempotent == 0,
