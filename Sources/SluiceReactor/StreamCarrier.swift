@@ -29,8 +29,9 @@ open class StreamCarrier {
   open func take(_ bytes: UnsafeRawBufferPointer) -> Int { 0 }
   /// Nothing more will be written; reading goes on.
   open func finish() {}
-  /// The peer has given no sign of life for as long as its user waits; the end of the connection follows.
-  open func peerFellSilent() {}
+  /// The peer has given no sign of life since then, and its user waits no longer; the end of the connection
+  /// follows.
+  open func peerFellSilent(since: MonotonicTime) {}
   /// The connection is gone. `isOrderly`: everything that was written was taken, and nobody wants the peer
   /// to think otherwise.
   open func close(isOrderly: Bool) {}
@@ -82,10 +83,10 @@ extension StreamConnection {
     loop.resumeLater(self)
   }
 
-  /// Ends the connection, like `abort`, because nothing is heard of its peer: who else uses what carries it
-  /// should know.
-  public final func abortSilent() {
-    carrier?.peerFellSilent()
+  /// Ends the connection, like `abort`, because nothing was heard of its peer since then: who else uses what
+  /// carries it should know.
+  public final func abortSilent(since: MonotonicTime) {
+    carrier?.peerFellSilent(since: since)
     abort()
   }
 

@@ -8,8 +8,9 @@ extension Scenarios {
   @Suite struct HTTP2Agreement {
     let authority = TestAuthority()
 
-    private func server(_ name: StaticString?) -> TestTLSSettings {
-      TestTLSSettings(server: authority.issue(names: ["DNS:localhost"]), protocol: name)
+    private func server(_ name: StaticString?, insists: Bool = false) -> TestTLSSettings {
+      TestTLSSettings(
+        server: authority.issue(names: ["DNS:localhost"]), protocol: name, insists: insists)
     }
 
     private func fixture(
@@ -53,8 +54,8 @@ extension Scenarios {
     // MARK: WebSockets
 
     /// HTTP/2 to those who agree on it; without WebSockets, unless `takesThem`. HTTP/1.1 to others.
-    private func sockets(takesThem: Bool) throws -> ScriptedUpstream {
-      try ScriptedUpstream(tls: server("h2")) { peer in
+    private func sockets(takesThem: Bool, insists: Bool = false) throws -> ScriptedUpstream {
+      try ScriptedUpstream(tls: server("h2", insists: insists)) { peer in
         try peer.socket.handshake()
         if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
         let settings = takesThem ? HTTP2Frame.settings((8, 1)) : .settings()
@@ -131,6 +132,44 @@ extension Scenarios {
       #expect(try socket.read()?.closeCode == 1_000)
       try waitUntil { upstream.endedCount == 2 }
       #expect(try fixture.get("/plain").text == "/plain")
+    }
+
+    /// A target that chooses what it was not offered is not asked for ever.
+    @Test func whatWasNotOfferedIsNotAgreedOn() throws {
+      let upstream = try sockets(takesThem: false, insists: true)
+      let fixture = try socketFixture(to: upstream)
+      for _ in 0..<2 {
+        let refused = try fixture.client().exchange(WebSocketPeer.handshake())
+        #expect(refused.status == 502 && refused.code == "upstream-tls-failed")
+      }
+      // One by HTTP/2, and the tries that a handshake has.
+      #expect(upstream.connectionCount < 10)
+      // What it speaks is of use for others.
+      #expect(try fixture.get("/plain").text == "/plain")
+    }
+
+    /// RFC 8441 3: the announcement may come at any time.
+    @Test func whoAnnouncesThemLaterGetsThemByHTTP2() throws {
+      let upstream = try ScriptedUpstream(tls: server("h2")) { peer in
+        try peer.socket.handshake()
+        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        let connection = try HTTP2Peer(peer)
+        try connection.request(1)
+        try connection.send(.settings((8, 1)))
+        try connection.answer(1, "announced")
+        try connection.accept(3).echo()
+        try connection.readToEnd()
+      }
+      let fixture = try socketFixture(to: upstream)
+      let first = try fixture.client().open()
+      #expect(upstream.requests.count == 1)
+      #expect(try fixture.get("/plain").text == "announced")
+      let second = try fixture.client().open()
+      for socket in [first, second] {
+        try socket.send(text: "hello")
+        #expect(try socket.text() == "hello")
+      }
+      #expect(upstream.connectionCount == 2 && upstream.requests.count == 1)
     }
 
     @Test func manyAtOnceToATargetThatMaySpeakBoth() throws {

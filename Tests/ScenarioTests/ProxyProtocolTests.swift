@@ -1,6 +1,8 @@
 import Foundation
+import Glibc
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 import SluiceWire
 import Testing
 
@@ -190,6 +192,123 @@ extension Scenarios {
       #expect(try fixture.get("/").status == 502)
       try waitUntil { upstream.endedCount > 0 }
       #expect(seen.all.first?.ends?.source.ip == IPAddress("127.0.0.1"))
+    }
+
+    // MARK: By HTTP/2
+
+    /// Speaks HTTP/2 behind the header, and takes WebSockets there.
+    private func http2Sockets(
+      _ headers: Gathered, _ settings: HTTP2Frame
+    ) throws -> ScriptedUpstream {
+      try ScriptedUpstream { peer in
+        headers.add(try Self.readHeader(peer.reader))
+        let connection = try HTTP2Peer(
+          peer, settings: settings, behind: peer.reader.take(peer.reader.buffer.count))
+        try connection.echoOnAllStreams()
+      }
+    }
+
+    /// A stream of the same connection would be somebody else's.
+    @Test(arguments: [Configuration.ProxyProtocol.v1, .v2])
+    func webSocketsByHTTP2ShareNoConnection(version: Configuration.ProxyProtocol) async throws {
+      let headers = Gathered()
+      let upstream = try http2Sockets(headers, .settings((8, 1)))
+      let fixture = try Fixture.http2Sockets(to: upstream) {
+        $0.service.proxyProtocol = version
+        $0.service.connections.maxPerTarget = 3
+      }
+      var sockets: [WebSocketPeer] = []
+      var ports: Set<UInt16?> = []
+      for turn in 0..<3 {
+        let client = try fixture.client()
+        ports.insert(client.socket.localPort)
+        sockets.append(try client.open())
+        try sockets[turn].send(text: "\(turn)")
+        #expect(try sockets[turn].text() == "\(turn)")
+      }
+      #expect(upstream.connectionCount == 3)
+      // Its connection serves nobody else, and its place is free.
+      try sockets[0].sendClose(1_000)
+      #expect(try sockets[0].read()?.closeCode == 1_000)
+      try waitUntil { upstream.endedCount == 1 }
+      let client = try fixture.client()
+      ports.insert(client.socket.localPort)
+      let last = try client.open()
+      try last.send(text: "last")
+      #expect(try last.text() == "last")
+      try sockets[1].send(text: "still")
+      #expect(try sockets[1].text() == "still")
+      #expect(upstream.connectionCount == 4 && ports.count == 4)
+      #expect(Set(headers.all.map { $0.ends?.source.port }) == ports)
+      for header in headers.all {
+        let ends = try #require(header.ends)
+        #expect(ends.source.ip == IPAddress("127.0.0.1"))
+        #expect(ends.destination.port == fixture.port)
+      }
+    }
+
+    @Test func whoTakesNoWebSocketsIsLeftAtOnce() throws {
+      let headers = Gathered()
+      let upstream = try http2Sockets(headers, .settings())
+      let fixture = try Fixture.http2Sockets(to: upstream) {
+        $0.service.proxyProtocol = .v2
+        $0.service.connections.maxPerTarget = 1
+      }
+      for turn in 1...3 {
+        let refused = try fixture.client().exchange(WebSocketPeer.handshake())
+        #expect(refused.status == 502 && refused.code == "upstream-takes-no-websockets")
+        try waitUntil { upstream.endedCount == turn }
+      }
+      #expect(headers.all.count == 3)
+    }
+
+    /// Reads version 1 below TLS, which begins behind it.
+    private static func readLine(below peer: UpstreamPeer) throws -> String {
+      var line: [UInt8] = []
+      while line.last != 10 {
+        var entry = pollfd(fd: peer.socket.descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, 10_000) == 1 else { throw ScenarioError.ended }
+        var byte: UInt8 = 0
+        guard recv(peer.socket.descriptor, &byte, 1, 0) == 1 else { throw ScenarioError.ended }
+        line.append(byte)
+      }
+      return String(decoding: line, as: UTF8.self)
+    }
+
+    /// The connection by HTTP/2 is of no use, and the one by HTTP/1.1 has a header of its own.
+    @Test func aWebSocketThatHTTP2DoesNotTakeIsAnnouncedAnew() throws {
+      let authority = TestAuthority()
+      let lines = Locked<[String]>([])
+      let server = TestTLSSettings(
+        server: authority.issue(names: ["DNS:localhost"]), protocol: "h2")
+      let upstream = try ScriptedUpstream(tls: server) { peer in
+        let line = try Self.readLine(below: peer)
+        lines.withLock { $0.append(line) }
+        try peer.socket.handshake()
+        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        try HTTP2Peer(peer).readToEnd()
+      }
+      let fixture = try Fixture(
+        configuration(targets: [upstream.url]) {
+          $0.hosts["localhost"] = ["127.0.0.1"]
+          $0.service.tls = Configuration.ServiceTLS()
+          $0.service.tls?.ca = authority.path
+          $0.service.protocol = .auto
+          $0.service.proxyProtocol = .v1
+          $0.all.kind = .websocket
+        })
+      for turn in 0..<2 {
+        let client = try fixture.client()
+        let socket = try client.open()
+        try socket.send(text: "hello")
+        #expect(try socket.text() == "hello")
+        let port = try #require(client.socket.localPort)
+        let line = "PROXY TCP4 127.0.0.1 127.0.0.1 \(port) \(fixture.port)\r\n"
+        // What the first one has learnt spares the second one the detour.
+        let seen = lines.withLock { $0 }
+        #expect(seen.suffix(turn == 0 ? 2 : 1).allSatisfy { $0 == line })
+        #expect(seen.count == 2 + turn)
+      }
     }
 
     private final class Gathered: Sendable {

@@ -71,8 +71,8 @@ class HTTP2Stream {
   func wantsPump() {}
   /// Of a tunnel: the carried connection is gone. `isOrderly`: all that was written was taken.
   func tunnelEnded(isOrderly: Bool) {}
-  /// Nothing is heard of who is at the other end of the tunnel.
-  func peerFellSilent() {}
+  /// Nothing was heard since then of who is at the other end of the tunnel.
+  func peerFellSilent(since: MonotonicTime) {}
   /// After the last byte of the body, unless the head was all.
   func inputEnded(_ trailers: TrailerSection) {}
   /// The peer's windows took some of `output`. Must not write.

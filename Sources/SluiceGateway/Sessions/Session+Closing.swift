@@ -61,7 +61,7 @@ extension Session {
   func fellSilent(_ side: SessionSide) {
     if side == .upstream, survivesLoss(isSilent: true) { return }
     if ending == nil { ending = SessionEnding(.network, side: side, code: 1_006) }
-    socket(side).abortSilent()
+    socket(side).abortSilent(since: side == .client ? fromClient.pinged : fromUpstream.pinged)
     noteBacklog(side)
     _ = machine.ended(side)
     perform(machine.disconnected(side).union(.startDeadline))

@@ -57,7 +57,7 @@ extension Session {
       upstream.stage { $0.appendWebSocketClose(code, mask: mask) }
     }
     // A dead peer would keep the kernel busy with what it is still owed.
-    if isSilent { upstream.abortSilent() } else { upstream.close() }
+    if isSilent { upstream.abortSilent(since: fromUpstream.pinged) } else { upstream.close() }
     leaveTarget()
   }
 

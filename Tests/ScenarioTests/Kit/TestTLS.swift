@@ -29,10 +29,11 @@ final class TestTLSSettings: @unchecked Sendable {
     }
   }
 
-  /// A target that shows `identity`, and agrees on `protocol` if that is offered.
+  /// A target that shows `identity`, and agrees on `protocol` if that is offered, or `insists` on it.
   init(
     server identity: TestAuthority.Identity, version: Int32 = 0,
-    callersOf authority: TestAuthority? = nil, protocol name: StaticString? = nil
+    callersOf authority: TestAuthority? = nil, protocol name: StaticString? = nil,
+    insists: Bool = false
   ) {
     isServer = true
     serverName = nil
@@ -43,14 +44,26 @@ final class TestTLSSettings: @unchecked Sendable {
     }
     SSL_CTX_set_session_id_context(context, [1], 1)
     finish(identity, version, nil)
-    if let name { agree(on: name) }
+    if let name { agree(on: name, insists) }
   }
 
-  private func agree(on name: StaticString) {
+  private func agree(on name: StaticString, _ insists: Bool) {
     // What ALPN's callback gets: the name behind its length. It lives as long as the tests.
     let wanted = UnsafeMutablePointer<UInt8>.allocate(capacity: name.utf8CodeUnitCount + 1)
     wanted[0] = UInt8(name.utf8CodeUnitCount)
     (wanted + 1).update(from: name.utf8Start, count: name.utf8CodeUnitCount)
+    if insists {
+      return SSL_CTX_set_alpn_select_cb(
+        context,
+        { _, output, length, _, _, wanted in
+          guard let wanted = wanted?.assumingMemoryBound(to: UInt8.self) else {
+            return SSL_TLSEXT_ERR_NOACK
+          }
+          output?.pointee = UnsafePointer(wanted + 1)
+          length?.pointee = wanted[0]
+          return SSL_TLSEXT_ERR_OK
+        }, wanted)
+    }
     SSL_CTX_set_alpn_select_cb(
       context,
       { _, output, length, offered, count, wanted in

@@ -76,7 +76,7 @@ final class HTTP2Tunnel: StreamCarrier, HTTP2TunnelEnd {
     changed(stream.isInputComplete ? .inputClosed : .failure)
   }
 
-  override func peerFellSilent() { stream.peerFellSilent() }
+  override func peerFellSilent(since: MonotonicTime) { stream.peerFellSilent(since: since) }
 
   override func close(isOrderly: Bool) { stream.tunnelEnded(isOrderly: isOrderly) }
 }

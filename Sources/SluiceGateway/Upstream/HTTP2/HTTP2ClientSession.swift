@@ -36,7 +36,7 @@ class HTTP2ClientSession: HTTP2Session {
 
   /// Begins a request on a new stream. `isEnd`: no body follows. False when the library can't.
   func request(
-    _ stream: HTTP2UpstreamStream, _ fields: inout HTTP2FieldList, isEnd: Bool
+    _ stream: HTTP2ClientStream, _ fields: inout HTTP2FieldList, isEnd: Bool
   ) -> Bool {
     if hasFailed { return false }
     stream.isOutputBegun = true
@@ -65,13 +65,13 @@ class HTTP2ClientSession: HTTP2Session {
   // MARK: What the library calls
 
   override func headBegan(_ id: Int32, isRequest: Bool) {
-    let stream = streams[id] as? HTTP2UpstreamStream
+    let stream = streams[id] as? HTTP2ClientStream
     isTrailer = stream?.hasHead ?? false
     builder.begin(isTrailer: isTrailer, answersTunnel: stream?.accept != nil)
   }
 
   override func headEnded(_ id: Int32, isRequest: Bool, isEnd: Bool) {
-    guard let stream = streams[id] as? HTTP2UpstreamStream else { return }
+    guard let stream = streams[id] as? HTTP2ClientStream else { return }
     if isTrailer {
       // Only the last HEADERS are trailers (RFC 9113 8.1).
       return isEnd ? trailersEnded(stream, isEnd: true) : stream.responseRefused()
@@ -98,6 +98,22 @@ class HTTP2ClientSession: HTTP2Session {
 
   /// The library ends a stream for what the target did wrong.
   override func resetSent(_ id: Int32, _ code: HTTP2ErrorCode) {
-    (streams[id] as? HTTP2UpstreamStream)?.isRefusedByUs = true
+    (streams[id] as? HTTP2ClientStream)?.isRefusedByUs = true
   }
+}
+
+/// A request of ours, and what the target answers to it.
+class HTTP2ClientStream: HTTP2Stream {
+  /// The final response's head is here.
+  final var hasHead = false
+  final var answersHEAD = false
+  /// What stands in for Sec-WebSocket-Accept; nil where the request is no handshake.
+  final var accept: [UInt8]?
+  /// A reset went out that nobody but the target is the reason of.
+  final var isRefusedByUs = false
+
+  /// The head of a response, also one of 1xx, in the words of HTTP/1.1.
+  func headArrived(_ head: Span<UInt8>) {}
+  /// What arrived is not what HTTP/2 allows.
+  func responseRefused() {}
 }

@@ -25,19 +25,10 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   private var turns: [HTTP2UpstreamStream] = []
   private var settingsChanged = false
   private var hasHeard = false
-  /// When a byte last came.
-  private var heard = MonotonicTime(nanoseconds: 0)
-  /// When the target has to have taken something of what waits for it.
-  private var writeDeadline = MonotonicTime.distantFuture
-  /// Nanoseconds; the last exchange's patience for a response.
-  private var writeTimeout: Int64 = 0
-  /// Sessions have begun here.
-  private var carriesSessions = false
+  private var patience = HTTP2TargetPatience()
 
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
-  /// A target that takes nothing for as long as a handshake may take ends no sessions. Nanoseconds.
-  private static let sessionPatience: Int64 = 30_000_000_000
 
   init(target: UpstreamTarget, exchange: Exchange?, until: MonotonicTime) {
     connectDeadline = until
@@ -100,14 +91,10 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
       target.release(self, reusable: true)
       return exchange.upstreamFailed(.notHTTP2)
     }
-    if exchange.wantsUpgrade {
-      if !session.takesWebSockets { return target.webSocketRefused(by: self, exchange) }
-      carriesSessions = true
+    if exchange.wantsUpgrade && !session.takesWebSockets {
+      return target.webSocketRefused(by: self, exchange)
     }
-    // An impatient request must not end the sessions beside it.
-    writeTimeout =
-      carriesSessions
-      ? max(writeTimeout, exchange.responseTimeout, Self.sessionPatience) : exchange.responseTimeout
+    patience.exchangeBegan(isSession: exchange.wantsUpgrade, timeout: exchange.responseTimeout)
     HTTP2UpstreamStream(self, exchange).begin(in: session, isReused: isReused)
   }
 
@@ -158,7 +145,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   private func received(_ count: Int) {
     hasHeard = true
-    heard = loop.now
+    patience.heard(now: loop.now)
     guard let session else { return }
     // SAFETY: the loop's buffer outlives this call, and nothing reads into it meanwhile.
     let bytes = UnsafeBufferPointer(
@@ -215,7 +202,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
   }
 
   override func streamDrained() {
-    writeDeadline = .distantFuture
+    patience.drained()
     pump()
   }
 
@@ -226,13 +213,18 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
 
   private func timeWriting() {
     if !isOpen { return }
-    writeDeadline = loop.now.advanced(byNanoseconds: writeTimeout)
-    wake(at: writeDeadline)
+    wake(at: patience.waits(now: loop.now))
   }
 
   /// Nobody heard from the target as long as connecting to it may take: nobody else should wait for it.
-  func callerGaveUp(since begun: MonotonicTime, patience: Int64) {
-    if loop.now >= max(begun, heard).advanced(byNanoseconds: patience) { leave() }
+  func callerGaveUp(since begun: MonotonicTime, patience timeout: Int64) {
+    if patience.isSilent(since: begun, for: timeout, now: loop.now) { leave() }
+  }
+
+  /// A session's ping has no answer. Unless others have heard of the target meanwhile, nobody else should
+  /// begin on this connection; the sessions that are here find out for themselves.
+  func sessionGaveUp(since pinged: MonotonicTime) {
+    if patience.isSilent(since: pinged) { leave() }
   }
 
   // MARK: Turns
@@ -264,7 +256,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if !isOpen { return openingFailed(.connectTimeout) }
     guard let session else { return }
     let now = loop.now
-    if writeDeadline <= now && backlog > 0 { return ended(isCutOff: true) }
+    if backlog > 0 && patience.isOver(now: now) { return ended(isCutOff: true) }
     for case let stream as HTTP2UpstreamStream in Array(session.streams.values)
     where stream.deadline <= now {
       stream.timedOut()
@@ -272,7 +264,7 @@ final class HTTP2UpstreamConnection: UpstreamConnection {
     if isClosed { return }
     pump()
     if isClosed { return }
-    var next = backlog > 0 ? writeDeadline : .distantFuture
+    var next = backlog > 0 ? patience.deadline : .distantFuture
     for case let stream as HTTP2UpstreamStream in session.streams.values {
       next = min(next, stream.deadline)
     }

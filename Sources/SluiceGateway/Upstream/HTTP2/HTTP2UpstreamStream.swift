@@ -9,18 +9,11 @@ import SluiceWire
 ///                 └──────────────────────┴────────────┴──────────────┴─▶ closed, abandoned or timed out
 ///                                                     └─▶ handOver: a session's tunnel ─▶ tunnelEnded
 /// ```
-final class HTTP2UpstreamStream: HTTP2Stream {
+final class HTTP2UpstreamStream: HTTP2ClientStream {
   private let connection: HTTP2UpstreamConnection
   private var exchange: Exchange?
   /// The connection had served others.
   private var isReused = false
-  /// The final response's head is here.
-  private(set) var hasHead = false
-  private(set) var answersHEAD = false
-  /// What stands in for Sec-WebSocket-Accept; nil where the request is no handshake.
-  private(set) var accept: [UInt8]?
-  /// A reset went out that nobody but the target is the reason of.
-  var isRefusedByUs = false
   /// There is nothing behind the head.
   private var isBodyless = false
   private var isPaused = false
@@ -95,8 +88,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
 
   // MARK: The response
 
-  /// In the words of HTTP/1.1.
-  func headArrived(_ head: Span<UInt8>) {
+  override func headArrived(_ head: Span<UInt8>) {
     guard let exchange else { return }
     do throws(HeadError) {
       try worker.response.parse(
@@ -146,8 +138,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
     connection.pump()
   }
 
-  /// What arrived is not what HTTP/2 allows.
-  func responseRefused() {
+  override func responseRefused() {
     isRefusedByUs = true
     session?.reset(self, .protocolError)
     fail(hasHead ? .truncatedResponse : .malformedResponse)
@@ -236,9 +227,7 @@ final class HTTP2UpstreamStream: HTTP2Stream {
   }
 
   /// Who is silent for a session is silent for all, unless others hear of it.
-  override func peerFellSilent() {
-    connection.callerGaveUp(since: begun, patience: Self.lingerNanoseconds)
-  }
+  override func peerFellSilent(since: MonotonicTime) { connection.sessionGaveUp(since: since) }
 
   /// The turn that `resumeResponse` asked for.
   func takeTurn() { takeInput() }
