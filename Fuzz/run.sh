@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:?usage: Fuzz/run.sh TARGET|all SECONDS}
 seconds=${2:-60}
-targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 hello records"
+targets="request response chunked path cache encoding proxy frames messages handshake json config expression template jwt kong nginx http2 http2target hello records"
 
 if [ "$target" = all ]; then
   for target in $targets; do "$0" "$target" "$seconds"; done
@@ -104,15 +104,16 @@ case $target in
       "$reactor/TLS/TLSSecrets.swift" "$reactor/TLS/TLSTransport.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"
     ;;
-  http2)
+  http2 | http2target)
     gateway=Sources/SluiceGateway
     yams=.
     module SluiceWire Sources/SluiceWire/*.swift
     # Of the reactor it needs the time's type.
     module SluiceReactor Sources/SluiceReactor/MonotonicTime.swift
     module Fuzz -DSEPARATE_MODULES -I Sources/CNGHTTP2 "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
-      "$gateway/Exchange/GatewayError.swift" \
+      Fuzz/Targets/HTTP2Setting.swift "$gateway/Exchange/GatewayError.swift" \
       "$gateway"/HTTP2/*.swift "$gateway/Listener/HTTP2/HTTP2ServerSession.swift" \
+      "$gateway/Upstream/HTTP2/HTTP2ClientSession.swift" \
       "$gateway/Policies/Parts/Blanks.swift" "$gateway/Listener/HTTP2/HTTP2Upgrade.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lnghttp2 -o "$work/fuzz"
     ;;

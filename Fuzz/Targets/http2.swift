@@ -62,10 +62,7 @@ private final class FuzzStream: HTTP2ServerStream {
 
   /// It is one request, whole, and what a parser of HTTP/1.1 makes of it has one length.
   private func checkHead(_ head: Span<UInt8>) {
-    var ends = 0
-    for index in head.indices.dropFirst(3)
-    where head[index] == 10 && head[index - 1] == 13 && head[index - 2] == 10 { ends += 1 }
-    check(ends == 1, "a head has \(ends) ends")
+    checkEnds(ofHead: head)
     var request = RequestHead()
     do throws(HeadError) {
       try request.parse(head, limits: HeadLimits(bytes: .max, fields: 200, target: 8_192))
@@ -125,32 +122,12 @@ private func run(_ bytes: [UInt8], piece: Int, _ behaviour: Behaviour) -> Outcom
     let end = min(bytes.count, offset + min(piece, bytes.count))
     session.receive(bytes.span.extracting(offset..<end), now: MonotonicTime(nanoseconds: 0))
     offset = end
-    while true {
-      while session.withNextFrame({ sent += array($0) }) {}
-      guard let stream = session.nextDrained() else { break }
-      stream.outputDrained()
-    }
-    let waiting = session.streams.values.reduce(0) { $0 + $1.output.count }
-    check(session.outputBytes == waiting, "\(session.outputBytes) bytes are counted of \(waiting)")
+    pump(session, &sent)
+    checkBooks(session)
   }
-  outcome.isRefused = checkFrames(sent) || session.all.contains(where: \.isRefused)
+  outcome.isRefused = checkFrames(sent[...]) || session.all.contains(where: \.isRefused)
   outcome.requests = session.all.map { $0.head + $0.body }
   session.close()
   check(session.streams.isEmpty && session.outputBytes == 0, "something is left")
   return outcome
-}
-
-/// Whether any frame ended a stream or the connection.
-private func checkFrames(_ bytes: [UInt8]) -> Bool {
-  var offset = 0
-  var isRefused = false
-  while offset < bytes.count {
-    check(bytes.count - offset >= 9, "a cut frame")
-    let length = Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
-    check(length <= 16_384 && bytes.count - offset >= 9 + length, "a cut or large frame")
-    check(bytes[offset + 3] <= 9, "an unknown frame")
-    if bytes[offset + 3] == 3 || bytes[offset + 3] == 7 { isRefused = true }
-    offset += 9 + length
-  }
-  return isRefused
 }
