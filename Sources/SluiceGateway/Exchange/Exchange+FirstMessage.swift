@@ -54,8 +54,7 @@ extension Exchange {
     var output = ByteBuffer()
     output.append("HTTP/1.1 101 Switching Protocols\r\n")
     output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
-    if let key = head.onlyIndex(of: .secWebSocketKey) {
-      let accept = WebSocketAccept.value(forKey: head.span(head.fields[key].value))
+    if let accept = accept(of: head) {
       output.append("Sec-WebSocket-Accept: ")
       output.append(accept)
       output.append("\r\n")

@@ -104,7 +104,7 @@ extension Exchange {
     leaveCarrier()
     downstream.handOver(to: session)
     upstream.handOver(to: session)
-    session.begin()
+    session.begin(isCurrent: heldRoute.isOf(worker.configurationNumber))
     finish()
     downstream.deliverEarly(to: session)
     return true
@@ -157,11 +157,12 @@ extension Exchange {
   }
 
   /// What answers the handshake's key (RFC 6455 4.2.2); nil for a request without one.
-  var expectedAccept: [UInt8]? { Self.accept(request) }
+  var expectedAccept: [UInt8]? { accept(of: request) }
 
-  private static func accept(_ request: borrowing RequestHead) -> [UInt8]? {
+  /// The same for another head.
+  func accept(of request: borrowing RequestHead) -> [UInt8]? {
     guard let key = request.onlyIndex(of: .secWebSocketKey) else { return nil }
-    return WebSocketAccept.value(forKey: request.span(request.fields[key].value))
+    return worker.accepts.value(forKey: request.span(request.fields[key].value))
   }
 
   /// What the target is offered of the caller's extensions: those whose frames can be followed. Where

@@ -21,6 +21,9 @@ struct HeldRoute {
   /// An exchange begins while this configuration is in force.
   mutating func begin(in configuration: Int) { self.configuration = configuration }
 
+  /// Whether the exchange has been in no other configuration than this one.
+  func isOf(_ configuration: Int) -> Bool { self.configuration == configuration }
+
   /// `route` is of the configuration that the exchange began in; `current` is in force now.
   mutating func enter(_ route: CompiledRoute, current: Int, _ loop: EventLoop) {
     if route !== kept {

@@ -49,6 +49,7 @@ final class Worker {
   var logSenders: [LogSender] = []
   let sessions: SessionRegistry
   let watches = SessionWatches()
+  private(set) lazy var accepts = WebSocketAccept()
   let clockWatch: ClockWatch
   let revocations: WorkerRevocations
   /// While this is false, nothing else is looked at.

@@ -127,15 +127,15 @@ final class Session: EventHandler {
 
   // MARK: Life
 
-  /// Both sockets are there.
-  func begin() {
+  /// Both sockets are there. `isCurrent`: see `catchUp`.
+  func begin(isCurrent: Bool) {
     applyRecorder()
     worker.sessions.insert(self)
     route.counters.sessions.opened()
     worker.sessionChanged(.opened(self))
     if trustEnd != .distantFuture { worker.clockWatch.begin() }
     schedule()
-    catchUp()
+    catchUp(isCurrent: isCurrent)
   }
 
   /// Both connections are gone: leaves the registry, the counts and the loop.

@@ -20,14 +20,22 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
   /// The written form.
   var bytes: [UInt8] {
-    var rest = UInt128(high) << 64 | UInt128(low)
-    var text = [UInt8](repeating: 0, count: Self.length)
-    // 22 digits hold 132 bits: the first digit has only two of them.
-    for index in text.indices.reversed() {
-      text[index] = Self.alphabet[Int(truncatingIfNeeded: rest & 63)]
-      rest >>= 6
+    let alphabet = Self.alphabet.span
+    return [UInt8](unsafeUninitializedCapacity: Self.length) { text, count in
+      count = Self.length
+      // 22 digits hold 132 bits: the first digit has only two of them, and one has some of both halves.
+      var rest = low
+      for index in (12..<22).reversed() {
+        text[index] = alphabet[Int(truncatingIfNeeded: rest & 63)]
+        rest >>= 6
+      }
+      text[11] = alphabet[Int(truncatingIfNeeded: (rest | high << 4) & 63)]
+      rest = high >> 2
+      for index in (0..<11).reversed() {
+        text[index] = alphabet[Int(truncatingIfNeeded: rest & 63)]
+        rest >>= 6
+      }
     }
-    return text
   }
 
   public var description: String { String(decoding: bytes, as: UTF8.self) }

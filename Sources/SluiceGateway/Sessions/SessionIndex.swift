@@ -51,31 +51,37 @@ struct SessionIndex<Key: Hashable> {
 
   func count(of key: Key) -> Int { rings[key]?.count ?? 0 }
 
+  /// Looks the key up once, like `remove`: its hash is most of what either costs.
   mutating func insert(_ session: Session, _ key: Key) {
+    Self.join(&rings[key, default: Ring(first: SessionLinks.none, count: 0)], session, link)
+  }
+
+  private static func join(_ ring: inout Ring, _ session: Session, _ link: SessionLinks.Ring) {
     let place = session.place
-    guard let ring = rings[key], let first = Session.at(ring.first, in: session.loop) else {
+    guard let first = Session.at(ring.first, in: session.loop) else {
       session.links[link] = SessionLinks.Pair(next: place, previous: place)
-      rings[key] = Ring(first: place, count: 1)
+      ring = Ring(first: place, count: 1)
       return
     }
     let lastPlace = first.links[link].previous
     session.links[link] = SessionLinks.Pair(next: ring.first, previous: lastPlace)
     Session.at(lastPlace, in: session.loop)?.links[link].next = place
     first.links[link].previous = place
-    rings[key] = Ring(first: ring.first, count: ring.count + 1)
+    ring.count += 1
   }
 
   mutating func remove(_ session: Session, _ key: Key) {
-    guard let ring = rings[key] else { return }
+    guard let index = rings.index(forKey: key) else { return }
+    let ring = rings.values[index]
     let pair = session.links[link]
     if ring.count == 1 {
-      rings[key] = nil
+      rings.remove(at: index)
       return
     }
     Session.at(pair.previous, in: session.loop)?.links[link].next = pair.next
     Session.at(pair.next, in: session.loop)?.links[link].previous = pair.previous
     let first = ring.first == session.place ? pair.next : ring.first
-    rings[key] = Ring(first: first, count: ring.count - 1)
+    rings.values[index] = Ring(first: first, count: ring.count - 1)
   }
 
   /// The place of the oldest one and how many there are.

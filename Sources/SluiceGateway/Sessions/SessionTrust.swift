@@ -65,14 +65,17 @@ extension Session {
     return identity.map(isMeant) ?? false
   }
 
-  /// Whether it rests on what the file says no more.
-  func catchUp() {
-    let current = worker.snapshot.sessionRoutes[route.name]
-    // The ways of a route that is split share what it says of sessions.
-    if current?.session !== route.session {
-      // The handshake began before a reload that asked only the sessions that were there.
-      guard let current else { return end(SessionEnding(.routeRemoved, code: 1_012)) }
-      recheck(current)
+  /// Whether it rests on what the file says no more. `isCurrent`: its route is known to be of the configuration
+  /// in force.
+  func catchUp(isCurrent: Bool) {
+    if !isCurrent {
+      let current = worker.snapshot.sessionRoutes[route.name]
+      // The ways of a route that is split share what it says of sessions.
+      if current?.session !== route.session {
+        // The handshake began before a reload that asked only the sessions that were there.
+        guard let current else { return end(SessionEnding(.routeRemoved, code: 1_012)) }
+        recheck(current)
+      }
     }
     if !machine.isEnding, lacksItsKey { deny("credentials") }
     if worker.hasRevocations, !machine.isEnding, worker.revocations.revokes(self) {
