@@ -64,6 +64,9 @@ extension Scenarios {
       let upstream = try silent()
       let fixture = try fixture(to: upstream, isInspected: false) {
         $0.all.connection?.onUpstreamLoss = .reconnect
+        // On the silent connection the time would be over before the first try's.
+        $0.all.connection?.reconnect.deadline = .seconds(20)
+        $0.all.connection?.connectTimeout = .seconds(60)
       }
       let sockets = try openThree(fixture)
       try waitUntil { upstream.endedCount == 1 }
