@@ -4,6 +4,7 @@
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
 #include <string.h>
+#include <strings.h>
 
 // MARK: HKDF (RFC 5869)
 
@@ -203,9 +204,9 @@ typedef struct {
 static int read_digest(const OSSL_PARAM *parameter, ctls13_digest *digest) {
   const char *name = NULL;
   if (OSSL_PARAM_get_utf8_string_ptr(parameter, &name) != 1 || name == NULL) return 0;
-  if (OPENSSL_strcasecmp(name, "SHA256") == 0 || OPENSSL_strcasecmp(name, "SHA2-256") == 0) {
+  if (strcasecmp(name, "SHA256") == 0 || strcasecmp(name, "SHA2-256") == 0) {
     *digest = ctls13_sha256;
-  } else if (OPENSSL_strcasecmp(name, "SHA384") == 0 || OPENSSL_strcasecmp(name, "SHA2-384") == 0) {
+  } else if (strcasecmp(name, "SHA384") == 0 || strcasecmp(name, "SHA2-384") == 0) {
     *digest = ctls13_sha384;
   } else {
     return 0;
@@ -213,7 +214,7 @@ static int read_digest(const OSSL_PARAM *parameter, ctls13_digest *digest) {
   return 1;
 }
 
-// 0 for what is malformed or not known of.
+// What is not known is passed over, as providers do. 0 for what is malformed or missing.
 static int read_parameters(const OSSL_PARAM *parameters, derivation *told) {
   for (; parameters != NULL && parameters->key != NULL; parameters++) {
     const char *key = parameters->key;
@@ -224,8 +225,7 @@ static int read_parameters(const OSSL_PARAM *parameters, derivation *told) {
       if (!read_digest(parameters, &told->digest)) return 0;
       told->has_digest = 1;
     } else if (parameters->data_type != OSSL_PARAM_OCTET_STRING) {
-      // Property queries, which can't lead anywhere else.
-      if (strcmp(key, OSSL_KDF_PARAM_PROPERTIES) != 0) return 0;
+      continue;
     } else if (strcmp(key, OSSL_KDF_PARAM_KEY) == 0) {
       told->key = bytes;
     } else if (strcmp(key, OSSL_KDF_PARAM_SALT) == 0) {
@@ -236,8 +236,6 @@ static int read_parameters(const OSSL_PARAM *parameters, derivation *told) {
       told->label = bytes;
     } else if (strcmp(key, OSSL_KDF_PARAM_DATA) == 0) {
       told->data = bytes;
-    } else {
-      return 0;
     }
   }
   return told->has_digest && told->prefix.bytes != NULL && told->label.bytes != NULL;

@@ -14,11 +14,13 @@ enum TLSProfile {
   private static let postQuantumGroup = "X25519MLKEM768"
   private static let groups = "X25519:prime256v1:secp384r1"
 
-  private static let isInstalled = ctls13_install() == 1
+  /// Not with an OpenSSL that nobody has tried it with: its handshakes may ask for more.
+  private static let hasOwnKeySchedule = OPENSSL_version_major() == 3 && ctls13_install() == 1
 
-  /// A context whose connections derive the secrets of TLS 1.3 by `CTLS13`. Nil without memory.
+  /// A context whose connections derive the secrets of TLS 1.3 by `CTLS13`, or by OpenSSL and keep its record
+  /// layer. Nil without memory.
   static func makeContext(_ method: OpaquePointer?) -> OpaquePointer? {
-    isInstalled ? SSL_CTX_new_ex(nil, ctls13_properties, method) : nil
+    SSL_CTX_new_ex(nil, hasOwnKeySchedule ? ctls13_properties : nil, method)
   }
 
   static func apply(to context: OpaquePointer, onlyTLS13: Bool) {
