@@ -28,6 +28,8 @@ final class CompiledRoute {
   let cacheScope: CacheScope
   let name: String
   let nameBytes: [UInt8]
+  /// Of log lines: the route and its service.
+  let logText: [UInt8]
   /// What new credentials for its sessions meet; nil when there can be none.
   let refresh: PolicyChain?
   /// Whether callers may show such.
@@ -51,6 +53,10 @@ final class CompiledRoute {
     case replace([UInt8])
   }
 
+  private static func logText(_ name: [UInt8], _ service: UpstreamService) -> [UInt8] {
+    AccessLogLine.member("route", name) + AccessLogLine.member("service", service.nameBytes)
+  }
+
   /// For calls of the gateway's own.
   convenience init(calling service: UpstreamService, timeout: Timespan) {
     self.init("", service, timeout, policies: nil, counters: RouteCounters())
@@ -69,6 +75,7 @@ final class CompiledRoute {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
+    logText = Self.logText(nameBytes, service)
     kind = .http
     self.service = service
     rewrite = .none
@@ -149,6 +156,7 @@ final class CompiledRoute {
     consumers = parts.consumers
     isAside = parts.isAside
     nameBytes = Array(name.utf8)
+    logText = Self.logText(nameBytes, service)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil
