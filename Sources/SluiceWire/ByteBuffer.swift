@@ -137,6 +137,7 @@ public struct ByteBuffer: ~Copyable {
 
   /// Appends `value` in decimal digits.
   public mutating func append(decimal value: UInt64) {
+    if value < 10 { return append(0x30 &+ UInt8(truncatingIfNeeded: value)) }
     var digits = 1
     // 20 are the most that a UInt64 has.
     var bound: UInt64 = 10
@@ -192,6 +193,7 @@ public struct ByteBuffer: ~Copyable {
   /// Appends what `bytes` are as the content of a JSON string in ASCII: those above 0x7E become their
   /// Latin-1 form, as do control characters.
   public mutating func append(asciiJSON bytes: Span<UInt8>) {
+    if Self.isPlainInJSON(bytes) { return append(bytes) }
     var clean = 0
     var at = 0
     while at < bytes.count {
@@ -221,6 +223,27 @@ public struct ByteBuffer: ~Copyable {
       clean = at
     }
     append(bytes.extracting(clean..<at))
+  }
+
+  /// Whether they are the content of a JSON string in ASCII as they are.
+  @inline(__always)
+  private static func isPlainInJSON(_ bytes: Span<UInt8>) -> Bool {
+    let count = bytes.count
+    if count >= 8 {
+      // The last word may overlap the one before it.
+      var at = 0
+      while true {
+        if Word.escapedInJSON(bytes.word(at: at)) != 0 { return false }
+        if at &+ 8 == count { return true }
+        at = min(at &+ 8, count &- 8)
+      }
+    }
+    if count >= 4 { return Word.escapedInJSON(bytes.ends) == 0 }
+    for index in 0..<count {
+      let byte = bytes[index]
+      if byte < 0x20 || byte > 0x7E || byte == 0x22 || byte == 0x5C { return false }
+    }
+    return true
   }
 
   private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 &+ value : 87 &+ value }

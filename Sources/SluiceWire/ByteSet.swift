@@ -49,6 +49,15 @@ enum Word {
     ((word &- spaces) | ((word ^ 0x7F7F_7F7F_7F7F_7F7F) &- ones)) & ~word & tops
   }
 
+  /// Whether any of the bytes is a control character.
+  @inline(__always)
+  static func hasControls(_ words: SIMD4<UInt64>) -> Bool {
+    let low = words &- SIMD4(repeating: spaces)
+    let delete = (words ^ SIMD4(repeating: 0x7F7F_7F7F_7F7F_7F7F)) &- SIMD4(repeating: ones)
+    let found = (low | delete) & ~words
+    return (found[0] | found[1] | found[2] | found[3]) & tops != 0
+  }
+
   /// Exact, unlike the others: the highest bit of each byte that is a dot, when all eight are letters,
   /// digits, dots or hyphens; nil when they are not.
   @inline(__always)
@@ -96,6 +105,13 @@ extension Span<UInt8> {
   func word(at offset: Int) -> UInt64 {
     // SAFETY: any bits make a UInt64; the load itself checks its bounds.
     UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// The 32 bytes at `offset`, in the machine's order. Traps when they are not all there.
+  @inline(__always)
+  func words(at offset: Int) -> SIMD4<UInt64> {
+    // SAFETY: as in `word(at:)`.
+    bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
   }
 
   /// The four bytes at `offset`, the first one lowest. Traps when they are not all there.
@@ -161,7 +177,7 @@ extension Span<UInt8> {
 
   /// Of four to eight bytes: the first four and the last four.
   @inline(__always)
-  private var ends: UInt64 {
+  var ends: UInt64 {
     UInt64(halfWord(at: 0)) | UInt64(halfWord(at: count &- 4)) &<< 32
   }
 }

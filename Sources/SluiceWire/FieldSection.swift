@@ -81,18 +81,15 @@ enum FieldSection {
   static func lineEnd(_ head: Span<UInt8>, from start: Int) throws(HeadError) -> Int {
     var at = start
     let end = head.count
-    // Tokens and cookies are long, and hold no control characters.
-    while at &+ 32 <= end {
-      let first = Word.controls(head.word(at: at)) | Word.controls(head.word(at: at &+ 8))
-      let second = Word.controls(head.word(at: at &+ 16)) | Word.controls(head.word(at: at &+ 24))
-      if first | second != 0 { break }
-      at &+= 32
-    }
     while at < end {
       if at &+ 8 <= end {
         let matches = Word.controls(head.word(at: at))
         if matches == 0 {
           at &+= 8
+          // Tokens and cookies are longer than most values.
+          if at &- start >= 32 {
+            while at &+ 32 <= end, !Word.hasControls(head.words(at: at)) { at &+= 32 }
+          }
           continue
         }
         at &+= Word.firstIndex(matches)

@@ -8,7 +8,8 @@ extension Exchange {
 
   /// Meets what is left of the policies, then goes to a target.
   func meetPolicies() {
-    while let policy = heldChain.inUse?._withUnsafeGuaranteedRef({ $0.policy(at: policyPosition) }) {
+    while let policy = heldChain.inUse?._withUnsafeGuaranteedRef({ $0.policy(at: policyPosition) })
+    {
       if !took(policy._withUnsafeGuaranteedRef { $0.request(self) }) { return }
     }
     forward()
@@ -192,7 +193,8 @@ extension Exchange {
 
   private func responseMeets(_ policies: PolicyChain, _ head: borrowing ResponseHead) -> Bool {
     for index in policies.response.indices where hasPassed(policies.response[index], of: policies) {
-      switch policies.response[index].reference._withUnsafeGuaranteedRef({ $0.response(head, self) }) {
+      switch policies.response[index].reference._withUnsafeGuaranteedRef({ $0.response(head, self) }
+      ) {
       case .next: continue
       case .handled: break
       case .answer(let answer): replaceResponse(head, by: answer)
@@ -241,7 +243,9 @@ extension Exchange {
   func policiesFinish() { withPolicies { finish($0) } }
 
   private func finish(_ policies: PolicyChain) {
-    if awaitsEvent { policies.policy(at: policyPosition)?._withUnsafeGuaranteedRef { $0.abandoned(self) } }
+    if awaitsEvent {
+      policies.policy(at: policyPosition)?._withUnsafeGuaranteedRef { $0.abandoned(self) }
+    }
     for index in policies.end.indices where hasPassed(policies.end[index], of: policies) {
       policies.end[index].reference._withUnsafeGuaranteedRef { $0.finished(self) }
     }

@@ -420,7 +420,9 @@ public final class Exchange: EventHandler {
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
     // Behind an internal redirect there may be no policies, and still what those before it have left.
-    if heldChain.inUse != nil || isBodyCollected || !responseEdits.isEmpty || internalRedirect != nil {
+    if heldChain.inUse != nil || isBodyCollected || !responseEdits.isEmpty
+      || internalRedirect != nil
+    {
       resetPolicies()
     }
     if let local {

@@ -134,6 +134,15 @@ struct RequestEdits: ~Copyable {
 }
 
 extension RequestEdits {
+  /// Whether a part of the field's value is left out.
+  func rewrites(_ field: HeaderField) -> Bool {
+    switch field.known {
+    case .cookie: !droppedCookies.isEmpty
+    case .secWebSocketProtocol: !droppedSubprotocols.isEmpty
+    default: false
+    }
+  }
+
   /// Appends a field of the head that edits reach into.
   func append(_ field: HeaderField, of head: borrowing RequestHead, to output: inout ByteBuffer) {
     let name = head.span(field.name)

@@ -44,7 +44,9 @@ final class PolicyChain {
     var members: [(stage: PolicyStage, policy: CompiledPolicy, name: String)] = []
     var identifying: [CompiledPolicy] = []
     func endIdentify() {
-      if !identifying.isEmpty { members.append((.identify, IdentifyStage(identifying), "identify")) }
+      if !identifying.isEmpty {
+        members.append((.identify, IdentifyStage(identifying), "identify"))
+      }
       identifying = []
     }
     for (settings, compiled) in policies {

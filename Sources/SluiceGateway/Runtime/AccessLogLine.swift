@@ -167,13 +167,20 @@ enum AccessLogLine {
     output.append(asciiJSON: text.span)
   }
 
-  /// A member of a line that is always the same one: `,"name":"text"`. Made with the configuration.
-  static func member(_ name: StaticString, _ text: [UInt8]) -> [UInt8] {
-    var line = ByteBuffer()
-    line.append(",\"")
-    line.append(name)
-    appendText("\":\"", text, to: &line)
-    return line.copiedBytes()
+  // MARK: What is the same in many lines, made with the configuration
+
+  static func member(ofListener name: [UInt8]) -> [UInt8] { member(",\"listener\":\"", name) }
+
+  static func members(ofRoute name: [UInt8], service: [UInt8]) -> [UInt8] {
+    member(",\"route\":\"", name) + member(",\"service\":\"", service)
+  }
+
+  static func member(ofTarget name: [UInt8]) -> [UInt8] { member(",\"target\":\"", name) }
+
+  private static func member(_ start: StaticString, _ text: [UInt8]) -> [UInt8] {
+    var member = ByteBuffer()
+    appendText(start, text, to: &member)
+    return member.copiedBytes()
   }
 }
 

@@ -58,7 +58,7 @@ final class CompiledListener {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
-    logText = AccessLogLine.member("listener", nameBytes)
+    logText = AccessLogLine.member(ofListener: nameBytes)
     self.index = index
     self.destination = destination
     servesRoutes = if case .routes = destination { true } else { false }

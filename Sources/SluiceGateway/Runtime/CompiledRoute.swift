@@ -53,10 +53,6 @@ final class CompiledRoute {
     case replace([UInt8])
   }
 
-  private static func logText(_ name: [UInt8], _ service: UpstreamService) -> [UInt8] {
-    AccessLogLine.member("route", name) + AccessLogLine.member("service", service.nameBytes)
-  }
-
   /// For calls of the gateway's own.
   convenience init(calling service: UpstreamService, timeout: Timespan) {
     self.init("", service, timeout, policies: nil, counters: RouteCounters())
@@ -75,7 +71,7 @@ final class CompiledRoute {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
-    logText = Self.logText(nameBytes, service)
+    logText = AccessLogLine.members(ofRoute: nameBytes, service: service.nameBytes)
     kind = .http
     self.service = service
     rewrite = .none
@@ -156,7 +152,7 @@ final class CompiledRoute {
     consumers = parts.consumers
     isAside = parts.isAside
     nameBytes = Array(name.utf8)
-    logText = Self.logText(nameBytes, service)
+    logText = AccessLogLine.members(ofRoute: nameBytes, service: service.nameBytes)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil

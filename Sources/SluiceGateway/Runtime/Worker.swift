@@ -158,7 +158,7 @@ final class Worker {
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
     // Whoever reads the metrics should not see themselves there.
-    if exchange.withListener(\.servesRoutes) && !exchange.record.isBackground {
+    if exchange.withListener({ $0.servesRoutes }) && !exchange.record.isBackground {
       let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
       exchange.count(status: status)
       if accessLog.isOn { accessLog.write(exchange, status: status) }

@@ -54,7 +54,8 @@ enum RequestComposer {
         isCallTimed = true
         continue
       }
-      if isEdited {
+      if isEdited, exchange.requestEdits.rewrites(field) {
+        copy.finish(of: head, to: &output)
         exchange.requestEdits.append(field, of: head, to: &output)
       } else {
         copy.add(field, of: head, to: &output)

@@ -54,7 +54,7 @@ final class UpstreamTarget: EventHandler {
     self.url = url
     displayName = url.displayName
     displayBytes = Array(displayName.utf8)
-    logText = AccessLogLine.member("target", displayBytes)
+    logText = AccessLogLine.member(ofTarget: displayBytes)
     addressBytes =
       switch url.host {
       case .unix(let path): Array("unix:\(path)".utf8)

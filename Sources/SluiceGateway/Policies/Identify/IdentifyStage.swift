@@ -83,10 +83,10 @@ final class IdentifyStage: CompiledPolicy {
     var index = start
     while index < members.count {
       exchange.identifyPosition = index
-      let found = references[index]._withUnsafeGuaranteedRef {
-        $0.asks(exchange) ? identified(by: $0, exchange) : nil
+      let outcome = references[index]._withUnsafeGuaranteedRef {
+        $0.asks(exchange) ? take(identified(by: $0, exchange), exchange) : nil
       }
-      if let found, let outcome = take(found, exchange) { return outcome }
+      if let outcome { return outcome }
       index += 1
     }
     return askBodies(exchange, from: 0)

@@ -18,6 +18,15 @@ struct FieldTransform {
   struct Value {
     let key: FieldSearch
     let template: CompiledTemplate
+    /// The whole field where nothing of it varies.
+    let line: FieldLine?
+
+    init(_ name: String, _ value: String) {
+      key = FieldSearch(name)
+      template = CompiledTemplate(value)
+      // What is no field is found out when it is written.
+      line = template.literal.flatMap { FieldLine(name: name, value: $0) }
+    }
 
     var name: [UInt8] { key.name }
   }
@@ -33,16 +42,16 @@ struct FieldTransform {
     append: [String: String]
   ) {
     self.remove = remove.map { FieldSearch($0) }
-    self.rename = rename.sorted { $0.key < $1.key }.map { (FieldSearch($0.key), Array($0.value.utf8)) }
+    self.rename = rename.sorted { $0.key < $1.key }.map {
+      (FieldSearch($0.key), Array($0.value.utf8))
+    }
     self.replace = Self.values(replace)
     self.add = Self.values(add)
     self.append = Self.values(append)
   }
 
   private static func values(_ values: [String: String]) -> [Value] {
-    values.sorted { $0.key < $1.key }.map {
-      Value(key: FieldSearch($0.key), template: CompiledTemplate($0.value))
-    }
+    values.sorted { $0.key < $1.key }.map { Value($0.key, $0.value) }
   }
 
   var isEmpty: Bool {
@@ -56,7 +65,8 @@ struct FieldTransform {
     _ exchange: Exchange
   ) {
     for index in remove.indices { _ = take(remove[index], fields, &edits) }
-    for (old, new) in rename {
+    for place in rename.indices {
+      let (old, new) = rename[place]
       var start = 0
       while let index = fields.nextField(of: old, from: start) {
         start = index + 1
@@ -89,7 +99,8 @@ struct FieldTransform {
 
   /// Whether there was one.
   private func take(
-    _ key: FieldSearch, _ fields: borrowing some MessageFields & ~Copyable, _ edits: inout FieldEdits
+    _ key: FieldSearch, _ fields: borrowing some MessageFields & ~Copyable,
+    _ edits: inout FieldEdits
   ) -> Bool {
     var isThere = edits.removeLines(named: key.name)
     var start = 0
@@ -116,6 +127,7 @@ struct FieldTransform {
 
   /// A value that is empty, or that a caller made into what is no field, is not set.
   private func write(_ value: Value, _ exchange: Exchange, _ edits: inout FieldEdits) {
+    if let line = value.line { return edits.add(line) }
     edits.add(name: value.key.name) { value.template.append(exchange, .field, to: &$0) }
   }
 }
