@@ -25,6 +25,17 @@
 
 // What Swift can't call, because it is a macro or a list of parameters.
 
+/// SHA-256 of `count` bytes; false where the library can't. By its plain functions: those of EVP allocate and
+/// free their state for each digest (OpenSSL 3.0), which takes longer than the digest of a key.
+static inline bool sluice_sha256(const void *bytes, size_t count, unsigned char *digest) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  SHA256_CTX context;
+  return SHA256_Init(&context) == 1 && SHA256_Update(&context, bytes, count) == 1
+    && SHA256_Final(digest, &context) == 1;
+#pragma GCC diagnostic pop
+}
+
 /// A public key from PEM (a public key or a certificate); NULL when it is none.
 static inline EVP_PKEY *sluice_key_from_pem(const void *text, int count) {
   BIO *bio = BIO_new_mem_buf(text, count);

@@ -104,9 +104,15 @@ extension ByteBuffer {
 extension FieldSyntax {
   /// Whether `bytes` stay within one line.
   static func isSafe(_ bytes: Span<UInt8>) -> Bool {
-    for index in bytes.indices {
-      let byte = bytes[index]
+    var at = 0
+    while at < bytes.count {
+      if at &+ 8 <= bytes.count, Word.controls(bytes.word(at: at)) == 0 {
+        at &+= 8
+        continue
+      }
+      let byte = bytes[at]
       if byte < 0x20 && byte != .tab || byte == 0x7F { return false }
+      at &+= 1
     }
     return true
   }

@@ -138,25 +138,115 @@ public struct ByteBuffer: ~Copyable {
   /// Appends `value` in decimal digits.
   public mutating func append(decimal value: UInt64) {
     if value < 10 { return append(0x30 &+ UInt8(truncatingIfNeeded: value)) }
-    reserve(20)
-    // SAFETY: reserve made room for 20 digits, the most a UInt64 has.
-    let start = storage.unsafelyUnwrapped + tail
-    var digits = 0
-    var rest = value
-    while rest > 0 {
-      start[digits] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
+    var digits = 1
+    // 20 are the most that a UInt64 has.
+    var bound: UInt64 = 10
+    while digits < 20, value >= bound {
       digits &+= 1
+      bound &*= 10
+    }
+    append(decimal: value, digits: digits)
+  }
+
+  /// Appends the last `digits` decimal digits of `value`, with zeros in front where it has fewer.
+  public mutating func append(decimal value: UInt64, digits: Int) {
+    precondition(digits > 0 && digits <= 20)
+    reserve(digits)
+    // SAFETY: reserve made room for so many bytes at tail.
+    let start = storage.unsafelyUnwrapped + tail
+    var rest = value
+    var at = digits
+    while at > 0 {
+      at &-= 1
+      start[at] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
     tail &+= digits
-    var low = 0
-    var high = digits &- 1
-    while low < high {
-      (start[low], start[high]) = (start[high], start[low])
-      low &+= 1
-      high &-= 1
-    }
   }
+
+  /// Appends all 16 hexadecimal digits of `value`, in lower case.
+  public mutating func append(wholeHex value: UInt64) {
+    reserve(16)
+    // SAFETY: reserve made room for 16 bytes at tail.
+    let start = UnsafeMutableRawPointer(storage.unsafelyUnwrapped + tail)
+    start.storeBytes(
+      of: Self.hexDigits(UInt32(truncatingIfNeeded: value &>> 32)).bigEndian, as: UInt64.self)
+    start.storeBytes(
+      of: Self.hexDigits(UInt32(truncatingIfNeeded: value)).bigEndian, toByteOffset: 8,
+      as: UInt64.self)
+    tail &+= 16
+  }
+
+  /// The eight digits, the first one highest; all at once.
+  @inline(__always)
+  private static func hexDigits(_ value: UInt32) -> UInt64 {
+    // Each half byte moves into a byte of its own.
+    var spread = UInt64(value)
+    spread = (spread | spread &<< 16) & 0x0000_FFFF_0000_FFFF
+    spread = (spread | spread &<< 8) & 0x00FF_00FF_00FF_00FF
+    spread = (spread | spread &<< 4) & 0x0F0F_0F0F_0F0F_0F0F
+    // A bit in each byte that is 10 or more; "a" stands 39 behind where it would follow "9".
+    let letters = (spread &+ Word.ones &* 6) &>> 4 & Word.ones
+    return spread &+ Word.ones &* 0x30 &+ letters &* 39
+  }
+
+  /// Appends what `bytes` are as the content of a JSON string in ASCII: those above 0x7E become their
+  /// Latin-1 form, as do control characters.
+  public mutating func append(asciiJSON bytes: Span<UInt8>) {
+    if Self.isPlainInJSON(bytes) { return append(bytes) }
+    var clean = 0
+    var at = 0
+    while at < bytes.count {
+      if at &+ 8 <= bytes.count {
+        let matches = Word.escapedInJSON(bytes.word(at: at))
+        if matches == 0 {
+          at &+= 8
+          continue
+        }
+        at &+= Word.firstIndex(matches)
+      }
+      let byte = bytes[at]
+      if byte >= 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x5C {
+        at &+= 1
+        continue
+      }
+      append(bytes.extracting(clean..<at))
+      append(0x5C)
+      if byte == 0x22 || byte == 0x5C {
+        append(byte)
+      } else {
+        append("u00")
+        append(Self.hexDigit(byte &>> 4))
+        append(Self.hexDigit(byte & 15))
+      }
+      at &+= 1
+      clean = at
+    }
+    append(bytes.extracting(clean..<at))
+  }
+
+  /// Whether they are the content of a JSON string in ASCII as they are.
+  @inline(__always)
+  private static func isPlainInJSON(_ bytes: Span<UInt8>) -> Bool {
+    let count = bytes.count
+    if count >= 8 {
+      // The last word may overlap the one before it.
+      var at = 0
+      while true {
+        if Word.escapedInJSON(bytes.word(at: at)) != 0 { return false }
+        if at &+ 8 == count { return true }
+        at = min(at &+ 8, count &- 8)
+      }
+    }
+    if count >= 4 { return Word.escapedInJSON(bytes.ends) == 0 }
+    for index in 0..<count {
+      let byte = bytes[index]
+      if byte < 0x20 || byte > 0x7E || byte == 0x22 || byte == 0x5C { return false }
+    }
+    return true
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 &+ value : 87 &+ value }
 
   /// Appends `value` in lower-case hexadecimal digits without leading zeros.
   public mutating func append(hex value: UInt64) {

@@ -49,6 +49,15 @@ enum Word {
     ((word &- spaces) | ((word ^ 0x7F7F_7F7F_7F7F_7F7F) &- ones)) & ~word & tops
   }
 
+  /// Whether any of the bytes is a control character.
+  @inline(__always)
+  static func hasControls(_ words: SIMD4<UInt64>) -> Bool {
+    let low = words &- SIMD4(repeating: spaces)
+    let delete = (words ^ SIMD4(repeating: 0x7F7F_7F7F_7F7F_7F7F)) &- SIMD4(repeating: ones)
+    let found = (low | delete) & ~words
+    return (found[0] | found[1] | found[2] | found[3]) & tops != 0
+  }
+
   /// Exact, unlike the others: the highest bit of each byte that is a dot, when all eight are letters,
   /// digits, dots or hyphens; nil when they are not.
   @inline(__always)
@@ -68,6 +77,23 @@ enum Word {
     (bytes &- ones &* UInt64(low)) & ~(bytes &- ones &* UInt64(high)) & tops
   }
 
+  /// The word with its ASCII letters in lower case, all other bytes as they are. Exact.
+  @inline(__always)
+  static func lowercased(_ word: UInt64) -> UInt64 {
+    // Without their highest bits no byte carries into the next one.
+    let low = word & ~tops
+    let fromA = low &+ ones &* (0x80 - 0x41)
+    let beyondZ = low &+ ones &* (0x80 - 0x5B)
+    return word | (fromA & ~beyondZ & ~word & tops) &>> 2
+  }
+
+  /// Bytes that a JSON string's content, or ASCII text of it, can't hold as they are: control characters, `"`,
+  /// `\` and those above 0x7E. May name others behind the first.
+  @inline(__always)
+  static func escapedInJSON(_ word: UInt64) -> UInt64 {
+    controls(word) | equal(word, 0x22) | equal(word, 0x5C) | word & tops
+  }
+
   /// The index in the word of the first match.
   @inline(__always)
   static func firstIndex(_ matches: UInt64) -> Int { matches.trailingZeroBitCount &>> 3 }
@@ -81,6 +107,13 @@ extension Span<UInt8> {
     UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
+  /// The 32 bytes at `offset`, in the machine's order. Traps when they are not all there.
+  @inline(__always)
+  func words(at offset: Int) -> SIMD4<UInt64> {
+    // SAFETY: as in `word(at:)`.
+    bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+  }
+
   /// The four bytes at `offset`, the first one lowest. Traps when they are not all there.
   @inline(__always)
   func halfWord(at offset: Int) -> UInt32 {
@@ -88,14 +121,12 @@ extension Span<UInt8> {
     UInt32(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 
-  /// Whether the bytes equal `text`, a lower-case text, ignoring ASCII case.
+  /// Whether the bytes equal `text`, ignoring ASCII case.
   public func equalsIgnoringCase(_ text: StaticString) -> Bool {
     if count != text.utf8CodeUnitCount { return false }
-    for index in 0..<count {
-      // SAFETY: index is below the text's length.
-      if self[index].asciiLowercased != text.utf8Start[index] { return false }
-    }
-    return true
+    // SAFETY: a StaticString's storage is immortal.
+    let text = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    return equalsIgnoringCase(Span(_unsafeElements: text))
   }
 
   /// Whether both are the same bytes; eight at a time, because keys of the cache are long. Not for
@@ -124,13 +155,30 @@ extension Span<UInt8> {
     return true
   }
 
-  /// Whether both are the same but for ASCII case.
+  /// Whether both are the same but for ASCII case; eight at a time. Not for secrets: it ends at the first
+  /// difference.
   public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
     if count != other.count { return false }
+    if count >= 8 {
+      // The last word may overlap the one before it.
+      var at = 0
+      while true {
+        if Word.lowercased(word(at: at)) != Word.lowercased(other.word(at: at)) { return false }
+        if at &+ 8 == count { return true }
+        at = min(at &+ 8, count &- 8)
+      }
+    }
+    if count >= 4 { return Word.lowercased(ends) == Word.lowercased(other.ends) }
     for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased {
       return false
     }
     return true
+  }
+
+  /// Of four to eight bytes: the first four and the last four.
+  @inline(__always)
+  var ends: UInt64 {
+    UInt64(halfWord(at: 0)) | UInt64(halfWord(at: count &- 4)) &<< 32
   }
 }
 

@@ -86,6 +86,10 @@ enum FieldSection {
         let matches = Word.controls(head.word(at: at))
         if matches == 0 {
           at &+= 8
+          // Tokens and cookies are longer than most values.
+          if at &- start >= 32 {
+            while at &+ 32 <= end, !Word.hasControls(head.words(at: at)) { at &+= 32 }
+          }
           continue
         }
         at &+= Word.firstIndex(matches)

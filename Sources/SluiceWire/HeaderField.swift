@@ -48,10 +48,7 @@ public enum FieldSyntax {
 
   /// RFC 9110 5.5: visible characters, space, tab and bytes above 0x7F; no whitespace at the ends.
   public static func isValue(_ bytes: Span<UInt8>) -> Bool {
-    for index in bytes.indices {
-      let byte = bytes[index]
-      if byte < 0x20 && byte != .tab || byte == 0x7F { return false }
-    }
+    if !isSafe(bytes) { return false }
     guard !bytes.isEmpty else { return true }
     return !isWhitespace(bytes[0]) && !isWhitespace(bytes[bytes.count - 1])
   }

@@ -185,9 +185,13 @@ public struct RequestHead: ~Copyable {
     if !same || (parsed.port ?? standard) != (second.port ?? standard) { throw .hostMismatch }
   }
 
+  /// Whether any field has this name.
+  @inline(__always)
+  func has(_ name: FieldName) -> Bool { (present &>> UInt128(name.rawValue)) & 1 == 1 }
+
   /// The index in `fields` of the first field with this name.
   public func firstIndex(of name: FieldName) -> Int? {
-    if (present &>> UInt128(name.rawValue)) & 1 == 0 { return nil }
+    if !has(name) { return nil }
     return fields.firstIndex { $0.known == name }
   }
 

@@ -2,7 +2,10 @@
 enum AccessLogPage {
   /// In the order of the line. An optional key is absent when there is nothing to say.
   static let keys: [(key: String, isOptional: Bool, meaning: String)] = [
-    ("time", false, "When the line was written, in seconds since 1970, with microseconds."),
+    (
+      "time", false,
+      "When the line was written, in seconds since 1970, with microseconds. Lines of one turn of a worker have the same."
+    ),
     ("id", false, "The request's id, also in error answers and in `X-Request-Id`."),
     ("client", false, "The caller's address; behind trusted proxies, the one they report."),
     ("listener", false, "The listener's name."),

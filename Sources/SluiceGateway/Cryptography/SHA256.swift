@@ -15,36 +15,21 @@ struct SHA256Digest: Hashable, Sendable {
   /// A digest is as random as a hash can be; who tables it is no stranger's choice.
   func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 
+  /// As good a hash as any part of it.
+  var firstWord: UInt64 { words.0 }
+
   var bytes: [UInt8] {
     withUnsafeBytes(of: words) { Array($0) }
   }
 }
 
-/// Makes SHA-256 digests without allocating; one per owner, because the context is used again.
-final class SHA256 {
-  private let context: OpaquePointer
-  private let algorithm: OpaquePointer
-
-  init() {
-    guard let context = EVP_MD_CTX_new(), let algorithm = EVP_MD_fetch(nil, "SHA256", nil) else {
-      preconditionFailure("libcrypto has no SHA-256")
-    }
-    self.context = context
-    self.algorithm = algorithm
-  }
-
-  deinit {
-    EVP_MD_free(algorithm)
-    EVP_MD_CTX_free(context)
-  }
-
+/// Makes SHA-256 digests; allocates nothing and keeps nothing.
+struct SHA256: Sendable {
   func digest(of bytes: Span<UInt8>) -> SHA256Digest {
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     let done = bytes.withUnsafeBytes { bytes in
       withUnsafeMutableBytes(of: &words) { room in
-        EVP_DigestInit_ex2(context, algorithm, nil) == 1
-          && EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1
-          && EVP_DigestFinal_ex(context, room.baseAddress, nil) == 1
+        sluice_sha256(bytes.baseAddress, bytes.count, room.baseAddress)
       }
     }
     precondition(done, "libcrypto can't make a digest")

@@ -42,7 +42,7 @@ extension Exchange {
     internalRedirect = other.internalRedirect?.copy()
     take(other.route, matched: other.matchedLength)
     identity = other.identity
-    self.policies = policies
+    heldChain.enter(own: policies, loop)
     Self.copy(other.requestEdits, to: &requestEdits)
   }
 

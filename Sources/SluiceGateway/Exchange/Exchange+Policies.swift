@@ -8,8 +8,9 @@ extension Exchange {
 
   /// Meets what is left of the policies, then goes to a target.
   func meetPolicies() {
-    while let policies, policyPosition < policies.request.count {
-      if !took(policies.request[policyPosition].policy.request(self)) { return }
+    while let policy = heldChain.inUse?._withUnsafeGuaranteedRef({ $0.policy(at: policyPosition) })
+    {
+      if !took(policy._withUnsafeGuaranteedRef { $0.request(self) }) { return }
     }
     forward()
   }
@@ -43,7 +44,10 @@ extension Exchange {
   }
 
   private func passed() -> Bool {
-    guard let policies else { return false }
+    withPolicies { passed($0) } ?? false
+  }
+
+  private func passed(_ policies: PolicyChain) -> Bool {
     policyPosition += 1
     if policyPosition == policies.entryCount, let error = entryRefusal {
       fail(error)
@@ -59,7 +63,10 @@ extension Exchange {
   /// Up to the end of the stage `identify` the policies of all callers are the same ones; from there on
   /// this one has its own.
   func takeOwnPolicies() {
-    if let identity, let own = route?.callerPolicies?.chain(for: identity) { policies = own }
+    withRoute { route in
+      guard let callers = route.callerPolicies else { return }
+      withIdentity { if let own = callers.chain(for: $0) { heldChain.enter(ofRoute: own) } }
+    }
   }
 
   func refuse(_ refusal: PolicyRefusal) {
@@ -180,9 +187,14 @@ extension Exchange {
 
   /// Whether the target's response goes on to the caller; otherwise it was replaced.
   func responseMeetsPolicies(_ head: borrowing ResponseHead) -> Bool {
-    guard let policies else { return true }
-    for step in policies.response where hasPassed(step, of: policies) {
-      switch step.policy.response(head, self) {
+    guard let policies = heldChain.inUse else { return true }
+    return policies._withUnsafeGuaranteedRef { responseMeets($0, head) }
+  }
+
+  private func responseMeets(_ policies: PolicyChain, _ head: borrowing ResponseHead) -> Bool {
+    for index in policies.response.indices where hasPassed(policies.response[index], of: policies) {
+      switch policies.response[index].reference._withUnsafeGuaranteedRef({ $0.response(head, self) }
+      ) {
       case .next: continue
       case .handled: break
       case .answer(let answer): replaceResponse(head, by: answer)
@@ -228,12 +240,73 @@ extension Exchange {
   }
 
   /// The exchange is over.
-  func policiesFinish() {
-    guard let policies else { return }
-    if awaitsEvent, policyPosition < policies.request.count {
-      policies.request[policyPosition].policy.abandoned(self)
+  func policiesFinish() { withPolicies { finish($0) } }
+
+  private func finish(_ policies: PolicyChain) {
+    if awaitsEvent {
+      policies.policy(at: policyPosition)?._withUnsafeGuaranteedRef { $0.abandoned(self) }
     }
-    for step in policies.end where hasPassed(step, of: policies) { step.policy.finished(self) }
+    for index in policies.end.indices where hasPassed(policies.end[index], of: policies) {
+      policies.end[index].reference._withUnsafeGuaranteedRef { $0.finished(self) }
+    }
+  }
+}
+
+extension Exchange {
+  // MARK: What policies keep
+
+  /// What a policy keeps with this exchange until it is over; one object per policy.
+  public func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
+    let id = ObjectIdentifier(policy)
+    if let index = notes.firstIndex(where: { $0.policy == id }) {
+      notes[index].note = note
+    } else {
+      notes.append((id, note))
+    }
+  }
+
+  public func note(of policy: CompiledPolicy) -> AnyObject? {
+    let id = ObjectIdentifier(policy)
+    return notes.first { $0.policy == id }?.note
+  }
+
+  /// The exchange is recycled.
+  func resetPolicies() {
+    if ownedIdentity != nil { identity = nil }
+    forgetPolicies()
+    requestEdits.clear()
+    collectedBody.release()
+    isBodyCollected = false
+    if firstMessage != nil { firstMessage = nil }
+    if subject != nil { subject = nil }
+  }
+
+  /// As if none had been met, but for who calls and what was read of the body.
+  func forgetPolicies() {
+    if grants != nil {
+      grants = nil
+      renewBefore = nil
+    }
+    if !joinedIdentities.isEmpty { joinedIdentities.removeAll(keepingCapacity: true) }
+    heldChain.leave(loop)
+    policyPosition = 0
+    identifyPosition = 0
+    if afterWaiting != nil { afterWaiting = nil }
+    if let waitingTask {
+      waitingTask.cancel()
+      self.waitingTask = nil
+    }
+    requestEdits.forget()
+    responseEdits.clear()
+    if requestFilter != nil { requestFilter = nil }
+    if responseFilter != nil { responseFilter = nil }
+    if held != nil { held = nil }
+    isResponseLengthUnknown = false
+    if replacement != nil { replacement = nil }
+    if storedReplacement != nil { storedReplacement = nil }
+    awaitsEvent = false
+    if gate != nil { gate = nil }
+    if !notes.isEmpty { notes.removeAll(keepingCapacity: true) }
   }
 }
 
@@ -256,26 +329,36 @@ extension PolicyOutcome {
 /// What policies do to a request and a response.
 extension Exchange {
   /// Leaves every field of this name, as the caller sent it, out of what targets get.
-  func dropRequestFields(named name: [UInt8]) {
-    guard let first = request.firstIndex(named: name.span) else { return }
-    dropFields(named: name, of: request, from: first)
-  }
+  func dropRequestFields(named name: [UInt8]) { dropRequestFields(FieldSearch(name)) }
 
-  private func dropFields(named name: [UInt8], of head: borrowing RequestHead, from first: Int) {
-    for index in first..<head.fields.count
-    where head.span(head.fields[index].name).equalsIgnoringCase(name) { requestEdits.drop(index) }
+  /// The same of a name that was looked up before.
+  func dropRequestFields(_ key: FieldSearch) { dropFields(key, of: request) }
+
+  private func dropFields(_ key: FieldSearch, of head: borrowing RequestHead) {
+    var start = 0
+    while let index = head.firstIndex(of: key, from: start) {
+      requestEdits.drop(index)
+      start = index + 1
+    }
   }
 
   func dropResponseFields(named name: [UInt8], of head: borrowing ResponseHead) {
-    guard let first = head.firstIndex(named: name.span) else { return }
-    for index in first..<head.fields.count
-    where head.span(head.fields[index].name).equalsIgnoringCase(name) {
+    dropResponseFields(FieldSearch(name), of: head)
+  }
+
+  /// The same of a name that was looked up before.
+  func dropResponseFields(_ key: FieldSearch, of head: borrowing ResponseHead) {
+    var start = 0
+    while let index = head.firstIndex(of: key, from: start) {
       responseEdits.drop(index)
+      start = index + 1
     }
   }
 
   /// Leaves a parameter out of the query that targets get.
   func dropQueryParameter(named name: [UInt8]) {
+    // Of a query that is not there nothing can be left out, nor can what comes in its place repeat it.
+    if !requestEdits.hasQuery && request.query == nil { return }
     requestEdits.dropParameter(name)
     leaveOut(parameter: name)
   }

@@ -12,7 +12,8 @@ import SluiceWire
 /// - the worker's snapshot keeps the routes and services of the configuration in force; it is replaced between calls
 ///   of handlers;
 /// - exchanges that began before a reload keep their route, and give it to the loop for the rest of the turn in
-///   which they end.
+///   which they end;
+/// - a route keeps its policies, and an exchange its identity.
 extension Exchange {
   /// The route that the request matched; nil while there is none.
   var route: CompiledRoute? {
@@ -32,6 +33,42 @@ extension Exchange {
   @inline(__always)
   func withRoute<R>(_ body: (CompiledRoute) -> R) -> R? {
     heldRoute.inUse?._withUnsafeGuaranteedRef(body)
+  }
+
+  /// Where the request arrived.
+  var listener: CompiledListener { listenerInUse.takeUnretainedValue() }
+
+  /// Calls `body` with the listener, uncounted. An exchange keeps it until it begins on another one.
+  @inline(__always)
+  func withListener<R>(_ body: (CompiledListener) -> R) -> R {
+    listenerInUse._withUnsafeGuaranteedRef(body)
+  }
+
+  /// The policies that this exchange meets; nil for none.
+  var policies: PolicyChain? { heldChain.inUse?.takeUnretainedValue() }
+
+  /// Calls `body` with them, uncounted; nil while there are none.
+  @inline(__always)
+  @discardableResult
+  func withPolicies<R>(_ body: (PolicyChain) -> R) -> R? {
+    heldChain.inUse?._withUnsafeGuaranteedRef(body)
+  }
+
+  /// Who calls; nil while nobody knows.
+  public internal(set) var identity: Identity? {
+    get { ownedIdentity }
+    set {
+      ownedIdentity = newValue
+      // SAFETY: `ownedIdentity` keeps it.
+      identityInUse = newValue.map { .passUnretained($0) }
+    }
+  }
+
+  /// Calls `body` with who calls, uncounted; nil while nobody knows. `body` changes nothing of the exchange.
+  @inline(__always)
+  @discardableResult
+  func withIdentity<R>(_ body: (Identity) -> R) -> R? {
+    identityInUse?._withUnsafeGuaranteedRef(body)
   }
 
   /// What carries the exchange at the caller's side; nil once that is over for the carrier.

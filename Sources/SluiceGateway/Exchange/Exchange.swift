@@ -33,7 +33,9 @@ public final class Exchange: EventHandler {
   /// How much of the path the route's prefix matched.
   private(set) var matchedLength = 0
   var heldRoute = HeldRoute()
-  var listener: CompiledListener
+  private var ownedListener: CompiledListener
+  /// The same, to be used without counting.
+  private(set) var listenerInUse: Unmanaged<CompiledListener>
   /// The other end of the connection.
   var peer = Exchange.nobody
   /// Whether `peer` is a proxy whose word counts.
@@ -62,16 +64,17 @@ public final class Exchange: EventHandler {
   /// All of it has gone.
   var isBodyPassed = false
 
-  /// Who calls; nil while nobody knows.
-  public internal(set) var identity: Identity?
+  /// Who calls, counted once; see `identity`.
+  var ownedIdentity: Identity?
+  /// The same, to be used without counting.
+  var identityInUse: Unmanaged<Identity>?
   /// Where all policies have to find theirs: what each of them found.
   var joinedIdentities: [Identity] = []
   /// What a service says about the session that the exchange may become.
   var grants: SessionGrants?
   /// Nanoseconds before the end of a grant at which the service is asked again.
   var renewBefore: Int64?
-  /// The policies that this exchange meets; nil for none.
-  var policies: PolicyChain?
+  var heldChain = HeldChain()
   /// The place in `policies.request` of the policy whose turn it is.
   var policyPosition = 0
   /// The place among the policies of the stage `identify`.
@@ -104,7 +107,8 @@ public final class Exchange: EventHandler {
   var firstMessage: FirstMessage?
   /// Waits for an event, and goes on without it when the time is over.
   var awaitsEvent = false
-  private var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
+  /// What policies keep with it, see `setNote`.
+  var notes: [(policy: ObjectIdentifier, note: AnyObject)] = []
   /// There while the process itself answers, see `Exchange+Local`.
   var local: LocalWork?
   /// There once it was sent on to another route, see `Exchange+InternalRedirect`.
@@ -128,7 +132,9 @@ public final class Exchange: EventHandler {
 
   init(worker: Worker) {
     self.worker = worker
-    listener = worker.noListener
+    ownedListener = worker.noListener
+    // SAFETY: `ownedListener` keeps it.
+    listenerInUse = .passUnretained(ownedListener)
     super.init(loop: worker.loop)
     loop.register(self)
   }
@@ -193,11 +199,18 @@ public final class Exchange: EventHandler {
   ) {
     carry(by: downstream)
     heldRoute.begin(in: worker.configurationNumber)
-    if self.listener !== listener { self.listener = listener }
+    arrive(on: listener)
     self.peer = peer
     state = .routing
     record.started = loop.now
     worker.counters.exchangesInProgress &+= 1
+  }
+
+  func arrive(on listener: CompiledListener) {
+    if ownedListener === listener { return }
+    ownedListener = listener
+    // SAFETY: `ownedListener` keeps it.
+    listenerInUse = .passUnretained(listener)
   }
 
   private func matchRoute(_ head: borrowing RequestHead) -> GatewayError? {
@@ -231,7 +244,7 @@ public final class Exchange: EventHandler {
     requestFraming = head.framing
     var refusesFirst = true
     if let policies = route.policies {
-      self.policies = policies
+      heldChain.enter(ofRoute: policies)
       // Policies of the stage `entry` come first.
       refusesFirst = policies.entryCount == 0
       if policies.redirectsInternally && snapshot == nil { snapshot = worker.snapshot }
@@ -363,23 +376,6 @@ public final class Exchange: EventHandler {
   /// Which methods other routes would have taken is no longer what matters.
   func forgetAllow() { if allow != nil { allow = nil } }
 
-  // MARK: What policies keep
-
-  /// What a policy keeps with this exchange until it is over; one object per policy.
-  public func setNote(_ note: AnyObject, of policy: CompiledPolicy) {
-    let id = ObjectIdentifier(policy)
-    if let index = notes.firstIndex(where: { $0.policy == id }) {
-      notes[index].note = note
-    } else {
-      notes.append((id, note))
-    }
-  }
-
-  public func note(of policy: CompiledPolicy) -> AnyObject? {
-    let id = ObjectIdentifier(policy)
-    return notes.first { $0.policy == id }?.note
-  }
-
   // MARK: The end
 
   /// The exchange is over on both sides.
@@ -424,7 +420,9 @@ public final class Exchange: EventHandler {
     if keepsBody { stopKeepingBody() }
     requestFraming = .none
     // Behind an internal redirect there may be no policies, and still what those before it have left.
-    if policies != nil || isBodyCollected || !responseEdits.isEmpty || internalRedirect != nil {
+    if heldChain.inUse != nil || isBodyCollected || !responseEdits.isEmpty
+      || internalRedirect != nil
+    {
       resetPolicies()
     }
     if let local {
@@ -446,42 +444,6 @@ public final class Exchange: EventHandler {
     if allow != nil { allow = nil }
     callTimeout = nil
     record = ExchangeRecord()
-  }
-
-  private func resetPolicies() {
-    identity = nil
-    forgetPolicies()
-    requestEdits.clear()
-    collectedBody.release()
-    isBodyCollected = false
-    firstMessage = nil
-    subject = nil
-  }
-
-  /// As if none had been met, but for who calls and what was read of the body.
-  func forgetPolicies() {
-    if grants != nil {
-      grants = nil
-      renewBefore = nil
-    }
-    if !joinedIdentities.isEmpty { joinedIdentities.removeAll(keepingCapacity: true) }
-    policies = nil
-    policyPosition = 0
-    identifyPosition = 0
-    afterWaiting = nil
-    waitingTask?.cancel()
-    waitingTask = nil
-    requestEdits.forget()
-    responseEdits.clear()
-    requestFilter = nil
-    responseFilter = nil
-    held = nil
-    isResponseLengthUnknown = false
-    replacement = nil
-    storedReplacement = nil
-    awaitsEvent = false
-    gate = nil
-    notes.removeAll(keepingCapacity: true)
   }
 
   /// The route's or service's `total` timeout, or that of a policy that waits; of a local stream,

@@ -125,6 +125,21 @@ struct FieldEdits: ~Copyable {
     lines.appendField(name: name, value: value)
   }
 
+  /// Lets `write` append the value. What is empty or no field's value is not added; the name must be valid.
+  @inline(__always)
+  mutating func add(name: [UInt8], _ write: (inout ByteBuffer) -> Void) {
+    let start = lines.count
+    lines.append(name.span)
+    lines.append(": ")
+    let valueStart = lines.count
+    write(&lines)
+    if lines.count == valueStart || !FieldSyntax.isValue(lines.span.extracting(valueStart...)) {
+      return lines.truncate(to: start)
+    }
+    lines.appendLineEnd()
+    isEmpty = false
+  }
+
   /// Lets `write` append whole lines.
   mutating func add(_ write: (inout ByteBuffer) -> Void) {
     isEmpty = false
@@ -166,7 +181,7 @@ struct FieldEdits: ~Copyable {
     if isEmpty { return }
     isEmpty = true
     dropped = 0
-    droppedBeyond.removeAll(keepingCapacity: true)
+    if !droppedBeyond.isEmpty { droppedBeyond.removeAll(keepingCapacity: true) }
     if lines.allocatedBytes > Self.keptBytes { lines.release() } else { lines.clear() }
   }
 }

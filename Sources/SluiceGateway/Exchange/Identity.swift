@@ -4,20 +4,22 @@ import SluiceWire
 /// Who calls, as the stage `identify` found it.
 ///
 /// Made once for a credential and shared by all exchanges and sessions of a worker that it vouches
-/// for; never changed. Holds no secret. What every request reads comes first: one of a hundred thousand
-/// identities is not in the processor's cache.
+/// for; never changed. Holds no secret. What every request reads comes first, together a line of the
+/// processor's cache: one of a hundred thousand identities is not there.
 public final class Identity {
   public let groups: [[UInt8]]
   /// What targets are told, as header lines; those of claims come last.
   let upstreamFields: [UInt8]
+  /// When the trust ends, in seconds of Unix time; nil for never.
+  public let expiresAt: Int64?
+  /// Of limits by consumer; nil when nobody in the configuration is meant, or nothing was proved.
+  let limitKey: LimitKey?
   /// The consumer's name; empty when nobody in the configuration is meant.
   public let consumer: [UInt8]
   /// Names the credential without being it.
   public let credential: [UInt8]
   /// What a token or another service says about the caller, as far as it was asked for.
   public let claims: [Claim]
-  /// When the trust ends, in seconds of Unix time; nil for never.
-  public let expiresAt: Int64?
   /// Whether nobody was asked to prove anything.
   public let isAnonymous: Bool
   let proof: IdentityProof
@@ -62,6 +64,7 @@ public final class Identity {
     self.expiresAt = expiresAt
     self.isAnonymous = isAnonymous
     self.proof = proof
+    limitKey = consumer.isEmpty || isAnonymous ? nil : .consumer(consumer)
     upstreamFields =
       IdentityFields.lines(
         consumer: consumer, groups: groups, credential: credential, isAnonymous: isAnonymous)

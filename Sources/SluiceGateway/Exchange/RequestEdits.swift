@@ -59,9 +59,8 @@ struct RequestEdits: ~Copyable {
 
   /// As if nothing had been changed, but for what `keepDrops` has kept.
   mutating func forget() {
-    let kept = self.kept
+    guard let kept else { return clear() }
     clear()
-    guard let kept else { return }
     fields.drop(kept.fields)
     droppedCookies = kept.cookies
     droppedSubprotocols = kept.subprotocols
@@ -111,10 +110,10 @@ struct RequestEdits: ~Copyable {
   }
 
   mutating func clear() {
-    if isEmpty && droppedParameters.isEmpty { return }
-    kept = nil
-    droppedParameters.removeAll(keepingCapacity: true)
-    method = nil
+    if !droppedParameters.isEmpty { droppedParameters.removeAll(keepingCapacity: true) }
+    if kept != nil { kept = nil }
+    if isEmpty { return }
+    if method != nil { method = nil }
     keepsForwarded = false
     if hasHost {
       host.release()
@@ -125,8 +124,8 @@ struct RequestEdits: ~Copyable {
       hasPath = false
     }
     fields.clear()
-    droppedCookies.removeAll(keepingCapacity: true)
-    droppedSubprotocols.removeAll(keepingCapacity: true)
+    if !droppedCookies.isEmpty { droppedCookies.removeAll(keepingCapacity: true) }
+    if !droppedSubprotocols.isEmpty { droppedSubprotocols.removeAll(keepingCapacity: true) }
     if hasQuery {
       query.release()
       hasQuery = false
@@ -135,6 +134,15 @@ struct RequestEdits: ~Copyable {
 }
 
 extension RequestEdits {
+  /// Whether a part of the field's value is left out.
+  func rewrites(_ field: HeaderField) -> Bool {
+    switch field.known {
+    case .cookie: !droppedCookies.isEmpty
+    case .secWebSocketProtocol: !droppedSubprotocols.isEmpty
+    default: false
+    }
+  }
+
   /// Appends a field of the head that edits reach into.
   func append(_ field: HeaderField, of head: borrowing RequestHead, to output: inout ByteBuffer) {
     let name = head.span(field.name)

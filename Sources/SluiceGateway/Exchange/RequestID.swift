@@ -27,18 +27,9 @@ enum RequestID: Sendable {
   func append(to buffer: inout ByteBuffer) {
     switch self {
     case .made(let high, let low):
-      Self.appendPadded(high, to: &buffer)
-      Self.appendPadded(low, to: &buffer)
+      buffer.append(wholeHex: high)
+      buffer.append(wholeHex: low)
     case .accepted(let bytes): buffer.append(bytes)
-    }
-  }
-
-  private static func appendPadded(_ value: UInt64, to buffer: inout ByteBuffer) {
-    var shift: UInt64 = 64
-    while shift > 0 {
-      shift &-= 4
-      let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-      buffer.append(digit < 10 ? 48 &+ digit : 87 &+ digit)
     }
   }
 }

@@ -3,11 +3,22 @@ import SluiceConfiguration
 /// The compiled policies of a route, or of some callers on it, by phase.
 final class PolicyChain {
   struct Step {
-    let policy: CompiledPolicy
-    let name: String
+    /// Not counted: the chain keeps its policies (`owned`).
+    let reference: Unmanaged<CompiledPolicy>
     /// The place among all policies of the chain.
     let order: Int
+
+    init(_ policy: CompiledPolicy, order: Int) {
+      // SAFETY: every initialiser of the chain puts it into `owned`, which never changes.
+      reference = .passUnretained(policy)
+      self.order = order
+    }
+
+    var policy: CompiledPolicy { reference.takeUnretainedValue() }
   }
+
+  /// All of them, by `Step.order`.
+  private let owned: [(policy: CompiledPolicy, name: String)]
 
   /// In the order in which a request meets them.
   let request: [Step]
@@ -30,10 +41,12 @@ final class PolicyChain {
 
   /// `policies` are in order; those of the stage `identify` become one.
   init(_ policies: [(settings: any PolicySettings, compiled: CompiledPolicy)]) {
-    var steps: [(stage: PolicyStage, policy: CompiledPolicy, name: String)] = []
+    var members: [(stage: PolicyStage, policy: CompiledPolicy, name: String)] = []
     var identifying: [CompiledPolicy] = []
     func endIdentify() {
-      if !identifying.isEmpty { steps.append((.identify, IdentifyStage(identifying), "identify")) }
+      if !identifying.isEmpty {
+        members.append((.identify, IdentifyStage(identifying), "identify"))
+      }
       identifying = []
     }
     for (settings, compiled) in policies {
@@ -42,12 +55,13 @@ final class PolicyChain {
       if stage == .identify {
         identifying.append(compiled)
       } else {
-        steps.append((stage, compiled, type(of: settings).policyName))
+        members.append((stage, compiled, type(of: settings).policyName))
       }
     }
     endIdentify()
-    let all = steps.enumerated().map {
-      (stage: $1.stage, step: Step(policy: $1.policy, name: $1.name, order: $0))
+    owned = members.map { ($0.policy, $0.name) }
+    let all = members.enumerated().map {
+      (stage: $1.stage, step: Step($1.policy, order: $0))
     }
     func having(_ phase: PolicyPhases) -> [(stage: PolicyStage, step: Step)] {
       all.filter { $0.step.policy.phases.contains(phase) }
@@ -67,11 +81,28 @@ final class PolicyChain {
 
   /// For what the gateway itself does with a request.
   init(requests: [(policy: CompiledPolicy, name: String)]) {
-    request = requests.enumerated().map { Step(policy: $1.policy, name: $1.name, order: $0) }
+    owned = requests
+    request = requests.enumerated().map { Step($1.policy, order: $0) }
     response = []
     answer = []
     end = []
     failure = []
+    log = []
+    entryCount = 0
+    identifyCount = 0
+    redirectsInternally = false
+    repeatsBodies = false
+  }
+
+  /// For an exchange that the gateway begins itself: one policy sees what comes back.
+  init(only policy: CompiledPolicy, _ name: String) {
+    owned = [(policy, name)]
+    let step = [Step(policy, order: 0)]
+    request = []
+    response = policy.phases.contains(.response) ? step : []
+    answer = []
+    end = policy.phases.contains(.end) ? step : []
+    failure = policy.phases.contains(.failure) ? step : []
     log = []
     entryCount = 0
     identifyCount = 0
@@ -84,18 +115,17 @@ final class PolicyChain {
     request.lazy.compactMap { $0.policy as? IdentifyStage }.first
   }
 
-  /// For an exchange that the gateway begins itself: one policy sees what comes back.
-  init(only policy: CompiledPolicy, _ name: String) {
-    let step = [Step(policy: policy, name: name, order: 0)]
-    request = []
-    response = policy.phases.contains(.response) ? step : []
-    answer = []
-    end = policy.phases.contains(.end) ? step : []
-    failure = policy.phases.contains(.failure) ? step : []
-    log = []
-    entryCount = 0
-    identifyCount = 0
-    redirectsInternally = false
-    repeatsBodies = false
+  func name(of step: Step) -> String { owned[step.order].name }
+
+  /// Whose turn it is at this place of `request`; nil behind the last.
+  @inline(__always)
+  func policy(at position: Int) -> Unmanaged<CompiledPolicy>? {
+    position < request.count ? request[position].reference : nil
+  }
+
+  /// The exchange is over, and its record is complete.
+  func tellLogs(of exchange: Exchange, _ status: Int) {
+    if log.isEmpty { return }
+    for policy in log { policy.logged(exchange, status: status) }
   }
 }

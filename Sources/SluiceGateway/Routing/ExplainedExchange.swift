@@ -73,7 +73,7 @@ final class ExplainedExchange {
 extension Exchange {
   /// For who only asks what the request would be.
   fileprivate func stand(on listener: CompiledListener, peer: SocketAddress) {
-    self.listener = listener
+    arrive(on: listener)
     self.peer = peer
     judge(isTrusted: listener.believes(peer))
   }

@@ -14,7 +14,7 @@ enum AccessLogLine {
     _ head: borrowing RequestHead, _ exchange: Exchange, _ status: Int, _ now: MonotonicTime,
     to output: inout ByteBuffer
   ) {
-    appendTime(to: &output)
+    exchange.worker.logTime.append(now, to: &output)
     appendRequest(head, exchange, to: &output)
     appendParties(exchange, to: &output)
     appendResult(exchange.record, status, to: &output)
@@ -36,9 +36,9 @@ enum AccessLogLine {
     output.append("\",\"client\":\"")
     let client = exchange.clientAddress
     if !client.isUnix { output.append(hostOf: client) }
-    output.append("\",\"listener\":\"")
-    appendEscaped(exchange.listener.nameBytes, to: &output)
-    output.append("\",\"protocol\":\"")
+    output.append("\"")
+    exchange.withListener { output.append($0.logText) }
+    output.append(",\"protocol\":\"")
     output.append(
       exchange.record.isHTTP2 ? "HTTP/2" : head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
     output.append("\",\"method\":\"")
@@ -53,17 +53,17 @@ enum AccessLogLine {
 
   /// Where it went, and for whom.
   private static func appendParties(_ exchange: Exchange, to output: inout ByteBuffer) {
-    if let route = exchange.route {
-      appendText(",\"route\":\"", route.nameBytes, to: &output)
-      appendText(",\"service\":\"", route.service.nameBytes, to: &output)
+    exchange.withRoute { route in
+      output.append(route.logText)
+      if let first = exchange.internalRedirect?.first {
+        appendText(",\"firstRoute\":\"", first.nameBytes, to: &output)
+      }
+      guard let index = exchange.lastTargetIndex else { return }
+      route.service.reference(toTarget: index)._withUnsafeGuaranteedRef {
+        output.append($0.logText)
+      }
     }
-    if let first = exchange.internalRedirect?.first {
-      appendText(",\"firstRoute\":\"", first.nameBytes, to: &output)
-    }
-    if let target = exchange.lastTarget {
-      appendText(",\"target\":\"", target.displayBytes, to: &output)
-    }
-    if let identity = exchange.identity {
+    exchange.withIdentity { identity in
       if !identity.consumer.isEmpty {
         appendText(",\"consumer\":\"", identity.consumer, to: &output)
       }
@@ -137,25 +137,17 @@ enum AccessLogLine {
   }
 
   static func appendMilliseconds(_ nanoseconds: Int64, to output: inout ByteBuffer) {
-    appendFraction(UInt64(max(0, nanoseconds) / 1_000), digits: 1_000, to: &output)
+    let microseconds = UInt64(max(0, nanoseconds)) / 1_000
+    output.append(decimal: microseconds / 1_000)
+    output.append(0x2E)
+    output.append(decimal: microseconds % 1_000, digits: 3)
   }
 
   static func appendSeconds(_ microseconds: Int64, to output: inout ByteBuffer) {
-    appendFraction(UInt64(microseconds), digits: 1_000_000, to: &output)
-  }
-
-  static func appendFraction(
-    _ value: UInt64, digits: UInt64, to output: inout ByteBuffer
-  ) {
-    output.append(decimal: value / digits)
+    let microseconds = UInt64(microseconds)
+    output.append(decimal: microseconds / 1_000_000)
     output.append(0x2E)
-    var place = digits / 10
-    var rest = value % digits
-    while place > 0 {
-      output.append(UInt8(truncatingIfNeeded: 48 &+ rest / place))
-      rest %= place
-      place /= 10
-    }
+    output.append(decimal: microseconds % 1_000_000, digits: 6)
   }
 
   static func appendText(
@@ -168,24 +160,42 @@ enum AccessLogLine {
 
   /// A JSON string's content; bytes above 0x7F that parsed heads can hold become their Latin-1 form.
   static func appendEscaped(_ bytes: Span<UInt8>, to output: inout ByteBuffer) {
-    for index in bytes.indices {
-      let byte = bytes[index]
-      switch byte {
-      case 0x22, 0x5C:
-        output.append(0x5C)
-        output.append(byte)
-      case 0x20...0x7E: output.append(byte)
-      default:
-        output.append("\\u00")
-        output.append(hexDigit(byte >> 4))
-        output.append(hexDigit(byte & 15))
-      }
-    }
+    output.append(asciiJSON: bytes)
   }
 
   static func appendEscaped(_ text: [UInt8], to output: inout ByteBuffer) {
-    appendEscaped(text.span, to: &output)
+    output.append(asciiJSON: text.span)
   }
 
-  private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 &+ value : 87 &+ value }
+  // MARK: What is the same in many lines, made with the configuration
+
+  static func member(ofListener name: [UInt8]) -> [UInt8] { member(",\"listener\":\"", name) }
+
+  static func members(ofRoute name: [UInt8], service: [UInt8]) -> [UInt8] {
+    member(",\"route\":\"", name) + member(",\"service\":\"", service)
+  }
+
+  static func member(ofTarget name: [UInt8]) -> [UInt8] { member(",\"target\":\"", name) }
+
+  private static func member(_ start: StaticString, _ text: [UInt8]) -> [UInt8] {
+    var member = ByteBuffer()
+    appendText(start, text, to: &member)
+    return member.copiedBytes()
+  }
+}
+
+/// The beginning of lines: all that are written in one turn of a loop have the same.
+struct LogTime: ~Copyable {
+  private var turn = MonotonicTime(nanoseconds: .min)
+  private var text = ByteBuffer()
+
+  /// `now` is when the turn began.
+  mutating func append(_ now: MonotonicTime, to output: inout ByteBuffer) {
+    if now != turn {
+      turn = now
+      text.clear()
+      AccessLogLine.appendTime(to: &text)
+    }
+    output.append(text.span)
+  }
 }

@@ -16,6 +16,8 @@ final class CompiledListener {
   let name: String
   /// The name as a JSON string's content, for log lines.
   let nameBytes: [UInt8]
+  /// Of log lines.
+  let logText: [UInt8]
   /// Position among the sorted names of the snapshot in force, as its router counts them; -1 when it
   /// has no listener of this name. A reload renumbers listeners that drain.
   var index: Int
@@ -56,6 +58,7 @@ final class CompiledListener {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
+    logText = AccessLogLine.member(ofListener: nameBytes)
     self.index = index
     self.destination = destination
     servesRoutes = if case .routes = destination { true } else { false }

@@ -28,6 +28,8 @@ final class CompiledRoute {
   let cacheScope: CacheScope
   let name: String
   let nameBytes: [UInt8]
+  /// Of log lines: the route and its service.
+  let logText: [UInt8]
   /// What new credentials for its sessions meet; nil when there can be none.
   let refresh: PolicyChain?
   /// Whether callers may show such.
@@ -69,6 +71,7 @@ final class CompiledRoute {
   ) {
     self.name = name
     nameBytes = Array(name.utf8)
+    logText = AccessLogLine.members(ofRoute: nameBytes, service: service.nameBytes)
     kind = .http
     self.service = service
     rewrite = .none
@@ -149,6 +152,7 @@ final class CompiledRoute {
     consumers = parts.consumers
     isAside = parts.isAside
     nameBytes = Array(name.utf8)
+    logText = AccessLogLine.members(ofRoute: nameBytes, service: service.nameBytes)
     let pattern = settings.match.path ?? settings.match.prefix ?? ""
     pathNames = pattern.dropFirst().split(separator: "/").enumerated().compactMap {
       $1.hasPrefix("{") ? ($0, Array($1.dropFirst().dropLast().utf8)) : nil

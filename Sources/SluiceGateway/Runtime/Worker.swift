@@ -44,6 +44,8 @@ final class Worker {
   /// What upstream heads may be at most.
   let headLimits = HeadLimits()
   let accessLog: AccessLog
+  /// The beginning of the log lines of this turn.
+  var logTime = LogTime()
   /// Of policies, until the configuration has no use for them and they are empty.
   var policyLogs: [AccessLog] = []
   var logSenders: [LogSender] = []
@@ -157,21 +159,27 @@ final class Worker {
   func exchangeFinished(_ exchange: Exchange) {
     counters.exchangesInProgress &-= 1
     // Whoever reads the metrics should not see themselves there.
-    if exchange.listener.servesRoutes && !exchange.record.isBackground {
+    if exchange.withListener({ $0.servesRoutes }) && !exchange.record.isBackground {
       let status = exchange.record.status == 0 ? Self.statusOfNone : exchange.record.status
       exchange.count(status: status)
       if accessLog.isOn { accessLog.write(exchange, status: status) }
-      let chain = exchange.isRouted ? exchange.policies : snapshot.unrouted
-      if let chain { for policy in chain.log { policy.logged(exchange, status: status) } }
-      if let internalRedirect = exchange.internalRedirect {
-        for policy in internalRedirect.logs(except: chain) {
-          policy.logged(exchange, status: status)
-        }
-      }
+      tellLogs(of: exchange, status)
     }
     exchange.reset()
     giveBack(exchange)
     if drain != nil { drainProgressed() }
+  }
+
+  /// The policies of the stage `log`.
+  private func tellLogs(of exchange: Exchange, _ status: Int) {
+    let redirect = exchange.internalRedirect
+    if redirect == nil, exchange.isRouted {
+      exchange.withPolicies { $0.tellLogs(of: exchange, status) }
+      return
+    }
+    let chain = exchange.isRouted ? exchange.policies : snapshot.unrouted
+    chain?.tellLogs(of: exchange, status)
+    for policy in redirect?.logs(except: chain) ?? [] { policy.logged(exchange, status: status) }
   }
 
   func sessionChanged(_ event: SessionEvent) {

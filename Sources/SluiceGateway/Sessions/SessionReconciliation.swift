@@ -156,9 +156,8 @@ extension Session {
 
   /// The policy that would not let the session in now.
   func refusing() -> String? {
-    (chain?.request ?? []).first {
-      !$0.policy.admits(identity, from: client)
-    }?.name
+    guard let chain else { return nil }
+    return chain.request.first { !$0.policy.admits(identity, from: client) }.map(chain.name(of:))
   }
 
   /// Takes over the consumer's groups as the file has them now. What the session can't live without

@@ -156,7 +156,7 @@ final class SessionTokenRenewal: CompiledPolicy {
 extension Exchange {
   /// The policies in force from the next step on.
   func judge(by chain: PolicyChain, for target: SessionTokenTarget) {
-    policies = chain
+    heldChain.enter(own: chain, loop)
     subject = target.subject
     if let renewal = chain.request.last { setNote(target, of: renewal.policy) }
   }

@@ -11,14 +11,14 @@ enum RequestComposer {
   static func append(
     _ exchange: Exchange, target: UpstreamTarget, to output: inout ByteBuffer
   ) {
-    append(exchange.request, exchange, target, to: &output)
+    exchange.withListener { append(exchange.request, exchange, $0, target, to: &output) }
   }
 
   private static func append(
-    _ head: borrowing RequestHead, _ exchange: Exchange, _ target: UpstreamTarget,
-    to output: inout ByteBuffer
+    _ head: borrowing RequestHead, _ exchange: Exchange, _ listener: CompiledListener,
+    _ target: UpstreamTarget, to output: inout ByteBuffer
   ) {
-    let forwarded = exchange.listener.forwarded
+    let forwarded = listener.forwarded
     if let method = exchange.requestEdits.method {
       output.append(method)
     } else {
@@ -34,14 +34,17 @@ enum RequestComposer {
     if !keepsForwarded { dropped |= forwarded.dropped(isTrusted: exchange.isTrusted) }
     if exchange.wantsUpgrade { dropped |= FieldName.secWebSocketExtensions.bit }
     let isEdited = !exchange.requestEdits.isEmpty
+    let takesUnderscores = listener.takesUnderscores
+    let hasDisbelieved = !exchange.isTrusted && listener.clientAddress.isOfItsOwn
     let callTimeout = exchange.reducedCallTimeout
     var isCallTimed = false
     var copy = FieldCopy()
     for index in head.fields.indices {
       let field = head.fields[index]
       if field.isHopByHop || dropped & field.known.bit != 0 { continue }
-      if mayForge(field, of: head, underscores: exchange.listener.takesUnderscores) { continue }
-      if isDisbelieved(field, of: head, exchange) { continue }
+      if mayForge(field, of: head, underscores: takesUnderscores) { continue }
+      // A stranger's word in the field in which trusted proxies say who calls.
+      if hasDisbelieved, listener.clientAddress.isIn(field, head) { continue }
       if isEdited {
         if exchange.requestEdits.fields.drops(index) { continue }
       }
@@ -51,7 +54,8 @@ enum RequestComposer {
         isCallTimed = true
         continue
       }
-      if isEdited {
+      if isEdited, exchange.requestEdits.rewrites(field) {
+        copy.finish(of: head, to: &output)
         exchange.requestEdits.append(field, of: head, to: &output)
       } else {
         copy.add(field, of: head, to: &output)
@@ -68,7 +72,7 @@ enum RequestComposer {
         to: &output, head: head, peer: exchange.peer, client: exchange.clientAddress,
         isTrusted: exchange.isTrusted)
     }
-    if let identity = exchange.identity { output.append(identity.upstreamFields) }
+    exchange.withIdentity { output.append($0.upstreamFields) }
     if isEdited { appendLines(of: exchange.requestEdits, to: &output) }
     if exchange.wantsUpgrade { appendHandshake(head, exchange, to: &output) }
     switch exchange.requestFraming {
@@ -88,14 +92,6 @@ enum RequestComposer {
     let name = head.span(field.name)
     // CGI, WSGI, Rack and PHP take X_Real_IP for X-Real-IP.
     return !underscores && name.containsUnderscore || IdentityFields.contains(name)
-  }
-
-  /// A stranger's word in the field in which trusted proxies say who calls.
-  private static func isDisbelieved(
-    _ field: HeaderField, of head: borrowing RequestHead, _ exchange: Exchange
-  ) -> Bool {
-    if exchange.isTrusted || !exchange.listener.clientAddress.isOfItsOwn { return false }
-    return exchange.listener.clientAddress.isIn(field, head)
   }
 
   private static func appendHandshake(

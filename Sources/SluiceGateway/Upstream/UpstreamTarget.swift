@@ -12,6 +12,8 @@ final class UpstreamTarget: EventHandler {
   let url: TargetURL
   let displayName: String
   let displayBytes: [UInt8]
+  /// Of log lines.
+  let logText: [UInt8]
   /// `host:port` or `unix:/path`.
   let addressBytes: [UInt8]
   let basePath: [UInt8]
@@ -52,6 +54,7 @@ final class UpstreamTarget: EventHandler {
     self.url = url
     displayName = url.displayName
     displayBytes = Array(displayName.utf8)
+    logText = AccessLogLine.member(ofTarget: displayBytes)
     addressBytes =
       switch url.host {
       case .unix(let path): Array("unix:\(path)".utf8)

@@ -1,5 +1,6 @@
 public import SluiceConfiguration
 import SluiceReactor
+import SluiceWire
 
 extension Configuration.ACL: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledACL(self) }
@@ -7,7 +8,11 @@ extension Configuration.ACL: Policy {
 
 /// Lets callers pass by their groups.
 final class CompiledACL: CompiledPolicy {
-  private let names: Set<[UInt8]>
+  /// Up to so many names are compared faster than one is hashed.
+  private static let few = 8
+  /// Empty where there are more.
+  private let fewNames: [[UInt8]]
+  private let manyNames: Set<[UInt8]>
   private let isAllowing: Bool
   private let nobody = PolicyRefusal(
     .unauthorized, detail: "It is not known who calls.")
@@ -16,14 +21,16 @@ final class CompiledACL: CompiledPolicy {
 
   init(_ settings: Configuration.ACL) {
     isAllowing = settings.deny.isEmpty
-    names = Set((isAllowing ? settings.allow : settings.deny).map { Array($0.utf8) })
+    let names = Set((isAllowing ? settings.allow : settings.deny).map { Array($0.utf8) })
+    fewNames = names.count > Self.few ? [] : Array(names)
+    manyNames = names.count > Self.few ? names : []
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    guard let identity = exchange.identity, Self.isSomebody(identity) else {
-      return .refuse(nobody)
-    }
-    return lets(identity) ? .next : .refuse(wrong)
+    exchange.withIdentity {
+      if !Self.isSomebody($0) { return .refuse(nobody) }
+      return lets($0) ? .next : .refuse(wrong)
+    } ?? .refuse(nobody)
   }
 
   override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
@@ -36,6 +43,18 @@ final class CompiledACL: CompiledPolicy {
   }
 
   private func lets(_ identity: Identity) -> Bool {
-    identity.groups.contains { names.contains($0) } == isAllowing
+    hasNamedGroup(identity) == isAllowing
+  }
+
+  private func hasNamedGroup(_ identity: Identity) -> Bool {
+    if !manyNames.isEmpty { return identity.groups.contains { manyNames.contains($0) } }
+    for group in identity.groups.indices {
+      let group = identity.groups[group]
+      for name in fewNames.indices {
+        let name = fewNames[name]
+        if name.span.equals(group.span) { return true }
+      }
+    }
+    return false
   }
 }

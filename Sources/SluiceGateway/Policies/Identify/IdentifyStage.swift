@@ -9,6 +9,8 @@ import SluiceWire
 /// unless the policy `anonymous` says otherwise.
 final class IdentifyStage: CompiledPolicy {
   private let members: [IdentifyPolicy]
+  /// The same, not counted: `members` keeps them and never changes.
+  private let references: [Unmanaged<IdentifyPolicy>]
   private let requiresAll: Bool
   private let anonymous: Identity?
   /// Whether callers with wrong credentials are anonymous, too.
@@ -17,7 +19,7 @@ final class IdentifyStage: CompiledPolicy {
   private let exempt: CIDRSet?
   /// Nil when nobody looks into first messages.
   private let firstMessage: FirstMessageLimits?
-  private let ownedFields: [[UInt8]]
+  private let ownedFields: [FieldSearch]
   private let nobody: PolicyRefusal
   private let late = PolicyRefusal(
     .unauthorized, detail: "No first message with credentials came in time.")
@@ -28,6 +30,8 @@ final class IdentifyStage: CompiledPolicy {
   /// What else is in the stage says how the members work together.
   init(_ policies: [CompiledPolicy]) {
     members = policies.compactMap { $0 as? IdentifyPolicy }
+    // SAFETY: see `references`.
+    references = members.map { .passUnretained($0) }
     requiresAll = policies.contains { ($0 as? CompiledIdentify)?.requiresAll == true }
     exempt = policies.lazy.compactMap { ($0 as? CompiledIdentify)?.exempt }.first
     let nameless = policies.lazy.compactMap { $0 as? CompiledAnonymous }.first
@@ -37,7 +41,7 @@ final class IdentifyStage: CompiledPolicy {
     firstMessage =
       anonymous != nil || limits.isEmpty
       ? nil : limits.dropFirst().reduce(limits[0]) { $0.joined(with: $1) }
-    ownedFields = members.flatMap(\.ownedFields)
+    ownedFields = members.flatMap(\.ownedFields).map { FieldSearch($0) }
     let challenges = members.flatMap(\.challenges)
     nobody = PolicyRefusal(
       .unauthorized, detail: "The request has no credentials.", fields: challenges)
@@ -45,8 +49,8 @@ final class IdentifyStage: CompiledPolicy {
   }
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
-    for name in ownedFields { exchange.dropRequestFields(named: name) }
-    if isExempt(exchange.clientAddress) { return .next }
+    for index in ownedFields.indices { exchange.dropRequestFields(ownedFields[index]) }
+    if exempt != nil, isExempt(exchange.clientAddress) { return .next }
     return goOn(exchange, from: 0)
   }
 
@@ -79,11 +83,10 @@ final class IdentifyStage: CompiledPolicy {
     var index = start
     while index < members.count {
       exchange.identifyPosition = index
-      guard members[index].asks(exchange) else {
-        index += 1
-        continue
+      let outcome = references[index]._withUnsafeGuaranteedRef {
+        $0.asks(exchange) ? take(identified(by: $0, exchange), exchange) : nil
       }
-      if let outcome = take(identified(by: members[index], exchange), exchange) { return outcome }
+      if let outcome { return outcome }
       index += 1
     }
     return askBodies(exchange, from: 0)
@@ -91,8 +94,9 @@ final class IdentifyStage: CompiledPolicy {
 
   /// Where all must find theirs, a body is looked into when it is its member's turn.
   private func identified(by member: IdentifyPolicy, _ exchange: Exchange) -> IdentifyOutcome {
+    if !requiresAll { return member.identify(exchange) }
     let outcome = member.identify(exchange)
-    guard requiresAll, case .absent = outcome, let limit = member.bodyLimit(exchange) else {
+    guard case .absent = outcome, let limit = member.bodyLimit(exchange) else {
       return outcome
     }
     return .collect(upTo: limit)
@@ -117,7 +121,7 @@ final class IdentifyStage: CompiledPolicy {
   }
 
   /// Nil when the next member is to be asked.
-  private func take(_ outcome: IdentifyOutcome, _ exchange: Exchange) -> PolicyOutcome? {
+  private func take(_ outcome: consuming IdentifyOutcome, _ exchange: Exchange) -> PolicyOutcome? {
     switch outcome {
     case .absent:
       // Whoever proves a part must prove the rest; who proves nothing may be anonymous.

@@ -11,6 +11,8 @@ extension Configuration.KeyAuth: Policy {
 final class CompiledKeyAuth: IdentifyPolicy {
   private let settings: Configuration.KeyAuth
   private let names: [[UInt8]]
+  /// The same as fields.
+  private let fields: [FieldSearch]
   private let keys: KeyDirectory
   private let clock: UnixClock
   private let place: FirstMessagePlace?
@@ -28,6 +30,7 @@ final class CompiledKeyAuth: IdentifyPolicy {
     self.clock = clock
     place = settings.firstMessage.flatMap { FirstMessagePlace($0) }
     names = settings.names.map { Array($0.utf8) }
+    fields = names.map { FieldSearch($0) }
     // A name with a quote leads nowhere in JSON.
     paths = settings.names.map { try? JSONPath("$['\($0)']") }
     removals = paths.map { path in path.flatMap { JSONEdit(.remove, $0) } }
@@ -46,8 +49,9 @@ final class CompiledKeyAuth: IdentifyPolicy {
   }
 
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
+    guard let place else { return identify(exchange, exchange.request) }
     let outcome = identify(exchange, exchange.request)
-    guard case .absent = outcome, let place else { return outcome }
+    guard case .absent = outcome else { return outcome }
     // The message goes no further, so there is nothing to hide.
     return place.withToken(of: exchange) {
       keys.identity(for: $0, clock).map { .known($0) } ?? .refused(unknown)
@@ -55,28 +59,29 @@ final class CompiledKeyAuth: IdentifyPolicy {
   }
 
   private func identify(_ exchange: Exchange, _ head: borrowing RequestHead) -> IdentifyOutcome {
-    for name in names {
-      if settings.header, let index = head.firstIndex(named: name.span) {
-        return known(key(head.span(head.fields[index].value)), exchange, head)
+    for place in names.indices {
+      if settings.header, let index = head.firstIndex(of: fields[place]) {
+        return known(key(head.span(head.fields[index].value)), exchange)
       }
+      let name = names[place]
       if settings.query, let place = head.query {
         let query = head.span(place)
         if let range = QueryParameters.value(of: name, in: query) {
-          return known(identity(unescaping: query.extracting(range)), exchange, head)
+          return known(identity(unescaping: query.extracting(range)), exchange)
         }
       }
       if settings.cookie {
         for field in head.fields where field.known == .cookie {
           let value = head.span(field.value)
           guard let range = Cookies.value(of: name, in: value) else { continue }
-          return known(key(value.extracting(range)), exchange, head)
+          return known(key(value.extracting(range)), exchange)
         }
       }
       if settings.subprotocol, exchange.wantsUpgrade {
         for field in head.fields where field.known == .secWebSocketProtocol {
           let value = head.span(field.value)
           guard let range = Subprotocols.key(after: name, in: value) else { continue }
-          return known(key(value.extracting(range)), exchange, head)
+          return known(key(value.extracting(range)), exchange)
         }
       }
     }
@@ -115,21 +120,19 @@ final class CompiledKeyAuth: IdentifyPolicy {
     return keys.identity(for: unescaped.span, clock)
   }
 
-  private func known(
-    _ identity: Identity?, _ exchange: Exchange, _ head: borrowing RequestHead
-  ) -> IdentifyOutcome {
+  private func known(_ identity: consuming Identity?, _ exchange: Exchange) -> IdentifyOutcome {
     guard let identity else { return .refused(unknown) }
-    if settings.hide { hide(exchange, head) }
+    if settings.hide { hide(exchange) }
     return .known(identity)
   }
 
   /// Takes every key out, wherever one was looked for.
-  private func hide(_ exchange: Exchange, _ head: borrowing RequestHead) {
-    for name in names {
-      if settings.header { exchange.dropRequestFields(named: name) }
-      if settings.query { exchange.dropQueryParameter(named: name) }
-      if settings.cookie { exchange.dropCookie(named: name) }
-      if settings.subprotocol { exchange.dropSubprotocols(startingWith: name) }
+  private func hide(_ exchange: Exchange) {
+    for index in names.indices {
+      if settings.header { exchange.dropRequestFields(fields[index]) }
+      if settings.query { exchange.dropQueryParameter(named: names[index]) }
+      if settings.cookie { exchange.dropCookie(named: names[index]) }
+      if settings.subprotocol { exchange.dropSubprotocols(startingWith: names[index]) }
     }
   }
 }

@@ -38,6 +38,9 @@ struct LimitKey: Hashable, Sendable {
     low = UInt64(bitPattern: Int64(hasher.finalize()))
   }
 
+  /// Of a consumer, by name.
+  static func consumer(_ name: [UInt8]) -> LimitKey { LimitKey(kind: 1, name.span) }
+
   /// The bits are as good as any hash of them.
   func hash(into hasher: inout Hasher) { hasher.combine(low) }
 }
@@ -52,7 +55,7 @@ struct LimitKeyReader {
   }
 
   private enum Kind {
-    static let consumer: UInt8 = 1
+    // 1 is that of consumers, `LimitKey.consumer`.
     static let credential: UInt8 = 2
     static let address: UInt8 = 3
     static let route: UInt8 = 4
@@ -83,13 +86,17 @@ struct LimitKeyReader {
   }
 
   func key(of exchange: Exchange) -> LimitKey {
-    if case .header(let name) = source, let key = Self.key(ofField: name, exchange.request) {
-      return key
+    switch source {
+    case .consumer:
+      // Who proved nothing must not use up what others like it have.
+      if let key = exchange.withIdentity({ $0.limitKey }) ?? nil { return key }
+    case .header(let name):
+      if let key = Self.key(ofField: name, exchange.request) { return key }
+    case .path(let path):
+      if Self.asks(exchange.request, for: path) { return LimitKey(kind: Kind.path, path.span) }
+    case .host: return Self.key(ofHost: exchange.request)
+    case .credential, .address, .route, .all, .claim: break
     }
-    if case .path(let path) = source, Self.asks(exchange.request, for: path) {
-      return LimitKey(kind: Kind.path, path.span)
-    }
-    if case .host = source { return Self.key(ofHost: exchange.request) }
     return key(
       of: exchange.identity, route: exchange.route?.nameBytes, address: exchange.clientAddress)
   }
@@ -107,29 +114,29 @@ struct LimitKeyReader {
     return key(of: session.identity, route: session.route.nameBytes, address: session.client)
   }
 
-  private func key(of caller: Identity?, route: [UInt8]?, address: SocketAddress) -> LimitKey {
+  private func key(
+    of caller: @autoclosure () -> Identity?, route: @autoclosure () -> [UInt8]?,
+    address: @autoclosure () -> SocketAddress
+  ) -> LimitKey {
     // Who proved nothing must not use up what others like it have.
-    let identity = caller.flatMap { $0.isAnonymous ? nil : $0 }
+    func proved() -> Identity? { caller().flatMap { $0.isAnonymous ? nil : $0 } }
     switch source {
-    case .consumer:
-      if let name = identity?.consumer, !name.isEmpty {
-        return LimitKey(kind: Kind.consumer, name.span)
-      }
+    case .consumer: if let key = caller()?.limitKey { return key }
     case .credential:
-      if let name = identity?.credential, !name.isEmpty {
+      if let name = proved()?.credential, !name.isEmpty {
         return LimitKey(kind: Kind.credential, name.span)
       }
     case .claim(let name):
-      if let value = identity?.claim(name)?.value, !value.isEmpty {
+      if let value = proved()?.claim(name)?.value, !value.isEmpty {
         return LimitKey(kind: Kind.claim, value.span)
       }
-    case .route: if let route { return LimitKey(kind: Kind.route, route.span) }
+    case .route: if let route = route() { return LimitKey(kind: Kind.route, route.span) }
     case .all:
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.all, nothing.span)
     case .header, .path, .host, .address: break
     }
-    guard let address = HTTPListener.caller(address) else {
+    guard let address = HTTPListener.caller(address()) else {
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.local, nothing.span)
     }

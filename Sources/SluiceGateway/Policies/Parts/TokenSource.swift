@@ -4,7 +4,7 @@ import SluiceWire
 /// Where a bearer token may stand in a request (RFC 6750 2).
 struct TokenSource {
   /// In the order in which they are looked at.
-  private let headers: [[UInt8]]
+  private let headers: [FieldSearch]
   private let query: [[UInt8]]
   private let cookies: [[UInt8]]
   let firstMessage: FirstMessagePlace?
@@ -13,7 +13,7 @@ struct TokenSource {
     headers: [String], query: [String], cookies: [String], firstMessage: Configuration.FirstMessage?
   ) {
     self.firstMessage = firstMessage.flatMap { FirstMessagePlace($0) }
-    self.headers = headers.filter { !$0.isEmpty }.map { Array($0.utf8) }
+    self.headers = headers.filter { !$0.isEmpty }.map { FieldSearch($0) }
     self.query = query.map { Array($0.utf8) }
     self.cookies = cookies.map { Array($0.utf8) }
   }
@@ -23,16 +23,18 @@ struct TokenSource {
   func withToken<R>(
     of exchange: Exchange, hides: Bool, _ body: (Span<UInt8>) -> R
   ) -> R? {
-    let result = withToken(of: exchange.request, body)
-    if hides && result != nil { hide(exchange) }
-    return result ?? firstMessage?.withToken(of: exchange, body)
+    if let result = withToken(of: exchange.request, body) {
+      if hides { hide(exchange) }
+      return result
+    }
+    return firstMessage?.withToken(of: exchange, body)
   }
 
   private func withToken<R>(
     of head: borrowing RequestHead, _ body: (Span<UInt8>) -> R
   ) -> R? {
-    for header in headers {
-      guard let index = head.firstIndex(named: header.span) else { continue }
+    for place in headers.indices {
+      guard let index = head.firstIndex(of: headers[place]) else { continue }
       let value = head.span(head.fields[index].value)
       if let range = AuthorizationField.credentials("bearer", in: value) {
         return body(value.extracting(range))
@@ -56,7 +58,7 @@ struct TokenSource {
   }
 
   private func hide(_ exchange: Exchange) {
-    for header in headers { exchange.dropRequestFields(named: header) }
+    for header in headers { exchange.dropRequestFields(header) }
     for name in query { exchange.dropQueryParameter(named: name) }
     for name in cookies { exchange.dropCookie(named: name) }
   }

@@ -24,7 +24,7 @@ final class CompiledTargetHeaders: CompiledPolicy {
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     if passesForwarded { exchange.requestEdits.keepForwarded() }
     if !fields.isEmpty {
-      fields.apply(to: &exchange.requestEdits.fields, of: MessageFields(exchange.request), exchange)
+      fields.apply(to: &exchange.requestEdits.fields, of: exchange.request, exchange)
     }
     if let host {
       var text = ByteBuffer()

@@ -33,7 +33,7 @@ final class CompiledRequestTransform: CompiledPolicy {
 
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     if !fields.isEmpty {
-      fields.apply(to: &exchange.requestEdits.fields, of: MessageFields(exchange.request), exchange)
+      fields.apply(to: &exchange.requestEdits.fields, of: exchange.request, exchange)
     }
     if let query { exchange.editQuery { query.append($0, exchange, to: &$1) } }
     if let method, exchange.request.method != .head, !exchange.wantsUpgrade {

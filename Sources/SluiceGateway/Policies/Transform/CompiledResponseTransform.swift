@@ -39,9 +39,9 @@ final class CompiledResponseTransform: CompiledPolicy {
   /// Only a whole response that is not encoded can be changed.
   override func request(_ exchange: Exchange) -> PolicyOutcome {
     if exchange.wantsUpgrade { return .next }
-    for name in Self.hindering {
-      exchange.dropRequestFields(named: name)
-      _ = exchange.requestEdits.fields.removeLines(named: name)
+    for key in Self.hindering {
+      exchange.dropRequestFields(key)
+      _ = exchange.requestEdits.fields.removeLines(named: key.name)
     }
     exchange.requestEdits.add(noEncoding)
     return .next
@@ -52,14 +52,14 @@ final class CompiledResponseTransform: CompiledPolicy {
   ) -> PolicyOutcome {
     if changesOwn { exchange.setNote(self, of: self) }
     guard let body, !exchange.wantsUpgrade else {
-      fields.apply(to: &exchange.responseEdits, of: MessageFields(head), exchange)
+      fields.apply(to: &exchange.responseEdits, of: head, exchange)
       return .next
     }
     let fate = fate(of: head, body)
     if case .refused(let refusal) = fate { return .refuse(refusal) }
     // Before anything is said about a response that may turn out to be none.
     if case .changed = fate { exchange.holdResponse() }
-    fields.apply(to: &exchange.responseEdits, of: MessageFields(head), exchange)
+    fields.apply(to: &exchange.responseEdits, of: head, exchange)
     if case .untouched = fate { return .next }
     exchange.weakenTag(of: head)
     if case .onlyNamed = fate, head.status == 304 { return .next }
@@ -94,5 +94,5 @@ final class CompiledResponseTransform: CompiledPolicy {
   }
 
   private static let acceptRanges = Array("accept-ranges".utf8)
-  private static let hindering = ["accept-encoding", "range", "if-range"].map { Array($0.utf8) }
+  private static let hindering = ["accept-encoding", "range", "if-range"].map { FieldSearch($0) }
 }

@@ -90,6 +90,14 @@ struct CompiledTemplate {
     }
   }
 
+  /// The text, where nothing of it varies; nil for none.
+  var literal: String? {
+    guard segments.count == 1, case .literal(let bytes) = segments[0], !bytes.isEmpty else {
+      return nil
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// Whether it is made of nothing but what stands in a URL as the caller sent it.
   var isOfURL: Bool {
     segments.allSatisfy { segment in
@@ -164,7 +172,8 @@ struct CompiledTemplate {
       append(address.span, place, to: &output)
     case .id: exchange.requestID.append(to: &output)
     case .client: output.append(hostOf: exchange.clientAddress)
-    case .consumer, .groups, .credential: append(segment, of: exchange.identity, place, to: &output)
+    case .consumer, .groups, .credential:
+      exchange.withIdentity { append(segment, of: $0, place, to: &output) }
     case .connection:
       // A request that is no handshake becomes no session.
       if exchange.wantsUpgrade { append(exchange.sessionID.bytes.span, place, to: &output) }
@@ -292,7 +301,7 @@ struct CompiledTemplate {
       if let claim = session.identity?.claim(name) { output.append(claim.value) }
     case .client: output.append(hostOf: session.client)
     case .consumer, .groups, .credential:
-      append(segment, of: session.identity, .field, to: &output)
+      if let identity = session.identity { append(segment, of: identity, .field, to: &output) }
     case .connection: output.append(session.id.bytes)
     case .listener: output.append(Array(session.listener.compiled.name.utf8))
     case .header, .headers, .parameter, .argument, .segment, .hostGroup, .cookie, .named, .scheme,
@@ -304,9 +313,8 @@ struct CompiledTemplate {
   }
 
   private func append(
-    _ segment: Segment, of identity: Identity?, _ place: Place, to output: inout ByteBuffer
+    _ segment: Segment, of identity: Identity, _ place: Place, to output: inout ByteBuffer
   ) {
-    guard let identity else { return }
     let text: [UInt8] =
       switch segment {
       case .consumer: identity.consumer

@@ -16,12 +16,23 @@ extension Configuration.ResponseTransform: Policy {
 /// What happens to fields, in the order in which it happens.
 struct FieldTransform {
   struct Value {
-    let name: [UInt8]
+    let key: FieldSearch
     let template: CompiledTemplate
+    /// The whole field where nothing of it varies.
+    let line: FieldLine?
+
+    init(_ name: String, _ value: String) {
+      key = FieldSearch(name)
+      template = CompiledTemplate(value)
+      // What is no field is found out when it is written.
+      line = template.literal.flatMap { FieldLine(name: name, value: $0) }
+    }
+
+    var name: [UInt8] { key.name }
   }
 
-  let remove: [[UInt8]]
-  let rename: [(old: [UInt8], new: [UInt8])]
+  let remove: [FieldSearch]
+  let rename: [(old: FieldSearch, new: [UInt8])]
   let replace: [Value]
   let add: [Value]
   let append: [Value]
@@ -30,9 +41,9 @@ struct FieldTransform {
     remove: [String], rename: [String: String], replace: [String: String], add: [String: String],
     append: [String: String]
   ) {
-    self.remove = remove.map { Array($0.utf8) }
+    self.remove = remove.map { FieldSearch($0) }
     self.rename = rename.sorted { $0.key < $1.key }.map {
-      (Array($0.key.utf8), Array($0.value.utf8))
+      (FieldSearch($0.key), Array($0.value.utf8))
     }
     self.replace = Self.values(replace)
     self.add = Self.values(add)
@@ -40,9 +51,7 @@ struct FieldTransform {
   }
 
   private static func values(_ values: [String: String]) -> [Value] {
-    values.sorted { $0.key < $1.key }.map {
-      Value(name: Array($0.key.utf8), template: CompiledTemplate($0.value))
-    }
+    values.sorted { $0.key < $1.key }.map { Value($0.key, $0.value) }
   }
 
   var isEmpty: Bool {
@@ -52,23 +61,32 @@ struct FieldTransform {
   /// The fields of a message as they are so far: those of a parsed head, less what is dropped, and the
   /// lines that were added.
   func apply(
-    to edits: inout FieldEdits, of fields: borrowing MessageFields, _ exchange: Exchange
+    to edits: inout FieldEdits, of fields: borrowing some MessageFields & ~Copyable,
+    _ exchange: Exchange
   ) {
-    for name in remove { _ = take(name, fields, &edits) }
-    for (old, new) in rename {
-      for index in fields.indices(of: old) where !edits.drops(index) {
+    for index in remove.indices { _ = take(remove[index], fields, &edits) }
+    for place in rename.indices {
+      let (old, new) = rename[place]
+      var start = 0
+      while let index = fields.nextField(of: old, from: start) {
+        start = index + 1
+        if edits.drops(index) { continue }
         edits.drop(index)
         fields.withValue(index) { edits.add(name: new.span, value: $0) }
       }
     }
-    for value in replace where take(value.name, fields, &edits) { write(value, exchange, &edits) }
-    for value in add where !has(value.name, fields, edits) { write(value, exchange, &edits) }
-    for value in append { write(value, exchange, &edits) }
+    for index in replace.indices where take(replace[index].key, fields, &edits) {
+      write(replace[index], exchange, &edits)
+    }
+    for index in add.indices where !has(add[index].key, fields, edits) {
+      write(add[index], exchange, &edits)
+    }
+    for index in append.indices { write(append[index], exchange, &edits) }
   }
 
   /// The same for what the gateway answers itself.
   func apply(to answer: inout LocalAnswer, _ exchange: Exchange) {
-    let fields = MessageFields(answer)
+    let fields = AnswerFields(answer)
     var edits = FieldEdits()
     edits.setLines(exchange.responseEdits.lines.copiedBytes())
     apply(to: &edits, of: fields, exchange)
@@ -81,10 +99,14 @@ struct FieldTransform {
 
   /// Whether there was one.
   private func take(
-    _ name: [UInt8], _ fields: borrowing MessageFields, _ edits: inout FieldEdits
+    _ key: FieldSearch, _ fields: borrowing some MessageFields & ~Copyable,
+    _ edits: inout FieldEdits
   ) -> Bool {
-    var isThere = edits.removeLines(named: name)
-    for index in fields.indices(of: name) where !edits.drops(index) {
+    var isThere = edits.removeLines(named: key.name)
+    var start = 0
+    while let index = fields.nextField(of: key, from: start) {
+      start = index + 1
+      if edits.drops(index) { continue }
       edits.drop(index)
       isThere = true
     }
@@ -92,68 +114,71 @@ struct FieldTransform {
   }
 
   private func has(
-    _ name: [UInt8], _ fields: borrowing MessageFields, _ edits: borrowing FieldEdits
+    _ key: FieldSearch, _ fields: borrowing some MessageFields & ~Copyable,
+    _ edits: borrowing FieldEdits
   ) -> Bool {
-    for index in fields.indices(of: name) where !edits.drops(index) { return true }
-    return edits.hasLine(named: name)
+    var start = 0
+    while let index = fields.nextField(of: key, from: start) {
+      if !edits.drops(index) { return true }
+      start = index + 1
+    }
+    return edits.hasLine(named: key.name)
   }
 
   /// A value that is empty, or that a caller made into what is no field, is not set.
   private func write(_ value: Value, _ exchange: Exchange, _ edits: inout FieldEdits) {
-    var text = ByteBuffer()
-    value.template.append(exchange, .field, to: &text)
-    if text.isEmpty || !FieldSyntax.isValue(text.span) { return }
-    edits.add(name: value.name.span, value: text.span)
+    if let line = value.line { return edits.add(line) }
+    edits.add(name: value.key.name) { value.template.append(exchange, .field, to: &$0) }
   }
 }
 
-/// The fields of a head, request's or response's, copied so that both are changed by the same code.
-struct MessageFields: ~Copyable {
-  private var bytes = ByteBuffer()
-  private var fields: [(name: Range<Int>, value: Range<Int>)] = []
+/// The fields of a message, where they stand: of a request's head, of a response's, or of an answer that the
+/// gateway makes.
+protocol MessageFields: ~Copyable {
+  /// The place of the first field with this name at or behind `start`.
+  func nextField(of key: FieldSearch, from start: Int) -> Int?
+  func withValue(_ index: Int, _ body: (Span<UInt8>) -> Void)
+}
 
-  init(_ head: borrowing RequestHead) {
-    for field in head.fields { append(head.span(field.name), head.span(field.value)) }
-  }
+extension RequestHead: MessageFields {
+  func nextField(of key: FieldSearch, from start: Int) -> Int? { firstIndex(of: key, from: start) }
 
-  init(_ head: borrowing ResponseHead) {
-    for field in head.fields { append(head.span(field.name), head.span(field.value)) }
-  }
+  func withValue(_ index: Int, _ body: (Span<UInt8>) -> Void) { body(span(fields[index].value)) }
+}
 
-  /// The type of the body stands behind the others.
+extension ResponseHead: MessageFields {
+  func nextField(of key: FieldSearch, from start: Int) -> Int? { firstIndex(of: key, from: start) }
+
+  func withValue(_ index: Int, _ body: (Span<UInt8>) -> Void) { body(span(fields[index].value)) }
+}
+
+/// Those of an answer, taken apart; the type of the body stands behind the others.
+private struct AnswerFields: MessageFields {
+  private var fields: [(name: [UInt8], value: [UInt8])]
+
   init(_ answer: LocalAnswer) {
-    for line in answer.fields.map(\.bytes) {
+    fields = answer.fields.map { field in
+      let line = field.bytes
       let colon = line.firstIndex(of: 0x3A) ?? line.count
-      append(
-        line.span.extracting(..<colon),
-        line.span.extracting(min(colon + 2, line.count - 2)..<line.count - 2))
+      return (Array(line[..<colon]), Array(line[min(colon + 2, line.count - 2)..<line.count - 2]))
     }
     if answer.contentType.utf8CodeUnitCount > 0 {
-      let type = answer.contentType.withUTF8Buffer { Array($0) }
-      append(Self.contentType.span, type.span)
+      fields.append((Self.contentType, answer.contentType.withUTF8Buffer { Array($0) }))
     }
   }
 
   private static let contentType = Array("Content-Type".utf8)
 
-  private mutating func append(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-    let start = bytes.count
-    bytes.append(name)
-    let middle = bytes.count
-    bytes.append(value)
-    fields.append((start..<middle, middle..<bytes.count))
-  }
-
-  func indices(of name: [UInt8]) -> [Int] {
-    var found: [Int] = []
-    for index in fields.indices where fields[index].name.count == name.count {
-      if bytes.span.extracting(fields[index].name).equalsIgnoringCase(name) { found.append(index) }
+  func nextField(of key: FieldSearch, from start: Int) -> Int? {
+    fields.indices.dropFirst(start).first {
+      let name = fields[$0].name
+      return name.span.equalsIgnoringCase(key.name.span)
     }
-    return found
   }
 
   func withValue(_ index: Int, _ body: (Span<UInt8>) -> Void) {
-    body(bytes.span.extracting(fields[index].value))
+    let value = fields[index].value
+    body(value.span)
   }
 }
 
@@ -171,8 +196,8 @@ struct QueryTransform {
       remove: settings.remove.query, rename: settings.rename.query,
       replace: settings.replace.query, add: settings.add.query, append: settings.append.query)
     if transform.isEmpty { return nil }
-    remove = transform.remove
-    rename = transform.rename
+    remove = transform.remove.map { $0.name }
+    rename = transform.rename.map { ($0.old.name, $0.new) }
     replace = transform.replace
     add = transform.add
     appended = transform.append
