@@ -14,7 +14,7 @@ import Testing
     var power: UInt64 = 1
     for _ in 0..<19 {
       power *= 10
-      values += [power - 1, power, power + 1, power * 3 / 2]
+      values += [power - 1, power, power + 1, power / 2 * 3]
     }
     for value in values { #expect(written { $0.append(decimal: value) } == String(value)) }
   }
