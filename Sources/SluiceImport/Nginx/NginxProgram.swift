@@ -111,7 +111,10 @@ extension NginxBuilder {
     guard directive.arguments.count == 2, directive.words[0].hasPrefix("$") else {
       return error("set takes a variable and a value", at: directive.position)
     }
-    if let value = text(directive.arguments[1], route.variables) {
+    // As the key of a zone it is the address, whatever its bytes.
+    let isAddress = directive.words[1] == "$binary_remote_addr"
+    let value = isAddress ? "${client.address}" : text(directive.arguments[1], route.variables)
+    if let value {
       route.variables.constants[directive.words[0].dropFirst().lowercased()] = value
     }
   }
