@@ -297,7 +297,7 @@ def _push(server: Server) -> float:
         return (machine.cpu_time(server.processes()) - before).total / _PUSHES * 1e6
 
 
-def _p99(server: Server, rate: float, seconds: float) -> float:
+def _requests(server: Server, rate: float, seconds: float) -> dict[str, Any]:
     load = Load("rest", server.port, _REQUESTS, rate, seconds)
     try:
         load.start()
@@ -306,25 +306,28 @@ def _p99(server: Server, rate: float, seconds: float) -> float:
         load.stop()
     if result["errors"] or not result["count"]:
         raise ServerFailed(f"requests failed or were not answered: {result}")
-    return float(result["p99"] if rate else result["count"] / result["seconds"])
+    return result
 
 
 def _beside(proxy: Proxy, case: Case, seconds: float) -> float:
-    """p99 of requests at half the peak rate beside the case's loads, over that without them."""
+    """p99 of requests at half the peak rate beside the case's loads, over that without them: of 200 ms each, and of
+    these the median."""
     with machine.undisturbed(), _backend() as port, _running(proxy, port) as server:
         loads: list[tuple[object, ...]] = [("flood", server.port, _SLOW_BYTES)]
         if case.name == "beside-sessions":
             chat = ("chat", server.port, CHATTY, case.size, _MESSAGES_PER_SECOND)
             loads = [("idle", server.port, IDLE), chat]
-        rate = _p99(server, 0, seconds) / 2
-        without = [_p99(server, rate, seconds) for _ in range(2)]
+        peak = _requests(server, 0, seconds)
+        rate = peak["count"] / peak["seconds"] / 2
+        without = _requests(server, rate, 2 * seconds)["p99"]
         with contextlib.ExitStack() as stack:
             for load in loads:
                 stack.enter_context(_loaded(*load))
-            beside = [_p99(server, rate, seconds) for _ in range(4)]
+            beside = _requests(server, rate, 4 * seconds)["p99"]
         time.sleep(1)
-        without += [_p99(server, rate, seconds) for _ in range(2)]
-    print(f"{'':14} {rate:.0f} a second, µs {without} and {beside}", file=sys.stderr)
+        without += _requests(server, rate, 2 * seconds)["p99"]
+    spreads = " and ".join(f"{min(p99):.0f} {median(p99):.0f} {max(p99):.0f}" for p99 in (without, beside))
+    print(f"{'':14} {rate:.0f} a second, µs {spreads}", file=sys.stderr)
     return median(beside) / median(without)
 
 
