@@ -128,6 +128,7 @@ extension NginxBuilder {
     if let former = route.decisions[name] {
       return finish(former == "1" ? limited : free, rewrite)
     }
+    guard countVariant(route, at: question.directive.position) else { return }
     limited.decisions[name] = "1"
     free.decisions[name] = "0"
     free.name += "-unlimited"

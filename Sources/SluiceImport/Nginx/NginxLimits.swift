@@ -45,13 +45,12 @@ extension NginxBuilder {
       }
     }
     if variable == nil, text.isEmpty, constant.isEmpty { return nil }
-    let budget = budget(of: zoneName, constant)
     if let variable, variable.hasPrefix("header:"), !(text + constant).isEmpty {
-      warning(
-        "requests without the field in '\(first.text)' count by their address here, and together in nginx",
-        at: first.position)
+      // Who has no such field counts together then, and not by the address.
+      return variableKey(name: zoneName, zone, word, route)
     }
-    return ZoneKey(by: variable ?? "all", budget: budget, zone: zone)
+    return ZoneKey(
+      by: variable ?? "all", budget: budget(of: zoneName, constant), zone: zone)
   }
 
   /// A key of any other text: a variable of the file stands for it.

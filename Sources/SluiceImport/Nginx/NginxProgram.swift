@@ -167,7 +167,7 @@ extension NginxBuilder {
   }
 
   /// Counts the routes of one location.
-  private func countVariant(_ route: NginxRoute, at place: Origin) -> Bool {
+  func countVariant(_ route: NginxRoute, at place: Origin) -> Bool {
     let key =
       "\(route.origin.file):\(route.origin.line):\(route.place.listeners):\(route.place.hosts)"
     variants[key, default: 0] += 1

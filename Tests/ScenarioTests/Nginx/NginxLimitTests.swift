@@ -232,8 +232,9 @@ extension Scenarios {
         ("/client", "X-Key: two"), ("/client", "X-Key: two"), ("/client", "X-Key: other"),
         ("/client", "X-Key: other"), ("/client", "X-Key: three"), ("/client", "X-Key: three"),
         ("/client", "X-Key: three\r\nX-Who: client_one"), ("/client", "X-Key: three\r\nX-Who: me"),
-        ("/client", "X-Key: three\r\nX-Who: me"), ("/uri/a", none), ("/uri/a", none), ("/uri/b", none),
-        ("/uri/b?c", none), ("/both", none), ("/both", none), ("/both?a=1", none), ("/both?a=1", none),
+        ("/client", "X-Key: three\r\nX-Who: me"), ("/uri/a", none), ("/uri/a", none),
+        ("/uri/b", none), ("/uri/b?c", none), ("/both", none), ("/both", none),
+        ("/both?a=1", none), ("/both?a=1", none),
         ("/both", "Cookie: b=1"), ("/both?a=1", "Cookie: b=1"), ("/both?a=1", "Cookie: b=1"),
         ("/text", none), ("/text", none), ("/text?a=1", none), ("/text?a=1", "Cookie: b="),
       ]

@@ -101,6 +101,20 @@ import Testing
     #expect(both?.by == .address && both?.budget == "both-a.test")
   }
 
+  /// Of a text beside a field something is always there: who has no such field counts with all others.
+  @Test func fieldsBesideATextAreOneText() throws {
+    let all = try routes(
+      "limit_req zone=f; limit_conn g 2;",
+      http: """
+        limit_req_zone $http_x_a$server_name zone=f:1m rate=1r/s;
+        limit_conn_zone "$http_x_a-$arg_b" zone=g:1m;
+        """)
+    let route = try #require(all.count == 1 ? all.first?.value : nil)
+    #expect(route.policies[Configuration.RateLimit.self]?.by == .variable("limit-f"))
+    let limit = route.policies[Configuration.ConcurrencyLimit.self]
+    #expect(limit?.by == .variable("limit-g") && limit?.budget == "g")
+  }
+
   @Test func sessionsAreConnectionsToTheirEnd() throws {
     let upgrade =
       "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
@@ -144,5 +158,24 @@ import Testing
       """, file: "f"
     ) { _ in .failure(IncludeProblem("there is none")) }
     #expect(conversion.hasErrors)
+  }
+
+  /// Each key that may be nothing doubles the routes, within the bound of conditions.
+  @Test(arguments: [(6, false), (7, true)]) func emptyKeysAreBounded(count: Int, isRefused: Bool) {
+    let zones = (0..<count).map { "limit_conn_zone $http_x_\($0) zone=z\($0):1m;" }
+    let limits = (0..<count).map { "limit_conn z\($0) 1;" }
+    let conversion = NginxConverter.convert(
+      """
+      events {} http { \(zones.joined())
+      server { listen 80; location / { \(limits.joined()) proxy_pass http://a; } } }
+      """, file: "f"
+    ) { _ in .failure(IncludeProblem("there is none")) }
+    #expect(conversion.hasErrors == isRefused)
+    if isRefused {
+      #expect(conversion.diagnostics.contains { $0.message.contains("make more than 64 routes") })
+    } else {
+      let text = conversion.yaml().text
+      #expect(text.split(separator: "\n").count { $0.contains("kind: http") } == 64)
+    }
   }
 }

@@ -117,16 +117,4 @@ import Testing
       """)
     #expect(found.count { $0.contains("both have one status here") } == warnings, "\(found)")
   }
-
-  /// Servers are not told apart by a name that they have not.
-  @Test func limitsByAFieldBesideATextAreWarnedOf() {
-    let found = messages(
-      """
-      limit_req_zone $http_x_a$server_name zone=z:1m rate=1r/s;
-      server { listen 80; server_name a.test; location / { limit_req zone=z; proxy_pass http://a; } }
-      """)
-    #expect(errors(found).isEmpty)
-    #expect(
-      found.contains { $0.contains("f:1:16: warning: requests without the field") }, "\(found)")
-  }
 }
