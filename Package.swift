@@ -33,6 +33,7 @@ let package = Package(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CTLS13", dependencies: ["COpenSSL"]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
       name: "CBrotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
@@ -47,7 +48,7 @@ let package = Package(
     // The house, bottom up; imports point down only (docs/internals/README.md).
     .target(name: "SluiceWire", swiftSettings: settings),
     .target(
-      name: "SluiceReactor", dependencies: ["CLinux", "COpenSSL", "SluiceWire"],
+      name: "SluiceReactor", dependencies: ["CLinux", "COpenSSL", "CTLS13", "SluiceWire"],
       swiftSettings: settings),
     .target(
       name: "SluiceConfiguration",
@@ -88,7 +89,8 @@ let package = Package(
     .testTarget(
       name: "SluiceWireTests", dependencies: ["SluiceWire"], swiftSettings: settings),
     .testTarget(
-      name: "SluiceReactorTests", dependencies: ["SluiceReactor", "SluiceWire", "CLinux"],
+      name: "SluiceReactorTests",
+      dependencies: ["SluiceReactor", "SluiceWire", "CLinux", "COpenSSL", "CTLS13"],
       swiftSettings: settings),
     .testTarget(
       name: "SluiceConfigurationTests", dependencies: ["SluiceConfiguration", "SluiceWire"],
@@ -112,7 +114,7 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests",
       dependencies: [
-        "CBrotliDecoder", "CNGHTTP2", "COpenSSL", "CZlib", "CZstd", "SluiceControl",
+        "CBrotliDecoder", "CNGHTTP2", "COpenSSL", "CTLS13", "CZlib", "CZstd", "SluiceControl",
         "SluiceGateway", "SluiceReactor", "SluiceWire", "SluiceConfiguration", "SluiceImport",
       ],
       swiftSettings: settings),

@@ -99,7 +99,9 @@ case $target in
     reactor=Sources/SluiceReactor
     yams=.
     module SluiceWire Sources/SluiceWire/*.swift
-    module Fuzz -DSEPARATE_MODULES -I Sources/COpenSSL "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
+    clang -O1 -g -fsanitize=fuzzer-no-link,address -c Sources/CTLS13/key_schedule.c -o "$work/key_schedule.c.o"
+    module Fuzz -DSEPARATE_MODULES -I Sources/COpenSSL -I Sources/CTLS13/include \
+      "Fuzz/Targets/$target.swift" Fuzz/Targets/Support.swift \
       "$reactor/MonotonicTime.swift" "$reactor"/TLS/TLSRecord*.swift "$reactor/TLS/TLSCiphers.swift" \
       "$reactor/TLS/TLSSecrets.swift" "$reactor/TLS/TLSTransport.swift"
     swiftc -sanitize=fuzzer,address "$work"/*.o -lcrypto -lssl -o "$work/fuzz"

@@ -5,7 +5,6 @@ Envoy brings its own allocator and Caddy the one of Go, so neither can be counte
 
 import mmap
 import struct
-import subprocess
 import tempfile
 import time
 
@@ -14,17 +13,14 @@ from bench.backend import Backend
 from bench.cases import Case
 from bench.load import Load
 from bench.measure import running
-from bench.paths import REPOSITORY, SCRATCH
+from bench.paths import preloaded
 from bench.proxies import Proxy
 from bench.server import ServerFailed
 
-_SOURCE = REPOSITORY / "Benchmarks" / "allocations.c"
-_LIBRARY = SCRATCH / "liballocations.so"
 _SETTLE, _WINDOW = 0.8, 1.2
 
 
 def main() -> int:
-    _build()
     return counting.main(
         "Counts the heap allocations of each proxy per request in its steady state.",
         "sluice,nginx,haproxy",
@@ -36,7 +32,7 @@ def _count(proxy: Proxy, case: Case, backend: Backend) -> counting.Count:
     with tempfile.NamedTemporaryFile(prefix="bench-allocations-") as file:
         file.truncate(mmap.PAGESIZE)
         with mmap.mmap(file.fileno(), mmap.PAGESIZE) as counter:
-            preload = ["env", f"LD_PRELOAD={_LIBRARY}", f"BENCH_ALLOCATIONS={file.name}"]
+            preload = ["env", f"LD_PRELOAD={preloaded('allocations')}", f"BENCH_ALLOCATIONS={file.name}"]
             with running(
                 proxy,
                 case.routes,
@@ -63,16 +59,6 @@ def _count(proxy: Proxy, case: Case, backend: Backend) -> counting.Count:
 def _read(counter: mmap.mmap) -> int:
     count: int = struct.unpack_from("Q", counter, 0)[0]
     return count
-
-
-def _build() -> None:
-    if _LIBRARY.exists() and _LIBRARY.stat().st_mtime > _SOURCE.stat().st_mtime:
-        return
-    SCRATCH.mkdir(exist_ok=True)
-    subprocess.run(
-        ["cc", "-O2", "-Wall", "-fno-builtin", "-shared", "-fPIC", "-o", _LIBRARY, _SOURCE],
-        check=True,
-    )
 
 
 if __name__ == "__main__":

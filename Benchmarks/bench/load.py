@@ -13,7 +13,7 @@ from typing import IO
 from bench import machine, policies
 from bench.cases import Case
 from bench.install import h2load, tool
-from bench.paths import LOAD_SCRIPT, RESUME_SCRIPT
+from bench.paths import LOAD_SCRIPT, RESUME_SCRIPT, preloaded
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,11 @@ class Load:
 
 def _generator(case: Case, port: int, seconds: int) -> list[str]:
     if case.resume:
-        # wrk never resumes a session.
         return [sys.executable, str(RESUME_SCRIPT), str(port), case.path, str(seconds)]
     scheme = "https" if case.tls else "http"
+    is_full = case.tls and case.close
     return [
+        *(["env", f"LD_PRELOAD={preloaded('full-handshakes')}"] if is_full else []),
         *tool("wrk"),
         *("--threads", "1"),
         *("--connections", str(case.connections)),

@@ -153,6 +153,12 @@ class Report:
                 for peer in ("nginx", "haproxy"):
                     title = f"CPU of {case.title} ÷ {_TITLES[peer]}"
                     add(title, 1.0, self._ratio(case.name, OURS, peer))
+        for case in self._cases:
+            if case.tls and case.close:
+                add(f"CPU of a {case.title} ÷ nginx", 1.0, self._ratio(case.name, OURS, "nginx"))
+            elif case.tls:
+                limit = 1.0 if case.streams else 0.9
+                add(f"CPU of {case.title} ÷ the best peer's", limit, self._ratio_to_best(case.name))
         chain = self._ratio("policies", OURS, "nginx")
         add("CPU of a small GET with all policies ÷ plain nginx", 1.0, chain)
         for case in self._cases:
@@ -169,6 +175,11 @@ class Report:
             )
             add(f"CPU with {many:,} {kind} ÷ with {few}", 1.05, spread)
         return rows
+
+    def _ratio_to_best(self, case: str) -> Spread | None:
+        peers = (name for name in self._proxies if name != OURS and ":" not in name)
+        ratios = [ratio for peer in peers if (ratio := self._ratio(case, OURS, peer))]
+        return max(ratios, key=lambda ratio: ratio.middle, default=None)
 
     def _user_ratio(self, case: str, one: str, other: str) -> Spread | None:
         """The same for the user part, which is a sample of ticks: those of all rounds together."""

@@ -53,10 +53,8 @@ private func compose(_ script: [UInt8], _ suite: TLSCiphers.Suite) -> [UInt8] {
 private func makeLayer(
   _ suite: TLSCiphers.Suite, isServer: Bool, _ transport: TLSTransport
 ) -> TLSRecordLayer {
-  let secrets = TLSSecrets()
-  let digits = ["5a", "c3"].map { String(repeating: $0, count: Int(suite.secretBytes)) }
-  secrets.note("SERVER_TRAFFIC_SECRET_0 00 \(digits[isServer ? 0 : 1])")
-  secrets.note("CLIENT_TRAFFIC_SECRET_0 00 \(digits[isServer ? 1 : 0])")
+  let both = [0x5A, 0xC3].map { [UInt8](repeating: $0, count: Int(suite.secretBytes)) }
+  let secrets = TLSSecrets(server: both[isServer ? 0 : 1], client: both[isServer ? 1 : 0])
   guard let layer = TLSRecordLayer(suite, secrets, sealed: 0, transport.ciphers) else {
     fatalError("no record layer")
   }

@@ -22,7 +22,6 @@
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <string.h>
-#include "records.h"
 
 // What Swift can't call, because it is a macro or a list of parameters.
 

@@ -1,4 +1,5 @@
 import COpenSSL
+import CTLS13
 import Foundation
 import SluiceConfiguration
 import SluiceGateway

@@ -238,6 +238,25 @@ extension Scenarios {
       try await meetBoth(caller, isResumed: false)
     }
 
+    /// Callers show a ticket of TLS 1.3 once, so a connection that resumes gets one, too; of TLS 1.2 it is good
+    /// for many.
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func whoResumesIsGivenAnotherTicket(version: Int32) throws {
+      let fixture = try fixture(to: .echoing())
+      let caller = caller(version)
+      var tickets = Set<[UInt8]>()
+      for turn in 0..<4 {
+        let client = try fixture.client(caller)
+        #expect(try client.get("/").status == 200)
+        let tls = try #require(client.socket.tls)
+        #expect(tls.isResumed == (turn > 0))
+        #expect(!tls.ticket.isEmpty)
+        tickets.insert(tls.ticket)
+        caller.resume(tls)
+      }
+      #expect(tickets.count == (version == TLS1_3_VERSION ? 4 : 1))
+    }
+
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
     func withoutTicketsNothingIsResumed(version: Int32) throws {
       let fixture = try fixture(to: .echoing()) { $0.web.tls?.sessionTickets = false }

@@ -12,21 +12,18 @@ final class RecordSide {
   convenience init(
     _ suite: TLSCiphers.Suite, isFirst: Bool, sealed: UInt64 = 0, opened: UInt64 = 0
   ) throws {
-    let first = String(repeating: "5a", count: Int(suite.secretBytes))
-    let second = String(repeating: "C3", count: Int(suite.secretBytes))
+    let first = [UInt8](repeating: 0x5A, count: Int(suite.secretBytes))
+    let second = [UInt8](repeating: 0xC3, count: Int(suite.secretBytes))
     try self.init(
       suite, server: isFirst ? first : second, client: isFirst ? second : first, sealed: sealed,
       opened: opened)
   }
 
-  /// With these secrets, in hexadecimal digits.
   init(
-    _ suite: TLSCiphers.Suite, server: String, client: String, sealed: UInt64 = 0,
+    _ suite: TLSCiphers.Suite, server: [UInt8], client: [UInt8], sealed: UInt64 = 0,
     opened: UInt64 = 0
   ) throws {
-    let secrets = TLSSecrets()
-    secrets.note("SERVER_TRAFFIC_SECRET_0 00ff \(server)")
-    secrets.note("CLIENT_TRAFFIC_SECRET_0 00ff \(client)")
+    let secrets = TLSSecrets(server: server, client: client)
     layer = try #require(
       TLSRecordLayer(suite, secrets, sealed: sealed, opened: opened, transport.ciphers))
   }

@@ -1,4 +1,5 @@
 import COpenSSL
+import CTLS13
 import SluiceWire
 import Testing
 
@@ -28,13 +29,13 @@ import Testing
     }
   }
 
-  private func keyAndIV(_ keys: copenssl_traffic_keys) -> [String] {
+  private func keyAndIV(_ keys: ctls13_traffic_keys) -> [String] {
     let key = withUnsafeBytes(of: keys.key) { digits($0[..<Int(keys.key_size)]) }
     return [key, withUnsafeBytes(of: keys.iv) { digits($0) }]
   }
 
   @Test func theRecordsOfRFC8448() throws {
-    let side = try RecordSide(.aes128, server: server, client: client, sealed: 1)
+    let side = try RecordSide(.aes128, server: bytes(server), client: bytes(client), sealed: 1)
     #expect(
       keyAndIV(side.layer.keys[0]) == [
         "9f02283b6c9c07efc26bb9f2ac92e356", "cf782b88dd83549aadf1e984",
@@ -94,14 +95,14 @@ import Testing
       ),
     ]
     for (suite, first, next) in known {
-      let secret = digits((0..<suite.secretBytes).map { $0 })
+      let secret = Array(0..<suite.secretBytes)
       let side = try RecordSide(suite, server: secret, client: secret)
       #expect(keyAndIV(side.layer.keys[0]) == first)
       #expect(side.layer.updateKeys(side.transport))
       #expect(keyAndIV(side.layer.keys[0]) == next)
       #expect(keyAndIV(side.layer.keys[1]) == first)
     }
-    let side = try RecordSide(.aes128, server: server, client: client)
+    let side = try RecordSide(.aes128, server: bytes(server), client: bytes(client))
     #expect(side.layer.updateKeys(side.transport))
     #expect(
       keyAndIV(side.layer.keys[0]) == [
@@ -113,7 +114,7 @@ import Testing
 
   /// A key that is derived only by half must not begin again with record 0.
   @Test func keysStayWhatTheyWereWhenTheNextOnesFail() throws {
-    let side = try RecordSide(.aes128, server: server, client: client, sealed: 7)
+    let side = try RecordSide(.aes128, server: bytes(server), client: bytes(client), sealed: 7)
     let keys = side.layer.keys
     let before = (keyAndIV(keys[0]), keys[0].id)
     // More than its digest has: that key can't be derived.
@@ -217,15 +218,11 @@ import Testing
   /// Others' keys are not touched, and they read on.
   @Test func contextsKeepTheKeysOfOthers() throws {
     let transport = TLSTransport(readBufferSize: 1_024)
-    let make = {
-      let secrets = TLSSecrets()
-      secrets.note("SERVER_TRAFFIC_SECRET_0 00 \(server)")
-      secrets.note("CLIENT_TRAFFIC_SECRET_0 00 \(client)")
-      return TLSRecordLayer(.aes128, secrets, sealed: 0, transport.ciphers)
-    }
+    let secrets = TLSSecrets(server: try bytes(server), client: try bytes(client))
+    let make = { TLSRecordLayer(.aes128, secrets, sealed: 0, transport.ciphers) }
     var first = make()
     let second = try #require(make())
-    let peer = try RecordSide(.aes128, server: client, client: server)
+    let peer = try RecordSide(.aes128, server: bytes(client), client: bytes(server))
     #expect(first != nil)
     #expect([1].withUnsafeBytes { first?.write($0, transport) } == true)
     transport.output.clear()
@@ -238,47 +235,39 @@ import Testing
     }
   }
 
-  /// HMAC goes on with its last key when it is given none: that is no secret.
+  /// What the contexts hold after a call is what they hold after zeros.
   @Test(arguments: TLSRecordLayerTests.suites)
   func digestsForgetSecrets(_ suite: TLSCiphers.Suite) throws {
     let side = try RecordSide(suite, isFirst: true)
-    let mac = side.transport.ciphers.macs[suite.slot]
+    let digests = side.transport.ciphers.digests
+    let isLong = suite.secretBytes == 48
     let last = {
-      var block = [UInt8](repeating: 0, count: 64)
-      var count = 0
-      #expect(EVP_MAC_init(mac, nil, 0, nil) == 1)
-      #expect(EVP_MAC_final(mac, &block, &count, 64) == 1)
-      return Array(block[..<count])
+      let context = isLong ? digests.pointee.contexts.1 : digests.pointee.contexts.0
+      var digest = [UInt8](repeating: 0, count: 64)
+      var count: UInt32 = 0
+      #expect(EVP_DigestFinal_ex(context, &digest, &count) == 1)
+      return Array(digest[..<Int(count)])
     }
-    let zeros = last()
+    let zeros = [UInt8](repeating: 0, count: isLong ? 127 : 63)
+    var known = [UInt8](repeating: 0, count: Int(suite.secretBytes))
+    #expect(
+      EVP_Digest(zeros, zeros.count, &known, nil, isLong ? EVP_sha384() : EVP_sha256(), nil) == 1)
+    #expect(last() == known)
     #expect(side.layer.updateKeys(side.transport))
-    #expect(last() == zeros)
-    let key = [UInt8](repeating: 0, count: 32)
-    #expect(EVP_MAC_init(mac, key, 32, nil) == 1)
-    #expect(last() == zeros)
+    #expect(last() == known)
   }
 
   /// Bytes of memory that a caller's keys take (docs/decisions/0020-own-records-of-tls-1.3.md).
   @Test func keysAreSmall() {
-    #expect(2 * MemoryLayout<copenssl_traffic_keys>.size == 224)
+    #expect(2 * MemoryLayout<ctls13_traffic_keys>.size == 224)
   }
 
-  @Test func secretsComeFromTheLinesOfTheKeyLog() {
-    let secrets = TLSSecrets()
-    #expect(!secrets.isComplete)
-    secrets.note("EXPORTER_SECRET 00 5a5a")
-    secrets.note("SERVER_HANDSHAKE_TRAFFIC_SECRET 00 5a5a")
-    #expect(!secrets.isComplete)
-    secrets.note("SERVER_TRAFFIC_SECRET_0 00 " + String(repeating: "aB", count: 32))
-    #expect(!secrets.isComplete)
-    secrets.note("CLIENT_TRAFFIC_SECRET_0 00 " + String(repeating: "09", count: 32))
-    #expect(secrets.isComplete && secrets.byteCount == 32)
-    // Of another length, with other letters, too long, half a byte.
-    for digits in [
-      "aa", "xyz", String(repeating: "aa", count: 49), String(repeating: "a", count: 63),
-    ] {
-      secrets.note("CLIENT_TRAFFIC_SECRET_0 00 " + digits)
-      #expect(!secrets.isComplete)
-    }
+  /// One of them alone, or of another length, is nothing to go on with.
+  @Test func secretsAreCompleteTogether() {
+    #expect(TLSSecrets().byteCount == 0)
+    let one = [UInt8](repeating: 1, count: 32)
+    #expect(TLSSecrets(server: one, client: []).byteCount == 0)
+    #expect(TLSSecrets(server: one, client: one + one).byteCount == 0)
+    #expect(TLSSecrets(server: one, client: one).byteCount == 32)
   }
 }

@@ -1,4 +1,5 @@
 import COpenSSL
+import CTLS13
 
 /// The cipher contexts of one loop, which all connections with record layers of our own share: a
 /// context is some 1.2 KB, a connection's keys are 112 bytes for each direction. A context remembers the
@@ -21,7 +22,6 @@ final class TLSCiphers {
     var keyBytes: UInt8 { self == .aes128 ? 16 : 32 }
     /// Of the digest, and so of every secret.
     var secretBytes: UInt8 { self == .aes256 ? 48 : 32 }
-    fileprivate var digest: String { self == .aes256 ? "SHA384" : "SHA256" }
     /// Of its contexts.
     var slot: Int { Int(rawValue) - 1 }
 
@@ -43,13 +43,16 @@ final class TLSCiphers {
 
   private(set) var sealing: [Context?] = [nil, nil, nil]
   private(set) var opening: [Context?] = [nil, nil, nil]
-  /// None has a secret after a call.
-  private(set) var macs: [OpaquePointer?] = [nil, nil, nil]
+  /// What secrets and keys are derived with; nothing of them is left after a call.
+  let digests = UnsafeMutablePointer<ctls13_digests>.allocate(capacity: 1)
   private var lastID: UInt64 = 0
+
+  init() { digests.initialize(to: ctls13_digests()) }
 
   deinit {
     for context in sealing + opening { EVP_CIPHER_CTX_free(context?.pointer) }
-    for mac in macs { EVP_MAC_CTX_free(mac) }
+    ctls13_digests_release(digests)
+    digests.deallocate()
   }
 
   private static func make(_ suite: Suite, isSealing: Bool) -> Context? {
@@ -62,13 +65,6 @@ final class TLSCiphers {
     return nil
   }
 
-  private func mac(_ suite: Suite) -> OpaquePointer? {
-    if let mac = macs[suite.slot] { return mac }
-    macs[suite.slot] = copenssl_hmac_new(suite.digest)
-    if macs[suite.slot] == nil { ERR_clear_error() }
-    return macs[suite.slot]
-  }
-
   private static func isDone(_ result: Int32) -> Bool {
     if result == 1 { return true }
     ERR_clear_error()
@@ -77,26 +73,32 @@ final class TLSCiphers {
 
   // MARK: Keys
 
+  /// Runs a step of OpenSSL's handshake, which puts the secrets that it derives into `secrets`. Needs a context
+  /// that was made for `ctls13_properties`.
+  func withSecrets<R>(_ secrets: TLSSecrets?, _ step: () -> R) -> R {
+    ctls13_begin(digests, secrets?.pointer)
+    defer { ctls13_end() }
+    return step()
+  }
+
   /// Derives key and IV from the secret in `keys`. False when OpenSSL fails; then they can't be used.
-  func derive(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
-    guard let mac = mac(suite) else { return false }
+  func derive(_ keys: UnsafeMutablePointer<ctls13_traffic_keys>, _ suite: Suite) -> Bool {
     lastID += 1
     keys.pointee.secret_size = suite.secretBytes
     keys.pointee.key_size = suite.keyBytes
-    return Self.isDone(copenssl_keys_derive(keys, mac, lastID))
+    return Self.isDone(ctls13_keys_derive(keys, digests, lastID))
   }
 
   /// Replaces `keys` by the next ones. False when OpenSSL fails; then they are what they were.
-  func advance(_ keys: UnsafeMutablePointer<copenssl_traffic_keys>, _ suite: Suite) -> Bool {
-    guard let mac = mac(suite) else { return false }
+  func advance(_ keys: UnsafeMutablePointer<ctls13_traffic_keys>, _ suite: Suite) -> Bool {
     lastID += 1
     forget(keys, suite)
-    return Self.isDone(copenssl_keys_advance(keys, mac, lastID))
+    return Self.isDone(ctls13_keys_advance(keys, digests, lastID))
   }
 
   /// Overwrites what the contexts remember of `keys`: for whoever drops them. Costs nothing when others
   /// have used the contexts since, else one key schedule.
-  func forget(_ keys: UnsafePointer<copenssl_traffic_keys>, _ suite: Suite) {
+  func forget(_ keys: UnsafePointer<ctls13_traffic_keys>, _ suite: Suite) {
     if sealing[suite.slot]?.key == keys.pointee.id { Self.forget(&sealing[suite.slot]) }
     if opening[suite.slot]?.key == keys.pointee.id { Self.forget(&opening[suite.slot]) }
   }
@@ -104,7 +106,7 @@ final class TLSCiphers {
   private static func forget(_ context: inout Context?) {
     guard let pointer = context?.pointer else { return }
     context?.key = 0
-    if isDone(copenssl_cipher_forget(pointer)) { return }
+    if isDone(ctls13_cipher_forget(pointer)) { return }
     // Freeing overwrites, too.
     EVP_CIPHER_CTX_free(pointer)
     context = nil
@@ -115,7 +117,7 @@ final class TLSCiphers {
   /// Writes a record to `output`, which has room for `TLSRecord.overhead` more than `text` has. False
   /// when OpenSSL fails; then there is nothing in `output`.
   func seal(
-    _ suite: Suite, _ keys: UnsafeMutablePointer<copenssl_traffic_keys>,
+    _ suite: Suite, _ keys: UnsafeMutablePointer<ctls13_traffic_keys>,
     _ content: TLSRecord.Content, _ text: UnsafeRawBufferPointer,
     into output: UnsafeMutableRawPointer
   ) -> Bool {
@@ -125,7 +127,7 @@ final class TLSCiphers {
     // Whatever happens in between, the context has no other key by mistake.
     sealing[suite.slot]?.key = 0
     // SAFETY: bytes are bytes; the callers give the room.
-    let isSealed = copenssl_record_seal(
+    let isSealed = ctls13_record_seal(
       context.pointer, keys, isKeyed, content.rawValue,
       text.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(text.count),
       output.assumingMemoryBound(to: UInt8.self))
@@ -140,7 +142,7 @@ final class TLSCiphers {
   /// Opens `record`, header and all, into `output`, which has room for what is behind the header but the
   /// tag. False when it was sealed with other keys; then `output` is overwritten.
   func open(
-    _ suite: Suite, _ keys: UnsafeMutablePointer<copenssl_traffic_keys>,
+    _ suite: Suite, _ keys: UnsafeMutablePointer<ctls13_traffic_keys>,
     _ record: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer
   ) -> Bool {
     if opening[suite.slot] == nil { opening[suite.slot] = Self.make(suite, isSealing: false) }
@@ -148,7 +150,7 @@ final class TLSCiphers {
     let isKeyed: Int32 = context.key == keys.pointee.id ? 1 : 0
     opening[suite.slot]?.key = 0
     // SAFETY: bytes are bytes; the callers give a whole record and the room.
-    let isOpen = copenssl_record_open(
+    let isOpen = ctls13_record_open(
       context.pointer, keys, isKeyed, start.assumingMemoryBound(to: UInt8.self),
       Int32(record.count - TLSRecord.headerBytes), output.assumingMemoryBound(to: UInt8.self))
     if !Self.isDone(isOpen) {

@@ -26,7 +26,7 @@ public final class TLSClientContext: @unchecked Sendable {
   public let digest: [UInt8]
 
   public init(_ settings: TLSClientSettings) throws(TLSError) {
-    guard let context = SSL_CTX_new(TLS_client_method()) else {
+    guard let context = TLSProfile.makeContext(TLS_client_method()) else {
       throw TLSError("tls", OpenSSLError.take())
     }
     self.context = context

@@ -86,9 +86,7 @@ final class TLSLayer {
   func handshake() -> Step {
     guard let ssl else { return .done }
     ERR_clear_error()
-    transport.secrets = secrets
-    let result = SSL_do_handshake(ssl)
-    transport.secrets = nil
+    let result = transport.ciphers.withSecrets(secrets) { SSL_do_handshake(ssl) }
     if result == 1 {
       isEstablished = true
       isResumed = SSL_session_reused(ssl) == 1
@@ -110,7 +108,7 @@ final class TLSLayer {
   /// Lets a record layer of our own go on in OpenSSL's place, where it can: what OpenSSL holds, and what it
   /// has written under the last keys, is known. The transport's output is that of the handshake's last step.
   private func takeOver(_ ssl: OpaquePointer) {
-    guard isServer, let secrets, secrets.isComplete, SSL_version(ssl) == TLS1_3_VERSION,
+    guard isServer, let secrets, SSL_version(ssl) == TLS1_3_VERSION,
       let suite = TLSCiphers.Suite(cipher: SSL_CIPHER_get_id(SSL_get_current_cipher(ssl))),
       secrets.byteCount == Int(suite.secretBytes), SSL_has_pending(ssl) == 0,
       !copenssl_has_small_records(ssl),

@@ -1,4 +1,5 @@
 import COpenSSL
+import CTLS13
 
 /// Mozilla's server-side TLS guidelines, version 6.0. "Intermediate" is TLS 1.2 and 1.3, "modern" is
 /// TLS 1.3 only; in both the caller's order of ciphers counts.
@@ -12,6 +13,15 @@ enum TLSProfile {
   /// The first of them only where OpenSSL has it (3.5 and newer).
   private static let postQuantumGroup = "X25519MLKEM768"
   private static let groups = "X25519:prime256v1:secp384r1"
+
+  /// Not with an OpenSSL that nobody has tried it with: its handshakes may ask for more.
+  private static let hasOwnKeySchedule = OPENSSL_version_major() == 3 && ctls13_install() == 1
+
+  /// A context whose connections derive the secrets of TLS 1.3 by `CTLS13`, or by OpenSSL and keep its record
+  /// layer. Nil without memory.
+  static func makeContext(_ method: OpaquePointer?) -> OpaquePointer? {
+    SSL_CTX_new_ex(nil, hasOwnKeySchedule ? ctls13_properties : nil, method)
+  }
 
   static func apply(to context: OpaquePointer, onlyTLS13: Bool) {
     var isDone = copenssl_ctx_set_min_version(context, onlyTLS13 ? TLS1_3_VERSION : TLS1_2_VERSION)

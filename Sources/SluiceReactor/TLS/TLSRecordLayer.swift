@@ -1,4 +1,5 @@
 import COpenSSL
+import CTLS13
 import SluiceWire
 
 /// What one look for plaintext brought.
@@ -34,7 +35,7 @@ final class TLSRecordLayer {
   private let suite: TLSCiphers.Suite
   private let ciphers: TLSCiphers
   /// Ours, then the peer's. In memory of their own, so that they can be overwritten.
-  let keys: UnsafeMutablePointer<copenssl_traffic_keys>
+  let keys: UnsafeMutablePointer<ctls13_traffic_keys>
   /// The beginning of a record.
   private(set) var partial = ByteBuffer()
   /// Plaintext for which its reader had no room.
@@ -58,7 +59,7 @@ final class TLSRecordLayer {
     self.suite = suite
     self.ciphers = ciphers
     keys = .allocate(capacity: 2)
-    keys.initialize(repeating: copenssl_traffic_keys(), count: 2)
+    keys.initialize(repeating: ctls13_traffic_keys(), count: 2)
     secrets.copy(ours: keys, theirs: keys + 1)
     if !ciphers.derive(keys, suite) || !ciphers.derive(keys + 1, suite) { return nil }
     keys[0].sequence = sealed
@@ -68,7 +69,7 @@ final class TLSRecordLayer {
   deinit {
     ciphers.forget(keys, suite)
     ciphers.forget(keys + 1, suite)
-    OPENSSL_cleanse(keys, 2 * MemoryLayout<copenssl_traffic_keys>.size)
+    OPENSSL_cleanse(keys, 2 * MemoryLayout<ctls13_traffic_keys>.size)
     keys.deallocate()
   }
 
@@ -93,7 +94,7 @@ final class TLSRecordLayer {
       case .needsMore: return .needsMore
       case .refused(let alert): return refuse(alert, transport)
       case .record(let bytes):
-        isInRoom = room.count >= bytes.count - TLSRecord.headerBytes - Int(copenssl_record_tag)
+        isInRoom = room.count >= bytes.count - TLSRecord.headerBytes - Int(ctls13_record_tag)
         let target = isInRoom ? room : transport.scratch
         message = open(bytes, into: target)
       }
@@ -210,7 +211,7 @@ final class TLSRecordLayer {
     guard let start = target.baseAddress, ciphers.open(suite, keys + 1, record, into: start) else {
       return .refused(.badRecordMAC)
     }
-    let count = record.count - TLSRecord.headerBytes - Int(copenssl_record_tag)
+    let count = record.count - TLSRecord.headerBytes - Int(ctls13_record_tag)
     return TLSRecord.message(UnsafeRawBufferPointer(rebasing: target[..<count]))
   }
 

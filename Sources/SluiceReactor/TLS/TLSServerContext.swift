@@ -89,7 +89,7 @@ public final class TLSServerContext: @unchecked Sendable {
   private func makeContext(
     _ settings: TLSServerSettings, _ callers: TLSClientAuthority?
   ) throws(TLSError) -> OpaquePointer {
-    guard let context = SSL_CTX_new(TLS_server_method()) else {
+    guard let context = TLSProfile.makeContext(TLS_server_method()) else {
       throw TLSError("tls", OpenSSLError.take())
     }
     TLSProfile.apply(to: context, onlyTLS13: settings.onlyTLS13)
@@ -148,7 +148,6 @@ public final class TLSServerContext: @unchecked Sendable {
           $0.agree(selected, selectedCount, offered, offeredCount)
         }
       }, this)
-    SSL_CTX_set_keylog_callback(context) { ssl, line in TLSTransport.note(line, of: ssl) }
     // SAFETY: this object keeps the keys.
     SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(keys).toOpaque())
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, vector, cipher, mac, isSealing in

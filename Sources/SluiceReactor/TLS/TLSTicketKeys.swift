@@ -78,7 +78,10 @@ extension TLSTicketKeys {
     // SAFETY: the data are the keys of the context's owner, which every connection of it keeps alive.
     let keys = Unmanaged<TLSTicketKeys>.fromOpaque(data)
     return keys._withUnsafeGuaranteedRef {
-      isSealing ? $0.seal(name, vector, cipher, mac) : $0.unseal(name, vector, cipher, mac)
+      if isSealing { return $0.seal(name, vector, cipher, mac) }
+      let result = $0.unseal(name, vector, cipher, mac)
+      // A caller shows a ticket of TLS 1.3 once (RFC 8446 C.4), and would have none for its next connection.
+      return result == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result
     }
   }
 

@@ -24,8 +24,6 @@ final class TLSTransport {
   var outputLimit = Int.max
   /// Ciphertext for the current connection, of OpenSSL or of its `TLSRecordLayer`.
   var output = ByteBuffer(capacity: TLSTransport.outputBytes + TLSRecord.maxText)
-  /// Of the handshake that is being advanced, for OpenSSL to fill.
-  var secrets: TLSSecrets?
   /// For connections with record layers of our own: their ciphers, and room for one opened record.
   let ciphers = TLSCiphers()
   let scratch = UnsafeMutableRawBufferPointer.allocate(
@@ -95,12 +93,6 @@ final class TLSTransport {
     BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
     return method
   }()
-
-  /// The secrets of the handshake that this loop advances, when OpenSSL says them of `ssl`.
-  static func note(_ line: UnsafePointer<CChar>?, of ssl: OpaquePointer?) {
-    guard let line, let transport = TLSTransport.of(SSL_get_rbio(ssl)) else { return }
-    transport._withUnsafeGuaranteedRef { $0.secrets?.note(line) }
-  }
 
   private static func of(_ bio: OpaquePointer?) -> Unmanaged<TLSTransport>? {
     // SAFETY: the data is the transport that made the BIO, which clears it before it goes.

@@ -221,6 +221,16 @@ final class TestTLS: @unchecked Sendable {
     }
   }
 
+  /// The ticket of the session that a later connection may resume; empty for none.
+  var ticket: [UInt8] {
+    lock.withLock {
+      var bytes: UnsafePointer<UInt8>?
+      var count = 0
+      SSL_SESSION_get0_ticket(SSL_get_session(ssl), &bytes, &count)
+      return Array(UnsafeBufferPointer(start: bytes, count: count))
+    }
+  }
+
   /// What a later connection may resume.
   fileprivate func session() -> OpaquePointer? { lock.withLock { SSL_get1_session(ssl) } }
 
