@@ -36,6 +36,27 @@ extension Scenarios {
       for _ in 0..<5 { #expect(try fixture.get("/").status == 200) }
     }
 
+    /// By what a variable makes of requests; where it is empty by the address.
+    @Test func aVariableIsCountedBy() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream) {
+        var plan = Configuration.Variable()
+        plan.from = "${request.header.X-Plan}"
+        plan.values = ["gold": "paying", "silver": "paying", "free": "free"]
+        $0.variables["plan"] = plan
+        var limit = Configuration.RateLimit()
+        (limit.limit, limit.window, limit.by) = (2, .seconds(3_600), .variable("plan"))
+        $0.all.policies[Configuration.RateLimit.self] = limit
+      }
+      func statuses(_ plans: String...) throws -> [Int] {
+        try plans.map { try fixture.get("/", "X-Plan: \($0)").status }
+      }
+      #expect(try statuses("gold", "silver", "gold", "silver") == [200, 200, 429, 429])
+      #expect(try statuses("free", "free", "free") == [200, 200, 429])
+      // Nothing, whatever was sent.
+      #expect(try statuses("a", "b", "c") == [200, 200, 429])
+    }
+
     /// However an exchange ends, its place is free again.
     @Test func everyEndMakesRoom() throws {
       let upstream = try ScriptedUpstream { peer in

@@ -302,9 +302,12 @@ extension Scenarios {
     }
 
     /// Kong makes the cookie up where there is none; who sends it comes back to the same target.
-    @Test func aCookieLeadsBack() throws {
+    @Test(arguments: [
+      "hash_on: cookie", "hash_on: header, hash_on_header: X-None, hash_fallback: cookie",
+    ])
+    func aCookieLeadsBack(fields: String) throws {
       let (kong, upstreams) = try balanced(
-        "hash_on: cookie, hash_on_cookie: sid, hash_on_cookie_path: /shop")
+        "\(fields), hash_on_cookie: sid, hash_on_cookie_path: /shop")
       defer { withExtendedLifetime(upstreams) {} }
       var cookies: Set<String> = []
       for _ in 0..<10 {
@@ -317,6 +320,10 @@ extension Scenarios {
           let next = try kong.ask("/", host: "x", "Cookie: \(cookie)")
           #expect(next.text == first.text && next["Set-Cookie"] == nil)
         }
+      }
+      // Who has what is hashed first gets none.
+      if fields.contains("fallback") {
+        #expect(try kong.ask("/", host: "x", "X-None: 1")["Set-Cookie"] == nil)
       }
       #expect(cookies.count == 10)
     }

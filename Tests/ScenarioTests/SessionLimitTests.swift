@@ -39,8 +39,9 @@ extension Scenarios {
       let upstream = try ScriptedUpstream { peer in
         guard let request = try peer.readRequest() else { return }
         let room = request.target.split(separator: "/").last ?? ""
+        guard let key = request["Sec-WebSocket-Key"] else { return try peer.send(ok("")) }
         try peer.send(
-          WebSocketPeer.accept(request["Sec-WebSocket-Key"], "Sluice-Label-Room: \(room)"))
+          WebSocketPeer.accept(key, "Sluice-Label-Room: \(room)"))
         try WebSocketPeer(peer.socket, peer.reader, masks: false).echo()
       }
       return Door(
@@ -52,6 +53,42 @@ extension Scenarios {
           $0.all.connection = Configuration.ConnectionSettings()
           edit(&$0)
         })
+    }
+
+    /// A session keeps its handshake's place in `concurrency-limit` with `sessions`, over reloads too, and
+    /// shares it with requests of other routes that name the budget.
+    @Test(arguments: [true, false]) func aPlaceAmongRequests(keeps: Bool) throws {
+      let door = try door {
+        var limit = Configuration.ConcurrencyLimit()
+        (limit.limit, limit.by, limit.budget, limit.sessions) = (3, .all, "b", keeps)
+        limit.also = [.init(limit: 9, by: .address)]
+        $0.all.policies[Configuration.ConcurrencyLimit.self] = limit
+        $0.all.match.prefix = "/socket"
+        var other = Configuration.Route()
+        other.service = $0.all.service
+        other.match.path = "/http"
+        limit = Configuration.ConcurrencyLimit()
+        (limit.limit, limit.by, limit.budget) = (2, .all, "b")
+        other.policies[Configuration.ConcurrencyLimit.self] = limit
+        $0.routes["other"] = other
+      }
+      func request() throws -> Int {
+        try door.fixture.client().exchange("GET /http HTTP/1.1\r\nHost: a\r\n\r\n").status
+      }
+      #expect(try request() == 200)
+      #expect(try [door.knock(), door.knock()] == [101, 101])
+      #expect(try request() == (keeps ? 429 : 200))
+      #expect(try door.knock() == 101)
+      #expect(try door.knock() == (keeps ? 429 : 101))
+      // Another limit of sessions brings new tickets, with the old places.
+      var next = door.fixture.gateway.configuration
+      next.all.connection?.maxPerAddress = 100
+      try door.fixture.gateway.reload(next)
+      #expect(try door.knock() == (keeps ? 429 : 101))
+      #expect(try request() == (keeps ? 429 : 200))
+      while !door.sockets.isEmpty { try door.leave(0) }
+      try waitUntil("all places are free") { try request() == 200 }
+      try waitUntil("a session's place") { try door.knock() == 101 }
     }
 
     @Test func ofAConsumerWhateverItsKey() throws {

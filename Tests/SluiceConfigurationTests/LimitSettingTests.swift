@@ -142,6 +142,32 @@ import Testing
     (
       "concurrency-limit: {by: all, also: [{limit: 1, by: all}]}", "has two limits by one key"
     ),
+    (
+      "concurrency-limit: {by: all, budget: b, also: [{limit: 1, by: all, budget: b}]}",
+      "has two limits by one key"
+    ),
+    (
+      "concurrency-limit: {by: all, budget: b, also: [{limit: 1, by: address, budget: b}]}",
+      "counts by all, and the budget 'b' of route a by address"
+    ),
+    ("quota: {day: 1, by: 'variable:plan'}", "there is no variable 'plan' in the file"),
+    ("concurrency-limit: {by: 'variable:plan'}", "there is no variable 'plan' in the file"),
+    (
+      "concurrency-limit: {by: all, also: [{limit: 1, by: 'variable:plan'}]}",
+      "there is no variable 'plan' in the file"
+    ),
+    ("rate-limit: {limit: 1, window: 1s, by: 'variable:plan'}", "there is no variable 'plan'"),
+    (
+      "rate-limit: {limit: 1, window: 1s, also: [{limit: 1, window: 1s, by: 'variable:plan'}]}",
+      "there is no variable 'plan'"
+    ),
+    (
+      "response-limit: {by: 'variable:plan', limits: {a: [{limit: 1, window: 1s}]}}",
+      "there is no variable 'plan'"
+    ),
+    ("bandwidth-limit: {request: 1MiB, by: 'variable:plan'}", "there is no variable 'plan'"),
+    ("concurrency-limit: {sessions: true}", "has sessions on a route that has none"),
+    ("concurrency-limit: {budget: 'a b'}", "budget"),
     ("concurrency-limit: {limit: 0}", "must be 1 to 1000000"),
     ("concurrency-limit: {maxKeys: 0}", "must be 1 to 10000000"),
   ])
@@ -163,6 +189,8 @@ import Testing
     "rate-limit: {limit: 5, window: 1s, also: [{limit: 9, window: 1s, by: all, budget: b}]}",
     "rate-limit: {limit: 5, window: 1s, also: [{limit: 9, window: 1s, by: consumer, budget: b}]}",
     "concurrency-limit: {by: address, also: [{limit: 1, by: all}]}",
+    "concurrency-limit: {by: all, also: [{limit: 1, by: all, budget: b}]}",
+    "concurrency-limit: {by: all, budget: a, also: [{limit: 1, by: all, budget: b}]}",
     "concurrency-limit: {}, request-size-limit: {maxSize: 0}",
   ])
   func isAccepted(policies: String) { #expect(problems(policies) == []) }
@@ -182,10 +210,24 @@ import Testing
     #expect(problems(also.replacing("WINDOW", with: "window: 1m"), rest: ofAll) == [])
     let unlike = problems(also.replacing("WINDOW", with: "window: 1h"), rest: ofAll)
     #expect(unlike.contains { $0.contains("counts otherwise than the budget 'b'") })
+    let atOnce = "concurrency-limit: {limit: 10, by: all, budget: b}"
+    #expect(problems(atOnce, rest: other("concurrency-limit: {by: all, budget: b}")) == [])
+    #expect(problems(atOnce, rest: other("concurrency-limit: {by: host, budget: c}")) == [])
+    let unequal = problems(atOnce, rest: other("concurrency-limit: {by: host, budget: b}"))
+    #expect(unequal.contains { $0.contains("the budget 'b' of every route by host") })
     let quota = "quota: {day: 10, budget: b}"
     #expect(problems(quota, rest: other("quota: {month: 5, budget: b}")) == [])
     let found = problems(quota, rest: other("quota: {day: 5, by: route, budget: b}"))
     #expect(found.contains { $0.contains("counts otherwise than the budget 'b'") })
+  }
+
+  @Test func variablesMayBeCountedBy() {
+    let variables = "variables: {plan: {from: '${request.header.X-Plan}', otherwise: a}}"
+    for policy in [
+      "rate-limit: {limit: 1, window: 1s, by: 'variable:plan'}",
+      "quota: {day: 1, by: 'variable:plan'}", "concurrency-limit: {by: 'variable:plan'}",
+      "bandwidth-limit: {request: 1MiB, by: 'variable:plan'}",
+    ] { #expect(problems(policy, rest: variables) == []) }
   }
 
   @Test func theShortFormIsTheLongOne() throws {

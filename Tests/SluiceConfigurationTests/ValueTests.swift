@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import SluiceConfiguration
@@ -66,7 +67,28 @@ import Testing
     ("2100-03-01T00:00:00Z", 4_107_542_400),
   ])
   func moments(text: String, seconds: Int64) throws {
-    #expect(try Moment(parsing: text).seconds == seconds)
+    let moment = try Moment(parsing: text)
+    #expect(moment.seconds == seconds)
+    let again = try #require(moment.text)
+    #expect(again.count == 20 && again.hasSuffix("Z"))
+    #expect(try Moment(parsing: again) == moment)
+  }
+
+  /// Also on both sides of every month's end, leap years of all kinds among them.
+  @Test func momentsAreWrittenAsTheyAreRead() throws {
+    for year in [1970, 1999, 2000, 2024, 2027, 2100, 2400, 9999] {
+      for month in 1...12 {
+        let text = String(format: "%04d-%02d-01T00:00:00Z", year, month)
+        let start = try Moment(parsing: text)
+        #expect(start.text == text)
+        guard start.seconds > 0 else { continue }
+        let before = try #require(Moment(seconds: start.seconds - 1).text)
+        #expect(before.hasSuffix("T23:59:59Z"))
+        #expect(try Moment(parsing: before).seconds == start.seconds - 1)
+      }
+    }
+    #expect(Moment(seconds: -1).text == nil && Moment(seconds: 253_402_300_800).text == nil)
+    #expect(Moment(seconds: .max).text == nil && Moment(seconds: .min).text == nil)
   }
 
   @Test(arguments: [

@@ -87,7 +87,7 @@ import Testing
     ),
     (
       "consumers: [{username: a, keyauth_credentials: [{key: k, ttl: 60}]}]",
-      "4:58: error: a key: ttl counts from a moment that the file does not tell: the key would be good for ever\n  hint: take it out, convert, and say in the converted file when the key expires"
+      "4:58: error: a key: ttl counts from a moment that the file does not tell: the key would be good for ever\n  hint: write created_at beside it, or take it out, convert, and say in the converted file when the key expires"
     ),
     (
       "consumers: [{username: a, keyauth_credentials: [{key: '{vault://aws/key}'}]}]",

@@ -380,6 +380,10 @@ import Testing
         .field(.header("X-A")), .parameter("u"), nil
       ),
       (
+        "hash_on: header, hash_on_header: X-A, hash_fallback: cookie, hash_on_cookie: a, hash_on_cookie_path: /p",
+        .field(.header("X-A")), .field(.cookie("a")), "/p"
+      ),
+      (
         "hash_on: path, hash_fallback: uri_capture, hash_fallback_uri_capture: id", .path,
         .capture("id"), nil
       ),
@@ -418,7 +422,7 @@ import Testing
   @Test(arguments: [
     ("hash_on: header", "hash_on header needs hash_on_header"),
     ("hash_on: planet", "planet can't be hashed"),
-    ("hash_on: ip, hash_fallback: cookie", "hash_fallback cookie is not there"),
+    ("hash_on: ip, hash_fallback: cookie", "hash_fallback cookie needs hash_on_cookie"),
     (
       "hash_on: cookie, hash_on_cookie: a, hash_fallback: ip",
       "hash_fallback has no use with hash_on"

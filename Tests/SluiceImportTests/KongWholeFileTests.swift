@@ -51,6 +51,68 @@ func readKong(
   }
 
   /// What `convert` writes says the same when it is read again, and needs nothing of Kong's file.
+  /// `ttl` of a key is a moment in exports of Kong, and else seconds from the key's creation.
+  @Test(
+    arguments: [
+      ("ttl: 1801439999", "2027-01-31T23:59:59Z", 0),
+      ("ttl: 100000001, created_at: 1", "1973-03-03T09:46:41Z", 0),
+      ("ttl: 100000000, created_at: 1801439999", "2030-04-03T09:46:39Z", 1),
+      ("ttl: 60, created_at: 1801439999", "2027-02-01T00:00:59Z", 1),
+      ("ttl: 0, created_at: 1801439999", nil, 0), ("ttl: 0", nil, 0), ("created_at: 5", nil, 0),
+    ] as [(String, String?, Int)])
+  func keysEnd(fields: String, moment: String?, warnings: Int) throws {
+    let result = readKong(
+      """
+      _format_version: "3.0"
+      consumers: [{username: a, keyauth_credentials: [{key: k, \(fields)}]}]
+      services: [{name: s, host: a.test, routes: [{name: r, paths: [/]}], plugins: [{name: key-auth}]}]
+      """)
+    let credentials = try #require(
+      result.configuration?.consumers["a"]?.credentials, "\(result.messages)")
+    #expect(credentials.first?.keyAuth?.expires == moment)
+    let found = result.messages.filter { $0.contains("ttl counts from created_at") }
+    #expect(found.count == warnings, "\(result.messages)")
+  }
+
+  /// Who forgets to fill in `$KEY` has a key that everybody can guess.
+  @Test(arguments: [
+    ("$ANON_KEY", true), ("${ANON_KEY_2}", true), ("<your-key>", true), ("$", false), ("$a", false),
+    ("$2y$05$x", false), ("a$KEY", false), ("{vault://env/key}", false), ("<>", false),
+    ("key", false),
+  ])
+  func secretsToBeFilledInAreWarnedOf(text: String, isWarned: Bool) {
+    for field in [
+      "keyauth_credentials: [{key: 'TEXT'}]", "jwt_secrets: [{key: a, secret: 'TEXT'}]",
+      "basicauth_credentials: [{username: a, password: 'TEXT'}]",
+      "hmacauth_credentials: [{username: a, secret: 'TEXT'}]",
+    ] {
+      let result = readKong(
+        """
+        _format_version: "3.0"
+        consumers: [{username: a, \(field.replacing("TEXT", with: text))}]
+        """, variables: ["KEY"])
+      let found = result.messages.contains { $0.contains("is these very characters") }
+      #expect(found == isWarned, "\(field) \(result.messages)")
+    }
+  }
+
+  @Test func commentsAndServicesOfWebSockets() throws {
+    let result = readKong(
+      """
+      _format_version: "3.0"
+      services:
+      - {name: a, _comment: text, _ignore: [x], host: a.test, port: 8080, protocol: wss, routes: [{name: a, protocols: [ws, wss], paths: [/a]}]}
+      - {name: b, url: "http://b.test:4000/s", protocol: ws, routes: [{name: b, _comment: c, protocols: [ws], paths: [/b]}]}
+      - {name: c, url: "http://c.test", protocol: wss, routes: [{name: c, paths: [/c]}]}
+      """)
+    let services = try #require(result.configuration?.services, "\(result.messages)")
+    #expect(services["a"]?.targets.map(\.url) == ["https://a.test:8080"])
+    #expect(services["b"]?.targets.map(\.url) == ["http://b.test:4000"])
+    #expect(services["c"]?.targets.map(\.url) == ["http://c.test:80"])
+    let found = result.messages.filter { $0.contains("which counts, as in Kong") }
+    #expect(found.count == 1 && found[0].contains("service c"), "\(result.messages)")
+  }
+
   @Test func whatIsWrittenIsReadAsTheSame() throws {
     let text = """
       _format_version: "3.0"

@@ -181,7 +181,7 @@ extension Configuration.PasswordCredential {
       Field("password", .text(.secret), "The password itself, best as a reference."),
       Field(
         "digest", .text(.passwordDigest),
-        "What `sluice hash-password` makes of the password (scrypt), or another has made: PBKDF2, `$2y$…` of `htpasswd -B` (bcrypt, which looks at the first 72 bytes of a password), `$5$…` and `$6$…` of crypt(3), and `{SSHA}…`, which is quick to guess for who has the file."
+        "What `sluice hash-password` makes of the password (scrypt), or another has made: PBKDF2, `$2y$…` of `htpasswd -B` (bcrypt, which looks at the first 72 bytes of a password), `$5$…` and `$6$…` of crypt(3). Weak, for what exists already: `$apr1$…` of `htpasswd` (a thousand rounds of MD5), `$1$…`, `{SSHA}…` and `{SHA}…` (one SHA-1, `{SHA}` the same for all who have the password) are quick to guess for who has the file; `sluice hash-password` makes better ones."
       ),
     ], hidesValues: true)
 }

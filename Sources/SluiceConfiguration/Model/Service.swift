@@ -170,7 +170,7 @@ extension Configuration.Service {
         "hashFallback", .text(.hashKey), "What is hashed for requests without that."),
       Field(
         "hashCookiePath", .text(.plainPath),
-        "With `hash: cookie:NAME`: gives callers without the cookie one of a random value, for this path, so that they come back to the target that they get now."
+        "With `cookie:NAME` in `hash` or `hashFallback`: gives callers without the cookie (and without what comes before it) one of a random value, for this path, so that they come back to the target that they get now."
       ),
       Field(
         "host", .text(.hostField),

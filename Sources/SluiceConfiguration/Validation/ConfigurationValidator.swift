@@ -188,8 +188,10 @@ extension ConfigurationValidator {
         at: entry.keyPosition, hint: "set balance: consistent-hash, or remove it")
     }
     if service.balance == .consistentHash, let entry = node.entry("hashCookiePath") {
-      if case .field(.cookie)? = service.hash {
-      } else {
+      let hashesCookie = [service.hash, service.hashFallback].contains {
+        if case .field(.cookie)? = $0 { true } else { false }
+      }
+      if !hashesCookie {
         diagnostics.error(
           "services.\(name): 'hashCookiePath' has no effect: no cookie is hashed",
           at: entry.keyPosition, hint: "set hash: cookie:NAME, or remove it")

@@ -45,4 +45,26 @@ public struct Moment: Equatable, Hashable, Sendable {
     let offset = hours * 3_600 + minutes * 60
     return text[19] == UInt8(ascii: "+") ? local - offset : local + offset
   }
+
+  /// In UTC, as it is read back; nil before 1970 and behind 9999.
+  public var text: String? {
+    guard (0..<253_402_300_800).contains(seconds) else { return nil }
+    func digits(_ number: Int64, _ count: Int = 2) -> String {
+      let text = String(number)
+      return String(repeating: "0", count: count - text.count) + text
+    }
+    let ofDay = seconds % 86_400
+    // Years that begin in March have their odd day at the end; days are counted from March of year 0.
+    let days = seconds / 86_400 + 719_468
+    let era = days / 146_097
+    let ofEra = days % 146_097
+    let yearOfEra = (ofEra - ofEra / 1_460 + ofEra / 36_524 - ofEra / 146_096) / 365
+    let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shifted = (5 * ofYear + 2) / 153
+    let day = ofYear - (153 * shifted + 2) / 5 + 1
+    let month = shifted < 10 ? shifted + 3 : shifted - 9
+    let year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
+    return "\(digits(year, 4))-\(digits(month))-\(digits(day))T\(digits(ofDay / 3_600))"
+      + ":\(digits(ofDay / 60 % 60)):\(digits(ofDay % 60))Z"
+  }
 }

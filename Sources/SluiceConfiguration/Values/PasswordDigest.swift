@@ -2,7 +2,7 @@ import SluiceWire
 
 /// What a password was turned into, so that it can be checked and not be known: `$scrypt$…` or
 /// `$pbkdf2-sha256$…`, in the form of the Password Hashing Competition; what crypt(3) and `htpasswd` make,
-/// `$2y$…` (bcrypt), `$5$…` and `$6$…`; and `{SSHA}…`.
+/// `$2y$…` (bcrypt), `$5$…`, `$6$…`, `$apr1$…` and `$1$…`; and `{SSHA}…` and `{SHA}…`.
 ///
 /// `sluice hash-password` makes one of the first kind.
 public struct PasswordDigest: Hashable, Sendable {
@@ -13,12 +13,29 @@ public struct PasswordDigest: Hashable, Sendable {
     case pbkdf2(hash: PBKDF2Hash, iterations: Int)
     /// bcrypt, or SHA-256 or SHA-512 as crypt(3) has them. `hash` is the whole text, which holds the salt.
     case crypt
-    /// One SHA-1 of the password and the salt. Quick to guess; for what other gateways have stored.
-    case saltedSHA1
+    /// A thousand rounds of MD5. Quick to guess; `hash` is the text behind the salt.
+    case md5(MD5Kind)
+    /// One SHA-1 of the password and the salt, of which `{SHA}` has none. Quick to guess; for what other
+    /// gateways have stored.
+    case sha1
+  }
+
+  /// Whose `md5crypt` it is, by what stands between the dollar signs.
+  public enum MD5Kind: String, Hashable, Sendable {
+    case apache = "apr1"
+    case original = "1"
   }
 
   /// Whether checking a password takes so long that no worker may wait for it.
-  public var isSlow: Bool { algorithm != .saltedSHA1 }
+  public var isSlow: Bool { algorithm != .sha1 }
+
+  /// Whether who has the digest has the password soon, unless it is a long one: nobody should make new ones.
+  public var isWeak: Bool {
+    switch algorithm {
+    case .sha1, .md5: true
+    case .scrypt, .pbkdf2, .crypt: false
+    }
+  }
 
   public enum PBKDF2Hash: String, Hashable, Sendable { case sha256, sha512 }
 
@@ -35,10 +52,10 @@ public struct PasswordDigest: Hashable, Sendable {
   /// Reads the text; the error says what is wrong with it and holds none of it.
   public init(parsing text: String) throws(TextProblem) {
     if text.hasPrefix("{") {
-      let parts = try Self.saltedSHA1(text)
+      let parts = try Self.sha1(text)
       salt = parts.salt
       hash = parts.hash
-      algorithm = .saltedSHA1
+      algorithm = .sha1
       return
     }
     let parts = text.split(separator: "$", omittingEmptySubsequences: false)
@@ -58,9 +75,15 @@ public struct PasswordDigest: Hashable, Sendable {
       hash = Array(text.utf8)
       return
     case "apr1", "1":
-      throw TextProblem(
-        "digests of this kind are too weak to be checked",
-        hint: "htpasswd -B and sluice hash-password make better ones")
+      guard let kind = MD5Kind(rawValue: String(parts[1])), Self.isMD5(parts) else {
+        throw TextProblem(
+          "it is no whole digest of this kind",
+          hint: "$\(parts[1])$, a salt of 1 to 8 characters, $ and 22 characters")
+      }
+      algorithm = .md5(kind)
+      salt = Array(parts[2].utf8)
+      hash = Array(parts[3].utf8)
+      return
     case "argon2i", "argon2d", "argon2id", "y", "7":
       throw TextProblem(
         "digests of this kind can't be checked",
@@ -100,15 +123,23 @@ public struct PasswordDigest: Hashable, Sendable {
     return .scrypt(logN: logN, r: r, p: p)
   }
 
+  /// Whether it is written in the alphabet of crypt(3).
+  private static func isText(_ part: Substring, _ counts: ClosedRange<Int>) -> Bool {
+    counts.contains(part.utf8.count)
+      && part.utf8.allSatisfy { byte in
+        byte >= 0x2E && byte <= 0x39 || byte >= 0x41 && byte <= 0x5A
+          || byte >= 0x61 && byte <= 0x7A
+      }
+  }
+
+  /// Whether the parts are those of a digest by MD5. Salts of some tools have other characters, too.
+  private static func isMD5(_ parts: [Substring]) -> Bool {
+    parts.count == 4 && (1...8).contains(parts[2].utf8.count)
+      && parts[2].utf8.allSatisfy { (0x21...0x7E).contains($0) } && isText(parts[3], 22...22)
+  }
+
   /// Whether the parts are those of a digest that crypt(3) makes, within bounds of the time it takes.
   private static func isCrypt(_ parts: [Substring]) -> Bool {
-    func isText(_ part: Substring, _ counts: ClosedRange<Int>) -> Bool {
-      counts.contains(part.utf8.count)
-        && part.utf8.allSatisfy { byte in
-          byte >= 0x2E && byte <= 0x39 || byte >= 0x41 && byte <= 0x5A
-            || byte >= 0x61 && byte <= 0x7A
-        }
-    }
     if parts[1].hasPrefix("2") {
       guard parts.count == 4, parts[2].utf8.count == 2, let cost = Int(parts[2]) else {
         return false
@@ -128,23 +159,28 @@ public struct PasswordDigest: Hashable, Sendable {
       && isText(rest.last ?? "", length...length)
   }
 
-  /// `{SSHA}` and the Base64 of a SHA-1 with the salt behind it, as directories (and nginx) have it.
-  private static func saltedSHA1(
+  /// `{SSHA}` and the Base64 of a SHA-1 with the salt behind it, or `{SHA}` without one, as directories, Apache
+  /// and nginx have them.
+  private static func sha1(
     _ text: String
   ) throws(TextProblem) -> (salt: [UInt8], hash: [UInt8]) {
-    guard text.hasPrefix("{SSHA}") else {
+    let isSalted = text.hasPrefix("{SSHA}")
+    guard isSalted || text.hasPrefix("{SHA}") else {
       throw TextProblem(
-        "of digests in braces there is only {SSHA}",
+        "of digests in braces there are only {SSHA} and {SHA}",
         hint: "htpasswd -B and sluice hash-password make better ones")
     }
+    let name = isSalted ? "{SSHA}" : "{SHA}"
     var output = ByteBuffer()
-    let encoded = Array(text.utf8.dropFirst(6))
+    let encoded = Array(text.utf8.dropFirst(name.utf8.count))
     guard output.append(decodingBase64: encoded.span, .standard) else {
-      throw TextProblem("what follows {SSHA} is no Base64")
+      throw TextProblem("what follows \(name) is no Base64")
     }
     let bytes = output.copiedBytes()
-    guard (24...128).contains(bytes.count) else {
-      throw TextProblem("it has not 20 bytes of SHA-1 and 4 to 108 of salt")
+    guard (isSalted ? 24...128 : 20...20).contains(bytes.count) else {
+      throw TextProblem(
+        isSalted
+          ? "it has not 20 bytes of SHA-1 and 4 to 108 of salt" : "it has not 20 bytes of SHA-1")
     }
     return (Array(bytes[20...]), Array(bytes[..<20]))
   }
@@ -164,7 +200,9 @@ public struct PasswordDigest: Hashable, Sendable {
     case .pbkdf2(let name, let iterations):
       "$pbkdf2-\(name.rawValue)$\(iterations)$\(Self.text(salt))$\(Self.text(hash))"
     case .crypt: String(decoding: hash, as: UTF8.self)
-    case .saltedSHA1: "{SSHA}\(Self.padded(hash + salt))"
+    case .md5(let kind):
+      "$\(kind.rawValue)$\(String(decoding: salt + [0x24] + hash, as: UTF8.self))"
+    case .sha1: "\(salt.isEmpty ? "{SHA}" : "{SSHA}")\(Self.padded(hash + salt))"
     }
   }
 

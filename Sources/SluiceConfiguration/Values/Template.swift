@@ -50,6 +50,8 @@ public struct Template: Equatable, Sendable {
     case commonName
     /// Hexadecimal digits: the number in upper case, the digests in lower case.
     case serialNumber, sha256, sha1
+    /// When it expires, as OpenSSL prints it: `Jan  1 00:00:00 2027 GMT`.
+    case notAfter
   }
 
   public enum Segment: Equatable, Sendable {

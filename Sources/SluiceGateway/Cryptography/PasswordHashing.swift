@@ -18,7 +18,11 @@ extension PasswordDigest {
   /// Whether the password is the one; takes as long as the parameters want, a tenth of a second or
   /// so. Never to be called on a worker's thread if the digest `isSlow`.
   func verifies(_ password: [UInt8]) -> Bool {
-    if algorithm == .crypt { return verifiesByCrypt(password) }
+    switch algorithm {
+    case .crypt: return verifiesByCrypt(password)
+    case .md5(let kind): return verifiesByMD5(password, kind)
+    default: break
+    }
     guard let made = Self.derive(algorithm, password, salt: salt, count: hash.count) else {
       return false
     }
@@ -42,14 +46,26 @@ extension PasswordDigest {
         return PKCS5_PBKDF2_HMAC(
           text, Int32(bytes.count), salt, Int32(salt.count), Int32(iterations), hash,
           Int32(count), &output)
-      case .saltedSHA1:
+      case .sha1:
         return EVP_Digest(
           password + salt, bytes.count + salt.count, &output, nil, EVP_sha1(), nil)
-      // Its output holds its own salt, so that there is nothing to derive.
-      case .crypt: return 0
+      // Their output is text, and is compared where it is made.
+      case .crypt, .md5: return 0
       }
     }
     return done == 1 ? output : nil
+  }
+
+  /// What crypt(3) takes; each of a thousand rounds reads the password again.
+  private static let longest = 511
+
+  private func verifiesByMD5(_ password: [UInt8], _ kind: MD5Kind) -> Bool {
+    // Those who made the digest ended at a zero.
+    guard password.count <= Self.longest, !password.contains(0), let maker = MD5Crypt() else {
+      return false
+    }
+    let made = maker.hash(password, salt: salt, kind)
+    return made.count == hash.count && CRYPTO_memcmp(made, hash, hash.count) == 0
   }
 
   /// The digest itself is the setting by which crypt(3) makes the password's anew.

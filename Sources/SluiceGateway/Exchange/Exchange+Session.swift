@@ -27,9 +27,12 @@ extension Exchange {
       route: route.name, client: client, consumer: consumer, labels: labels)
     if limits.isEmpty { return nil }
     guard let ticket = admission.admit(limits) else { return .tooManySessions }
-    self.ticket = ticket
+    hold(ticket)
     return nil
   }
+
+  /// A place that the session takes over, or that is given back where there will be none.
+  func hold(_ more: SessionTicket) { ticket = ticket?.joined(with: more) ?? more }
 
   /// Those that do not come from the target.
   private func knownLabels(_ session: CompiledSession) -> [SessionLabel] {
@@ -48,7 +51,7 @@ extension Exchange {
     let limits = session.limits(route: route, labels: new)
     if limits.isEmpty { return true }
     guard let more = worker.admission.admit(limits) else { return false }
-    ticket = ticket?.joined(with: more) ?? more
+    hold(more)
     return true
   }
 

@@ -52,7 +52,12 @@ final class SessionAdmission: Sendable {
       for limit in limits { counts.open[limit.key, default: 0] += 1 }
       return true
     }
-    return isAdmitted ? SessionTicket(admission: self, keys: limits.map(\.key)) : nil
+    return isAdmitted ? SessionTicket(admission: self, keys: limits.map(\.key), cells: []) : nil
+  }
+
+  /// A place that is taken already, in a cell of `concurrency-limit`; the ticket gives it back.
+  func ticket(holding cell: LimitCell) -> SessionTicket {
+    SessionTicket(admission: self, keys: [], cells: [cell])
   }
 
   /// Gives the places back; once for each ticket.
@@ -86,15 +91,17 @@ final class SessionAdmission: Sendable {
   var rememberedPaces: Int { counts.withLock { $0.arrivals.count } }
 
   /// Places under other limits in the place of `former`, however full they are: of a session that is there
-  /// when a reload sets them.
+  /// when a reload sets them. Those in cells stay.
   func exchange(_ former: SessionTicket?, for limits: [Limit]) -> SessionTicket? {
     let keys = limits.map(\.key)
     if keys == former?.keys ?? [] { return former }
     counts.withLock { counts in
       for key in keys { counts.open[key, default: 0] += 1 }
     }
-    former?.release()
-    return keys.isEmpty ? nil : SessionTicket(admission: self, keys: keys)
+    let cells = former?.cells ?? []
+    if let former { release(former.keys) }
+    return keys.isEmpty && cells.isEmpty
+      ? nil : SessionTicket(admission: self, keys: keys, cells: cells)
   }
 }
 
@@ -102,16 +109,23 @@ final class SessionAdmission: Sendable {
 final class SessionTicket: Sendable {
   private let admission: SessionAdmission
   fileprivate let keys: [SessionAdmission.Key]
+  fileprivate let cells: [LimitCell]
 
-  fileprivate init(admission: SessionAdmission, keys: [SessionAdmission.Key]) {
+  fileprivate init(
+    admission: SessionAdmission, keys: [SessionAdmission.Key], cells: [LimitCell]
+  ) {
     self.admission = admission
     self.keys = keys
+    self.cells = cells
   }
 
   /// One ticket for the places of both.
   func joined(with other: SessionTicket) -> SessionTicket {
-    SessionTicket(admission: admission, keys: keys + other.keys)
+    SessionTicket(admission: admission, keys: keys + other.keys, cells: cells + other.cells)
   }
 
-  func release() { admission.release(keys) }
+  func release() {
+    if !keys.isEmpty { admission.release(keys) }
+    for cell in cells { InFlight.leave(cell) }
+  }
 }

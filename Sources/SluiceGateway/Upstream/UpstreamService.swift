@@ -21,7 +21,7 @@ final class UpstreamService {
   /// What is hashed, and what is where the first finds nothing.
   private let hashKeys: [CompiledHashKey]
   /// Around the value of the cookie that callers get; nil for none.
-  private let hashCookie: (start: [UInt8], end: [UInt8])?
+  private let hashCookie: (index: Int, start: [UInt8], end: [UInt8])?
 
   /// What targets get as Host.
   enum Host {
@@ -46,11 +46,13 @@ final class UpstreamService {
       case .target: .target
       case .literal(let name): .literal(Array(name.utf8))
       }
-    hashKeys = [settings.hash, settings.hashFallback].compactMap { $0 }.map { CompiledHashKey($0) }
-    if case .field(.cookie(let name))? = settings.hash, let path = settings.hashCookiePath {
-      hashCookie = (Array("\(name)=".utf8), Array("; Path=\(path); HttpOnly".utf8))
-    } else {
-      hashCookie = nil
+    let keys = [settings.hash, settings.hashFallback].compactMap { $0 }
+    hashKeys = keys.map { CompiledHashKey($0) }
+    hashCookie = settings.hashCookiePath.flatMap { path in
+      keys.enumerated().lazy.compactMap { index, key in
+        guard case .field(.cookie(let name)) = key else { return nil }
+        return (index, Array("\(name)=".utf8), Array("; Path=\(path); HttpOnly".utf8))
+      }.first
     }
     let limits = PoolLimits(
       settings.connections, worker: worker.index, of: worker.workerCount)
@@ -102,14 +104,14 @@ final class UpstreamService {
     guard settings.balance == .consistentHash else { return 0 }
     for (index, key) in hashKeys.enumerated() {
       if let hash = key.hash(of: exchange) { return hash }
-      if index == 0, let hashCookie { return giveCookie(hashCookie, to: exchange) }
+      if let hashCookie, hashCookie.index == index { return giveCookie(hashCookie, to: exchange) }
     }
     return exchange.worker.random.next()
   }
 
   /// The hash of a cookie that the caller gets with the response, whichever attempt that is of.
   private func giveCookie(
-    _ cookie: (start: [UInt8], end: [UInt8]), to exchange: Exchange
+    _ cookie: (index: Int, start: [UInt8], end: [UInt8]), to exchange: Exchange
   ) -> UInt64 {
     if let hash = exchange.record.cookieHash { return hash }
     var value = ByteBuffer()

@@ -143,13 +143,10 @@ extension KongConversion {
   private mutating func readKeys() {
     for entity in kong["keyauth_credentials"] {
       let object = entity.object
-      object.skip("id", "tags", "created_at", "updated_at")
-      object.refuse(
-        "ttl", unless: "0",
-        because: "counts from a moment that the file does not tell: the key would be good for ever",
-        hint: "take it out, convert, and say in the converted file when the key expires")
+      object.skip("id", "tags", "updated_at")
+      let end = expiry(object)
       object.refuse("identity_realms", because: "are Konnect's")
-      let key = object.text("key")
+      let key = object.secret("key")
       let owner = owner(entity)
       object.finish()
       guard let key else {
@@ -157,8 +154,42 @@ extension KongConversion {
           "\(object.title): it has no key; Kong would make one up", at: object.origin)
         continue
       }
-      if let owner { add("key-auth", key.node, to: owner, at: object.origin) }
+      var node = key.node
+      if let end {
+        node = .map([
+          .init("key", key.node),
+          .init("expires", .text(end), origin: object.origin(of: "ttl")),
+        ])
+      }
+      if let owner { add("key-auth", node, to: owner, at: object.origin) }
     }
+  }
+
+  /// What Kong takes for a number of seconds at most (kong/db/dao/init.lua); more is a moment.
+  private static let longestTTL: Int64 = 100_000_000
+
+  /// When a key ends; nil for never.
+  ///
+  /// In exports of Kong since 3.2 and in what its data planes read (kong/db/strategies/off/init.lua) `ttl` is
+  /// a moment of Unix time; written by hand it is meant as seconds from the key's creation.
+  private func expiry(_ object: KongObject) -> String? {
+    let created = object.integer("created_at", in: 0...253_402_300_799).map { Int64($0) }
+    guard let ttl = object.integer("ttl", in: 0...253_402_300_799).map({ Int64($0) }), ttl > 0
+    else { return nil }
+    if ttl > Self.longestTTL { return Moment(seconds: ttl).text }
+    guard let created, let end = Moment(seconds: created + ttl).text else {
+      report.error(
+        "\(object.title): ttl counts from a moment that the file does not tell: the key would be good for ever",
+        at: object.origin(of: "ttl"),
+        hint:
+          "write created_at beside it, or take it out, convert, and say in the converted file when the key expires"
+      )
+      return nil
+    }
+    report.warning(
+      "\(object.title): ttl counts from created_at, so that the key ends \(end); Kong without a database takes a small ttl for a moment of 1970, and the key is never good",
+      at: object.origin(of: "ttl"))
+    return end
   }
 
   private mutating func readPasswords() {
@@ -167,7 +198,7 @@ extension KongConversion {
       object.skip("id", "tags", "created_at", "updated_at")
       var node = DocumentNode.map()
       node["username"] = object.text("username")?.node
-      let password = object.text("password")
+      let password = object.secret("password")
       let owner = owner(entity)
       object.finish()
       if kong.hasHashedPasswords {
@@ -238,7 +269,7 @@ extension KongConversion {
       node["key"] = object.text("key")?.node
       node["algorithm"] = .text(algorithm, origin: object.origin(of: "algorithm"))
       if algorithm.hasPrefix("HS") {
-        node["secret"] = object.text("secret")?.node
+        node["secret"] = object.secret("secret")?.node
         object.skip("rsa_public_key")
       } else {
         node["publicKey"] = object.text("rsa_public_key")?.node
@@ -262,7 +293,7 @@ extension KongConversion {
       object.skip("id", "tags", "created_at", "updated_at")
       var node = DocumentNode.map()
       node["username"] = object.text("username")?.node
-      node["secret"] = object.text("secret")?.node
+      node["secret"] = object.secret("secret")?.node
       let owner = owner(entity)
       object.finish()
       guard node.entries.count == 2 else {

@@ -101,6 +101,7 @@ struct KongFile {
     let object = KongObject(
       node, title: name.map { "\(singular) \(KongText.shown($0))" } ?? "a \(singular)",
       report: report)
+    object.skip("_comment", "_ignore")
     entities[list, default: []].append(Entity(object: object, parents: parents))
     checkUnique(object, in: list)
     for (inner, parent) in Self.nested[list] ?? [] {

@@ -12,20 +12,17 @@ extension KongConversion {
       return
     }
     settings.add("hash", hashKey(hashOn, "hash_on", object), origin: object.origin(of: "hash_on"))
-    if hashOn == "cookie" {
+    let fallback = object.string("hash_fallback").flatMap { $0 == "none" ? nil : $0 }
+    if hashOn == "cookie" || fallback == "cookie" {
       let path = object.string("hash_on_cookie_path") ?? "/"
       settings.add(
         "hashCookiePath", .text(path), origin: object.origin(of: "hash_on_cookie_path"))
     }
-    guard let fallback = object.string("hash_fallback"), fallback != "none" else { return }
-    if fallback == "cookie" || hashOn == "cookie" {
+    guard let fallback else { return }
+    if hashOn == "cookie" {
       report.error(
-        "\(object.title): "
-          + (hashOn == "cookie"
-            ? "hash_fallback has no use with hash_on cookie, in Kong, too"
-            : "hash_fallback cookie is not there"),
-        at: object.origin(of: "hash_fallback"),
-        hint: hashOn == "cookie" ? "take it out" : "hash on the cookie in the first place")
+        "\(object.title): hash_fallback has no use with hash_on cookie, in Kong, too",
+        at: object.origin(of: "hash_fallback"), hint: "take it out")
       return
     }
     settings.add(
@@ -64,7 +61,8 @@ extension KongConversion {
           hint: "ip, path, consumer, header, cookie, query_arg and uri_capture can")
         return .text("address")
       }
-      let key = "\(field)_\(kind)"
+      // There is one cookie, whichever of both it is for.
+      let key = kind == "cookie" ? "hash_on_cookie" : "\(field)_\(kind)"
       guard let name = object.string(key), !name.isEmpty else {
         report.error(
           "\(object.title): \(field) \(kind) needs \(key)", at: object.origin(of: field))

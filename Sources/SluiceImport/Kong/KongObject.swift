@@ -71,6 +71,18 @@ final class KongObject {
     }
   }
 
+  /// A key or a password. One that looks as if something were to fill it in first is a warning: who starts
+  /// without that has a secret that everybody can guess.
+  func secret(_ key: String) -> KongText? {
+    let text = text(key)
+    if let text, !text.isReference, KongText.isPlaceholder(text.text) {
+      report.warning(
+        "\(title): \(key) is these very characters, in Kong, too, and not the value of a variable",
+        at: text.origin, hint: "fill it in before, or write {vault://env/name}")
+    }
+    return text
+  }
+
   /// A text that has to be understood here, so that it can't be a reference.
   func string(_ key: String) -> String? { text(key).flatMap { known($0, key) } }
 
@@ -250,6 +262,18 @@ struct KongText {
       return .failure(Problem(reason: "a variable's name has letters, digits, '-' and '_'"))
     }
     return .success(KongText(text: text, variable: name, origin: origin))
+  }
+
+  /// `$NAME`, `${NAME}` or `<name>`.
+  static func isPlaceholder(_ text: String) -> Bool {
+    let isInAngles = text.hasPrefix("<") && text.hasSuffix(">") && text.utf8.count > 2
+    guard text.hasPrefix("$") else { return isInAngles }
+    var name = text.dropFirst()
+    if name.hasPrefix("{"), name.hasSuffix("}") { name = name.dropFirst().dropLast() }
+    return !name.isEmpty
+      && name.utf8.allSatisfy {
+        (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F
+      }
   }
 
   /// On one line, not too long.

@@ -46,15 +46,21 @@ extension KongConversion {
     return []
   }
 
-  private static let carried: Set<String> = [
+  static let carried: Set<String> = [
     "key-auth", "basic-auth", "jwt", "hmac-auth", "acl", "ip-restriction", "cors", "rate-limiting",
     "request-size-limiting", "request-termination", "redirect", "correlation-id", "proxy-cache",
     "request-transformer", "response-transformer", "prometheus", "bot-detection", "grpc-web",
     "response-ratelimiting", "file-log", "http-log",
   ]
 
+  /// Bundled plugins that only watch, and that something else of the gateway's stands in for.
+  static let replaced: Set<String> = [
+    "tcp-log", "udp-log", "syslog", "loggly", "kafka-log", "opentelemetry", "zipkin", "datadog",
+    "statsd", "statsd-advanced",
+  ]
+
   /// Bundled plugins that close something, limit something or change what is answered.
-  private static let deciding: Set<String> = [
+  static let deciding: Set<String> = [
     "oauth2", "oauth2-introspection", "openid-connect", "ldap-auth", "ldap-auth-advanced",
     "session",
     "mtls-auth", "key-auth-enc", "vault-auth", "saml", "jwt-signer", "header-cert-auth", "opa",

@@ -91,8 +91,16 @@ extension KongConversion {
       if slash < rest.endIndex { location.path = String(rest[slash...]) }
     }
     if let scheme = object.string("protocol") {
-      location.scheme = scheme
-      location.origin = object.origin(of: "protocol")
+      // Targets of WebSockets are asked by HTTP; the routes say that they are.
+      let plain = ["ws": "http", "wss": "https"][scheme]
+      if let plain, location.isURL, location.scheme != plain {
+        report.warning(
+          "\(object.title): \(scheme) is not what the url says, which counts, as in Kong",
+          at: object.origin(of: "protocol"))
+      } else {
+        location.scheme = plain ?? scheme
+        location.origin = object.origin(of: "protocol")
+      }
     }
     if let host = object.string("host") {
       location.host = host

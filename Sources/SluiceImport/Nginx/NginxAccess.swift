@@ -145,27 +145,39 @@ extension NginxBuilder {
       error("auth_basic needs auth_basic_user_file", at: directive.position)
       return nil
     }
-    passwords(file)
-    return .init(
-      "basic-auth",
-      .map([
-        .init("realm", .text(realm.text), origin: realm.position),
-        .init("hide", .boolean(false)),
-      ]))
+    var settings: [DocumentNode.Entry] = [
+      .init("realm", .text(realm.text), origin: realm.position),
+      .init("hide", .boolean(false)),
+    ]
+    let group = passwordGroup(file)
+    if let group { settings.append(.init("groups", .texts([group]), origin: file.position)) }
+    passwords(file, group)
+    return .init("basic-auth", .map(settings))
+  }
+
+  /// The group of the users of a file, where there are several files; nil where there is one.
+  private func passwordGroup(_ file: NginxWord) -> String? {
+    func files(_ directives: [NginxDirective]) -> Set<String> {
+      directives.reduce(into: []) { found, directive in
+        if directive.name.text == "auth_basic_user_file" { found.formUnion(directive.words) }
+        found.formUnion(files(directive.block ?? []))
+      }
+    }
+    if let known = passwordGroups[file.text] { return known }
+    guard files(http).count > 1 else { return nil }
+    let group = name("group", String(file.text.split(separator: "/").last ?? ""))
+    passwordGroups[file.text] = group
+    return group
   }
 
   /// The users of a file become consumers; what a password is kept as has to be something that is checked here, too.
-  private func passwords(_ file: NginxWord) {
+  private func passwords(_ file: NginxWord, _ group: String?) {
     guard passwordFiles.insert(file.text).inserted else { return }
-    if passwordFiles.count > 1 {
-      error(
-        "a second file of passwords can't be carried over: every consumer may come in everywhere",
-        at: file.position, hint: "give the consumers groups, and use the policy acl")
-    }
     guard case .success(let files) = readInclude(file.text), files.count == 1 else {
       return error("the file of passwords can't be read", at: file.position)
     }
     var users: Set<String> = []
+    var (weak, firstWeak) = (0, Origin?.none)
     let lines = files[0].text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (index, line) in lines.enumerated() {
       if line.isEmpty || line.hasPrefix("#") { continue }
@@ -185,7 +197,10 @@ extension NginxBuilder {
         secret = .init("password", .text(String(parts[1].dropFirst(7))))
       } else {
         do throws(TextProblem) {
-          _ = try PasswordDigest(parsing: String(parts[1]))
+          if try PasswordDigest(parsing: String(parts[1])).isWeak {
+            weak += 1
+            firstWeak = firstWeak ?? place
+          }
         } catch {
           self.error(
             "the password of '\(user)' is kept in a way that can't be checked here: \(error.reason)",
@@ -195,17 +210,40 @@ extension NginxBuilder {
         }
         secret = .init("digest", .text(String(parts[1])))
       }
-      consumers.append(
-        .init(
-          name("consumer", user),
-          .map([
-            .init(
-              "credentials",
-              .list([
-                .map([.init("basic-auth", .map([.init("username", .text(user)), secret]))])
-              ]))
-          ]), origin: place))
+      add(user, secret, in: group, at: place)
     }
+    if let firstWeak {
+      warning(
+        "\(weak) \(weak == 1 ? "password is" : "passwords are") kept by MD5 or SHA-1, which is quick to guess for whoever has the file",
+        at: firstWeak, hint: "sluice hash-password and htpasswd -B make better digests")
+    }
+  }
+
+  /// A user of one file, or of several with one password.
+  private func add(
+    _ user: String, _ secret: DocumentNode.Entry, in group: String?, at place: Origin
+  ) {
+    let credential = DocumentNode.map([
+      .init("basic-auth", .map([.init("username", .text(user)), secret]))
+    ])
+    if let index = passwordUsers[user], let group {
+      guard consumers[index].value["credentials"] == .list([credential]) else {
+        return error(
+          "'\(user)' has another password in another file, and a name has one here", at: place,
+          hint: "give one of them another name")
+      }
+      var groups = [DocumentNode.text(group)]
+      if case .sequence(let former)? = consumers[index].value["groups"]?.content {
+        groups = former + groups
+      }
+      consumers[index].value["groups"] = .list(groups)
+      return
+    }
+    var entries: [DocumentNode.Entry] = []
+    if let group { entries.append(.init("groups", .texts([group]))) }
+    entries.append(.init("credentials", .list([credential])))
+    passwordUsers[user] = consumers.count
+    consumers.append(.init(name("consumer", user), .map(entries), origin: place))
   }
 
   // MARK: Asking somebody else
@@ -230,43 +268,110 @@ extension NginxBuilder {
       return nil
     }
     warning(
-      "the service that is asked gets X-Forwarded-Method and X-Forwarded-Uri, and its answers below 500 are the caller's",
+      "the service that is asked gets X-Forwarded-Method and X-Forwarded-Uri beside what the file says, Host is its own, and its answers below 500 are the caller's",
       at: directive.position)
     let service = service(url, asked.scope, host: url.host)
     var entries: [DocumentNode.Entry] = [
       .init("service", .text(service), origin: directive.position),
       .init("path", .text(url.uri ?? path.text)),
     ]
+    let set = askedFields(asked, route)
+    if !set.isEmpty { entries.append(.init("set", .map(set))) }
     let fields = answeredFields(route.scope)
-    let passed = route.scope.all("proxy_set_header").filter { isAnswered($0, fields) }
+    let passed = route.scope.all("proxy_set_header").compactMap { answered($0, fields) }
     if !passed.isEmpty {
-      entries.append(.init("responseHeaders", .texts(passed.map { $0.words[0] })))
+      entries.append(
+        .init(
+          "targetHeaders",
+          .map(passed.map { .init($0.name, .text($0.field), origin: $0.origin) })))
     }
+    let shown = route.scope.all("add_header").compactMap { shownField($0, fields) }
+    if !shown.isEmpty { entries.append(.init("callerHeaders", .texts(shown))) }
     return .init("forward-auth", .map(entries))
   }
 
-  /// Variables that `auth_request_set` takes out of an answer, with the names of its fields as variables
-  /// have them.
+  /// Whether an `auth_request` leads to this route's location.
+  func isAsked(_ route: NginxRoute) -> Bool {
+    func leadsHere(_ directives: [NginxDirective], _ path: String) -> Bool {
+      directives.contains {
+        $0.name.text == "auth_request" && $0.words == [path] || leadsHere($0.block ?? [], path)
+      }
+    }
+    switch route.location?.pattern {
+    case .exact(let path)?, .prefix(let path, _)?: return leadsHere(http, path)
+    case .regex?, .named?, nil: return false
+    }
+  }
+
+  /// What the location that is asked says its target gets beside the caller's fields.
+  private func askedFields(_ asked: NginxLocation, _ route: NginxRoute) -> [DocumentNode.Entry] {
+    var entries: [DocumentNode.Entry] = []
+    for directive in asked.scope.all("proxy_set_header") where directive.arguments.count == 2 {
+      let name = directive.words[0]
+      let lower = name.lowercased()
+      // Host is the service's; there is no body, and connections are the gateway's.
+      if lower == "host" || Self.ownFields.contains(lower) { continue }
+      guard let value = text(directive.arguments[1], route.variables) else { continue }
+      entries.removeAll { $0.key.lowercased() == lower }
+      entries.append(.init(name, .template(value), origin: directive.position))
+    }
+    return entries
+  }
+
+  /// Variables that `auth_request_set` takes out of an answer, with the names of its fields.
   func answeredFields(_ scope: NginxScope) -> [String: String] {
     var fields: [String: String] = [:]
     for directive in scope.all("auth_request_set") where directive.arguments.count == 2 {
       let (name, value) = (directive.words[0], directive.words[1])
-      guard name.hasPrefix("$"), value.hasPrefix("$upstream_http_") else {
-        error(
-          "auth_request_set is carried over for $upstream_http_… only", at: directive.position)
+      guard name.hasPrefix("$") else {
+        error("auth_request_set takes a variable and a value", at: directive.position)
         continue
       }
-      fields[name.dropFirst().lowercased()] = String(value.dropFirst(15)).lowercased()
+      if let field = Self.fieldOfAnswer(value) { fields[name.dropFirst().lowercased()] = field }
     }
     return fields
   }
 
-  /// Whether a field for targets is the answer's of the same name.
-  func isAnswered(_ directive: NginxDirective, _ fields: [String: String]) -> Bool {
-    guard directive.arguments.count == 2, directive.words[1].hasPrefix("$"),
-      let field = fields[directive.words[1].dropFirst().lowercased()]
-    else { return false }
-    return field == directive.words[0].lowercased().replacing("-", with: "_")
+  /// The field that `$upstream_http_name` reads.
+  private static func fieldOfAnswer(_ text: String) -> String? {
+    for prefix in ["$upstream_http_", "${upstream_http_"] where text.hasPrefix(prefix) {
+      let rest = text.dropFirst(prefix.count)
+      let name = prefix.hasSuffix("{upstream_http_") && rest.hasSuffix("}") ? rest.dropLast() : rest
+      let isWhole = name.utf8.allSatisfy { byte in
+        byte == 0x5F || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+      }
+      if isWhole, !name.isEmpty { return name.lowercased().replacing("_", with: "-") }
+    }
+    return nil
+  }
+
+  /// Variables of `auth_request_set` that are made of the request: they are what `set` would make of them.
+  func setByRequest(_ route: inout NginxRoute) {
+    for directive in route.scope.all("auth_request_set") where directive.arguments.count == 2 {
+      let (name, value) = (directive.words[0], directive.words[1])
+      guard name.hasPrefix("$"), Self.fieldOfAnswer(value) == nil else { continue }
+      guard let text = text(directive.arguments[1], route.variables) else { continue }
+      route.variables.constants[name.dropFirst().lowercased()] = text
+    }
+  }
+
+  /// A field for targets that has the value of one of the answer's.
+  func answered(
+    _ directive: NginxDirective, _ fields: [String: String]
+  ) -> (name: String, field: String, origin: Origin)? {
+    guard directive.arguments.count == 2,
+      let variable = template(directive.arguments[1])?.onlyVariable, let field = fields[variable]
+    else { return nil }
+    return (directive.words[0], field, directive.position)
+  }
+
+  /// A field for callers that has the value of the answer's of the same name.
+  func shownField(_ directive: NginxDirective, _ fields: [String: String]) -> String? {
+    guard directive.arguments.count >= 2,
+      let variable = template(directive.arguments[1])?.onlyVariable, let field = fields[variable],
+      directive.words[0].lowercased() == field
+    else { return nil }
+    return directive.words[0]
   }
 }
 

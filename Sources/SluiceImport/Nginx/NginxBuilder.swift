@@ -13,6 +13,10 @@ final class NginxBuilder {
   var definitions: [String: NginxDirective] = [:]
   /// `limit_req_zone` and `limit_conn_zone` by zone.
   var zones: [String: NginxDirective] = [:]
+  /// Names of budgets by the zone and what of its key is constant.
+  var budgets: [String: String] = [:]
+  /// Variables that keys of limits are, by their texts.
+  var keyNames: [String: String] = [:]
 
   var listeners: [DocumentNode.Entry] = []
   var services: [DocumentNode.Entry] = []
@@ -37,6 +41,9 @@ final class NginxBuilder {
   var sectionNames: [String: String] = [:]
   /// Consumers by the file of passwords that they come from.
   var passwordFiles: Set<String> = []
+  /// Groups of the users of files, where there are several, and places of users among the consumers.
+  var passwordGroups: [String: String] = [:]
+  var passwordUsers: [String: Int] = [:]
 
   init(readInclude: @escaping IncludeReader) { self.readInclude = readInclude }
 
@@ -158,6 +165,8 @@ final class NginxBuilder {
         warning("\(name) is not carried over: \(reason)", at: directive.position)
       case .refused(let reason)?:
         error("\(name) can't be carried over: \(reason)", at: directive.position)
+        // What stands in it is no better.
+        continue
       case nil:
         error(
           "'\(name)' is no directive that is known here", at: directive.position,

@@ -64,10 +64,23 @@ extension NginxBuilder {
     return true
   }
 
+  /// A limit whose key may be nothing.
+  struct ZoneQuestion {
+    /// Kind and name of the zone.
+    var zone: String
+    var key: NginxWord
+    var directive: NginxDirective
+  }
+
+  /// Variables that are never empty, or, as `$http_host`, not for those that name a host.
+  private static let neverEmpty: Set<String> = [
+    "binary_remote_addr", "remote_addr", "realip_remote_addr", "remote_port", "host", "http_host",
+    "server_port", "scheme", "request_method", "request_uri", "uri", "document_uri", "request",
+    "server_protocol", "request_id", "proxy_add_x_forwarded_for",
+  ]
+
   /// The first limit whose key may be nothing, so that some requests are not counted.
-  func zoneToAsk(_ route: NginxRoute) -> (
-    zone: String, variable: String, directive: NginxDirective
-  )? {
+  func zoneToAsk(_ route: NginxRoute) -> ZoneQuestion? {
     for kind in ["limit_req", "limit_conn"] {
       for directive in route.scope.all(kind) {
         let zone =
@@ -76,32 +89,46 @@ extension NginxBuilder {
           : directive.words.first { $0.hasPrefix("zone=") }.map { String($0.dropFirst(5)) }
         guard let zone, !route.asked.contains("\(kind) \(zone)"),
           let key = zones["\(kind)_zone \(zone)"]?.arguments.first,
-          let name = template(key)?.onlyVariable, definitions[name] != nil
+          let template = template(key), mayBeEmpty(template, route)
         else { continue }
-        return ("\(kind) \(zone)", name, directive)
+        return ZoneQuestion(zone: "\(kind) \(zone)", key: key, directive: directive)
       }
     }
     return nil
   }
 
+  /// Whether it depends on the request that a text is nothing. What is constant is known without asking.
+  private func mayBeEmpty(_ template: NginxTemplate, _ route: NginxRoute) -> Bool {
+    var depends = false
+    for part in template.parts {
+      guard case .variable(let name) = part else { return false }
+      if let constant = route.variables.constants[name], !constant.contains("${") {
+        if !constant.isEmpty { return false }
+      } else if route.variables.constants[name] == "${client.address}" {
+        return false
+      } else if Self.neverEmpty.contains(name) {
+        return false
+      } else {
+        depends = true
+      }
+    }
+    return depends
+  }
+
   /// Asks whether a limit counts, and makes the routes of both answers.
   func finish(
-    _ route: NginxRoute, _ rewrite: NginxRewrite?,
-    asking question: (zone: String, variable: String, directive: NginxDirective)
+    _ route: NginxRoute, _ rewrite: NginxRewrite?, asking question: ZoneQuestion
   ) {
     var limited = route
     limited.asked.insert(question.zone)
-    let place = question.directive.position
-    guard
-      let from = text(
-        NginxWord(text: "$\(question.variable)", position: place), route.variables)
-    else { return }
+    guard let from = keyText(question.key, route) else { return }
     let name = conditionVariable(from, "(?s).+", value: "1", question.directive)
     var free = limited
     free.unlimited.insert(question.zone)
     if let former = route.decisions[name] {
       return finish(former == "1" ? limited : free, rewrite)
     }
+    guard countVariant(route, at: question.directive.position) else { return }
     limited.decisions[name] = "1"
     free.decisions[name] = "0"
     free.name += "-unlimited"

@@ -38,7 +38,11 @@ extension NginxBuilder {
       http = block
       if blocks.count > 1 { error("there is a second http block", at: blocks[1].position) }
     } else {
-      error("there is no http block", at: blocks.first?.position ?? start)
+      check(main, inside: "")
+      // Of `stream` and `mail` it is said already what is wrong with them.
+      if !diagnostics.hasErrors {
+        error("there is no http block", at: blocks.first?.position ?? start)
+      }
       return nil
     }
     check(main, inside: "")

@@ -167,9 +167,9 @@ enum NginxDirectiveTable {
     (
       """
       fastcgi_pass uwsgi_pass scgi_pass memcached_pass perl js_content js_import js_set empty_gif
-      stub_status status api
       """, "only HTTP targets are spoken to"
     ),
+    ("stub_status status api", "the admin listener has metrics and the state of everything"),
     ("stream mail", "only HTTP is carried over"),
     ("load_module", "modules of nginx can't be loaded"),
     (

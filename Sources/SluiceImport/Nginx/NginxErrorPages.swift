@@ -32,6 +32,15 @@ extension NginxBuilder {
       }
       return constant(location, page, route) ?? way(.named(word), nil, page, route)
     }
+    if let name = template(page.target)?.onlyVariable,
+      answeredFields(route.scope)[name] != nil
+    {
+      error(
+        "an error_page that auth_request's answer names can't be carried over",
+        at: page.target.position,
+        hint: "write where to, as https://auth.example.com/?rd=$scheme://$http_host$request_uri")
+      return nil
+    }
     guard word.hasPrefix("/") else {
       error(
         "an error_page is a path, a location @name or a URL", at: page.target.position)

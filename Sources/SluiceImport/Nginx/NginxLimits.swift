@@ -9,29 +9,96 @@ extension NginxBuilder {
     return nil
   }
 
-  /// What a zone counts by; nil, with a finding, for what can't be counted by here.
-  private func key(ofZone name: String, _ kind: String, at place: Origin) -> (
-    key: String, zone: NginxDirective
-  )? {
-    guard let zone = zones["\(kind)_zone \(name)"], let first = zone.arguments.first else {
-      error("there is no \(kind)_zone '\(name)'", at: place)
+  /// What a zone counts by in one place.
+  private struct ZoneKey {
+    var by: String
+    /// Places with the same one count together.
+    var budget: String
+    var zone: NginxDirective
+  }
+
+  /// Nil where nobody is counted, as nginx does with an empty key; and, with a finding, for what can't be
+  /// counted by here.
+  private func key(
+    ofZone zoneName: String, _ kind: String, _ route: NginxRoute, at place: Origin
+  ) -> ZoneKey? {
+    guard let zone = zones["\(kind)_zone \(zoneName)"], let first = zone.arguments.first else {
+      error("there is no \(kind)_zone '\(zoneName)'", at: place)
       return nil
     }
-    let text = counted(first) ?? first.text
-    switch text {
-    case "$binary_remote_addr", "$remote_addr": return ("address", zone)
-    case "$server_name": return ("route", zone)
-    case "$host": return ("host", zone)
-    case "$http_host": return ("header:Host", zone)
-    case let text where text.hasPrefix("$http_"):
-      return ("header:\(text.dropFirst(6).replacing("_", with: "-"))", zone)
-    // The same text for every request of every server.
-    case let text where !text.contains("$"): return ("all", zone)
-    default:
+    let word = counted(first).map { NginxWord(text: $0, position: first.position) } ?? first
+    guard let template = template(word) else { return nil }
+    // What is the same for all requests of this place, and what differs.
+    var (text, constant) = ("", "")
+    var variable: String?
+    for part in template.parts {
+      switch part {
+      case .text(let piece): text += piece
+      case .variable(let name):
+        if let value = route.variables.constants[name], !value.contains("${") {
+          constant += value
+        } else if variable == nil, let found = keyVariable(name, route) {
+          variable = found
+        } else {
+          return variableKey(name: zoneName, zone, word, route)
+        }
+      }
+    }
+    if variable == nil, text.isEmpty, constant.isEmpty { return nil }
+    if let variable, variable.hasPrefix("header:"), !(text + constant).isEmpty {
+      // Who has no such field counts together then, and not by the address.
+      return variableKey(name: zoneName, zone, word, route)
+    }
+    return ZoneKey(
+      by: variable ?? "all", budget: budget(of: zoneName, constant), zone: zone)
+  }
+
+  /// A key of any other text: a variable of the file stands for it.
+  private func variableKey(
+    name zoneName: String, _ zone: NginxDirective, _ word: NginxWord, _ route: NginxRoute
+  ) -> ZoneKey? {
+    guard let text = keyText(word, route) else { return nil }
+    // Variables are the file's, and know of no location.
+    guard !text.contains("${request.path."), !text.contains("${request.hostname.") else {
       error(
-        "limits by '\(first.text)' can't be carried over", at: first.position,
-        hint: "by $binary_remote_addr, $server_name, $host or a field")
+        "limits by what a location or a name captures can't be carried over", at: word.position,
+        hint: "by $binary_remote_addr, $server_name, $host, a field or $uri")
       return nil
+    }
+    let prefix = "${variables."
+    var variable = keyNames[text]
+    if variable == nil, text.hasPrefix(prefix), text.firstIndex(of: "}") == text.indices.last {
+      variable = String(text.dropFirst(prefix.count).dropLast())
+    }
+    if variable == nil {
+      let new = name("condition", "limit-\(zoneName)")
+      variables.append(
+        .init(
+          new, .map([.init("from", .template(text)), .init("otherwise", .template(text))]),
+          origin: word.position, comment: "the key of \(zoneName) (line \(word.position.line))"))
+      variable = new
+    }
+    keyNames[text] = variable
+    return ZoneKey(
+      by: "variable:\(variable ?? "")", budget: budget(of: zoneName, ""), zone: zone)
+  }
+
+  /// The text of a key, with this gateway's variables; nil, with a finding, when one of them is none here.
+  func keyText(_ word: NginxWord, _ route: NginxRoute) -> String? {
+    var context = route.variables
+    context.constants["binary_remote_addr"] = "${client.address}"
+    return text(word, context)
+  }
+
+  /// What `by` says for a variable of nginx that differs from request to request.
+  private func keyVariable(_ name: String, _ route: NginxRoute) -> String? {
+    switch route.variables.constants[name] ?? "$\(name)" {
+    case "$binary_remote_addr", "$remote_addr", "${client.address}": return "address"
+    case "$host", "${request.hostname}": return "host"
+    case "$http_host", "${request.host}": return "header:Host"
+    case let text where text.hasPrefix("$http_"):
+      return "header:\(NginxVariables.fieldName(name))"
+    default: return nil
     }
   }
 
@@ -114,8 +181,8 @@ extension NginxBuilder {
 
   private func rateLimit(_ directive: NginxDirective, _ route: NginxRoute) -> RateLimit? {
     guard let name = option("zone", of: directive)?.text,
-      let (key, zone) = key(ofZone: name, "limit_req", at: directive.position),
-      let rate = option("rate", of: zone)
+      let key = key(ofZone: name, "limit_req", route, at: directive.position),
+      let rate = option("rate", of: key.zone)
     else { return nil }
     let parts = rate.text.split(separator: "r", maxSplits: 1)
     guard parts.count == 2, let limit = Int(parts[0]), limit > 0, ["/s", "/m"].contains(parts[1])
@@ -123,7 +190,6 @@ extension NginxBuilder {
       error("'\(rate.text)' is no rate", at: rate.position)
       return nil
     }
-    let isOfServer = key == "route"
     let burst = min(option("burst", of: directive).flatMap { number($0) } ?? 0, 999_999_999)
     var atOnce = burst
     if !directive.words.contains("nodelay") {
@@ -132,9 +198,7 @@ extension NginxBuilder {
     return RateLimit(
       limit: limit, window: parts[1] == "/s" ? "1s" : "1m",
       windowLength: parts[1] == "/s" ? 1 : 60, burst: burst + 1, atOnce: atOnce + 1,
-      // A server has many routes.
-      by: isOfServer ? "all" : key,
-      budget: budget(isOfServer ? "\(name)-\(route.server.firstName)" : name),
+      by: key.by, budget: key.budget,
       origin: directive.position, rateOrigin: rate.position)
   }
 
@@ -149,43 +213,56 @@ extension NginxBuilder {
     return true
   }
 
-  private func budget(_ zone: String) -> String {
-    String(zone.map { $0.isLetter || $0.isNumber || "-_".contains($0) ? $0 : "-" }.prefix(64))
+  /// The name under which a zone counts, with what is the same for all requests of a place, such as the
+  /// server's name.
+  private func budget(of zone: String, _ constant: String) -> String {
+    let text = constant.isEmpty ? zone : "\(zone)-\(constant)"
+    if let known = budgets[text] { return known }
+    let name = name("budget", text)
+    budgets[text] = name
+    return name
   }
 
   /// Those that count this route's requests.
-  func connectionLimits(_ route: NginxRoute) -> [NginxDirective] {
+  func concurrencyLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
     let directives = route.scope.all("limit_conn").filter {
       !route.unlimited.contains("limit_conn \($0.words.first ?? "")")
     }
-    return isDryRun("limit_conn", directives, route.scope) ? [] : directives
-  }
-
-  func connectionLimit(_ directive: NginxDirective) -> (key: String, count: Int)? {
-    guard directive.arguments.count == 2, let count = number(directive.arguments[1]), count > 0,
-      let (key, _) = key(ofZone: directive.words[0], "limit_conn", at: directive.position)
-    else { return nil }
-    return (key, count)
-  }
-
-  func concurrencyLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
-    var limits: [(by: String, node: [DocumentNode.Entry], count: Int)] = []
-    for directive in connectionLimits(route) {
-      guard let (key, count) = connectionLimit(directive) else { continue }
-      let node: [DocumentNode.Entry] = [
-        .init("limit", .integer(count), origin: directive.position), .init("by", .text(key)),
-      ]
-      // Of two zones with one key the stricter one decides.
-      if let same = limits.firstIndex(where: { $0.by == key }) {
-        if count < limits[same].count { limits[same] = (key, node, count) }
-      } else {
-        limits.append((key, node, count))
-      }
-    }
-    guard let first = limits.first else { return [] }
-    var entries = first.node
-    let others = limits.dropFirst().map { DocumentNode.map($0.node) }
+    if isDryRun("limit_conn", directives, route.scope) { return [] }
+    let limits = directives.compactMap { connectionLimit($0, route) }
+    guard var entries = limits.first else { return [] }
+    let others = limits.dropFirst().map { DocumentNode.map($0) }
     if !others.isEmpty { entries.append(.init("also", .list(others))) }
     return [.init("concurrency-limit", .map(entries))]
+  }
+
+  /// The same policies where sessions are connections until they end, as they are to nginx.
+  static func keepingSessions(_ policies: [DocumentNode.Entry]) -> [DocumentNode.Entry] {
+    policies.map { policy in
+      guard policy.key == Configuration.ConcurrencyLimit.policyName else { return policy }
+      var policy = policy
+      policy.value["sessions"] = .boolean(true)
+      return policy
+    }
+  }
+
+  private func connectionLimit(
+    _ directive: NginxDirective, _ route: NginxRoute
+  ) -> [DocumentNode.Entry]? {
+    guard directive.arguments.count == 2, let count = number(directive.arguments[1]) else {
+      error("limit_conn takes a zone and a number", at: directive.position)
+      return nil
+    }
+    guard (1...65_535).contains(count) else {
+      error("limit_conn takes a number from 1 to 65535", at: directive.arguments[1].position)
+      return nil
+    }
+    guard
+      let key = key(ofZone: directive.words[0], "limit_conn", route, at: directive.position)
+    else { return nil }
+    return [
+      .init("limit", .integer(count), origin: directive.position), .init("by", .text(key.by)),
+      .init("budget", .text(key.budget)),
+    ]
   }
 }

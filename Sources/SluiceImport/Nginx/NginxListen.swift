@@ -242,13 +242,13 @@ extension NginxBuilder {
   }
 
   private func clientCertificates(_ verify: NginxDirective, _ scope: NginxScope) -> DocumentNode? {
-    guard let ca = scope.last("ssl_client_certificate")?.arguments.first else {
-      error("ssl_verify_client needs ssl_client_certificate", at: verify.position)
-      return nil
-    }
     guard let mode = ["on": "require", "optional": "request"][verify.words.first ?? ""] else {
       error(
         "certificates of callers are always verified", at: verify.position, hint: "on or optional")
+      return nil
+    }
+    guard let ca = scope.last("ssl_client_certificate")?.arguments.first else {
+      error("ssl_verify_client needs ssl_client_certificate", at: verify.position)
       return nil
     }
     var entries: [DocumentNode.Entry] = [

@@ -111,7 +111,10 @@ extension NginxBuilder {
     guard directive.arguments.count == 2, directive.words[0].hasPrefix("$") else {
       return error("set takes a variable and a value", at: directive.position)
     }
-    if let value = text(directive.arguments[1], route.variables) {
+    // As the key of a zone it is the address, whatever its bytes.
+    let isAddress = directive.words[1] == "$binary_remote_addr"
+    let value = isAddress ? "${client.address}" : text(directive.arguments[1], route.variables)
+    if let value {
       route.variables.constants[directive.words[0].dropFirst().lowercased()] = value
     }
   }
@@ -164,7 +167,7 @@ extension NginxBuilder {
   }
 
   /// Counts the routes of one location.
-  private func countVariant(_ route: NginxRoute, at place: Origin) -> Bool {
+  func countVariant(_ route: NginxRoute, at place: Origin) -> Bool {
     let key =
       "\(route.origin.file):\(route.origin.line):\(route.place.listeners):\(route.place.hosts)"
     variants[key, default: 0] += 1

@@ -42,7 +42,7 @@ extension NginxBuilder {
     guard let pass = pass(word, route) else { return }
     // Failures and what a page is asked for are no handshakes.
     let upgrades = takesUpgrades(route.scope) && !route.isOfFailure
-    checkSending(route.scope)
+    checkSending(route)
     guard let changes = pathPolicies(route, pass, rewrite) else { return }
     var policies = reroute(route) + changes
     let (host, headers) = targetHeaders(route, pass)
@@ -56,7 +56,7 @@ extension NginxBuilder {
       socket.comment += ", WebSocket"
       write(
         socket, kind: "websocket", service: service,
-        more: sessionSettings(route) + Self.section(of: policies),
+        more: sessionSettings(route) + Self.section(of: Self.keepingSessions(policies)),
         headers: [("Upgrade", "websocket")])
     }
     writeRequests(route, service, policies)
@@ -67,12 +67,19 @@ extension NginxBuilder {
   }
 
   /// What can't be said of the way in which targets are spoken to.
-  private func checkSending(_ scope: NginxScope) {
+  private func checkSending(_ route: NginxRoute) {
+    let scope = route.scope
     if let version = scope.last("proxy_http_version"), version.words.first != "1.1" {
       warning("targets are spoken to by HTTP/1.1", at: version.position)
     }
     for name in ["proxy_pass_request_headers", "proxy_pass_request_body"] {
       if let directive = scope.last(name), directive.words != ["on"] {
+        if name == "proxy_pass_request_body", isAsked(route) {
+          warning(
+            "auth_request sends no body; requests that callers send here themselves keep theirs",
+            at: directive.position)
+          continue
+        }
         error(
           "\(name) \(directive.words.joined(separator: " ")) can't be carried over",
           at: directive.position)
@@ -302,17 +309,12 @@ extension NginxBuilder {
     let scope = route.scope
     let read = scope.last("proxy_read_timeout")
     let connect = scope.last("proxy_connect_timeout")
-    var connection: [DocumentNode.Entry] = [
+    let connection: [DocumentNode.Entry] = [
       .init(
         "connectTimeout", .literal(time(connect, default: "1m") ?? "1m"),
         origin: connect?.position),
       .init("idleTimeout", .literal(time(read, default: "1m") ?? "1m"), origin: read?.position),
     ]
-    for limit in connectionLimits(route) {
-      if let (key, count) = connectionLimit(limit), key == "address" {
-        connection.append(.init("maxPerAddress", .integer(count), origin: limit.position))
-      }
-    }
     let place = scope.all("proxy_set_header").first?.position ?? route.origin
     warning(
       "pages of any origin may connect, and messages may be of any size, as with nginx: see origins and messages.maxSize",
@@ -331,7 +333,7 @@ extension NginxBuilder {
   // MARK: Fields for targets
 
   /// Framing and connections are the gateway's to write.
-  private static let ownFields: Set<String> = [
+  static let ownFields: Set<String> = [
     "connection", "upgrade", "content-length", "transfer-encoding", "te", "trailer", "keep-alive",
     "proxy-connection", "expect", "sec-websocket-key", "sec-websocket-version",
     "sec-websocket-extensions", "sec-websocket-accept",
@@ -355,7 +357,7 @@ extension NginxBuilder {
         continue
       }
       // The policy that asks passes it on.
-      if isAnswered(directive, answered) { continue }
+      if self.answered(directive, answered) != nil { continue }
       let name = directive.arguments[0].text
       let lower = name.lowercased()
       if lower == "connection" || lower == "upgrade" {

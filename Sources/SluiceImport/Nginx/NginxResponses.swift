@@ -62,8 +62,18 @@ extension NginxBuilder {
         at: directive.position)
       return nil
     }
+    // The policy that asks passes it on.
+    if route.scope.last("auth_request") != nil,
+      shownField(directive, answeredFields(route.scope)) != nil
+    {
+      return nil
+    }
     guard let value = text(directive.arguments[1], route.variables) else { return nil }
     if value.isEmpty { return nil }
+    if Self.ownFields.contains(name.lowercased()) || name.lowercased() == "date" {
+      warning("\(name) is written by the gateway itself", at: directive.position)
+      return nil
+    }
     if ["cache-control", "last-modified", "etag", "content-type"].contains(name.lowercased()) {
       warning("\(name) is added beside the one of a target", at: directive.position)
     }
@@ -166,11 +176,7 @@ extension NginxBuilder {
     for directive in route.scope.all("error_page") {
       if let answer = errorAnswer(directive, route) { answers.append(answer) }
     }
-    if pass != nil,
-      let limit = route.scope.all("limit_req").first ?? route.scope.all("limit_conn").first
-    {
-      let kind = limit.name.text
-      let status = route.scope.last("\(kind)_status")?.arguments.first.flatMap { number($0) } ?? 503
+    if pass != nil, let status = limitStatus(route.scope) {
       if status != 429 {
         answers.append(
           .map([
@@ -186,6 +192,20 @@ extension NginxBuilder {
       entries.append(.init("intercept", .boolean(true), origin: intercept.position))
     }
     return .map(entries)
+  }
+
+  /// What callers get who are too many or too early; nil without limits.
+  private func limitStatus(_ scope: NginxScope) -> Int? {
+    let kinds = ["limit_req", "limit_conn"].filter { !scope.all($0).isEmpty }
+    let statuses = kinds.map { kind in
+      scope.last("\(kind)_status")?.arguments.first.flatMap { number($0) } ?? 503
+    }
+    if Set(statuses).count > 1, let place = scope.last("limit_conn")?.position {
+      warning(
+        "who is one too many gets \(statuses[0]), as by limit_req: both have one status here",
+        at: place, hint: "write the same limit_conn_status and limit_req_status")
+    }
+    return statuses.first
   }
 
   /// `error_page code … [=[status]] target`: a URL, or a location that only returns something.

@@ -157,12 +157,15 @@ extension NginxBuilder {
   /// What a location does in the end.
   func finish(_ route: NginxRoute, _ rewrite: NginxRewrite?) {
     guard let location = route.location else { return }
+    var route = route
+    if route.scope.last("auth_request") != nil { setByRequest(&route) }
     if let question = zoneToAsk(route) { return finish(route, rewrite, asking: question) }
     guard let pass = route.scope.ownPass else {
       if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {
         error(
           "root can't be carried over: static files are out, this gateway serves none",
           at: root.position, hint: "put a web server behind it, and write proxy_pass here")
+        return
       }
       warning(
         "there is no proxy_pass and no return here: nginx serves files, this gateway answers 404",

@@ -1,3 +1,5 @@
+import SluiceConfiguration
+
 /// What variables of nginx are here; `docs/guides/from-nginx.md` lists the same.
 enum NginxVariables {
   /// A text with this gateway's variables in it.
@@ -23,13 +25,27 @@ enum NginxVariables {
     "ssl_client_i_dn": "${client.certificate.issuer}",
     "ssl_client_serial": "${client.certificate.serialNumber}",
     "ssl_client_fingerprint": "${client.certificate.sha1}",
+    "ssl_client_v_end": "${client.certificate.notAfter}",
   ]
 
-  /// Variables with a name in their name.
-  static let families = ["http_", "arg_", "cookie_"]
-
-  /// Decided while the file is converted.
-  static let constants = ["server_name", "https", "proxy_host", "proxy_port", "nginx_version"]
+  /// What to do about variables that people use and nobody knows here.
+  static func hint(for name: String) -> String? {
+    switch name {
+    case _ where name.hasPrefix("ssl_client_") && name.hasSuffix("cert"):
+      "$ssl_client_s_dn, $ssl_client_serial and $ssl_client_fingerprint say whose certificate it is"
+    case _ where name.hasPrefix("upstream_http_") || name.hasPrefix("upstream_cookie_"),
+      _ where name.hasPrefix("sent_http_") || name == "upstream_status":
+      "what the target has answered is not known to variables: its fields pass as they are, without add_header"
+    case "hostname", "pid", "nginx_version": "write the text itself"
+    case "msec", "time_iso8601", "time_local", "request_time", "upstream_response_time":
+      "times are in the access log and the metrics"
+    case "document_root", "realpath_root", "request_filename", "fastcgi_script_name":
+      "no static files are served, and only HTTP targets are spoken to"
+    case "server_addr": "$host and $server_port say what was asked for"
+    case "invalid_referer": "if ($http_referer !~ …) asks for the field"
+    default: nil
+    }
+  }
 
   /// The field's name of a variable `http_…`.
   static func fieldName(_ variable: String) -> String {
@@ -143,7 +159,10 @@ extension NginxBuilder {
         "$\(name) comes from the \(definition.name.text) on line \(definition.position.line), which can't be carried over to here",
         at: place)
     } else {
-      error("the variable $\(name) is not known here", at: place)
+      error(
+        "the variable $\(name) is not known here", at: place,
+        hint: NginxVariables.hint(for: name)
+          ?? Suggestion.hint(for: name, among: NginxVariables.table.keys.sorted()))
     }
   }
 }

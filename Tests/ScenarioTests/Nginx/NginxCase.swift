@@ -19,6 +19,9 @@ struct NginxCase: Sendable, CustomTestStringConvertible {
     carol:$6$saltsalt$B4hCqgm17uiIay2FV5/DrsuGN0WEXmz61IWsUbmpWC0TYLIpIuLgjWvrzR82GnH9XWbOCl1rt5U1REfd0V7uC.
     dave:{SSHA}ldrVauEXtzDihoJUlBfeLGTYCtRhYmNkMTIzNA==
     dave:{PLAIN}later
+    erin:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0
+    frank:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=
+    grace:$1$saltsalt$9xy1btjgzLYfb7hivXtC//
 
     """
 

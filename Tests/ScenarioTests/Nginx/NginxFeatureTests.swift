@@ -71,7 +71,7 @@ extension Scenarios {
           location / { proxy_pass http://TARGET;
             proxy_set_header X-TLS "$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused";
             proxy_set_header X-Name "$ssl_client_verify $ssl_client_s_dn $ssl_client_i_dn $who";
-            proxy_set_header X-Numbers "$ssl_client_serial $ssl_client_fingerprint"; }
+            proxy_set_header X-Numbers "$ssl_client_serial $ssl_client_fingerprint $ssl_client_v_end"; }
           location /closed { if ($ssl_client_verify != SUCCESS) { return 403; } return 204; } }
         """, before: echoing(),
         values: [
@@ -175,7 +175,10 @@ extension Scenarios {
       let colon = "Authorization: Basic \(Data("bob:hidden:too".utf8).base64EncodedString())"
       let wrong = "Authorization: Basic \(Data("alice:other".utf8).base64EncodedString())"
       for path in ["/a", "/open", "/any", "/other", "/all"] {
-        let digests = ["carol:sixth", "carol:other", "dave:salted", "dave:later"].map {
+        let digests = [
+          "carol:sixth", "carol:other", "dave:salted", "dave:later", "erin:secret", "erin:secrets",
+          "frank:secret", "frank:", "grace:secret", "grace:secreT",
+        ].map {
           "Authorization: Basic \(Data($0.utf8).base64EncodedString())"
         }
         for field in ["X-None: 1", right, colon, wrong, "Authorization: Basic ??"] + digests {
@@ -195,32 +198,64 @@ extension Scenarios {
       }
     }
 
+    /// Who stands in one of two files comes in where that one counts.
+    @Test func severalFilesOfPasswords() throws {
+      let one = try file("one", "alice:{PLAIN}secret\nboth:{PLAIN}same\n")
+      let two = try file("two", "bob:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0\nboth:{PLAIN}same\n")
+      let pair = try NginxPair(
+        """
+        server { listen 127.0.0.1:PORT; auth_basic "who?"; auth_basic_user_file ONE;
+          location / { proxy_pass http://TARGET; }
+          location /two { auth_basic_user_file TWO; proxy_pass http://TARGET; }
+          location /any { auth_basic_user_file TWO; satisfy any; allow 127.0.0.1; deny all; proxy_pass http://TARGET; } }
+        """, before: echoing(), values: ["ONE": one, "TWO": two])
+      for path in ["/a", "/two", "/any"] {
+        for user in ["alice:secret", "bob:secret", "both:same", "both:other", "none:secret", ""] {
+          let field = "Authorization: Basic \(Data(user.utf8).base64EncodedString())"
+          let (before, after) = try both(pair) { port in try get(port, path, field).status }
+          #expect(after == before, "\(path) \(user)")
+        }
+      }
+    }
+
+    /// Also with fields that are made of the request, and with names of their own for what it answers.
     @Test func anotherServiceIsAsked() throws {
       let door = try ScriptedUpstream.answering { request in
         let isRight = request["X-Token"] == "right"
         let status = isRight ? 204 : request["X-Token"] == "never" ? 403 : 401
-        return "HTTP/1.1 \(status) Said\r\nX-User: somebody\r\n"
+        return "HTTP/1.1 \(status) Said\r\nX-User: somebody\r\nX-Auth-Email: some@body\r\n"
+          + "Set-Cookie: renewed=1\r\nX-Asked: \(request["X-Original"] ?? "none")\r\n"
           + (status == 204 ? "\r\n" : "Content-Length: 0\r\n\r\n")
       }
       let pair = try NginxPair(
         """
         server { listen 127.0.0.1:PORT;
-          location = /auth { internal; proxy_pass http://DOOR/verify; proxy_pass_request_body_none; }
+          location = /auth { internal; proxy_pass http://DOOR/verify; proxy_pass_request_body off;
+            proxy_set_header Content-Length ""; proxy_set_header X-Gone "";
+            proxy_set_header X-Original "$request_method $scheme://$http_host$request_uri"; }
           location / { auth_request /auth; auth_request_set $who $upstream_http_x_user;
-            proxy_set_header X-User $who; proxy_pass http://TARGET; } }
-        """.replacingOccurrences(of: " proxy_pass_request_body_none;", with: ""),
+            auth_request_set $email ${upstream_http_x_auth_email}; auth_request_set $set $upstream_http_set_cookie;
+            auth_request_set $asked $upstream_http_x_asked; auth_request_set $back $scheme://$http_host$request_uri;
+            proxy_set_header X-User $who; proxy_set_header X-Email $email; proxy_set_header X-Asked $asked;
+            proxy_set_header X-Back $back; add_header Set-Cookie $set; proxy_pass http://TARGET; } }
+        """,
         before: echoing(), values: ["DOOR": "127.0.0.1:\(door.port)"])
       for token in ["right", "never", "wrong"] {
         let (before, after) = try both(pair) { port in
           let seen = pair.upstream.requests.count
-          let status = try get(port, "/a", "X-Token: \(token)", "X-User: forged").status
-          return ["\(status)"]
-            + pair.upstream.requests.dropFirst(seen).map { "\($0.values("X-User"))" }
+          let response = try get(
+            port, "/a?b=c", "X-Token: \(token)", "X-User: forged", "X-Email: forged", "X-Gone: 1")
+          let cookies = response.status == 200 ? response.values("Set-Cookie") : []
+          return ["\(response.status) \(cookies)"]
+            + pair.upstream.requests.dropFirst(seen).map { request in
+              "\(["X-User", "X-Email", "X-Asked", "X-Back", "X-Gone"].map { request.values($0) })"
+            }
         }
         #expect(after == before, "\(token)")
       }
       #expect(Set(door.requests.map(\.target)) == ["/verify"])
       #expect(door.requests.count == 6)
+      #expect(door.requests.allSatisfy { $0["X-Gone"] == nil })
     }
 
     // MARK: gRPC
@@ -405,94 +440,6 @@ extension Scenarios {
           #expect(after == before, "\(accepted) \(count) \(type)")
         }
       }
-    }
-
-    // MARK: Limits
-
-    /// Two at a time from one address.
-    @Test func manyAtOnce() throws {
-      let gate = Gate()
-      let upstream = try ScriptedUpstream { peer in
-        while let request = try peer.readRequest() {
-          if request.target != "/free" { gate.wait() }
-          try peer.send(NginxPair.answer(to: request))
-        }
-      }
-      let pair = try NginxPair(
-        """
-        limit_conn_zone $binary_remote_addr zone=addr:1m;
-        server { listen 127.0.0.1:PORT; location / { limit_conn addr 2; proxy_pass http://TARGET; }
-          location /free { proxy_pass http://TARGET; } }
-        """, before: upstream)
-      for port in pair.ports {
-        let seen = upstream.requests.count
-        let waiting = try (0..<2).map { _ in try TestClient(port: port) }
-        for client in waiting { try client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n") }
-        try waitUntil("both are with the target") { upstream.requests.count == seen + 2 }
-        #expect(try get(port, "/wait").status == 503)
-        #expect(try get(port, "/free").status == 200)
-      }
-      gate.open()
-    }
-
-    /// One in a minute: what comes of four requests at once.
-    @Test(arguments: [
-      ("burst=2", 1, 2), ("burst=2 delay=1", 2, 1), ("burst=2 nodelay", 3, 0),
-      ("burst=1 delay=9", 2, 0),
-    ])
-    func whatIsTooEarlyWaits(options: String, answered: Int, waiting: Int) throws {
-      let pair = try NginxPair(
-        """
-        limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;
-        server { listen 127.0.0.1:PORT; limit_req zone=slow \(options); location / { proxy_pass http://TARGET; } }
-        """, before: echoing())
-      for port in pair.ports {
-        var clients = try (0..<4).map { _ in try TestClient(port: port) }
-        for client in clients { try client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n") }
-        var statuses: [Int] = []
-        try waitUntil("all that do not wait are answered") {
-          for (index, client) in clients.enumerated().reversed()
-          where client.socket.isReadable(within: 0) {
-            statuses.append(try client.reader.readResponse().status)
-            clients.remove(at: index)
-          }
-          return clients.count <= waiting
-        }
-        #expect(statuses.count { $0 == 200 } == answered, "\(port) \(statuses)")
-        #expect(statuses.count { $0 == 503 } == 4 - answered - waiting, "\(port) \(statuses)")
-        #expect(clients.count == waiting)
-      }
-    }
-
-    /// Two at a time from one address, three in all.
-    @Test func manyAtOnceByTwoKeys() throws {
-      let gate = Gate()
-      let upstream = try ScriptedUpstream { peer in
-        while let request = try peer.readRequest() {
-          gate.wait()
-          try peer.send(NginxPair.answer(to: request))
-        }
-      }
-      let pair = try NginxPair(
-        """
-        limit_conn_zone $http_x_who zone=who:1m; limit_conn_zone $server_name zone=all:1m;
-        server { listen 127.0.0.1:PORT; server_name a.test;
-          location / { limit_conn who 2; limit_conn all 3; proxy_pass http://TARGET; } }
-        """, before: upstream)
-      var held: [TestClient] = []
-      for port in pair.ports {
-        let seen = upstream.requests.count
-        for who in ["a", "a", "b"] {
-          let client = try TestClient(port: port)
-          try client.send("GET /wait HTTP/1.1\r\nHost: a\r\nX-Who: \(who)\r\n\r\n")
-          held.append(client)
-        }
-        try waitUntil("all are with the target") { upstream.requests.count == seen + 3 }
-        for who in ["a", "b", "c"] {
-          #expect(try get(port, "/wait", "X-Who: \(who)").status == 503)
-        }
-      }
-      gate.open()
     }
   }
 }

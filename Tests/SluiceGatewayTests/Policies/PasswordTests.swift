@@ -31,6 +31,13 @@ import Testing
       "{SSHA}cELQifA6l+MxsEOCM9nEbeu7eYcwYjNhYTBiOS04YTI0LTRhM2MtYTdhNS02YTZkMWQyZjNjNDQ=",
       "päss word"
     ),
+    ("{SHA}zH9xIdvvCk1Psi4ui9OBlBDDcdA=", "päss word"),
+    // Made with openssl passwd -apr1 and -1.
+    ("$apr1$saltsalt$9burpc.lC5cbCBb1YbsLa1", "päss word"),
+    ("$apr1$a$PtM1vJaZieHDFk40mKMu6/", "secret"),
+    ("$apr1$./Zz$sxiZ2vp8RlYBtidjce/m70", "0123456789abcdefghijklmnopqrstuvwxyz"),
+    ("$1$saltsalt$g.cxZahQptm8idA5mc8iP.", "päss word"),
+    ("$1$./Zz$hJGvWSbUkvAu1lIs7cFO./", "0123456789abcdefghijklmnopqrstuvwxyz"),
   ])
   func digestsOfOthersAreChecked(text: String, password: String) throws {
     let digest = try PasswordDigest(parsing: text)
@@ -45,13 +52,30 @@ import Testing
     #expect(digest.text.hasPrefix(text.prefix(6)))
     let again = try PasswordDigest(parsing: digest.text)
     #expect(again == digest)
-    #expect(digest.isSlow == !text.hasPrefix("{SSHA}"))
+    #expect(digest.isSlow == !text.hasPrefix("{"))
+    #expect(digest.isWeak == ["{", "$a", "$1"].contains { text.hasPrefix($0) })
+  }
+
+  /// Also what is as long as a block of MD5, a byte shorter, a byte longer, and nothing; made with openssl
+  /// passwd -apr1.
+  @Test(arguments: [
+    (0, "sHuPAw7VA9xjRbJz7zKV7/"), (1, "zbBEMgfXu4mAHPrplrtNt."), (15, "lPufbXcCV.tLaYAwBAAv.1"),
+    (16, "8Y1fyTBfqhQchI9nKtqAQ0"), (17, "khEgZXqjRFrRkQ8OREvlS."), (64, "8M1jvmPPE.t.tXHc0Spfp0"),
+    (255, "5kn.9avmlofnMXk2XzMW10"),
+  ])
+  func passwordsOfEveryLengthAreMixedIn(count: Int, hash: String) throws {
+    let digest = try PasswordDigest(parsing: "$apr1$12345678$\(hash)")
+    #expect(digest.verifies([UInt8](repeating: 0x78, count: count)))
+    #expect(!digest.verifies([UInt8](repeating: 0x78, count: count + 1)))
   }
 
   /// Longer than what crypt(3) takes (512 bytes) is nobody's password, and no crash.
-  @Test func longPasswordsAreWrong() throws {
-    let digest = try PasswordDigest(
-      parsing: "$2b$04$R9h/cIPz0gi.URNNX3kh2O7OBVswtCCK0LCG2FiJAGckve6I.J3IC")
+  @Test(arguments: [
+    "$2b$04$R9h/cIPz0gi.URNNX3kh2O7OBVswtCCK0LCG2FiJAGckve6I.J3IC",
+    "$apr1$saltsalt$9burpc.lC5cbCBb1YbsLa1",
+  ])
+  func longPasswordsAreWrong(text: String) throws {
+    let digest = try PasswordDigest(parsing: text)
     for count in [71, 72, 73, 511, 512, 513, 100_000] {
       #expect(!digest.verifies([UInt8](repeating: 0x61, count: count)))
     }
@@ -76,8 +100,12 @@ import Testing
     "$5$rounds=1000001$saltstring$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
     "$5$seventeenletters1$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
     "$6$saltsalt$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
-    "$apr1$saltsalt$qwertyuiopasdfghjklzxc", "$y$j9T$salt$hash",
-    "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+    "$apr1$saltsalt$qwertyuiopasdfghjklzx", "$apr1$saltsalt$qwertyuiopasdfghjklzxcv",
+    "$apr1$saltsalt$qwertyuiopasdfghjklzx*", "$apr1$$qwertyuiopasdfghjklzxc", "$apr1$saltsalt",
+    "$1$",
+    "$apr1$saltsalts$qwertyuiopasdfghjklzxc", "$apr1$salt$qwertyuiopasdfghjklzxc$",
+    "$y$j9T$salt$hash",
+    "{SHA}", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37m", "{MD5}AAAA",
     "{SSHA}", "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "{SSHA}!", "{ssha}AAAA",
     "$scrypt$ln=30,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$s3IZwNaj0tVJT/Zd1BK36yyWUegjfcz+09S7ubTdZqI",
     "$scrypt$ln=10,r=8$MDEyMzQ1Njc4OWFiY2RlZg$s3IZwNaj0tVJT/Zd1BK36yyWUegjfcz+09S7ubTdZqI",

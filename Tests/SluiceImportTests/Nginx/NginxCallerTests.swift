@@ -175,8 +175,46 @@ import Testing
     #expect(conversion.diagnostics.contains { $0.message.contains("'a' stands above already") })
   }
 
+  @Test func usersOfSeveralFilesAreTakenApart() {
+    func users(_ two: String) -> Conversion {
+      convert(
+        """
+        server { listen 80; auth_basic a; auth_basic_user_file conf/one; location / { proxy_pass http://a; }
+          location /two { auth_basic_user_file conf/two; proxy_pass http://a; } }
+        """, files: ["conf/one": "a:{PLAIN}x\nb:{PLAIN}y\n", "conf/two": two])
+    }
+    let good = users("b:{PLAIN}y\nc:{PLAIN}z\n")
+    #expect(!good.hasErrors, "\(good.diagnostics)")
+    let result = ConfigurationReader.read(contentsOf: good.yaml().text, file: "y")
+    let groups = result.configuration?.consumers.mapValues { $0.groups.sorted() }
+    #expect(groups == ["a": ["one"], "b": ["one", "two"], "c": ["two"]], "\(result.diagnostics)")
+    let asked = result.configuration?.routes.values.compactMap {
+      $0.policies[Configuration.BasicAuth.self]?.groups.first
+    }
+    #expect(asked?.sorted() == ["one", "two"])
+    let other = users("a:{PLAIN}other\n").diagnostics
+    #expect(other.contains { $0.message.contains("'a' has another password in another file") })
+    // One file is everybody's, without groups.
+    #expect(!passwords("a:{PLAIN}x").yaml().text.contains("groups"))
+  }
+
+  /// They are taken, with one warning for all of a file.
+  @Test func weakPasswordsAreTakenWithAWarning() {
+    let apache = "$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0"
+    let plain = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+    let conversion = passwords("a:{PLAIN}x\nb:\(apache)\nc:\(plain)\n")
+    #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
+    let text = conversion.yaml().text
+    #expect(text.contains(apache) && text.contains(plain))
+    let warnings = conversion.diagnostics.filter { $0.message.contains("quick to guess") }
+    #expect(warnings.count == 1 && warnings.first?.line == 2)
+    #expect(warnings.first?.message.hasPrefix("2 passwords are") == true)
+    let strong = passwords("a:{PLAIN}x\n").diagnostics
+    #expect(!strong.contains { $0.message.contains("quick to guess") })
+  }
+
   @Test(arguments: [
-    "$apr1$abcdefgh$0123456789012345678901", "{SHA}abc=", "abJnggxhB/yWI", "$6$a$b",
+    "$apr1$abcdefgh$012345678901234567890", "{SHA}abc=", "abJnggxhB/yWI", "$6$a$b",
   ])
   func otherPasswordsAreRefused(password: String) {
     let diagnostics = passwords("a:\(password)").diagnostics

@@ -70,6 +70,7 @@ extension Configuration.BandwidthLimit {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    if case .caller(let key) = by { check.requireVariable(of: key, at: "by") }
     if request == nil && response == nil {
       check.error("limits nothing", hint: "set request or response")
     }
@@ -103,7 +104,8 @@ extension Configuration.BandwidthKey: TextValue {
 extension TextForm {
   static let bandwidthKey = TextForm(
     "what shares a bandwidth",
-    pattern: "^(request|consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+)$",
+    pattern:
+      "^(request|consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+|variable:.+)$",
     examples: ["request"] + limitKey.examples,
     check: { text in
       if text == "request" { return nil }
@@ -112,7 +114,7 @@ extension TextForm {
         ? TextProblem(
           "",
           hint:
-            "write request, consumer, credential, address, route, host, all, header:NAME, path:/PATH or claim:NAME"
+            "write request, consumer, credential, address, route, host, all, header:NAME, path:/PATH, claim:NAME or variable:NAME"
         )
         : problem
     })

@@ -4,6 +4,8 @@ extension Configuration {
     /// Takes the field out of what targets get.
     public var hide = true
     public var realm = "sluice"
+    /// Only consumers in one of these are found; all when empty.
+    public var groups: [String] = []
     /// How long a password that was right is remembered, as a digest; checking one that is kept as
     /// scrypt or bcrypt takes a tenth of a second.
     public var cacheFor = Timespan.seconds(60)
@@ -23,6 +25,10 @@ extension Configuration.BasicAuth {
     [
       Field("hide", .boolean, "Takes `Authorization` out of what targets get."),
       Field("realm", .text(.fieldText), "The realm that a 401 names."),
+      Field(
+        "groups", .list(of: .text(.entityName)),
+        "Only consumers in one of these groups are found: others get 401, as with a wrong password, where `acl` would say 403. All when empty."
+      ),
       Field(
         "cacheFor", .duration,
         "How long a password that was right is remembered, as a digest: checking it anew may take a tenth of a second of another thread."

@@ -3,6 +3,10 @@ extension Configuration {
   public struct ConcurrencyLimit: PolicySettings {
     public var limit = 100
     public var by = LimitKey.consumer
+    /// Places that name the same one count together.
+    public var budget: String?
+    /// Whether a WebSocket session goes on counting where its handshake did.
+    public var sessions = false
     /// Limits by other keys that hold as well.
     public var also: [Other] = []
     public var maxKeys = 100_000
@@ -12,15 +16,17 @@ extension Configuration {
     public struct Other: Codable, Equatable, Sendable {
       public var limit: Int
       public var by: LimitKey
+      public var budget: String?
 
-      public init(limit: Int, by: LimitKey) {
+      public init(limit: Int, by: LimitKey, budget: String? = nil) {
         self.limit = limit
         self.by = by
+        self.budget = budget
       }
     }
 
     /// Every limit with its key, the policy's own first.
-    public var parts: [Other] { [Other(limit: limit, by: by)] + also }
+    public var parts: [Other] { [Other(limit: limit, by: by, budget: budget)] + also }
   }
 }
 
@@ -30,10 +36,17 @@ extension Configuration.ConcurrencyLimit {
 
   public static let schema = Schema(
     "ConcurrencyLimit", of: Self(),
-    "Limits how many requests of a caller are under way at a time, in the whole process; one too many gets 429. Of a WebSocket session the handshake counts; `connection.maxPerConsumer` limits the sessions.",
+    "Limits how many requests of a caller are under way at a time, in the whole process; one too many gets 429. Of a WebSocket session the handshake counts, unless `sessions` is on; `connection.maxPerConsumer` limits the sessions of one route.",
     [
       Field("limit", .integer(1...1_000_000), "Requests under way at a time."),
       LimitField.by,
+      Field(
+        "budget", .text(.entityName),
+        "Places that name the same budget count together, each up to its own `limit`."),
+      Field(
+        "sessions", .boolean,
+        "Whether a session of a `websocket` route goes on counting, until it ends, where its handshake did."
+      ),
       Field(
         "also", .list(of: .object(Other.schema)),
         "Limits by other keys that hold as well, at most 7: a request begins when none is reached."),
@@ -55,11 +68,38 @@ extension Configuration.ConcurrencyLimit {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    check.requireVariable(of: by, at: "by")
+    for other in also { check.requireVariable(of: other.by, at: "also") }
     if also.count > Configuration.RateLimit.mostOthers {
       check.error("has more than \(Configuration.RateLimit.mostOthers) further limits", at: "also")
     }
-    if Set(parts.map(\.by.text)).count < parts.count {
-      check.error("has two limits by one key", at: "also")
+    let counts = parts.map { [$0.by.text, $0.budget ?? ""] }
+    if Set(counts).count < counts.count {
+      check.error(
+        "has two limits by one key", at: "also", hint: "only the smaller one would ever count")
+    }
+    checkBudget(&check)
+    if sessions, case .route(let name) = check.origin,
+      let kind = check.configuration.routes[name]?.kind, kind != .websocket
+    {
+      check.error(
+        "has sessions on a route that has none", at: "sessions",
+        hint: "leave it out, or set it on the route of kind websocket")
+    }
+  }
+
+  /// What counts together has to count by the same key.
+  private func checkBudget(_ check: inout PolicyCheck) {
+    for part in parts {
+      guard let budget = part.budget else { continue }
+      for other in check.configuration.everyPolicy {
+        guard let settings = other.settings as? Self,
+          let different = settings.parts.first(where: { $0.budget == budget && $0.by != part.by })
+        else { continue }
+        return check.error(
+          "counts by \(part.by.text), and the budget '\(budget)' of \(other.origin.text) by \(different.by.text)",
+          at: "budget", hint: "give both the same 'by', or budgets of their own")
+      }
     }
   }
 }
@@ -72,5 +112,6 @@ extension Configuration.ConcurrencyLimit.Other {
       Field(
         "limit", .integer(1...1_000_000), "Requests under way at a time.", isRequired: true),
       Field("by", .text(.limitKey), "What is counted separately.", isRequired: true),
+      Field("budget", .text(.entityName), "Places that name the same budget count together."),
     ])
 }

@@ -5,8 +5,14 @@ extension Configuration {
     public var path = "/"
     /// Fields of the request that it gets; all when empty.
     public var requestHeaders: [String] = []
+    /// Further fields that it gets, as templates.
+    public var set: [String: String] = [:]
     /// Fields of its answer that targets get.
     public var responseHeaders: [String] = []
+    /// Fields for targets with the names of those of its answer whose values they have.
+    public var targetHeaders: [String: String] = [:]
+    /// Fields of its answer that callers get.
+    public var callerHeaders: [String] = []
     /// Fields of its answer that name the consumer and the groups.
     public var consumerHeader = ""
     public var groupsHeader = ""
@@ -54,8 +60,20 @@ extension Configuration.ForwardAuth {
         "requestHeaders", .list(of: .text(.fieldName)),
         "Fields of the request that it gets; all when empty. The forwarding fields come on top."),
       Field(
+        "set", .map(keys: .fieldName, of: .text(.template), atLeast: 0),
+        "Further fields that it gets, in the place of the caller's and the gateway's of the same name, with the variables of request-transform. An empty value leaves a field out. They are not there where a session's handshake is asked about once more."
+      ),
+      Field(
         "responseHeaders", .list(of: .text(.fieldName)),
         "Fields of its answer that targets get; what callers send under these names is dropped."),
+      Field(
+        "targetHeaders", .map(keys: .fieldName, of: .text(.fieldName), atLeast: 0),
+        "The same under other names: `{X-User: X-Auth-Request-User}` gives targets an `X-User` with the value of `X-Auth-Request-User` in its answer."
+      ),
+      Field(
+        "callerHeaders", .list(of: .text(.fieldName)),
+        "Fields of its answer that callers get with the response where it lets them pass, such as a `Set-Cookie` that it has renewed."
+      ),
       Field(
         "consumerHeader", .text(.optionalReference),
         "The field of its answer with the consumer's name; none when empty."),
@@ -101,5 +119,20 @@ extension Configuration.ForwardAuth {
         hint: "add expiry to 'grants'")
     }
     check.requireService(service, at: "service")
+    let framing: Set<String> = [
+      "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
+      "keep-alive", "expect", "proxy-connection", "date",
+    ]
+    func checkFraming(_ names: some Sequence<String>, _ key: String) {
+      for name in names.sorted() where framing.contains(name.lowercased()) {
+        check.error("\(name) is the gateway's own", at: key)
+      }
+    }
+    checkFraming(set.keys, "set")
+    checkFraming(targetHeaders.keys, "targetHeaders")
+    checkFraming(callerHeaders, "callerHeaders")
+    for (name, value) in set.sorted(by: { $0.key < $1.key }) {
+      Template.check(value, in: &check, "set", name)
+    }
   }
 }

@@ -1,6 +1,6 @@
 extension Configuration {
   /// What a limit counts by. In the file `consumer`, `credential`, `address`, `route`, `host`,
-  /// `all`, `header:NAME`, `path:/PATH` or `claim:NAME`.
+  /// `all`, `header:NAME`, `path:/PATH`, `claim:NAME` or `variable:NAME`.
   public enum LimitKey: Equatable, Sendable {
     case consumer
     case credential
@@ -14,6 +14,8 @@ extension Configuration {
     case path(String)
     case header(String)
     case claim(String)
+    /// What a variable of the file stands for.
+    case variable(String)
   }
 }
 
@@ -33,6 +35,7 @@ extension Configuration.LimitKey: TextValue {
       case "path": self = .path(String(parts[1]))
       case "header": self = .header(String(parts[1]))
       case "claim": self = .claim(String(parts[1]))
+      case "variable": self = .variable(String(parts[1]))
       default: return nil
       }
     }
@@ -49,6 +52,7 @@ extension Configuration.LimitKey: TextValue {
     case .path(let path): "path:\(path)"
     case .header(let name): "header:\(name)"
     case .claim(let name): "claim:\(name)"
+    case .variable(let name): "variable:\(name)"
     }
   }
 }
@@ -56,15 +60,16 @@ extension Configuration.LimitKey: TextValue {
 extension TextForm {
   static let limitKey = TextForm(
     "what to count by",
-    pattern: "^(consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+)$",
+    pattern:
+      "^(consumer|credential|address|route|host|all|header:.+|path:/.*|claim:.+|variable:.+)$",
     examples: [
       "consumer", "credential", "address", "route", "host", "all", "header:X-Tenant",
       "path:/search",
-      "claim:tenant",
+      "claim:tenant", "variable:plan",
     ],
     check: { text in
       switch Configuration.LimitKey(text: text) {
-      case .consumer, .credential, .address, .route, .host, .all, .claim: nil
+      case .consumer, .credential, .address, .route, .host, .all, .claim, .variable: nil
       case .path(let path):
         path.hasPrefix("/") ? nil : TextProblem("a path starts with /")
       case .header(let name):
@@ -73,17 +78,27 @@ extension TextForm {
         TextProblem(
           "",
           hint:
-            "write consumer, credential, address, route, host, all, header:NAME, path:/PATH or claim:NAME"
+            "write consumer, credential, address, route, host, all, header:NAME, path:/PATH, claim:NAME or variable:NAME"
         )
       }
     })
+}
+
+extension PolicyCheck {
+  /// Reports a variable that the file does not have.
+  mutating func requireVariable(of key: Configuration.LimitKey, at keys: String) {
+    guard case .variable(let name) = key, configuration.variables[name] == nil else { return }
+    error(
+      "there is no variable '\(name)' in the file", at: keys,
+      hint: suggestion(for: name, among: configuration.variables.keys.sorted()))
+  }
 }
 
 /// Fields that several limits have.
 enum LimitField {
   static let by = Field(
     "by", .text(.limitKey),
-    "What is counted separately; `host` is the name that the request is for, whatever its case, port and last dot (HTTP/1.0 without one counts as one name), `all` counts everybody together, `path:/PATH` all requests for this one path. Callers without it (nobody knows them, no such field) are counted by their address, an IPv6 address by its /64."
+    "What is counted separately; `host` is the name that the request is for, whatever its case, port and last dot (HTTP/1.0 without one counts as one name), `all` counts everybody together, `path:/PATH` all requests for this one path, `variable:NAME` what one of the file's `variables` stands for. Callers without it (nobody knows them, no such field, a variable that is empty) are counted by their address, an IPv6 address by its /64."
   )
 
   static let cost = Field(
@@ -92,7 +107,7 @@ enum LimitField {
 
   static let messages = Field(
     "messages", .object(Configuration.MessageSpending.schema),
-    "Counts messages from callers on `websocket` routes together with requests; they are not counted unless set. `header:NAME` is the handshake's."
+    "Counts messages from callers on `websocket` routes together with requests; they are not counted unless set. `header:NAME` and `variable:NAME` are the handshake's."
   )
 
   static let maxKeys = Field(

@@ -65,6 +65,7 @@ extension Configuration.Quota {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    check.requireVariable(of: by, at: "by")
     let limits = [hour, day, month].compactMap(\.self)
     if limits.isEmpty { check.error("needs 'hour', 'day' or 'month'") }
     if let least = limits.min(), cost > least {

@@ -205,6 +205,8 @@ extension Configuration.RateLimit {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    check.requireVariable(of: by, at: "by")
+    for other in also { check.requireVariable(of: other.by, at: "also") }
     if windows.isEmpty {
       if limit == nil || window == nil {
         check.error("needs 'limit' and 'window', or 'windows'")

@@ -71,6 +71,7 @@ extension Configuration.ResponseLimit {
     """
 
   public func check(_ check: inout PolicyCheck) {
+    check.requireVariable(of: by, at: "by")
     for (name, windows) in limits.sorted(by: { $0.key < $1.key }) {
       if windows.count > Configuration.RateLimit.mostWindows {
         check.error(

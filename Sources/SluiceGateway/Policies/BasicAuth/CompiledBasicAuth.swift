@@ -12,6 +12,8 @@ extension Configuration.BasicAuth: Policy {
 final class CompiledBasicAuth: IdentifyPolicy {
   private let settings: Configuration.BasicAuth
   private let passwords: PasswordDirectory
+  /// Empty for everybody.
+  private let groups: Set<[UInt8]>
   private let thread: PasswordThread?
   private let hash = SHA256()
   private let challenge: FieldLine
@@ -24,6 +26,7 @@ final class CompiledBasicAuth: IdentifyPolicy {
   init(_ settings: Configuration.BasicAuth, _ context: PolicyContext) {
     self.settings = settings
     passwords = context.consumers.passwords
+    groups = Set(settings.groups.map { Array($0.utf8) })
     // Without slow digests there is nothing to do for it.
     thread = passwords.decoy == nil ? nil : context.passwordThread
     challenge = AuthorizationField.challenge(
@@ -57,10 +60,19 @@ final class CompiledBasicAuth: IdentifyPolicy {
     return check(exchange, Array(text[..<colon]), Array(text[(colon + 1)...]), key)
   }
 
+  private func isIn(_ identity: Identity) -> Bool {
+    groups.isEmpty || identity.groups.contains { groups.contains($0) }
+  }
+
+  override func wouldFind(_ identity: Identity) -> Bool {
+    let isOfPassword = identity.proof.fingerprint.map { passwords.fingerprints.contains($0) }
+    return isOfPassword != true || isIn(identity)
+  }
+
   private func check(
     _ exchange: Exchange, _ username: [UInt8], _ password: [UInt8], _ key: SHA256Digest
   ) -> IdentifyOutcome {
-    let entry = passwords.entry(for: username)
+    let entry = passwords.entry(for: username).flatMap { isIn($0.identity) ? $0 : nil }
     if let entry, case .plain(let digest) = entry.proof {
       return hash.digest(of: password.span) == digest ? .known(entry.identity) : .refused(wrong)
     }

@@ -5,11 +5,10 @@ extension Configuration.ConcurrencyLimit: Policy {
   public func compile(_ context: PolicyContext) -> CompiledPolicy {
     CompiledConcurrencyLimit(
       parts.map { part in
-        (
-          part,
-          LimitTable.of(Self.policyName, part.by.text, budget: nil, capacity: maxKeys, context)
-        )
-      })
+        let table = LimitTable.of(
+          Self.policyName, part.by.text, budget: part.budget, capacity: maxKeys, context)
+        return (part, table)
+      }, keepsSessions: sessions)
   }
 }
 
@@ -22,6 +21,8 @@ final class CompiledConcurrencyLimit: CompiledPolicy {
   }
 
   private let parts: [Part]
+  /// Whether a session goes on holding the places of its handshake.
+  private let keepsSessions: Bool
   private let refusal = PolicyRefusal(.concurrencyLimited)
 
   /// The cells that an exchange entered, where it is more than one.
@@ -34,12 +35,16 @@ final class CompiledConcurrencyLimit: CompiledPolicy {
     }
   }
 
-  init(_ parts: [(settings: Configuration.ConcurrencyLimit.Other, table: LimitTable)]) {
+  init(
+    _ parts: [(settings: Configuration.ConcurrencyLimit.Other, table: LimitTable)],
+    keepsSessions: Bool
+  ) {
     self.parts = parts.map {
       Part(
         limit: UInt64($0.settings.limit), reader: LimitKeyReader($0.settings.by),
         cells: LimitCells($0.table))
     }
+    self.keepsSessions = keepsSessions
   }
 
   override var phases: PolicyPhases { [.request, .end] }
@@ -48,8 +53,17 @@ final class CompiledConcurrencyLimit: CompiledPolicy {
     if parts.count > 1 { return enterAll(exchange) }
     guard let cell = Self.enter(parts[0], exchange) else { return .refuse(refusal) }
     // It is given back where it was taken, whatever has become of tables and settings by then.
-    exchange.setNote(cell, of: self)
+    if isOfSession(exchange) {
+      exchange.hold(exchange.worker.admission.ticket(holding: cell))
+    } else {
+      exchange.setNote(cell, of: self)
+    }
     return .next
+  }
+
+  /// Where such a session looks for another target nobody asks again: it holds its places already.
+  private func isOfSession(_ exchange: Exchange) -> Bool {
+    keepsSessions && exchange.wantsUpgrade && exchange.route?.session != nil
   }
 
   private static func enter(_ part: Part, _ exchange: Exchange) -> LimitCell? {
@@ -68,7 +82,11 @@ final class CompiledConcurrencyLimit: CompiledPolicy {
       }
       entered.cells.append(cell)
     }
-    exchange.setNote(entered, of: self)
+    if isOfSession(exchange) {
+      for cell in entered.cells { exchange.hold(exchange.worker.admission.ticket(holding: cell)) }
+    } else {
+      exchange.setNote(entered, of: self)
+    }
     return .next
   }
 

@@ -15,7 +15,12 @@ final class CompiledForwardAuth: IdentifyPolicy {
   private let timeout: Timespan
   /// Empty for all.
   private let requestNames: [[UInt8]]
+  /// What it gets beside them.
+  private let set: [(name: [UInt8], value: CompiledTemplate)]
   private let responseNames: [[UInt8]]
+  /// Fields for targets by those of its answer.
+  private let targetNames: [(from: [UInt8], to: [UInt8])]
+  private let callerNames: [[UInt8]]
   private let consumerName: [UInt8]
   private let groupsName: [UInt8]
   private let grants: [Configuration.ForwardAuth.Grant]
@@ -43,6 +48,13 @@ final class CompiledForwardAuth: IdentifyPolicy {
     timeout = settings.timeout
     requestNames = settings.requestHeaders.map { Array($0.utf8) }
     responseNames = settings.responseHeaders.map { Array($0.utf8) }
+    set = settings.set.sorted { $0.key < $1.key }.map {
+      (Array($0.key.utf8), CompiledTemplate($0.value))
+    }
+    targetNames = settings.targetHeaders.sorted { $0.key < $1.key }.map {
+      (Array($0.value.utf8), Array($0.key.utf8))
+    }
+    callerNames = settings.callerHeaders.map { Array($0.utf8) }
     consumerName = Array(settings.consumerHeader.utf8)
     groupsName = Array(settings.groupsHeader.utf8)
     grants = settings.grants
@@ -51,7 +63,7 @@ final class CompiledForwardAuth: IdentifyPolicy {
     worker = context.worker
   }
 
-  override var ownedFields: [[UInt8]] { responseNames }
+  override var ownedFields: [[UInt8]] { responseNames + targetNames.map(\.to) }
 
   override func identify(_ exchange: Exchange) -> IdentifyOutcome {
     guard let client else { return .refused(unavailable) }
@@ -81,9 +93,23 @@ final class CompiledForwardAuth: IdentifyPolicy {
       {
         continue
       }
+      if set.contains(where: { name.equalsIgnoringCase($0.name.span) }) { continue }
       lines.appendField(name: name, value: head.span(field.value))
     }
-    forwarded.append(
+    if set.isEmpty || exchange.subject != nil {
+      return appendFacts(head, exchange, to: &lines)
+    }
+    var facts = ByteBuffer()
+    appendFacts(head, exchange, to: &facts)
+    appendUnset(facts.span, to: &lines)
+    appendSet(exchange, to: &lines)
+  }
+
+  /// What the gateway itself says of the request.
+  private func appendFacts(
+    _ head: borrowing RequestHead, _ exchange: Exchange, to lines: inout ByteBuffer
+  ) {
+    exchange.listener.forwarded.append(
       to: &lines, head: head, peer: exchange.peer, client: exchange.clientAddress,
       isTrusted: exchange.isTrusted, authority: exchange.subject?.authority)
     if let subject = exchange.subject {
@@ -101,6 +127,31 @@ final class CompiledForwardAuth: IdentifyPolicy {
     lines.appendLineEnd()
   }
 
+  /// Those of whole lines whose names are not set to something else.
+  private func appendUnset(_ facts: Span<UInt8>, to lines: inout ByteBuffer) {
+    var start = 0
+    for end in 0..<facts.count where facts[end] == 0x0A {
+      let line = facts.extracting(start..<end + 1)
+      start = end + 1
+      let isSet = set.contains { name, _ in
+        line.count > name.count && line[name.count] == 0x3A
+          && line.extracting(..<name.count).equalsIgnoringCase(name.span)
+      }
+      if !isSet { lines.append(line) }
+    }
+  }
+
+  /// What the settings say beside the caller's fields; what would be no field's value is left out.
+  private func appendSet(_ exchange: Exchange, to lines: inout ByteBuffer) {
+    for (name, value) in set {
+      var text = ByteBuffer()
+      value.append(exchange, .field, to: &text)
+      if !text.isEmpty, FieldSyntax.isValue(text.span) {
+        lines.appendField(name: name.span, value: text.span)
+      }
+    }
+  }
+
   private func decide(_ result: ClientResult, _ exchange: Exchange) -> PolicyOutcome {
     guard case .response(let response) = result, response.status < 500 else {
       return .refuse(unavailable)
@@ -114,11 +165,23 @@ final class CompiledForwardAuth: IdentifyPolicy {
       exchange.grants = granted
       if granted.lifetime != nil { exchange.renewBefore = renewBefore?.nanoseconds }
     }
-    for (name, value) in response.fields
-    where responseNames.contains(where: { name.span.equalsIgnoringCase($0) }) {
-      exchange.requestEdits.fields.add(name: name.span, value: value.span)
-    }
+    passOn(response, exchange)
     return exchange.identified(.known(identity(response, exchange.grants)))
+  }
+
+  /// What targets and callers get of an answer that lets pass.
+  private func passOn(_ response: ClientResponse, _ exchange: Exchange) {
+    for (name, value) in response.fields {
+      if responseNames.contains(where: { name.span.equalsIgnoringCase($0) }) {
+        exchange.requestEdits.fields.add(name: name.span, value: value.span)
+      }
+      for pair in targetNames where name.span.equalsIgnoringCase(pair.from.span) {
+        exchange.requestEdits.fields.add(name: pair.to.span, value: value.span)
+      }
+      if callerNames.contains(where: { name.span.equalsIgnoringCase($0) }) {
+        exchange.responseEdits.add { $0.appendField(name: name.span, value: value.span) }
+      }
+    }
   }
 
   private func identity(_ response: ClientResponse, _ granted: SessionGrants?) -> Identity {

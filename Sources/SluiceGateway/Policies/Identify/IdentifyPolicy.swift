@@ -17,6 +17,10 @@ open class IdentifyPolicy: CompiledPolicy {
   /// passes, not even when another policy found out who they are.
   open var ownedFields: [[UInt8]] { [] }
 
+  /// Whether who was found before, by this policy or another, would be found still. What a credential is worth
+  /// by itself others say.
+  func wouldFind(_ identity: Identity) -> Bool { true }
+
   /// Whether it would accept what this key has signed.
   func holds(key: SHA256Digest) -> Bool { false }
 

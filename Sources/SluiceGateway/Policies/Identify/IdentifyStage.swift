@@ -57,7 +57,8 @@ final class IdentifyStage: CompiledPolicy {
   /// What its credential is worth others say; here, that there is one where one is asked for.
   override func admits(_ identity: Identity?, from client: SocketAddress) -> Bool {
     if members.isEmpty || anonymous != nil || isExempt(client) { return true }
-    return identity.map { !$0.isAnonymous } ?? false
+    guard let identity, !identity.isAnonymous else { return false }
+    return members.allSatisfy { $0.wouldFind(identity) }
   }
 
   private func isExempt(_ client: SocketAddress) -> Bool {

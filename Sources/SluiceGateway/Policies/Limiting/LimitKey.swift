@@ -52,6 +52,7 @@ struct LimitKeyReader {
     case header([UInt8])
     case path([UInt8])
     case claim([UInt8])
+    case variable(CompiledTemplate)
   }
 
   private enum Kind {
@@ -66,6 +67,7 @@ struct LimitKeyReader {
     static let all: UInt8 = 8
     static let path: UInt8 = 9
     static let host: UInt8 = 10
+    static let variable: UInt8 = 11
   }
 
   private let source: Source
@@ -82,6 +84,7 @@ struct LimitKeyReader {
       case .path(let path): .path(Array(path.utf8))
       case .header(let name): .header(Array(name.utf8))
       case .claim(let name): .claim(Array(name.utf8))
+      case .variable(let name): .variable(CompiledTemplate("${variables.\(name)}"))
       }
   }
 
@@ -95,6 +98,10 @@ struct LimitKeyReader {
     case .path(let path):
       if Self.asks(exchange.request, for: path) { return LimitKey(kind: Kind.path, path.span) }
     case .host: return Self.key(ofHost: exchange.request)
+    case .variable(let template):
+      var text = ByteBuffer()
+      template.append(exchange, .field, to: &text)
+      if !text.isEmpty { return LimitKey(kind: Kind.variable, text.span) }
     case .credential, .address, .route, .all, .claim: break
     }
     return key(
@@ -108,7 +115,7 @@ struct LimitKeyReader {
   /// Nil where the handshake says, which is gone.
   func key(of session: Session) -> LimitKey? {
     switch source {
-    case .header, .path, .host: return nil
+    case .header, .path, .host, .variable: return nil
     default: break
     }
     return key(of: session.identity, route: session.route.nameBytes, address: session.client)
@@ -134,7 +141,7 @@ struct LimitKeyReader {
     case .all:
       let nothing: [UInt8] = []
       return LimitKey(kind: Kind.all, nothing.span)
-    case .header, .path, .host, .address: break
+    case .header, .path, .host, .variable, .address: break
     }
     guard let address = HTTPListener.caller(address()) else {
       let nothing: [UInt8] = []
