@@ -168,6 +168,22 @@ static inline void copenssl_ctx_set_status_callback(
   SSL_CTX_set_tlsext_status_cb(context, callback);
   SSL_CTX_set_tlsext_status_arg(context, argument);
 }
+static inline SSL_TICKET_RETURN copenssl_judge_ticket(
+    SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t count, SSL_TICKET_STATUS status,
+    void *argument) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
+  const X509 *peer = SSL_SESSION_get0_peer(session);
+  if (peer != NULL && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
+  return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
+}
+/// Sessions whose caller's certificate has expired are not taken up: OpenSSL would not verify it again.
+static inline void copenssl_ctx_judge_tickets(SSL_CTX *context) {
+  SSL_CTX_set_session_ticket_cb(context, NULL, copenssl_judge_ticket, NULL);
+}
 /// Takes ownership of `bytes`, which OPENSSL_malloc gave.
 static inline int copenssl_set_staple(SSL *ssl, unsigned char *bytes, long count) {
   return SSL_set_tlsext_status_ocsp_resp(ssl, bytes, count) == 1;

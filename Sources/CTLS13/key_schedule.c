@@ -301,7 +301,7 @@ static const OSSL_DISPATCH kdf_functions[] = {
 };
 
 static const OSSL_ALGORITHM kdfs[] = {
-    {"TLS13-KDF", "provider=sluice", kdf_functions, "RFC 8446 7.1"},
+    {"TLS13-KDF", "provider=sluice,sluice.schedule=own", kdf_functions, "RFC 8446 7.1"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -326,7 +326,9 @@ static int initialize(
   return 1;
 }
 
-const char *const ctls13_properties = "?provider=sluice";
+// A property of its own: `provider` here would take the place of a `provider` in the operator's
+// `default_properties` (openssl.cnf), for all algorithms.
+const char *const ctls13_properties = "?sluice.schedule=own";
 
 int ctls13_install(void) {
   // The default provider still comes by itself.

@@ -76,6 +76,32 @@ extension Scenarios {
       #expect(throws: ScenarioError.self) { try fixture.client(settings).get("/") }
     }
 
+    /// A session must not outlive the certificate that began it, however often it is taken up.
+    @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    func aSessionEndsWithItsCertificate(version: Int32) async throws {
+      let fixture = try fixture(.require)
+      // Long enough to be used twice; a busy machine needs more than the first.
+      for lifetime in [2, 4, 8, 16] {
+        let end = time(nil) + lifetime
+        let identity = authority.issue("alice", to: lifetime)
+        let settings = TestTLSSettings(trusting: authority, identity: identity, version: version)
+        var isResumed = false
+        for _ in 0..<2 {
+          guard let client = try? fixture.client(settings), try client.get("/").status == 200,
+            let tls = client.socket.tls
+          else { break }
+          isResumed = tls.isResumed
+          settings.resume(tls)
+        }
+        if !isResumed && time(nil) >= end - 1 { continue }
+        #expect(isResumed)
+        try await eventually("the certificate has not expired", within: 30_000) { time(nil) > end }
+        #expect(throws: ScenarioError.self) { try fixture.client(settings).get("/") }
+        return
+      }
+      Issue.record("no certificate lived long enough")
+    }
+
     /// A session must not carry what one listener verified to another that verifies differently.
     @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
     func sessionsStayOnTheirListener(version: Int32) throws {

@@ -92,6 +92,23 @@ import Testing
     }
   }
 
+  /// Contexts of TLS find it; and a provider that the process is bound to stays the only one for all else.
+  @Test func contextsPreferItAndNothingElse() {
+    #expect(TLSProfile.makeContext(TLS_server_method()).map { SSL_CTX_free($0) } != nil)
+    let kdf = EVP_KDF_fetch(nil, "TLS13-KDF", ctls13_properties)
+    defer { EVP_KDF_free(kdf) }
+    #expect(EVP_KDF_get0_description(kdf).map { String(cString: $0) } == "RFC 8446 7.1")
+    // A library context of its own: the defaults are everybody's.
+    let library = OSSL_LIB_CTX_new()
+    defer { OSSL_LIB_CTX_free(library) }
+    let whole = EVP_MD_fetch(library, "SHA2-256", ctls13_properties)
+    #expect(whole != nil)
+    EVP_MD_free(whole)
+    #expect(EVP_set_default_properties(library, "provider=elsewhere") == 1)
+    #expect(EVP_MD_fetch(library, "SHA2-256", ctls13_properties) == nil)
+    ERR_clear_error()
+  }
+
   /// RFC 8448 3: the secrets of a handshake, from the shared one on.
   @Test func theScheduleOfRFC8448() throws {
     let early = try #require(

@@ -134,7 +134,10 @@ struct FieldEdits: ~Copyable {
     let valueStart = lines.count
     write(&lines)
     if lines.count == valueStart || !FieldSyntax.isValue(lines.span.extracting(valueStart...)) {
-      return lines.truncate(to: start)
+      lines.truncate(to: start)
+      // What is empty is not cleared.
+      if isEmpty && lines.allocatedBytes > Self.keptBytes { lines.release() }
+      return
     }
     lines.appendLineEnd()
     isEmpty = false

@@ -17,6 +17,7 @@ final class PolicyCompiler {
   private var compiled: [Key: CompiledPolicy] = [:]
   /// What the snapshot before this one had compiled.
   private var former: [Key: CompiledPolicy]
+  private var isRetired = false
 
   init(
     _ configuration: Configuration, worker: Worker, services: [String: UpstreamService],
@@ -57,6 +58,7 @@ final class PolicyCompiler {
 
   /// Another snapshot is in force: what this one had going ends, unless it was taken over.
   func retire() {
+    isRetired = true
     for policy in compiled.values { policy.retired() }
   }
 
@@ -73,6 +75,8 @@ final class PolicyCompiler {
     compiled[key] = policy
     // Two snapshots' worth of it must not pile up.
     former[key] = nil
+    // An exchange that had to wait is the first of its caller's after a reload.
+    if isRetired { policy.retired() }
     return policy
   }
 }

@@ -153,6 +153,7 @@ public final class TLSServerContext: @unchecked Sendable {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, vector, cipher, mac, isSealing in
       TLSTicketKeys.answer(ssl, name, vector, cipher, mac, isSealing: isSealing == 1)
     }
+    copenssl_ctx_judge_tickets(context)
   }
 
   private static func of(_ argument: UnsafeMutableRawPointer?) -> Unmanaged<TLSServerContext>? {
