@@ -151,7 +151,9 @@ extension NginxBuilder {
 
   func rateLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
     let directives = route.scope.all("limit_req").filter { directive in
-      !directive.words.contains { route.unlimited.contains("limit_req \($0.dropFirst(5))") }
+      !directive.words.contains {
+        $0.hasPrefix("zone=") && route.unlimited.contains("limit_req \($0.dropFirst(5))")
+      }
     }
     if isDryRun("limit_req", directives, route.scope) { return [] }
     let limits = directives.compactMap { rateLimit($0, route) }
@@ -217,9 +219,11 @@ extension NginxBuilder {
   /// server's name.
   private func budget(of zone: String, _ constant: String) -> String {
     let text = constant.isEmpty ? zone : "\(zone)-\(constant)"
-    if let known = budgets[text] { return known }
+    // One zone's name may be another one's with what is constant.
+    let key = "\(zone)\u{0}\(constant)"
+    if let known = budgets[key] { return known }
     let name = name("budget", text)
-    budgets[text] = name
+    budgets[key] = name
     return name
   }
 
