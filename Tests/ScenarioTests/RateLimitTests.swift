@@ -69,6 +69,22 @@ extension Scenarios {
       #expect(upstream.requests.count == 4)
     }
 
+    /// Wrong keys use up the address's limit, so that nobody guesses for long; the right one then waits, too.
+    @Test func whoIsRefusedCountsBeforeTheStageIdentify() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      for isBefore in [false, true] {
+        let fixture = try fixture(to: upstream) {
+          var settings = limit(3)
+          settings.by = .address
+          settings.before = isBefore ? .identify : nil
+          $0.all.policies[Configuration.RateLimit.self] = settings
+        }
+        let statuses = try (0..<5).map { try fixture.get("/", "apikey: wrong-\($0)").status }
+        #expect(statuses == (isBefore ? [401, 401, 401, 429, 429] : [401, 401, 401, 401, 401]))
+        #expect(try fixture.get("/", "apikey: alice-key").status == (isBefore ? 429 : 200))
+      }
+    }
+
     @Test func hiddenLimitsHold() throws {
       let upstream = try ScriptedUpstream.echoing()
       let fixture = try fixture(to: upstream) {

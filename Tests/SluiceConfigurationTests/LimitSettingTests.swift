@@ -238,4 +238,46 @@ import Testing
     #expect(settings.algorithm == .tokenBucket && settings.by == .consumer && settings.cost == 1)
     #expect(settings.maxKeys == 100_000 && !settings.hide)
   }
+
+  // MARK: Before it is known who calls
+
+  @Test(arguments: ["address", "host", "all", "route", "'header:X-A'", "'path:/a'"])
+  func limitsMayCountBeforeCallersAreKnown(by: String) {
+    #expect(
+      problems("rate-limit: {limit: 1, window: 1s, by: \(by), before: identify}").isEmpty)
+    #expect(problems("concurrency-limit: {by: \(by), before: identify}").isEmpty)
+  }
+
+  @Test(arguments: [
+    ("rate-limit: {limit: 1, window: 1s, before: identify}", "counts by consumer"),
+    ("rate-limit: {limit: 1, window: 1s, by: 'claim:a', before: identify}", "counts by claim:a"),
+    (
+      "rate-limit: {limit: 1, window: 1s, by: all, before: identify, also: [{limit: 1, window: 1s, by: credential}]}",
+      "counts by credential"
+    ),
+    (
+      "rate-limit: {limit: 1, window: 1s, by: all, before: identify, messages: {}}",
+      "counts messages, whose sender is known"
+    ),
+    ("rate-limit: {limit: 1, window: 1s, by: all, before: entry}", "is not one of identify"),
+    ("concurrency-limit: {before: identify}", "counts by consumer"),
+  ])
+  func whatIsNotKnownBeforeIsAnError(policies: String, problem: String) {
+    #expect(problems(policies).contains { $0.contains(problem) }, "\(problems(policies))")
+  }
+
+  /// Who calls decides about policies from the stage `identify` on.
+  @Test(arguments: ["rate-limit: {limit: 1, window: 1s, by: address}", "rate-limit: false"])
+  func callersWithLimitsOfTheirOwnHaveNoneBefore(own: String) {
+    let rest = "consumers: {alice: {policies: {\(own)}}}"
+    let early = "rate-limit: {limit: 1, window: 1s, by: all, before: identify}"
+    #expect(
+      problems(early, rest: rest).contains { $0.contains("consumer alice has a limit of its own") })
+    #expect(
+      problems(
+        "",
+        rest:
+          "consumers: {alice: {policies: {rate-limit: {limit: 1, window: 1s, by: all, before: identify}}}}"
+      ).contains { $0.contains("is for some callers only") })
+  }
 }

@@ -40,7 +40,7 @@ public struct EffectivePolicy: Sendable {
   public let origin: PolicyOrigin
 
   public var name: String { type(of: settings).policyName }
-  public var stage: PolicyStage { type(of: settings).stage }
+  public var stage: PolicyStage { settings.stage }
 }
 
 extension Configuration {
@@ -63,14 +63,14 @@ extension Configuration {
         }
       }
     }
-    return result.sorted { knownPolicies.precedes(type(of: $0.settings), type(of: $1.settings)) }
+    return result.sorted { knownPolicies.precedes($0, $1) }
   }
 
   /// Those of the stage `log` that hold for requests that no route matches.
   public var policiesWithoutRoute: [EffectivePolicy] {
     policies.all.map { EffectivePolicy(settings: $0, origin: .everything) }
       .filter { $0.stage == .log }
-      .sorted { knownPolicies.precedes(type(of: $0.settings), type(of: $1.settings)) }
+      .sorted { knownPolicies.precedes($0, $1) }
   }
 
   private func places(

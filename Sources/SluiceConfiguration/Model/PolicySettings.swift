@@ -7,6 +7,8 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
   /// The key below `policies:`.
   static var policyName: String { get }
   static var stage: PolicyStage { get }
+  /// The stage with these settings, if they choose one: that of the kind, or an earlier one.
+  var stage: PolicyStage { get }
   /// The settings with their bounds and one sentence each; the page of documentation is made of it.
   static var schema: Schema { get }
   /// A whole small configuration that uses the policy, for its page; a test reads and checks it.
@@ -25,6 +27,7 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
 }
 
 extension PolicySettings {
+  public var stage: PolicyStage { Self.stage }
   public var grantsGroups: Bool { false }
   public var urls: [String] { [] }
   public func check(_ check: inout PolicyCheck) {}
@@ -84,11 +87,10 @@ public struct PolicyRegistry: Sendable {
   }
 
   /// Stage first, then the place in the list.
-  func precedes(_ left: any PolicySettings.Type, _ right: any PolicySettings.Type) -> Bool {
+  func precedes(_ left: EffectivePolicy, _ right: EffectivePolicy) -> Bool {
     if left.stage != right.stage { return left.stage < right.stage }
-    let places = (indices[left.policyName] ?? .max, indices[right.policyName] ?? .max)
-    return places.0 == places.1
-      ? left.policyName < right.policyName : places.0 < places.1
+    let places = (indices[left.name] ?? .max, indices[right.name] ?? .max)
+    return places.0 == places.1 ? left.name < right.name : places.0 < places.1
   }
 }
 

@@ -50,7 +50,7 @@ final class PolicyChain {
       identifying = []
     }
     for (settings, compiled) in policies {
-      let stage = type(of: settings).stage
+      let stage = settings.stage
       if stage > .identify { endIdentify() }
       if stage == .identify {
         identifying.append(compiled)

@@ -9,6 +9,8 @@ extension Configuration {
     public var sessions = false
     /// Limits by other keys that hold as well.
     public var also: [Other] = []
+    /// Counts before anybody is asked who calls.
+    public var before: BeforeStage?
     public var maxKeys = 100_000
     public init() {}
 
@@ -33,6 +35,7 @@ extension Configuration {
 extension Configuration.ConcurrencyLimit {
   public static let policyName = "concurrency-limit"
   public static let stage = PolicyStage.limit
+  public var stage: PolicyStage { before == nil ? Self.stage : .entry }
 
   public static let schema = Schema(
     "ConcurrencyLimit", of: Self(),
@@ -50,7 +53,7 @@ extension Configuration.ConcurrencyLimit {
       Field(
         "also", .list(of: .object(Other.schema)),
         "Limits by other keys that hold as well, at most 7: a request begins when none is reached."),
-      LimitField.maxKeys,
+      LimitField.before, LimitField.maxKeys,
     ])
 
   public static let example = """
@@ -79,6 +82,7 @@ extension Configuration.ConcurrencyLimit {
         "has two limits by one key", at: "also", hint: "only the smaller one would ever count")
     }
     checkBudget(&check)
+    if before != nil { check.requireUnknownCallers(of: self, by: parts.map(\.by)) }
     if sessions, case .route(let name) = check.origin,
       let kind = check.configuration.routes[name]?.kind, kind != .websocket
     {

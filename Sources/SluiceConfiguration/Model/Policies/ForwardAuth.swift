@@ -121,16 +121,23 @@ extension Configuration.ForwardAuth {
     check.requireService(service, at: "service")
     let framing: Set<String> = [
       "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
-      "keep-alive", "expect", "proxy-connection", "date",
+      "keep-alive", "expect", "proxy-connection", "date", "sec-websocket-key",
+      "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-accept",
+      "sluice-connection-id", "sluice-reconnect",
     ]
-    func checkFraming(_ names: some Sequence<String>, _ key: String) {
-      for name in names.sorted() where framing.contains(name.lowercased()) {
+    // What the target's response says of itself.
+    let ofResponses: Set<String> = ["content-encoding", "content-range", "age", "cache-status"]
+    func checkFraming(
+      _ names: some Sequence<String>, _ key: String, or more: Set<String> = []
+    ) {
+      for name in names.sorted() where framing.union(more).contains(name.lowercased()) {
         check.error("\(name) is the gateway's own", at: key)
       }
     }
     checkFraming(set.keys, "set")
+    checkFraming(responseHeaders, "responseHeaders")
     checkFraming(targetHeaders.keys, "targetHeaders")
-    checkFraming(callerHeaders, "callerHeaders")
+    checkFraming(callerHeaders, "callerHeaders", or: ofResponses)
     for (name, value) in set.sorted(by: { $0.key < $1.key }) {
       Template.check(value, in: &check, "set", name)
     }

@@ -19,6 +19,21 @@ extension Configuration {
   }
 }
 
+extension Configuration {
+  /// The stage before which a limit counts, where it is not the usual one.
+  public enum BeforeStage: String, Codable, CaseIterable, Sendable { case identify }
+}
+
+extension Configuration.LimitKey {
+  /// Whether it is known only when it is known who calls.
+  var dependsOnCaller: Bool {
+    switch self {
+    case .consumer, .credential, .claim: true
+    case .address, .route, .host, .all, .path, .header, .variable: false
+    }
+  }
+}
+
 extension Configuration.LimitKey: TextValue {
   public init?(text: String) {
     switch text {
@@ -94,8 +109,42 @@ extension PolicyCheck {
   }
 }
 
+extension PolicyCheck {
+  /// Reports what a limit that counts before the stage `identify` can't have: who calls is not known, and all
+  /// callers of a route meet the same policies up to there.
+  mutating func requireUnknownCallers<Settings: PolicySettings>(
+    of settings: Settings, by keys: [Configuration.LimitKey]
+  ) {
+    if let key = keys.first(where: \.dependsOnCaller) {
+      error(
+        "counts by \(key.text), which is not known before the stage 'identify'", at: "before",
+        hint: "count by address, host, header:NAME, path:/PATH, route, all or variable:NAME")
+    }
+    if origin.dependsOnCaller {
+      return error(
+        "is for some callers only, who are not known before the stage 'identify'", at: "before",
+        hint: "set it for a route, a service or everything")
+    }
+    // Also one that says `false`: whoever has other policies has them from the stage `identify` on.
+    let other = configuration.policyPlaces.first {
+      $0.origin.dependsOnCaller && $0.policies.names.contains(Settings.policyName)
+    }
+    if let other {
+      error(
+        "counts before it is known who calls, and \(other.origin.text) has a limit of its own",
+        at: "before",
+        hint: "leave out 'before', or what \(other.origin.text) says of \(Settings.policyName)")
+    }
+  }
+}
+
 /// Fields that several limits have.
 enum LimitField {
+  static let before = Field(
+    "before", .choice(Configuration.BeforeStage.self),
+    "`identify`: counts before anybody is asked who calls (stage `entry`), so that wrong passwords and callers that are refused count, too. Only with a `by` that does not depend on the caller, and for routes, services and everything."
+  )
+
   static let by = Field(
     "by", .text(.limitKey),
     "What is counted separately; `host` is the name that the request is for, whatever its case, port and last dot (HTTP/1.0 without one counts as one name), `all` counts everybody together, `path:/PATH` all requests for this one path, `variable:NAME` what one of the file's `variables` stands for. Callers without it (nobody knows them, no such field, a variable that is empty) are counted by their address, an IPv6 address by its /64."

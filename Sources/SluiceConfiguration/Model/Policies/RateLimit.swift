@@ -20,6 +20,8 @@ extension Configuration {
     public var maxDelay = Timespan.seconds(10)
     /// Limits by other keys that hold as well.
     public var also: [Other] = []
+    /// Counts before anybody is asked who calls.
+    public var before: BeforeStage?
     /// Leaves `RateLimit` and `RateLimit-Policy` out of responses.
     public var hide = false
     /// How responses tell of the limits; `fields` in the file.
@@ -43,7 +45,7 @@ extension Configuration {
 
     private enum CodingKeys: String, CodingKey {
       case limit, window, burst, windows, algorithm, by, cost, budget, excess, atOnce, maxDelay
-      case also, hide, messages, maxKeys, refusal
+      case also, before, hide, messages, maxKeys, refusal
       case fieldStyle = "fields"
     }
 
@@ -125,6 +127,7 @@ extension Configuration {
 extension Configuration.RateLimit {
   public static let policyName = "rate-limit"
   public static let stage = PolicyStage.limit
+  public var stage: PolicyStage { before == nil ? Self.stage : .entry }
 
   private static let count = Field.Kind.integer(1...1_000_000_000)
   private static let length = Field.Kind.timespan(.seconds(1)...(.seconds(366 * 86_400)))
@@ -163,6 +166,7 @@ extension Configuration.RateLimit {
         "also", .list(of: .object(Other.schema)),
         "Limits by other keys that hold as well, at most 7: a request passes when all allow it, and is counted by none when one refuses it. `algorithm`, `cost`, `excess`, `maxDelay` and `maxKeys` are those of the policy."
       ),
+      LimitField.before,
       Field(
         "hide", .boolean, "Leaves `RateLimit-Policy` and `RateLimit` out of responses."),
       Field(
@@ -228,6 +232,13 @@ extension Configuration.RateLimit {
     checkOthers(&check)
     checkDelay(&check)
     checkBudget(&check)
+    if before != nil {
+      check.requireUnknownCallers(of: self, by: parts.map(\.by))
+      if messages != nil {
+        check.error(
+          "counts messages, whose sender is known", at: "before", hint: "leave out messages")
+      }
+    }
   }
 
   private func checkOthers(_ check: inout PolicyCheck) {

@@ -18,7 +18,8 @@ final class PasswordDirectory {
 
   private var entries: [[UInt8]: Entry] = [:]
   private(set) var fingerprints: Set<SHA256Digest> = []
-  /// What a name that is nobody's is checked against, so that it takes as long as any other.
+  /// What a name that is nobody's is checked against, so that it takes as long as any other; where digests of
+  /// several kinds are side by side, as one that is not weak.
   private(set) var decoy: PasswordDigest?
 
   /// `groups` by consumer.
@@ -38,7 +39,7 @@ final class PasswordDirectory {
         if let text = credential.digest?.reveal(), let digest = try? PasswordDigest(parsing: text) {
           entries[username] = Entry(
             identity: identity, proof: digest.isSlow ? .slow(digest) : .quick(digest))
-          if digest.isSlow { decoy = digest }
+          if digest.isSlow, decoy?.isWeak ?? true { decoy = digest }
         } else if let password = credential.password?.reveal() {
           let digest = hash.digest(of: Array(password.utf8).span)
           entries[username] = Entry(identity: identity, proof: .plain(digest))
