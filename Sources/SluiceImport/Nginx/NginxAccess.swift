@@ -17,9 +17,8 @@ extension NginxBuilder {
     } else {
       entries += kinds
     }
-    entries += rateLimits(route)
-    entries += concurrencyLimits(route)
-    return entries
+    let limits = rateLimits(route) + concurrencyLimits(route)
+    return entries + (kinds.isEmpty ? limits : limits.map { countingFirst($0, route) })
   }
 
   /// `satisfy any`: who comes from an address that is let in is not asked for more.
@@ -230,7 +229,8 @@ extension NginxBuilder {
       guard consumers[index].value["credentials"] == .list([credential]) else {
         return error(
           "'\(user)' has another password or another digest of it in another file, and a name has one here",
-          at: place, hint: "copy the line from one file to the other, or give one of them another name")
+          at: place,
+          hint: "copy the line from one file to the other, or give one of them another name")
       }
       var groups = [DocumentNode.text(group)]
       if case .sequence(let former)? = consumers[index].value["groups"]?.content {

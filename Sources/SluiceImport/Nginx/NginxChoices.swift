@@ -122,7 +122,7 @@ extension NginxBuilder {
   }
 
   /// Whether a text holds the caller's name, also by way of variables of the file.
-  private func dependsOnCaller(_ template: NginxTemplate, _ route: NginxRoute) -> Bool {
+  func dependsOnCaller(_ template: NginxTemplate, _ route: NginxRoute) -> Bool {
     var seen: Set<String> = []
     func depends(_ template: NginxTemplate) -> Bool {
       template.variables.contains { name in

@@ -240,6 +240,29 @@ extension NginxBuilder {
     return [.init("concurrency-limit", .map(entries))]
   }
 
+  /// A limit that counts before anybody is asked who calls, as nginx does, where its keys are known by then.
+  func countingFirst(_ limit: DocumentNode.Entry, _ route: NginxRoute) -> DocumentNode.Entry {
+    let kind = limit.key == Configuration.ConcurrencyLimit.policyName ? "limit_conn" : "limit_req"
+    let directives = route.scope.all(kind)
+    let asksCaller = directives.first { directive in
+      let zone =
+        kind == "limit_conn" ? directive.words.first : option("zone", of: directive)?.text
+      guard let zone, let key = zones["\(kind)_zone \(zone)"]?.arguments.first,
+        let template = template(key)
+      else { return false }
+      return dependsOnCaller(template, route)
+    }
+    if let asksCaller {
+      warning(
+        "limits count only who was let in: wrong passwords and refused callers are not counted, which nginx counts before it asks",
+        at: asksCaller.position, hint: "a key without $remote_user counts all")
+      return limit
+    }
+    var limit = limit
+    limit.value["before"] = .literal("identify")
+    return limit
+  }
+
   /// The same policies where sessions are connections until they end, as they are to nginx.
   static func keepingSessions(_ policies: [DocumentNode.Entry]) -> [DocumentNode.Entry] {
     policies.map { policy in

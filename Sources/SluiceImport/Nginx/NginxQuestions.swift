@@ -89,7 +89,8 @@ extension NginxBuilder {
       error(
         "\(directive.name.text) in a location that auth_request asks can't be carried over",
         at: directive.position,
-        hint: "leave only proxy_pass and its fields there, and write the rest where the callers come")
+        hint:
+          "leave only proxy_pass and its fields there, and write the rest where the callers come")
     }
     if let method = asked.scope.last("proxy_method"), asked.scope.own("proxy_method").isEmpty {
       error(

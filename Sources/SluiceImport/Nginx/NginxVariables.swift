@@ -162,7 +162,8 @@ extension NginxBuilder {
       error(
         "the variable $\(name) is not known here", at: place,
         hint: (isAnswered(name, http)
-          ? "write proxy_set_header and auth_request_set in the location that has auth_request" : nil)
+          ? "write proxy_set_header and auth_request_set in the location that has auth_request"
+          : nil)
           ?? NginxVariables.hint(for: name)
           ?? Suggestion.hint(for: name, among: NginxVariables.table.keys.sorted()))
     }
