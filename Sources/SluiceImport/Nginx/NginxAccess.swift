@@ -17,9 +17,8 @@ extension NginxBuilder {
     } else {
       entries += kinds
     }
-    entries += rateLimits(route)
-    entries += concurrencyLimits(route)
-    return entries
+    let limits = rateLimits(route) + concurrencyLimits(route)
+    return entries + (kinds.isEmpty ? limits : limits.map { countingFirst($0, route) })
   }
 
   /// `satisfy any`: who comes from an address that is let in is not asked for more.
@@ -229,8 +228,9 @@ extension NginxBuilder {
     if let index = passwordUsers[user], let group {
       guard consumers[index].value["credentials"] == .list([credential]) else {
         return error(
-          "'\(user)' has another password in another file, and a name has one here", at: place,
-          hint: "give one of them another name")
+          "'\(user)' has another password or another digest of it in another file, and a name has one here",
+          at: place,
+          hint: "copy the line from one file to the other, or give one of them another name")
       }
       var groups = [DocumentNode.text(group)]
       if case .sequence(let former)? = consumers[index].value["groups"]?.content {
@@ -244,149 +244,5 @@ extension NginxBuilder {
     entries.append(.init("credentials", .list([credential])))
     passwordUsers[user] = consumers.count
     consumers.append(.init(name("consumer", user), .map(entries), origin: place))
-  }
-
-  // MARK: Asking somebody else
-
-  private func authRequest(_ route: NginxRoute) -> DocumentNode.Entry? {
-    guard let directive = route.scope.last("auth_request"), let path = directive.arguments.first,
-      path.text != "off"
-    else { return nil }
-    let all = locations(in: route.server.scope)
-    let asked = all.first {
-      switch $0.pattern {
-      case .exact(let text), .prefix(let text, _): text == path.text
-      default: false
-      }
-    }
-    guard let asked, let pass = asked.scope.own("proxy_pass").first?.arguments.first,
-      let text = text(pass, route.variables),
-      let url = NginxPass.reading(text, origin: pass.position)
-    else {
-      error(
-        "auth_request needs a location with that path and a proxy_pass", at: path.position)
-      return nil
-    }
-    warning(
-      "the service that is asked gets X-Forwarded-Method and X-Forwarded-Uri beside what the file says, Host is its own, and its answers below 500 are the caller's",
-      at: directive.position)
-    let service = service(url, asked.scope, host: url.host)
-    var entries: [DocumentNode.Entry] = [
-      .init("service", .text(service), origin: directive.position),
-      .init("path", .text(url.uri ?? path.text)),
-    ]
-    let set = askedFields(asked, route)
-    if !set.isEmpty { entries.append(.init("set", .map(set))) }
-    let fields = answeredFields(route.scope)
-    let passed = route.scope.all("proxy_set_header").compactMap { answered($0, fields) }
-    if !passed.isEmpty {
-      entries.append(
-        .init(
-          "targetHeaders",
-          .map(passed.map { .init($0.name, .text($0.field), origin: $0.origin) })))
-    }
-    let shown = route.scope.all("add_header").compactMap { shownField($0, fields) }
-    if !shown.isEmpty { entries.append(.init("callerHeaders", .texts(shown))) }
-    return .init("forward-auth", .map(entries))
-  }
-
-  /// Whether an `auth_request` leads to this route's location.
-  func isAsked(_ route: NginxRoute) -> Bool {
-    func leadsHere(_ directives: [NginxDirective], _ path: String) -> Bool {
-      directives.contains {
-        $0.name.text == "auth_request" && $0.words == [path] || leadsHere($0.block ?? [], path)
-      }
-    }
-    switch route.location?.pattern {
-    case .exact(let path)?, .prefix(let path, _)?: return leadsHere(http, path)
-    case .regex?, .named?, nil: return false
-    }
-  }
-
-  /// What the location that is asked says its target gets beside the caller's fields.
-  private func askedFields(_ asked: NginxLocation, _ route: NginxRoute) -> [DocumentNode.Entry] {
-    var entries: [DocumentNode.Entry] = []
-    for directive in asked.scope.all("proxy_set_header") where directive.arguments.count == 2 {
-      let name = directive.words[0]
-      let lower = name.lowercased()
-      // Host is the service's; there is no body, and connections are the gateway's.
-      if lower == "host" || Self.ownFields.contains(lower) { continue }
-      guard let value = text(directive.arguments[1], route.variables) else { continue }
-      entries.removeAll { $0.key.lowercased() == lower }
-      entries.append(.init(name, .template(value), origin: directive.position))
-    }
-    return entries
-  }
-
-  /// Variables that `auth_request_set` takes out of an answer, with the names of its fields.
-  func answeredFields(_ scope: NginxScope) -> [String: String] {
-    var fields: [String: String] = [:]
-    for directive in scope.all("auth_request_set") where directive.arguments.count == 2 {
-      let (name, value) = (directive.words[0], directive.words[1])
-      guard name.hasPrefix("$") else {
-        error("auth_request_set takes a variable and a value", at: directive.position)
-        continue
-      }
-      if let field = Self.fieldOfAnswer(value) { fields[name.dropFirst().lowercased()] = field }
-    }
-    return fields
-  }
-
-  /// The field that `$upstream_http_name` reads.
-  private static func fieldOfAnswer(_ text: String) -> String? {
-    for prefix in ["$upstream_http_", "${upstream_http_"] where text.hasPrefix(prefix) {
-      let rest = text.dropFirst(prefix.count)
-      let name = prefix.hasSuffix("{upstream_http_") && rest.hasSuffix("}") ? rest.dropLast() : rest
-      let isWhole = name.utf8.allSatisfy { byte in
-        byte == 0x5F || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
-      }
-      if isWhole, !name.isEmpty { return name.lowercased().replacing("_", with: "-") }
-    }
-    return nil
-  }
-
-  /// Variables of `auth_request_set` that are made of the request: they are what `set` would make of them.
-  func setByRequest(_ route: inout NginxRoute) {
-    for directive in route.scope.all("auth_request_set") where directive.arguments.count == 2 {
-      let (name, value) = (directive.words[0], directive.words[1])
-      guard name.hasPrefix("$"), Self.fieldOfAnswer(value) == nil else { continue }
-      guard let text = text(directive.arguments[1], route.variables) else { continue }
-      route.variables.constants[name.dropFirst().lowercased()] = text
-    }
-  }
-
-  /// A field for targets that has the value of one of the answer's.
-  func answered(
-    _ directive: NginxDirective, _ fields: [String: String]
-  ) -> (name: String, field: String, origin: Origin)? {
-    guard directive.arguments.count == 2,
-      let variable = template(directive.arguments[1])?.onlyVariable, let field = fields[variable]
-    else { return nil }
-    return (directive.words[0], field, directive.position)
-  }
-
-  /// A field for callers that has the value of the answer's of the same name.
-  func shownField(_ directive: NginxDirective, _ fields: [String: String]) -> String? {
-    guard directive.arguments.count >= 2,
-      let variable = template(directive.arguments[1])?.onlyVariable, let field = fields[variable],
-      directive.words[0].lowercased() == field
-    else { return nil }
-    return directive.words[0]
-  }
-}
-
-extension NginxPass {
-  /// A URL without variables.
-  static func reading(_ text: String, origin: Origin) -> NginxPass? {
-    let isEncrypted = text.hasPrefix("https://")
-    guard isEncrypted || text.hasPrefix("http://"), !text.contains("${") else { return nil }
-    let rest = text.dropFirst(isEncrypted ? 8 : 7)
-    let authority = rest.prefix { $0 != "/" }
-    let uri = rest[authority.endIndex...]
-    return authority.isEmpty
-      ? nil
-      : NginxPass(
-        isEncrypted: isEncrypted, authority: String(authority),
-        uri: uri.isEmpty ? nil : String(uri), origin: origin)
   }
 }

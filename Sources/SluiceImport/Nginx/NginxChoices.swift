@@ -91,6 +91,12 @@ extension NginxBuilder {
           let key = zones["\(kind)_zone \(zone)"]?.arguments.first,
           let template = template(key), mayBeEmpty(template, route)
         else { continue }
+        if dependsOnCaller(template, route) {
+          error(
+            "a limit by $remote_user can't be carried over: who calls is found out later",
+            at: key.position, hint: "by $binary_remote_addr or $http_authorization")
+          continue
+        }
         return ZoneQuestion(zone: "\(kind) \(zone)", key: key, directive: directive)
       }
     }
@@ -115,6 +121,23 @@ extension NginxBuilder {
     return depends
   }
 
+  /// Whether a text holds the caller's name, also by way of variables of the file.
+  func dependsOnCaller(_ template: NginxTemplate, _ route: NginxRoute) -> Bool {
+    var seen: Set<String> = []
+    func depends(_ template: NginxTemplate) -> Bool {
+      template.variables.contains { name in
+        if let constant = route.variables.constants[name] {
+          return constant.contains("${consumer.")
+        }
+        guard name != "remote_user" else { return true }
+        guard seen.insert(name).inserted, let definition = definitions[name] else { return false }
+        let words = definition.arguments + (definition.block ?? []).flatMap(\.arguments)
+        return words.contains { $0.text != "$\(name)" && self.template($0).map(depends) == true }
+      }
+    }
+    return depends(template)
+  }
+
   /// Asks whether a limit counts, and makes the routes of both answers.
   func finish(
     _ route: NginxRoute, _ rewrite: NginxRewrite?, asking question: ZoneQuestion
@@ -128,7 +151,11 @@ extension NginxBuilder {
     if let former = route.decisions[name] {
       return finish(former == "1" ? limited : free, rewrite)
     }
-    guard countVariant(route, at: question.directive.position) else { return }
+    guard
+      countVariant(
+        route, at: question.directive.position,
+        hint: "a limit whose key may be nothing doubles them: write fewer of these limits here")
+    else { return }
     limited.decisions[name] = "1"
     free.decisions[name] = "0"
     free.name += "-unlimited"

@@ -151,7 +151,9 @@ extension NginxBuilder {
 
   func rateLimits(_ route: NginxRoute) -> [DocumentNode.Entry] {
     let directives = route.scope.all("limit_req").filter { directive in
-      !directive.words.contains { route.unlimited.contains("limit_req \($0.dropFirst(5))") }
+      !directive.words.contains {
+        $0.hasPrefix("zone=") && route.unlimited.contains("limit_req \($0.dropFirst(5))")
+      }
     }
     if isDryRun("limit_req", directives, route.scope) { return [] }
     let limits = directives.compactMap { rateLimit($0, route) }
@@ -217,9 +219,11 @@ extension NginxBuilder {
   /// server's name.
   private func budget(of zone: String, _ constant: String) -> String {
     let text = constant.isEmpty ? zone : "\(zone)-\(constant)"
-    if let known = budgets[text] { return known }
+    // One zone's name may be another one's with what is constant.
+    let key = "\(zone)\u{0}\(constant)"
+    if let known = budgets[key] { return known }
     let name = name("budget", text)
-    budgets[text] = name
+    budgets[key] = name
     return name
   }
 
@@ -234,6 +238,29 @@ extension NginxBuilder {
     let others = limits.dropFirst().map { DocumentNode.map($0) }
     if !others.isEmpty { entries.append(.init("also", .list(others))) }
     return [.init("concurrency-limit", .map(entries))]
+  }
+
+  /// A limit that counts before anybody is asked who calls, as nginx does, where its keys are known by then.
+  func countingFirst(_ limit: DocumentNode.Entry, _ route: NginxRoute) -> DocumentNode.Entry {
+    let kind = limit.key == Configuration.ConcurrencyLimit.policyName ? "limit_conn" : "limit_req"
+    let directives = route.scope.all(kind)
+    let asksCaller = directives.first { directive in
+      let zone =
+        kind == "limit_conn" ? directive.words.first : option("zone", of: directive)?.text
+      guard let zone, let key = zones["\(kind)_zone \(zone)"]?.arguments.first,
+        let template = template(key)
+      else { return false }
+      return dependsOnCaller(template, route)
+    }
+    if let asksCaller {
+      warning(
+        "limits count only who was let in: wrong passwords and refused callers are not counted, which nginx counts before it asks",
+        at: asksCaller.position, hint: "a key without $remote_user counts all")
+      return limit
+    }
+    var limit = limit
+    limit.value["before"] = .literal("identify")
+    return limit
   }
 
   /// The same policies where sessions are connections until they end, as they are to nginx.

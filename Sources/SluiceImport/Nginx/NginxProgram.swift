@@ -167,7 +167,10 @@ extension NginxBuilder {
   }
 
   /// Counts the routes of one location.
-  func countVariant(_ route: NginxRoute, at place: Origin) -> Bool {
+  func countVariant(
+    _ route: NginxRoute, at place: Origin,
+    hint: String = "use a map instead of one condition after another"
+  ) -> Bool {
     let key =
       "\(route.origin.file):\(route.origin.line):\(route.place.listeners):\(route.place.hosts)"
     variants[key, default: 0] += 1
@@ -175,7 +178,7 @@ extension NginxBuilder {
     if variants[key, default: 0] == Self.mostVariants + 1 {
       error(
         "the conditions that come together here make more than \(Self.mostVariants) routes",
-        at: place, hint: "use a map instead of one condition after another")
+        at: place, hint: hint)
     }
     return false
   }

@@ -63,7 +63,7 @@ extension NginxBuilder {
       return nil
     }
     // The policy that asks passes it on.
-    if route.scope.last("auth_request") != nil,
+    if route.scope.asksSomebody,
       shownField(directive, answeredFields(route.scope)) != nil
     {
       return nil

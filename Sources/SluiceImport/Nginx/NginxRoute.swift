@@ -158,7 +158,7 @@ extension NginxBuilder {
   func finish(_ route: NginxRoute, _ rewrite: NginxRewrite?) {
     guard let location = route.location else { return }
     var route = route
-    if route.scope.last("auth_request") != nil { setByRequest(&route) }
+    setByRequest(&route)
     if let question = zoneToAsk(route) { return finish(route, rewrite, asking: question) }
     guard let pass = route.scope.ownPass else {
       if let root = location.scope.own("root").first, !isErrorPage(location, of: route.server) {

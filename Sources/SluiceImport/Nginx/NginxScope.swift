@@ -28,6 +28,9 @@ struct NginxScope {
 
   func inside(_ block: [NginxDirective]) -> NginxScope { NginxScope(levels: levels + [block]) }
 
+  /// `auth_request`, and not `off`.
+  var asksSomebody: Bool { last("auth_request").map { $0.words.first != "off" } ?? false }
+
   /// What leads to targets in the innermost block itself.
   var ownPass: NginxDirective? { own("proxy_pass").first ?? own("grpc_pass").first }
 }

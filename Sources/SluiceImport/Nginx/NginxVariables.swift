@@ -161,8 +161,19 @@ extension NginxBuilder {
     } else {
       error(
         "the variable $\(name) is not known here", at: place,
-        hint: NginxVariables.hint(for: name)
+        hint: (isAnswered(name, http)
+          ? "write proxy_set_header and auth_request_set in the location that has auth_request"
+          : nil)
+          ?? NginxVariables.hint(for: name)
           ?? Suggestion.hint(for: name, among: NginxVariables.table.keys.sorted()))
+    }
+  }
+
+  /// Whether an `auth_request_set` anywhere sets it.
+  private func isAnswered(_ name: String, _ directives: [NginxDirective]) -> Bool {
+    directives.contains {
+      $0.name.text == "auth_request_set" && $0.words.first?.lowercased() == "$\(name)"
+        || isAnswered(name, $0.block ?? [])
     }
   }
 }

@@ -5,6 +5,10 @@ extension NginxCases {
 
   /// What stands in fields.
   static let headers: [NginxCase] = [
+    NginxCase(
+      "nobody is asked, and nobody says who calls",
+      "auth_request /auth; auth_request_set $user $upstream_http_x_up; proxy_set_header X-User $user; location = /auth { internal; proxy_pass http://TARGET; } location /public { auth_request off; proxy_pass http://TARGET; }",
+      [NginxRequest("/public/", "X-User: admin")]),
     NginxCase("Host is the target's", fields(""), ["/a"]),
     NginxCase(
       "Host of a group",

@@ -265,5 +265,25 @@ extension Scenarios {
         #expect(nameless == [200, 200, 200])
       }
     }
+
+    /// Wrong passwords count: nobody guesses faster than the limit.
+    @Test func wrongPasswordsAreCounted() throws {
+      let users = FileManager.default.temporaryDirectory
+        .appendingPathComponent("sluice-\(UUID().uuidString).users")
+      try "alice:{PLAIN}secret\n".write(to: users, atomically: true, encoding: .utf8)
+      defer { try? FileManager.default.removeItem(at: users) }
+      let pair = try NginxPair(
+        """
+        limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
+        server { listen 127.0.0.1:PORT; location / { auth_basic x; auth_basic_user_file USERS;
+          limit_req zone=one burst=2 nodelay; proxy_pass http://TARGET; } }
+        """, before: try echoing(), values: ["USERS": users.path])
+      for port in pair.ports {
+        let statuses = try (0..<6).map { _ in
+          try get(port, "/", "Authorization: Basic YWxpY2U6d3Jvbmc=").status
+        }
+        #expect(statuses == [401, 401, 401, 503, 503, 503], "\(port)")
+      }
+    }
   }
 }

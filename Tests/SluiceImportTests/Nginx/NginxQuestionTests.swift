@@ -1,0 +1,134 @@
+import SluiceConfiguration
+import Testing
+
+@testable import SluiceImport
+
+/// Whom `auth_request` asks, and what is left of limits beside it.
+@Suite struct NginxQuestionTests {
+  private func convert(_ http: String) -> Conversion {
+    NginxConverter.convert("events {} http { \(http) }", file: "f") { _ in
+      .failure(IncludeProblem("there is none"))
+    }
+  }
+
+  private func errors(_ http: String) -> [String] {
+    convert(http).diagnostics.filter { $0.severity == .error }.map(\.description)
+  }
+
+  private static let asking = "location / { auth_request /auth; proxy_pass http://a; }"
+
+  /// The exact location, wherever it stands.
+  @Test func theExactLocationIsAsked() throws {
+    let conversion = convert(
+      """
+      server { listen 80; location /auth { proxy_pass http://web; }
+      location = /auth { internal; proxy_pass http://door; } \(Self.asking) }
+      """)
+    #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
+    let result = ConfigurationReader.read(contentsOf: conversion.yaml().text, file: "y")
+    let configuration = try #require(result.configuration)
+    let asked = configuration.routes.values.compactMap {
+      $0.policies[Configuration.ForwardAuth.self]?.service
+    }
+    #expect(asked.count == 1)
+    #expect(configuration.services[asked[0]]?.targets.map(\.url) == ["http://door:80"])
+  }
+
+  @Test(arguments: [
+    ("location /auth { proxy_pass http://d; } location ~ th$ { proxy_pass http://w; }", 1),
+    ("location ^~ /auth { proxy_pass http://d; } location ~ th$ { proxy_pass http://w; }", 0),
+    ("location = /auth { proxy_pass http://d; } location ~ th$ { proxy_pass http://w; }", 0),
+    ("location /auth { proxy_pass http://d; }", 0),
+  ])
+  func anExpressionMayBeWhatIsFound(locations: String, count: Int) {
+    let found = errors("server { listen 80; \(locations) \(Self.asking) }")
+    #expect(found.count == count, "\(found)")
+    #expect(found.allSatisfy { $0.contains("a regular expression may be what nginx finds") })
+  }
+
+  @Test(arguments: [
+    "if ($http_x_key = \"\") { return 403; }", "return 401;", "rewrite ^ /x break;",
+    "set $a b;", "break;", "proxy_method POST;", "proxy_pass_request_headers off;",
+  ])
+  func whoIsAskedDoesNothingElse(directive: String) {
+    let found = errors(
+      "server { listen 80; location = /auth { internal; \(directive) proxy_pass http://d; } \(Self.asking) }"
+    )
+    #expect(found.contains { $0.contains("can't be carried over") }, "\(found)")
+  }
+
+  /// What a server answers it has answered before, but for what is asked it may come out in another way.
+  @Test(arguments: [
+    ("if ($scheme = https) { return 403; }", 0), ("if ($uri = /auth) { return 403; }", 1),
+    ("if ($arg_x = 1) { return 403; }", 1), ("rewrite ^/auth$ /other break;", 1),
+  ])
+  func serversHoldForWhatIsAskedToo(directive: String, count: Int) {
+    let found = errors(
+      "server { listen 80; \(directive) location = /auth { internal; proxy_pass http://d; } \(Self.asking) }"
+    )
+    #expect(found.count { $0.contains("holds for what auth_request asks") } == count, "\(found)")
+  }
+
+  @Test func whereAnswersAreKnownIsSaid() {
+    let found = errors(
+      """
+      server { listen 80; location = /auth { internal; proxy_pass http://d; }
+      location / { auth_request /auth; auth_request_set $who $upstream_http_x_user; proxy_pass http://a; }
+      location /b { proxy_set_header X-User $who; proxy_pass http://a; } }
+      """)
+    #expect(found.count == 1 && found[0].contains("in the location that has auth_request"))
+  }
+
+  /// A word that is no zone is not taken for one.
+  @Test func anOptionIsNoZone() {
+    let yaml = convert(
+      """
+      limit_req_zone $binary_remote_addr zone=one:1m rate=1r/s;
+      limit_req_zone $http_x_a zone=ay:1m rate=1r/s;
+      server { listen 80; location / { limit_req zone=one burst=5 nodelay; limit_req zone=ay;
+      proxy_pass http://a; } }
+      """
+    ).yaml().text
+    // With the second limit and without it.
+    #expect(yaml.split(separator: "budget: one", omittingEmptySubsequences: false).count == 3)
+  }
+
+  @Test func twoZonesAreTwoBudgets() {
+    let yaml = convert(
+      """
+      limit_req_zone $server_name zone=a:1m rate=1r/s; limit_req_zone all zone=a-b:1m rate=1r/s;
+      server { listen 80; server_name b; location / { limit_req zone=a; limit_req zone=a-b;
+      proxy_pass http://a; } }
+      """
+    ).yaml().text
+    let budgets = yaml.split(separator: "\n").filter { $0.contains("budget: ") }
+      .map { $0.drop { $0 == " " || $0 == "-" } }
+    #expect(budgets.count == 2 && Set(budgets).count == 2, "\(budgets)")
+  }
+
+  @Test(arguments: ["$remote_user", "$who"]) func whoCallsIsFoundOutLater(key: String) {
+    let found = errors(
+      """
+      map $remote_user $who { default $remote_user; }
+      limit_req_zone \(key) zone=a:1m rate=1r/s;
+      server { listen 80; location / { limit_req zone=a; proxy_pass http://a; } }
+      """)
+    #expect(found.count == 1 && found[0].contains("who calls is found out later"), "\(found)")
+    #expect(found.first?.hasPrefix("f:2:") == true)
+  }
+
+  /// nginx counts before it asks who calls.
+  @Test(arguments: ["deny 10.0.0.1;", "auth_request /auth;", ""])
+  func limitsCountBeforeAnybodyIsAsked(access: String) {
+    let conversion = convert(
+      """
+      limit_req_zone $binary_remote_addr zone=one:1m rate=1r/s;
+      server { listen 80; location = /auth { internal; proxy_pass http://d; }
+      location / { \(access)
+      limit_req zone=one; proxy_pass http://a; } }
+      """)
+    #expect(!conversion.hasErrors)
+    let isFirst = conversion.yaml().text.contains("before: identify")
+    #expect(isFirst == !access.isEmpty)
+  }
+}
