@@ -104,7 +104,8 @@ extension NginxBuilder {
     }
     for directive in route.server.scope.levels.last ?? [] {
       switch directive.name.text {
-      case "return", "rewrite": break
+      case "return": break
+      case "rewrite": if !mayRewrite(directive, asked) { continue }
       case "if": if asksSameOfAll(directive) { continue }
       default: continue
       }
@@ -118,17 +119,42 @@ extension NginxBuilder {
   /// only answers: whoever it answers never gets to be asked about.
   private func asksSameOfAll(_ directive: NginxDirective) -> Bool {
     guard (directive.block ?? []).allSatisfy({ $0.name.text == "return" }) else { return false }
-    let same: Set<String> = [
-      "host", "scheme", "https", "remote_addr", "server_name", "server_port", "request_method",
-      "request_uri", "ssl_client_verify",
-    ]
     // The condition's expression may hold dollar signs of its own: only its first word is a variable.
     guard let word = directive.words.first else { return false }
     let name = word.drop { $0 == "(" || $0 == "$" }.prefix {
       $0 == "_" || $0.isASCII && ($0.isLetter || $0.isNumber)
     }
-    return word.contains("$") && !word.contains("{") && definitions[String(name)] == nil
-      && (same.contains(String(name)) || name.hasPrefix("http_") || name.hasPrefix("cookie_"))
+    return word.contains("$") && !word.contains("{") && isSameOfAll(String(name))
+  }
+
+  /// Whether a variable has one value for a request and what is asked about it: it is made of what both share.
+  private func isSameOfAll(_ name: String, _ seen: Set<String> = []) -> Bool {
+    guard let definition = definitions[name] else {
+      let same: Set<String> = [
+        "host", "scheme", "https", "remote_addr", "binary_remote_addr", "server_name",
+        "server_port", "request_method", "request_uri", "request_id", "ssl_client_verify",
+      ]
+      return same.contains(name) || name.hasPrefix("http_") || name.hasPrefix("cookie_")
+    }
+    if seen.contains(name) { return false }
+    let words = definition.arguments + (definition.block ?? []).flatMap(\.arguments)
+    return words.allSatisfy { word in
+      // An expression of a map is no text with variables.
+      if word.text == "$\(name)" || word.text.hasPrefix("~") { return true }
+      guard let template = template(word) else { return false }
+      return template.variables.allSatisfy { isSameOfAll($0, seen.union([name])) }
+    }
+  }
+
+  /// Whether a server's rewrite may change the path that is asked, as far as its expression can be read here.
+  private func mayRewrite(_ directive: NginxDirective, _ asked: NginxLocation) -> Bool {
+    let path: String
+    switch asked.pattern {
+    case .exact(let text), .prefix(let text, _): path = text
+    case .regex, .named: return true
+    }
+    guard let word = directive.words.first, let expression = try? Regex(word) else { return true }
+    return path.firstMatch(of: expression) != nil
   }
 
   /// Whether an `auth_request` leads to this route's location.

@@ -31,7 +31,7 @@ import Testing
       $0.policies[Configuration.ForwardAuth.self]?.service
     }
     #expect(asked.count == 1)
-    #expect(configuration.services[asked[0]]?.targets.map(\.url) == ["http://door:80"])
+    #expect(configuration.services[asked[0]]?.targets.map(\.url) == ["http://door"])
   }
 
   @Test(arguments: [
@@ -61,6 +61,7 @@ import Testing
   @Test(arguments: [
     ("if ($scheme = https) { return 403; }", 0), ("if ($uri = /auth) { return 403; }", 1),
     ("if ($arg_x = 1) { return 403; }", 1), ("rewrite ^/auth$ /other break;", 1),
+    ("rewrite ^/v1/(.*)$ /$1 last;", 0),
   ])
   func serversHoldForWhatIsAskedToo(directive: String, count: Int) {
     let found = errors(
