@@ -193,7 +193,8 @@ import Testing
     }
     #expect(asked?.sorted() == ["one", "two"])
     let other = users("a:{PLAIN}other\n").diagnostics
-    #expect(other.contains { $0.message.contains("'a' has another password or another digest of it") })
+    #expect(
+      other.contains { $0.message.contains("'a' has another password or another digest of it") })
     // One file is everybody's, without groups.
     #expect(!passwords("a:{PLAIN}x").yaml().text.contains("groups"))
   }
