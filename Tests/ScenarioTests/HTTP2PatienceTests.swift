@@ -33,14 +33,7 @@ extension Scenarios {
       let client = try fixture.client()
       try client.send(
         "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: \(Self.large)\r\n\r\n")
-      let socket = client.socket
-      Thread.detachNewThread {
-        let piece = [UInt8](repeating: 1, count: 65_536)
-        // The gateway says at some point that it wants no more.
-        for _ in 0..<(Self.large / piece.count) {
-          do { try socket.send(piece) } catch { return }
-        }
-      }
+      client.pour(Self.large)
       let response = try client.reader.readResponse(to: "POST")
       #expect(response.status == 504 && response.code == "upstream-response-timeout")
       // Not for as long as the target likes: its connection goes, though nobody waits for it any more.

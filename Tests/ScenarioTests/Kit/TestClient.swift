@@ -1,3 +1,5 @@
+import Foundation
+
 /// A caller on a raw socket.
 final class TestClient {
   let socket: RawSocket
@@ -24,4 +26,17 @@ final class TestClient {
 
   /// Whether the gateway has closed the connection and sent nothing more.
   func isClosedByGateway() throws -> Bool { try reader.readToEnd().isEmpty && reader.hasEnded }
+}
+
+extension TestClient {
+  /// Sends so many bytes of a body on a thread of its own, until somebody wants no more of them.
+  func pour(_ count: Int) {
+    let socket = socket
+    Thread.detachNewThread {
+      let piece = [UInt8](repeating: 1, count: 65_536)
+      for _ in 0..<(count / piece.count) {
+        do { try socket.send(piece) } catch { return }
+      }
+    }
+  }
 }
