@@ -138,6 +138,38 @@ extension Scenarios {
       #expect(replaced["X-Answered"] == "yes")
       try waitUntil { Probe.finished.withLock { $0 } == finished + 1 }
     }
+
+    /// Its settings choose where a policy stands; in the stage `entry` it meets who is refused behind it.
+    @Test(arguments: [false, true])
+    func settingsChooseTheStage(isEarly: Bool) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream, Probe(isEarly: isEarly)) {
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+      }
+      let refused = try fixture.get("/")
+      #expect(refused.status == 401)
+      #expect(refused["X-Answered"] == (isEarly ? "yes" : nil))
+    }
+
+    /// A caller with a chain of another length up to `identify` would have policies passed over: nothing of
+    /// that starts, also where no file was read.
+    @Test func anEarlyPolicyIsForEverybody() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream, Probe(isEarly: true))
+      var configuration = fixture.gateway.configuration
+      configuration.groups["staff"] = Configuration.Group()
+      try fixture.gateway.reload(configuration)
+      configuration.groups["staff"]?.policies.turnOff(Probe.self)
+      let error = #expect(throws: Gateway.StartError.self) {
+        try fixture.gateway.reload(configuration)
+      }
+      #expect(
+        error?.description
+          == "probe of route all runs before it is known who calls, and group staff has one of its own"
+      )
+      configuration.all.policies[Probe.self]?.isEarly = false
+      try fixture.gateway.reload(configuration)
+    }
   }
 }
 
@@ -145,14 +177,18 @@ extension Scenarios {
 private struct Probe: Policy {
   var does = ""
   var milliseconds = 600_000
+  var isEarly = false
 
   static let policyName = "probe"
   static let stage = PolicyStage.transform
+  static let stageKey: String? = "isEarly"
+  var stage: PolicyStage { isEarly ? .entry : Self.stage }
   static let schema = Schema(
     "Probe", of: Self(), "Tests.",
     [
       Field("does", .text(.fieldValue), "What."),
       Field("milliseconds", .integer(1...1_000_000), "How long."),
+      Field("isEarly", .boolean, "When."),
     ])
   static let example = ""
   static let finished = Locked(0)
@@ -167,8 +203,9 @@ private struct Probe: Policy {
   static var currentGate: Gate { gate.withLock { $0 } }
 
   init() {}
-  init(does: String, milliseconds: Int = 600_000) {
+  init(does: String = "", milliseconds: Int = 600_000, isEarly: Bool = false) {
     self.does = does
+    self.isEarly = isEarly
     self.milliseconds = milliseconds
   }
 

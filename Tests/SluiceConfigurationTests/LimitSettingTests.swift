@@ -272,7 +272,7 @@ import Testing
     let rest = "consumers: {alice: {policies: {\(own)}}}"
     let early = "rate-limit: {limit: 1, window: 1s, by: all, before: identify}"
     #expect(
-      problems(early, rest: rest).contains { $0.contains("consumer alice has a limit of its own") })
+      problems(early, rest: rest).contains { $0.contains("consumer alice has one of its own") })
     #expect(
       problems(
         "",

@@ -122,12 +122,141 @@ import Testing
     #expect(read(text).configuration == nil)
   }
 
+  // MARK: Stages that settings choose
+
+  private func problems(_ policies: String, rest: String = "") -> [String] {
+    let text = file(route: "policies: {\(policies)}", rest: rest)
+    return ConfigurationReader.read(
+      contentsOf: text, file: "f.yaml", policies: PolicyRegistry.standard.adding(Greeting.self)
+    ).diagnostics.map { $0.description.replacing("f.yaml:", with: "") }
+  }
+
+  @Test(arguments: [
+    "greeting: {}", "greeting: {by: consumer}", "greeting: {at: entry}",
+    "greeting: {at: entry, by: address}", "greeting: {at: limit, by: consumer}",
+  ])
+  func settingsMayChooseAStage(policies: String) {
+    #expect(problems(policies) == [])
+  }
+
+  /// In any stage behind `identify` consumers and groups may say what they like.
+  @Test(arguments: ["greeting: {}", "greeting: {at: limit}", "greeting: false"])
+  func callersMayHaveTheirOwnBehindIdentify(own: String) {
+    let rest = "consumers: {alice: {policies: {\(own)}}}"
+    #expect(problems("greeting: {at: limit, by: consumer}", rest: rest) == [])
+  }
+
+  @Test(arguments: [
+    (
+      "greeting: {at: entry, by: consumer}",
+      """
+      4:50: error: routes.a.policies.greeting.at: counts by consumer, which is not known before the stage 'identify'
+        hint: count by address, host, header:NAME, path:/PATH, route, all or variable:NAME
+      """
+    ),
+    (
+      "greeting: {at: identify}",
+      """
+      4:50: error: routes.a.policies.greeting.at: chooses the stage 'identify', which is for policies that find out who calls
+        hint: choose 'entry', or a later stage
+      """
+    ),
+    (
+      "greeting: {at: cache}",
+      """
+      4:50: error: routes.a.policies.greeting.at: chooses the stage 'cache', which is later than 'transform', that of its kind
+        hint: settings may choose an earlier stage only: give the kind the later one
+      """
+    ),
+  ])
+  func aStageThatSettingsCanNotChooseIsAnError(policies: String, message: String) {
+    #expect(problems(policies) == [message])
+  }
+
+  /// One that says `false`, too: whoever has others has them from the stage `identify` on.
+  @Test(arguments: ["greeting: {}", "greeting: false"])
+  func whatRunsBeforeIdentifyIsForEverybody(own: String) {
+    let places = [
+      ("consumer alice", "consumers: {alice: {policies: {\(own)}}}"),
+      ("group staff", "groups: {staff: {policies: {\(own)}}}"),
+      (
+        "consumer alice",
+        "groups: {z: {policies: {\(own)}}}\nconsumers: {alice: {policies: {\(own)}}}"
+      ),
+    ]
+    for (owner, rest) in places {
+      #expect(
+        problems("greeting: {at: entry}", rest: rest) == [
+          """
+          4:50: error: routes.a.policies.greeting.at: runs before it is known who calls, and \(owner) has one of its own
+            hint: leave out 'at', or leave out what \(owner) says of greeting
+          """
+        ])
+    }
+  }
+
+  @Test func whatRunsBeforeIdentifyIsForNobodyInParticular() {
+    #expect(
+      problems("", rest: "groups: {staff: {policies: {greeting: {at: entry}}}}") == [
+        """
+        5:40: error: groups.staff.policies.greeting.at: is for some callers only, who are not known before the stage 'identify'
+          hint: set it for a route, a service or everything
+        """
+      ])
+  }
+
+  /// Configurations that are made in Swift have no positions, and the same rule.
+  @Test func theRuleHoldsWithoutAFile() throws {
+    let registry = PolicyRegistry.standard.adding(Greeting.self)
+    let result = ConfigurationReader.read(
+      contentsOf: file(rest: "consumers: {alice: {}}"), file: "f", policies: registry)
+    var configuration = try #require(result.configuration)
+    var early = Greeting()
+    early.at = .entry
+    configuration.routes["a"]?.policies[Greeting.self] = early
+    #expect(configuration.policyStageProblem == nil)
+    configuration.consumers["alice"]?.policies.turnOff(Greeting.self)
+    let problem = try #require(configuration.policyStageProblem)
+    #expect(problem.policy.origin == .route("a"))
+    #expect(
+      problem.message
+        == "runs before it is known who calls, and consumer alice has one of its own")
+    // Kinds that always run so early are no other case.
+    configuration.consumers["alice"]?.policies = Configuration.Policies()
+    configuration.consumers["alice"]?.policies[Configuration.RequestID.self] = .init()
+    #expect(configuration.policyStageProblem?.policy.origin == .consumer("alice"))
+  }
+
+  /// A policy from outside whose settings choose where it runs.
   private struct Greeting: PolicySettings {
+    enum Place: String, Codable, CaseIterable {
+      case entry, identify, limit, cache
+
+      var stage: PolicyStage {
+        switch self {
+        case .entry: .entry
+        case .identify: .identify
+        case .limit: .limit
+        case .cache: .cache
+        }
+      }
+    }
+
     var text = "Hi"
+    var at: Place?
+    var by = Configuration.LimitKey.all
     static let policyName = "greeting"
     static let stage = PolicyStage.transform
+    static let stageKey: String? = "at"
+    var stage: PolicyStage { at?.stage ?? Self.stage }
+    var countsBy: [Configuration.LimitKey] { [by] }
     static let schema = Schema(
-      "Greeting", of: Self(), "Greets.", [Field("text", .text(.fieldValue), "What is said.")])
+      "Greeting", of: Self(), "Greets.",
+      [
+        Field("text", .text(.fieldValue), "What is said."),
+        Field("at", .choice(Place.self), "When."),
+        Field("by", .text(.limitKey), "For whom."),
+      ])
     static let example = ""
   }
 }

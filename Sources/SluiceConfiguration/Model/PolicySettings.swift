@@ -7,8 +7,16 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
   /// The key below `policies:`.
   static var policyName: String { get }
   static var stage: PolicyStage { get }
-  /// The stage with these settings, if they choose one: that of the kind, or an earlier one.
+  /// The stage with these settings, if they choose one: that of the kind, or an earlier one but `identify`.
+  ///
+  /// In `entry` a policy is for all callers of a route: there neither a consumer nor a group may say
+  /// anything of the kind, and `countsBy` has nothing that depends on who calls. Else the
+  /// configuration is refused.
   var stage: PolicyStage { get }
+  /// The setting that chooses `stage`, which messages point at; nil where none does.
+  static var stageKey: String? { get }
+  /// What these settings count requests by, if they count.
+  var countsBy: [Configuration.LimitKey] { get }
   /// The settings with their bounds and one sentence each; the page of documentation is made of it.
   static var schema: Schema { get }
   /// A whole small configuration that uses the policy, for its page; a test reads and checks it.
@@ -28,6 +36,8 @@ public protocol PolicySettings: Codable, Equatable, Sendable {
 
 extension PolicySettings {
   public var stage: PolicyStage { Self.stage }
+  public static var stageKey: String? { nil }
+  public var countsBy: [Configuration.LimitKey] { [] }
   public var grantsGroups: Bool { false }
   public var urls: [String] { [] }
   public func check(_ check: inout PolicyCheck) {}
@@ -112,11 +122,23 @@ public struct PolicyCheck {
   /// `keys` lead from the policy's settings to the value that the message is about; numbers are
   /// places in a list.
   public mutating func error(_ message: String, at keys: String..., hint: String? = nil) {
+    error(message, at: keys, hint: hint)
+  }
+
+  private mutating func error(_ message: String, at keys: [String], hint: String?) {
     diagnostics.error(text(message, keys), at: position(keys), hint: hint)
   }
 
   public mutating func warning(_ message: String, at keys: String..., hint: String? = nil) {
     diagnostics.warning(text(message, keys), at: position(keys), hint: hint)
+  }
+
+  /// Reports what keeps the policy from standing where its settings say.
+  mutating func requireStage(_ settings: some PolicySettings, by rule: PolicyStageRule) {
+    let key = type(of: settings).stageKey.flatMap { entry.value.entry($0)?.key }
+    for problem in rule.problems(of: settings, at: origin) {
+      error(problem.message, at: key.map { [$0] } ?? [], hint: problem.hint)
+    }
   }
 
   /// Reports a service that the file does not have.

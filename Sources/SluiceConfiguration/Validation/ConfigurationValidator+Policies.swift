@@ -71,6 +71,7 @@ extension ConfigurationValidator {
   mutating func checkPolicies() {
     checkCallers("services", configuration.services.mapValues(\.consumers))
     checkCallers("routes", configuration.routes.mapValues(\.consumers))
+    let stageRule = PolicyStageRule(configuration)
     for place in configuration.policyPlaces {
       guard let map = node(at: place.path) else { continue }
       for settings in place.policies.all {
@@ -82,6 +83,7 @@ extension ConfigurationValidator {
           path: (place.path + [entry.key]).joined(separator: "."), origin: place.origin,
           entry: entry, diagnostics: diagnostics)
         settings.check(&check)
+        check.requireStage(settings, by: stageRule)
         diagnostics = check.diagnostics
       }
     }

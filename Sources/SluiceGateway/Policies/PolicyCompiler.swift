@@ -30,7 +30,8 @@ final class PolicyCompiler {
     consumers = ConsumerDirectory(configuration, former: former?.consumers)
   }
 
-  /// What is wrong with any policy that only the gateway can tell.
+  /// What is wrong with any policy that only the gateway can tell, and what is with those that no file was
+  /// checked for.
   static func problem(in configuration: Configuration) -> String? {
     for effective in configuration.everyPolicy {
       let place = "\(effective.name) of \(effective.origin.text)"
@@ -38,6 +39,9 @@ final class PolicyCompiler {
         return "\(place): the gateway does not have this policy"
       }
       if let problem = policy.problem() { return "\(place): \(problem)" }
+    }
+    if let (policy, message) = configuration.policyStageProblem {
+      return "\(policy.name) of \(policy.origin.text) \(message)"
     }
     return TokenDirectory.problem(configuration.consumers)
   }

@@ -26,6 +26,9 @@ extension Configuration {
 extension Configuration.BandwidthLimit {
   public static let policyName = "bandwidth-limit"
   public static let stage = PolicyStage.limit
+  public var countsBy: [Configuration.LimitKey] {
+    if case .caller(let key) = by { [key] } else { [] }
+  }
 
   private static let rates = ByteCount.kibibytes(1)...ByteCount.mebibytes(1_048_576)
 

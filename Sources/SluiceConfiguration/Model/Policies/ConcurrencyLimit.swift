@@ -36,6 +36,8 @@ extension Configuration.ConcurrencyLimit {
   public static let policyName = "concurrency-limit"
   public static let stage = PolicyStage.limit
   public var stage: PolicyStage { before == nil ? Self.stage : .entry }
+  public static let stageKey: String? = LimitField.before.key
+  public var countsBy: [Configuration.LimitKey] { parts.map(\.by) }
 
   public static let schema = Schema(
     "ConcurrencyLimit", of: Self(),
@@ -82,7 +84,6 @@ extension Configuration.ConcurrencyLimit {
         "has two limits by one key", at: "also", hint: "only the smaller one would ever count")
     }
     checkBudget(&check)
-    if before != nil { check.requireUnknownCallers(of: self, by: parts.map(\.by)) }
     if sessions, case .route(let name) = check.origin,
       let kind = check.configuration.routes[name]?.kind, kind != .websocket
     {

@@ -109,35 +109,6 @@ extension PolicyCheck {
   }
 }
 
-extension PolicyCheck {
-  /// Reports what a limit that counts before the stage `identify` can't have: who calls is not known, and all
-  /// callers of a route meet the same policies up to there.
-  mutating func requireUnknownCallers<Settings: PolicySettings>(
-    of settings: Settings, by keys: [Configuration.LimitKey]
-  ) {
-    if let key = keys.first(where: \.dependsOnCaller) {
-      error(
-        "counts by \(key.text), which is not known before the stage 'identify'", at: "before",
-        hint: "count by address, host, header:NAME, path:/PATH, route, all or variable:NAME")
-    }
-    if origin.dependsOnCaller {
-      return error(
-        "is for some callers only, who are not known before the stage 'identify'", at: "before",
-        hint: "set it for a route, a service or everything")
-    }
-    // Also one that says `false`: whoever has other policies has them from the stage `identify` on.
-    let other = configuration.policyPlaces.first {
-      $0.origin.dependsOnCaller && $0.policies.names.contains(Settings.policyName)
-    }
-    if let other {
-      error(
-        "counts before it is known who calls, and \(other.origin.text) has a limit of its own",
-        at: "before",
-        hint: "leave out 'before', or what \(other.origin.text) says of \(Settings.policyName)")
-    }
-  }
-}
-
 /// Fields that several limits have.
 enum LimitField {
   static let before = Field(

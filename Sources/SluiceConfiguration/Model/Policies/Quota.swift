@@ -19,6 +19,7 @@ extension Configuration {
 extension Configuration.Quota {
   public static let policyName = "quota"
   public static let stage = PolicyStage.limit
+  public var countsBy: [Configuration.LimitKey] { [by] }
 
   private static let count = Field.Kind.integer(1...1_000_000_000)
 

@@ -128,6 +128,8 @@ extension Configuration.RateLimit {
   public static let policyName = "rate-limit"
   public static let stage = PolicyStage.limit
   public var stage: PolicyStage { before == nil ? Self.stage : .entry }
+  public static let stageKey: String? = LimitField.before.key
+  public var countsBy: [Configuration.LimitKey] { parts.map(\.by) }
 
   private static let count = Field.Kind.integer(1...1_000_000_000)
   private static let length = Field.Kind.timespan(.seconds(1)...(.seconds(366 * 86_400)))
@@ -232,12 +234,9 @@ extension Configuration.RateLimit {
     checkOthers(&check)
     checkDelay(&check)
     checkBudget(&check)
-    if before != nil {
-      check.requireUnknownCallers(of: self, by: parts.map(\.by))
-      if messages != nil {
-        check.error(
-          "counts messages, whose sender is known", at: "before", hint: "leave out messages")
-      }
+    if before != nil, messages != nil {
+      check.error(
+        "counts messages, whose sender is known", at: "before", hint: "leave out messages")
     }
   }
 

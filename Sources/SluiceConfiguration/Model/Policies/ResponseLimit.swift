@@ -20,6 +20,7 @@ extension Configuration {
 extension Configuration.ResponseLimit {
   public static let policyName = "response-limit"
   public static let stage = PolicyStage.limit
+  public var countsBy: [Configuration.LimitKey] { [by] }
 
   public static let schema = Schema(
     "ResponseLimit", of: Self(),
