@@ -35,8 +35,8 @@ extension Scenarios {
         $0.burst = 5
         $0.excess = .delay
       }
-      let clients = try (0..<5).map { _ in try fixture.client() }
       let begin = ContinuousClock.now
+      let clients = try (0..<5).map { _ in try fixture.client() }
       for client in clients { try client.send(get) }
       for client in clients { #expect(try client.reader.readResponse().status == 200) }
       #expect(ContinuousClock.now - begin >= .milliseconds(199))

@@ -64,8 +64,14 @@ extension Exchange {
       output.append(subprotocol)
       output.append("\r\n")
     }
+    Self.appendLines(of: responseEdits, to: &output)
     output.append("\r\n")
     return output.copiedBytes()
+  }
+
+  /// What policies had to say of the response until now.
+  private static func appendLines(of edits: borrowing FieldEdits, to output: inout ByteBuffer) {
+    output.append(edits.lines.span)
   }
 
   /// The whole message, text.
