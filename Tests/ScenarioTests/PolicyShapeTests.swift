@@ -139,6 +139,40 @@ extension Scenarios {
       try waitUntil { Probe.finished.withLock { $0 } == finished + 1 }
     }
 
+    /// A caller's own policies are compiled when the first such caller comes, which may be after their
+    /// configuration was replaced: whatever they registered has to end as well.
+    @Test func whatIsCompiledAfterItsConfigurationEndsWithIt() throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try fixture(to: upstream, Probe(does: "wait", isEarly: true)) {
+        $0.knownPolicies = $0.knownPolicies.adding(Tally.self)
+        $0.all.policies[Configuration.KeyAuth.self] = Configuration.KeyAuth()
+        var credential = Configuration.Credential()
+        credential.keyAuth = Configuration.KeyCredential(key: "key")
+        var alice = Configuration.Consumer()
+        alice.credentials = [credential]
+        alice.policies[Tally.self] = Tally()
+        $0.consumers["alice"] = alice
+      }
+      Tally.counts.withLock { $0 = Tally.Counts() }
+      let gate = Probe.newGate()
+      let waiting = try fixture.client()
+      try waiting.send("GET / HTTP/1.1\r\nHost: a\r\napikey: key\r\n\r\n")
+      try waitUntil("it waits") { Probe.waiting.withLock { $0 } > 0 }
+      var next = fixture.gateway.configuration
+      next.all.policies[Configuration.RequestID.self] = Configuration.RequestID()
+      try fixture.gateway.reload(next)
+      #expect(Tally.counts.withLock { $0 } == Tally.Counts())
+      gate.open()
+      #expect(try waiting.reader.readResponse().status == 200)
+      #expect(Tally.counts.withLock { $0.compiled } == 1 && Tally.counts.withLock { $0.retired } == 1)
+      // With its snapshot it is gone.
+      try waitUntil("nothing of it is left") { Tally.counts.withLock { $0.gone } == 1 }
+      // The one of today stays.
+      #expect(try waiting.get("/", "apikey: key", "x-go: on").status == 200)
+      #expect(
+        Tally.counts.withLock { $0 } == Tally.Counts(compiled: 2, retired: 1, gone: 1))
+    }
+
     /// Its settings choose where a policy stands; in the stage `entry` it meets who is refused behind it.
     @Test(arguments: [false, true])
     func settingsChooseTheStage(isEarly: Bool) throws {
@@ -192,6 +226,7 @@ private struct Probe: Policy {
     ])
   static let example = ""
   static let finished = Locked(0)
+  static let waiting = Locked(0)
   private static let gate = Locked(Gate())
 
   static func newGate() -> Gate {
@@ -230,7 +265,9 @@ private final class CompiledProbe: CompiledPolicy {
           // share may all be busy with other tests.
           await withCheckedContinuation { continuation in
             Thread.detachNewThread {
+              Probe.waiting.withLock { $0 += 1 }
               gate.wait()
+              Probe.waiting.withLock { $0 -= 1 }
               continuation.resume()
             }
           }
@@ -275,6 +312,34 @@ private final class CompiledProbe: CompiledPolicy {
   }
 
   override func finished(_ exchange: Exchange) { Probe.finished.withLock { $0 += 1 } }
+}
+
+/// A policy that counts what becomes of what it compiles to.
+private struct Tally: Policy {
+  struct Counts: Equatable {
+    var compiled = 0
+    var retired = 0
+    var gone = 0
+  }
+
+  static let policyName = "tally"
+  static let stage = PolicyStage.transform
+  static let schema = Schema("Tally", of: Self(), "Tests.", [])
+  static let example = ""
+  static let counts = Locked(Counts())
+
+  func compile(_ context: PolicyContext) -> CompiledPolicy { CompiledTally() }
+}
+
+private final class CompiledTally: CompiledPolicy {
+  override init() {
+    Tally.counts.withLock { $0.compiled += 1 }
+    super.init()
+  }
+
+  deinit { Tally.counts.withLock { $0.gone += 1 } }
+
+  override func retired() { Tally.counts.withLock { $0.retired += 1 } }
 }
 
 private final class UpperCase: BodyFilter {

@@ -10,7 +10,7 @@ import SluiceWire
 final class HTTP1UpstreamConnection: UpstreamConnection {
   private let attemptsLeft: Int
   /// Only HTTP/1.1 is offered to the target.
-  private let avoidsHTTP2: Bool
+  let avoidsHTTP2: Bool
   var machine = HTTP1UpstreamStateMachine()
   /// Kept by the loop, see `Exchange+References`.
   private var exchangeInUse: Unmanaged<Exchange>?
@@ -57,8 +57,8 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
   override func streamConnected() {
     switch target.agreement(on: self) {
     case .http1: if !avoidsHTTP2 { target.socketsNeedHTTP1 = false }
-    // Chosen though it was not offered: a try that is counted, or it would be repeated for ever.
-    case .http2: return avoidsHTTP2 ? streamHandshakeFailed(.noProtocol) : beginHTTP2()
+    case .http2: return beginHTTP2()
+    // A try that is counted, or it would be repeated for ever.
     case nil: return streamHandshakeFailed(.noProtocol)
     }
     clearDeadline()

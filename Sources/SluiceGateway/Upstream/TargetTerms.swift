@@ -23,12 +23,18 @@ struct TargetTerms: Equatable {
       && left.proxyProtocol == right.proxyProtocol && left.wanted == right.wanted
   }
 
-  /// What is spoken on a connection; nil when the target did not agree to what has to be.
-  func agreement(isEncrypted: Bool, hasAgreedOnHTTP2: Bool) -> UpstreamProtocol? {
+  /// What is spoken on a connection; nil when the target did not agree to what has to be, or chose HTTP/2
+  /// though it was not offered (RFC 7301 3.1). OpenSSL refuses that itself since 3.0.15.
+  ///
+  /// - Parameter isHTTP1Only: this connection was to speak HTTP/1.1, whatever others do.
+  func agreement(
+    isEncrypted: Bool, hasAgreedOnHTTP2: Bool, isHTTP1Only: Bool
+  ) -> UpstreamProtocol? {
     switch wanted {
-    case .http1: .http1
-    case .auto: hasAgreedOnHTTP2 ? .http2 : .http1
-    case .http2: isEncrypted && !hasAgreedOnHTTP2 ? nil : .http2
+    case .http1: return hasAgreedOnHTTP2 ? nil : .http1
+    case .auto where !hasAgreedOnHTTP2: return .http1
+    case .http2 where isEncrypted && !hasAgreedOnHTTP2: return nil
+    case .auto, .http2: return isHTTP1Only ? nil : .http2
     }
   }
 

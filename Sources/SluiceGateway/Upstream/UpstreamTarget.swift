@@ -269,8 +269,10 @@ final class UpstreamTarget: EventHandler {
   }
 
   /// What is spoken on a connection that was just made; nil when it is not what has to be.
-  func agreement(on connection: StreamConnection) -> UpstreamProtocol? {
-    terms.agreement(isEncrypted: origin != nil, hasAgreedOnHTTP2: connection.hasNegotiated("h2"))
+  func agreement(on connection: HTTP1UpstreamConnection) -> UpstreamProtocol? {
+    terms.agreement(
+      isEncrypted: origin != nil, hasAgreedOnHTTP2: connection.hasNegotiated("h2"),
+      isHTTP1Only: connection.avoidsHTTP2)
   }
 
   /// The connection is open and belongs to the exchange, or to nobody if the exchange is gone.

@@ -116,6 +116,81 @@ import Testing
     #expect(throws: TextProblem.self) { _ = try PasswordDigest(parsing: text) }
   }
 
+  // MARK: Names of nobody
+
+  private static let strong = [
+    "$2b$04$R9h/cIPz0gi.URNNX3kh2O7OBVswtCCK0LCG2FiJAGckve6I.J3IC",
+    "$5$rounds=5000$saltstring$v0OSACRVEHxTZQtKiIL3V9oRG42F8oXiRwOf1d7iAA3",
+  ]
+  private static let weak = "$apr1$saltsalt$9burpc.lC5cbCBb1YbsLa1"
+  private static let quick = "{SHA}zH9xIdvvCk1Psi4ui9OBlBDDcdA="
+
+  /// A consumer, of the group `staff`, for each digest; one more that the file has the password of.
+  private func directory(_ digests: [String]) -> PasswordDirectory {
+    var consumers: [String: Configuration.Consumer] = [:]
+    for (index, digest) in (digests + [""]).enumerated() {
+      var credential = Configuration.Credential()
+      credential.basicAuth = Configuration.PasswordCredential(
+        username: "user-\(index)", password: digest.isEmpty ? "open" : nil,
+        digest: digest.isEmpty ? nil : digest)
+      var consumer = Configuration.Consumer()
+      consumer.credentials = [credential]
+      consumers["consumer-\(digests.hashValue)-\(index)"] = consumer
+    }
+    return PasswordDirectory(consumers, [:])
+  }
+
+  /// The slow digest that a name is checked against, and whether the right password would let it in.
+  private func slowCheck(
+    _ directory: PasswordDirectory, _ name: String, isMeant: Bool = true
+  ) -> (digest: PasswordDigest, canPass: Bool)? {
+    guard case .slow(let digest, let identity) = directory.check(
+      of: Array(name.utf8), meant: { _ in isMeant })
+    else { return nil }
+    return (digest, identity != nil)
+  }
+
+  /// As many digests are made for a name of nobody as for one that is somebody's: one, by the same thread.
+  @Test func nobodysNameTakesTheWayOfOthers() throws {
+    for digests in [[Self.strong[0]], [Self.weak], Self.strong, Self.strong + [Self.quick]] {
+      let directory = directory(digests)
+      #expect(directory.isSlow)
+      let known = try #require(slowCheck(directory, "user-0"))
+      #expect(known.canPass && known.digest.text == digests[0])
+      for (name, isMeant) in [("nobody", true), ("", true), ("user-0", false), ("user-9", true)] {
+        let other = try #require(slowCheck(directory, name, isMeant: isMeant), "\(name)")
+        #expect(!other.canPass && digests.contains(other.digest.text))
+      }
+      // The one with its password in the file, where it is not meant, is nobody, too.
+      let open = try #require(slowCheck(directory, "user-\(digests.count)", isMeant: false))
+      #expect(!open.canPass)
+    }
+  }
+
+  /// In whatever order a dictionary has them: one strong digest among nine is enough.
+  @Test func whoIsNobodyIsNotCheckedByAWeakDigest() throws {
+    for round in 0..<20 {
+      let weak = (0..<8).map { "$apr1$salt\(round)\($0)$9burpc.lC5cbCBb1YbsLa1" }
+      let directory = directory(weak + [Self.quick, Self.strong[round % 2]])
+      let nobody = try #require(slowCheck(directory, "nobody"))
+      #expect(nobody.digest.text == Self.strong[round % 2] && !nobody.canPass)
+      let known = try #require(slowCheck(directory, "user-3"))
+      #expect(known.digest.text == weak[3] && known.canPass)
+    }
+  }
+
+  /// Where all digests are quick there is nothing to hide, and no thread.
+  @Test func withoutSlowDigestsNobodyIsNobody() {
+    let directory = directory([Self.quick])
+    #expect(!directory.isSlow)
+    guard case .nobody = directory.check(of: Array("nobody".utf8), meant: { _ in true }) else {
+      return #expect(Bool(false), "a check of nobody's name")
+    }
+    guard case .quick = directory.check(of: Array("user-0".utf8), meant: { _ in true }),
+      case .plain = directory.check(of: Array("user-1".utf8), meant: { _ in true })
+    else { return #expect(Bool(false), "checks of somebody's names") }
+  }
+
   @Test func recentValuesAreRememberedWithinBounds() {
     var cache = RecentCache<Int, Int>(size: 10)
     let now = MonotonicTime(nanoseconds: 0)

@@ -192,11 +192,34 @@ import Testing
       $0.policies[Configuration.BasicAuth.self]?.groups.first
     }
     #expect(asked?.sorted() == ["one", "two"])
-    let other = users("a:{PLAIN}other\n").diagnostics
-    #expect(
-      other.contains { $0.message.contains("'a' has another password or another digest of it") })
     // One file is everybody's, without groups.
     #expect(!passwords("a:{PLAIN}x").yaml().text.contains("groups"))
+  }
+
+  /// A name has one way to be checked here, and whether two digests are of one password nobody can know.
+  @Test(arguments: [
+    "a:{PLAIN}y", "a:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+    "a:$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0", "a:$apr1$other$LrttParrLPdxvgutaSXWJ0",
+  ])
+  func oneNameHasOnePassword(first: String) {
+    func messages(_ second: String) -> [String] {
+      convert(
+        """
+        server { listen 80; auth_basic a; auth_basic_user_file conf/one; location / { proxy_pass http://a; }
+          location /two { auth_basic_user_file conf/two; proxy_pass http://a; } }
+        """, files: ["conf/one": "# staff\n\(first)\n", "conf/two": "b:{PLAIN}y\n\(second)\n"]
+      ).diagnostics.filter { $0.severity == .error }.map(\.description)
+    }
+    #expect(messages(first) == [])
+    for second in ["a:{PLAIN}x", "a:{SSHA}ldrVauEXtzDihoJUlBfeLGTYCtRhYmNkMTIzNA=="] {
+      #expect(
+        messages(second) == [
+          """
+          conf/one:2:1: error: 'a' has another password or another digest of it in another file, and a name has one here
+            hint: copy the line from one file to the other, or give one of them another name
+          """
+        ])
+    }
   }
 
   /// They are taken, with one warning for all of a file.

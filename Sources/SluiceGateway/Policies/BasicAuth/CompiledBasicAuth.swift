@@ -28,7 +28,7 @@ final class CompiledBasicAuth: IdentifyPolicy {
     passwords = context.consumers.passwords
     groups = Set(settings.groups.map { Array($0.utf8) })
     // Without slow digests there is nothing to do for it.
-    thread = passwords.decoy == nil ? nil : context.passwordThread
+    thread = passwords.isSlow ? context.passwordThread : nil
     challenge = AuthorizationField.challenge(
       "Basic", realm: settings.realm, "charset=\"UTF-8\"")
     wrong = PolicyRefusal(
@@ -72,25 +72,24 @@ final class CompiledBasicAuth: IdentifyPolicy {
   private func check(
     _ exchange: Exchange, _ username: [UInt8], _ password: [UInt8], _ key: SHA256Digest
   ) -> IdentifyOutcome {
-    let entry = passwords.entry(for: username).flatMap { isIn($0.identity) ? $0 : nil }
-    if let entry, case .plain(let digest) = entry.proof {
-      return hash.digest(of: password.span) == digest ? .known(entry.identity) : .refused(wrong)
+    switch passwords.check(of: username, meant: isIn) {
+    case .plain(let digest, let identity):
+      return hash.digest(of: password.span) == digest ? .known(identity) : .refused(wrong)
+    case .quick(let digest, let identity):
+      return digest.verifies(password) ? .known(identity) : .refused(wrong)
+    case .slow(let digest, let identity):
+      guard let thread else { return .refused(wrong) }
+      return exchange.waitToIdentify(
+        atMost: .seconds(10), for: { await thread.verifies(digest, password) },
+        then: { [self] _, isRight in
+          guard let isRight else { return .refused(busy) }
+          guard isRight, let identity else { return .refused(wrong) }
+          right.set(
+            key, identity,
+            expires: loop.now.advanced(byNanoseconds: settings.cacheFor.nanoseconds))
+          return .known(identity)
+        })
+    case .nobody: return .refused(wrong)
     }
-    if let entry, case .quick(let digest) = entry.proof {
-      return digest.verifies(password) ? .known(entry.identity) : .refused(wrong)
-    }
-    var digest = passwords.decoy
-    if let entry, case .slow(let own) = entry.proof { digest = own }
-    guard let digest, let thread else { return .refused(wrong) }
-    return exchange.waitToIdentify(
-      atMost: .seconds(10), for: { await thread.verifies(digest, password) },
-      then: { [self] _, isRight in
-        guard let isRight else { return .refused(busy) }
-        guard isRight, let entry else { return .refused(wrong) }
-        right.set(
-          key, entry.identity,
-          expires: loop.now.advanced(byNanoseconds: settings.cacheFor.nanoseconds))
-        return .known(entry.identity)
-      })
   }
 }

@@ -3,12 +3,12 @@ import SluiceWire
 
 /// Names and passwords of the consumers, as `basic-auth` looks them up.
 final class PasswordDirectory {
-  struct Entry {
+  private struct Entry {
     let identity: Identity
     let proof: Proof
   }
 
-  enum Proof {
+  private enum Proof {
     /// The digest of a password that the configuration holds itself.
     case plain(SHA256Digest)
     /// One that is checked on the worker's thread.
@@ -16,11 +16,23 @@ final class PasswordDirectory {
     case slow(PasswordDigest)
   }
 
+  /// What a name and its password are checked with.
+  enum Check {
+    case plain(SHA256Digest, Identity)
+    case quick(PasswordDigest, Identity)
+    /// Without an identity the password is wrong, whatever it is.
+    case slow(PasswordDigest, Identity?)
+    /// Nothing needs time here, so nothing is hidden by taking some.
+    case nobody
+  }
+
   private var entries: [[UInt8]: Entry] = [:]
+  /// Whether anything needs a thread of its own.
+  var isSlow: Bool { decoy != nil }
   private(set) var fingerprints: Set<SHA256Digest> = []
   /// What a name that is nobody's is checked against, so that it takes as long as any other; where digests of
   /// several kinds are side by side, as one that is not weak.
-  private(set) var decoy: PasswordDigest?
+  private var decoy: PasswordDigest?
 
   /// `groups` by consumer.
   init(_ consumers: [String: Configuration.Consumer], _ groups: [String: [[UInt8]]]) {
@@ -48,5 +60,16 @@ final class PasswordDirectory {
     }
   }
 
-  func entry(for username: [UInt8]) -> Entry? { entries[username] }
+  /// One check for every name, so that those of nobody, and of consumers that are not `meant`, take no other
+  /// way than the slow ones.
+  func check(of username: [UInt8], meant: (Identity) -> Bool) -> Check {
+    guard let entry = entries[username], meant(entry.identity) else {
+      return decoy.map { .slow($0, nil) } ?? .nobody
+    }
+    return switch entry.proof {
+    case .plain(let digest): .plain(digest, entry.identity)
+    case .quick(let digest): .quick(digest, entry.identity)
+    case .slow(let digest): .slow(digest, entry.identity)
+    }
+  }
 }
