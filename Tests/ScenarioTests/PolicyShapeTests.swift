@@ -164,7 +164,8 @@ extension Scenarios {
       #expect(Tally.counts.withLock { $0 } == Tally.Counts())
       gate.open()
       #expect(try waiting.reader.readResponse().status == 200)
-      #expect(Tally.counts.withLock { $0.compiled } == 1 && Tally.counts.withLock { $0.retired } == 1)
+      #expect(
+        Tally.counts.withLock { $0.compiled } == 1 && Tally.counts.withLock { $0.retired } == 1)
       // With its snapshot it is gone.
       try waitUntil("nothing of it is left") { Tally.counts.withLock { $0.gone } == 1 }
       // The one of today stays.

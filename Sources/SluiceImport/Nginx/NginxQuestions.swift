@@ -9,6 +9,7 @@ extension NginxBuilder {
     else { return nil }
     guard let asked = askedLocation(path, route) else { return nil }
     checkAsked(asked, route)
+    checkAnswer(asked.scope)
     guard let pass = asked.scope.own("proxy_pass").first?.arguments.first,
       let text = text(pass, route.variables),
       let url = NginxPass.reading(text, origin: pass.position)
@@ -24,6 +25,10 @@ extension NginxBuilder {
       .init("service", .text(service), origin: directive.position),
       .init("path", .text(url.uri ?? path.text)),
     ]
+    let read = asked.scope.last("proxy_read_timeout")
+    if let time = time(read, default: "1m") {
+      entries.append(.init("timeout", .literal(time), origin: read?.position))
+    }
     let set = askedFields(asked, route)
     if !set.isEmpty { entries.append(.init("set", .map(set))) }
     let fields = answeredFields(route.scope)
@@ -113,6 +118,38 @@ extension NginxBuilder {
         "\(directive.name.text) of a server holds for what auth_request asks, too, which can't be carried over",
         at: directive.position, hint: "write it in the locations for callers")
     }
+  }
+
+  /// What nginx makes of the answer before it decides by it, wherever that is written. Not `allow`, `deny` and
+  /// passwords, which it does not look at for what it asks itself, and nothing that changes fields or bodies,
+  /// which nobody sees.
+  private func checkAnswer(_ scope: NginxScope) {
+    let intercepts = scope.isOn("proxy_intercept_errors")
+    for page in scope.all("error_page") where Self.changesStatus(page, intercepts: intercepts) {
+      error(
+        "error_page gives the answer to auth_request another status, which can't be carried over",
+        at: page.position,
+        hint: "write it in the locations for callers, or without '=' and for a path")
+    }
+    if let cache = scope.last("proxy_cache"), cache.words != ["off"] {
+      warning(
+        "answers to auth_request are not remembered: the service is asked about every request, and nobody passes while it can't be reached",
+        at: cache.position, hint: "write proxy_cache off in the location that is asked")
+    }
+  }
+
+  /// What nginx itself may make of a request to a target without limits: the body is too large, or there is
+  /// no answer.
+  private static let ownFailures: Set<String> = ["413", "500", "502", "504"]
+
+  /// Whether an `error_page` may make another status of what is asked: by `=`, or as a redirect to a URL. A
+  /// path and a name keep it. Targets' own statuses count with `proxy_intercept_errors` only.
+  private static func changesStatus(_ page: NginxDirective, intercepts: Bool) -> Bool {
+    guard let target = page.words.last else { return false }
+    let codes = page.words.dropLast()
+    let isKept = target.hasPrefix("/") || target.hasPrefix("@")
+    if isKept, codes.last?.hasPrefix("=") != true { return false }
+    return intercepts || codes.contains { ownFailures.contains($0) }
   }
 
   /// Whether a condition of a server comes out for what is asked as it did for the caller's request, and

@@ -232,7 +232,9 @@ extension Scenarios {
         server { listen 127.0.0.1:PORT;
           location = /auth { internal; proxy_pass http://DOOR/verify; proxy_pass_request_body off;
             proxy_set_header Content-Length ""; proxy_set_header X-Gone "";
+            deny all; proxy_intercept_errors on; error_page 401 403 /page; proxy_hide_header X-User;
             proxy_set_header X-Original "$request_method $scheme://$http_host$request_uri"; }
+          location = /page { return 204; }
           location / { auth_request /auth; auth_request_set $who $upstream_http_x_user;
             auth_request_set $email ${upstream_http_x_auth_email}; auth_request_set $set $upstream_http_set_cookie;
             auth_request_set $asked $upstream_http_x_asked; auth_request_set $back $scheme://$http_host$request_uri;

@@ -144,8 +144,9 @@ import Testing
   private func slowCheck(
     _ directory: PasswordDirectory, _ name: String, isMeant: Bool = true
   ) -> (digest: PasswordDigest, canPass: Bool)? {
-    guard case .slow(let digest, let identity) = directory.check(
-      of: Array(name.utf8), meant: { _ in isMeant })
+    guard
+      case .slow(let digest, let identity) = directory.check(
+        of: Array(name.utf8), meant: { _ in isMeant })
     else { return nil }
     return (digest, identity != nil)
   }

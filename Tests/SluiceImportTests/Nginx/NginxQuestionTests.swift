@@ -70,6 +70,102 @@ import Testing
     #expect(found.count { $0.contains("holds for what auth_request asks") } == count, "\(found)")
   }
 
+  // MARK: The answer
+
+  /// An answer has the status that its target gave it. Without `proxy_intercept_errors` only nginx's own
+  /// failures have pages; each row was tried with nginx, where the first ones let everybody in.
+  @Test(arguments: [
+    ("", "error_page 502 =200 /empty;", 1), ("error_page 500 502 504 =200 /empty;", "", 1),
+    ("", "error_page 502 = /empty;", 1), ("", "error_page 504 http://x/;", 1),
+    ("", "error_page 413 =204 @page;", 1), ("", "error_page 401 =200 /empty;", 0),
+    ("", "proxy_intercept_errors on; error_page 401 =200 /empty;", 1),
+    ("proxy_intercept_errors on; error_page 401 =200 /empty;", "", 1),
+    ("proxy_intercept_errors on;", "error_page 401 http://x/;", 1),
+    ("proxy_intercept_errors on; error_page 401 = /empty;", "error_page 403 /empty;", 0),
+    ("", "proxy_intercept_errors on; error_page 401 403 /empty;", 0),
+    ("error_page 500 502 503 504 /empty;", "", 0), ("error_page 404 = @page;", "", 0),
+    ("error_page 503 =200 /empty;", "", 0),
+  ])
+  func noPageDecides(server: String, location: String, count: Int) {
+    let found = errors(
+      """
+      server { listen 80; \(server) location = /empty { return 204; } location @page { return 204; }
+      location = /auth { internal; \(location) proxy_pass http://d; } \(Self.asking) }
+      """)
+    #expect(found.count == count, "\(found)")
+    #expect(found.allSatisfy { $0.contains("gives the answer to auth_request another status") })
+  }
+
+  @Test func whereAPageDecidesIsSaidOnce() {
+    let found = errors(
+      """
+      server { listen 80; location = /empty { return 204; }
+      error_page 502 =200 /empty; location = /auth { internal; proxy_pass http://d; }
+      \(Self.asking) location /b { auth_request /auth; proxy_pass http://b; } }
+      """)
+    #expect(
+      found == [
+        """
+        f:2:1: error: error_page gives the answer to auth_request another status, which can't be carried over
+          hint: write it in the locations for callers, or without '=' and for a path
+        """
+      ])
+  }
+
+  /// What nginx would remember is asked anew: a difference that is said where it is written.
+  @Test(arguments: [
+    ("", "proxy_cache c;", "f:3:30"), ("proxy_cache c;", "", "f:2:21"),
+    ("proxy_cache c;", "proxy_cache off;", nil), ("", "proxy_cache_valid 200 1m;", nil),
+  ])
+  func answersAreNotRemembered(server: String, location: String, place: String?) {
+    let conversion = convert(
+      """
+      proxy_cache_path /var/c keys_zone=c:1m;
+      server { listen 80; \(server)
+      location = /auth { internal; \(location) proxy_pass http://d; }
+      \(Self.asking) location /b { auth_request /auth; proxy_pass http://b; } }
+      """)
+    #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
+    let found = conversion.diagnostics.map(\.description).filter { $0.contains("remembered:") }
+    #expect(
+      found
+        == (place.map {
+          [
+            """
+            \($0): warning: answers to auth_request are not remembered: the service is asked about every request, and nobody passes while it can't be reached
+              hint: write proxy_cache off in the location that is asked
+            """
+          ]
+        } ?? []))
+  }
+
+  @Test(arguments: [
+    ("", "", "1m"), ("", "proxy_read_timeout 7;", "7s"), ("proxy_read_timeout 90;", "", "90s"),
+    ("proxy_read_timeout 90;", "proxy_read_timeout 250ms;", "250ms"),
+  ])
+  func anAnswerHasTheTimeOfItsLocation(server: String, location: String, time: String) throws {
+    let conversion = convert(
+      "server { listen 80; \(server) location = /auth { internal; \(location) proxy_pass http://d; } \(Self.asking) }"
+    )
+    #expect(!conversion.hasErrors, "\(conversion.diagnostics)")
+    let result = ConfigurationReader.read(contentsOf: conversion.yaml().text, file: "y")
+    let asked = try #require(result.configuration).routes.values.compactMap {
+      $0.policies[Configuration.ForwardAuth.self]?.timeout
+    }
+    #expect(asked == [Timespan(text: time)])
+  }
+
+  /// nginx does not look at these for what it asks itself, and fields of an answer are seen by nobody.
+  @Test func whatDecidesNothingIsNoError() {
+    let found = errors(
+      """
+      server { listen 80; location = /auth { internal; deny all; add_header X-A b; expires 1h;
+      proxy_hide_header X-B; proxy_cookie_path / /b; proxy_redirect off; client_max_body_size 1;
+      proxy_pass http://d; } \(Self.asking) }
+      """)
+    #expect(found == [])
+  }
+
   @Test func whereAnswersAreKnownIsSaid() {
     let found = errors(
       """
