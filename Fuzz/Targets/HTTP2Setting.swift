@@ -3,6 +3,31 @@ import SluiceWire
 
 /// What the targets of HTTP/2 share: an end of a connection without a socket.
 
+/// What a client says first (RFC 9113 3.4).
+let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
+/// The session gets these bytes in pieces, and says what it has to; `then` is called behind each piece, with
+/// its place, before that.
+func feed(
+  _ session: HTTP2Session, _ bytes: [UInt8], piece: Int, _ sent: inout [UInt8],
+  then: (Int) -> Void = { _ in }
+) {
+  var offset = 0
+  while offset < bytes.count {
+    let end = min(bytes.count, offset + min(piece, bytes.count))
+    session.receive(bytes.span.extracting(offset..<end), now: MonotonicTime(nanoseconds: 0))
+    then(offset)
+    offset = end
+    pump(session, &sent)
+    checkBooks(session)
+  }
+}
+
+func finish(_ session: HTTP2Session) {
+  session.close()
+  check(session.streams.isEmpty && session.outputBytes == 0, "something is left")
+}
+
 /// Whatever the session has to say, behind what it said before.
 func pump(_ session: HTTP2Session, _ sent: inout [UInt8]) {
   while true {

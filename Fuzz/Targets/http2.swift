@@ -11,7 +11,7 @@ import SluiceWire
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let all = input(data, count)
   guard all.count > 2 else { return 0 }
-  let bytes = preface + Array(all[2...])
+  let bytes = preface + settings + Array(all[2...])
   let behaviour = Behaviour(rawValue: all[0] % 4) ?? .silent
   let whole = run(bytes, piece: .max, behaviour)
   let pieces = run(bytes, piece: Int(all[1]) + 1, behaviour)
@@ -21,8 +21,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-private let preface =
-  Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+private let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
 
 private enum Behaviour: UInt8 {
   /// Nobody answers.
@@ -117,17 +116,9 @@ private func run(_ bytes: [UInt8], piece: Int, _ behaviour: Behaviour) -> Outcom
   guard let session = FuzzSession(behaviour) else { fatalError("no memory") }
   var outcome = Outcome()
   var sent: [UInt8] = []
-  var offset = 0
-  while offset < bytes.count {
-    let end = min(bytes.count, offset + min(piece, bytes.count))
-    session.receive(bytes.span.extracting(offset..<end), now: MonotonicTime(nanoseconds: 0))
-    offset = end
-    pump(session, &sent)
-    checkBooks(session)
-  }
+  feed(session, bytes, piece: piece, &sent)
   outcome.isRefused = checkFrames(sent[...]) || session.all.contains(where: \.isRefused)
   outcome.requests = session.all.map { $0.head + $0.body }
-  session.close()
-  check(session.streams.isEmpty && session.outputBytes == 0, "something is left")
+  finish(session)
   return outcome
 }

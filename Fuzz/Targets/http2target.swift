@@ -178,9 +178,8 @@ private func begin(
 private func run(_ bytes: [UInt8], piece: Int, _ behaviour: Behaviour) -> Outcome {
   guard let session = HTTP2ClientSession(HTTP2Limits()) else { fatalError("no memory") }
   session.windowBudget = HTTP2WindowBudget(1 << 20)
-  let now = MonotonicTime(nanoseconds: 0)
   var sent: [UInt8] = []
-  session.receive(settings.span, now: now)
+  session.receive(settings.span, now: MonotonicTime(nanoseconds: 0))
   check(session.isConfirmed && session.takesWebSockets, "SETTINGS were not heard")
   var streams: [FuzzStream] = []
   for method in [HTTPMethod.get, .post, .head] {
@@ -191,29 +190,20 @@ private func run(_ bytes: [UInt8], piece: Int, _ behaviour: Behaviour) -> Outcom
   }
   check(streams.count == 5, "a request was not taken")
   pump(session, &sent)
-  var offset = 0
-  while offset < bytes.count {
-    let end = min(bytes.count, offset + min(piece, bytes.count))
-    session.receive(bytes.span.extracting(offset..<end), now: now)
+  feed(session, bytes, piece: piece, &sent) { offset in
     session.tellTunnels()
     if behaviour == .begins, session.takesRequests, session.streams.count < session.capacity,
       streams.count < 50, let stream = begin(session, behaviour, .get, isHandshake: offset & 1 == 1)
     {
       streams.append(stream)
     }
-    offset = end
-    pump(session, &sent)
-    checkBooks(session)
   }
   // The preface is the client's.
   check(sent.starts(with: preface), "no preface")
   var outcome = Outcome()
   outcome.isRefused =
     checkFrames(sent[preface.count...]) || streams.contains { $0.refusals > 0 } || session.isOver
-  session.close()
-  check(session.streams.isEmpty && session.outputBytes == 0, "something is left")
+  finish(session)
   outcome.told = streams.map(\.told)
   return outcome
 }
-
-private let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)

@@ -307,9 +307,7 @@ extension Scenarios {
             server: authority.issue(
               names: [name], from: -TestAuthority.day, to: TestAuthority.day)))
         let fixture = try fixture([patient.upstream.url]) {
-          $0.hosts["localhost"] = ["127.0.0.1"]
-          $0.service.tls = Configuration.ServiceTLS()
-          $0.service.tls?.ca = authority.path
+          $0.trust(authority)
           $0.service.health.check?.type = type
         }
         try await wait(fixture, patient.upstream.url, isHealthy: isHealthy)

@@ -16,15 +16,10 @@ extension Scenarios {
     private func fixture(
       to upstream: ScriptedUpstream, _ spoken: Configuration.TargetProtocol
     ) throws -> Fixture {
-      let fixture = try Fixture(
-        configuration(targets: [upstream.url]) {
-          $0.hosts["localhost"] = ["127.0.0.1"]
-          $0.service.tls = Configuration.ServiceTLS()
-          $0.service.tls?.ca = authority.path
-          $0.service.protocol = spoken
-        })
-      fixture.upstream = upstream
-      return fixture
+      try Fixture(to: upstream) {
+        $0.trust(authority)
+        $0.service.protocol = spoken
+      }
     }
 
     @Test(arguments: [Configuration.TargetProtocol.http2, .auto])
@@ -56,8 +51,7 @@ extension Scenarios {
     /// HTTP/2 to those who agree on it; without WebSockets, unless `takesThem`. HTTP/1.1 to others.
     private func sockets(takesThem: Bool, insists: Bool = false) throws -> ScriptedUpstream {
       try ScriptedUpstream(tls: server("h2", insists: insists)) { peer in
-        try peer.socket.handshake()
-        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        if try !peer.agreesOnHTTP2() { return try peer.accept().echo() }
         let settings = takesThem ? HTTP2Frame.settings((8, 1)) : .settings()
         let connection = try HTTP2Peer(peer, settings: settings)
         if takesThem { return try connection.echoOnAllStreams() }
@@ -73,22 +67,17 @@ extension Scenarios {
     private func socketFixture(
       to upstream: ScriptedUpstream, _ edit: (inout Configuration) -> Void = { _ in }
     ) throws -> Fixture {
-      let fixture = try Fixture(
-        configuration(targets: [upstream.url]) {
-          $0.hosts["localhost"] = ["127.0.0.1"]
-          $0.service.tls = Configuration.ServiceTLS()
-          $0.service.tls?.ca = authority.path
-          $0.service.protocol = .auto
-          $0.all.kind = .websocket
-          var plain = Configuration.Route()
-          plain.kind = .http
-          plain.service = "service"
-          plain.match.prefix = "/plain"
-          $0.routes["plain"] = plain
-          edit(&$0)
-        })
-      fixture.upstream = upstream
-      return fixture
+      try Fixture(to: upstream) {
+        $0.trust(authority)
+        $0.service.protocol = .auto
+        $0.all.kind = .websocket
+        var plain = Configuration.Route()
+        plain.kind = .http
+        plain.service = "service"
+        plain.match.prefix = "/plain"
+        $0.routes["plain"] = plain
+        edit(&$0)
+      }
     }
 
     @Test func webSocketsGoByHTTP2WhereThatIsAnnounced() throws {
@@ -152,8 +141,7 @@ extension Scenarios {
     /// RFC 8441 3: the announcement may come at any time.
     @Test func whoAnnouncesThemLaterGetsThemByHTTP2() throws {
       let upstream = try ScriptedUpstream(tls: server("h2")) { peer in
-        try peer.socket.handshake()
-        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        if try !peer.agreesOnHTTP2() { return try peer.accept().echo() }
         let connection = try HTTP2Peer(peer)
         try connection.request(1)
         try connection.send(.settings((8, 1)))

@@ -284,19 +284,15 @@ extension Scenarios {
       let upstream = try ScriptedUpstream(tls: server) { peer in
         let line = try Self.readLine(below: peer)
         lines.withLock { $0.append(line) }
-        try peer.socket.handshake()
-        if peer.socket.tls?.negotiated != "h2" { return try peer.accept().echo() }
+        if try !peer.agreesOnHTTP2() { return try peer.accept().echo() }
         try HTTP2Peer(peer).readToEnd()
       }
-      let fixture = try Fixture(
-        configuration(targets: [upstream.url]) {
-          $0.hosts["localhost"] = ["127.0.0.1"]
-          $0.service.tls = Configuration.ServiceTLS()
-          $0.service.tls?.ca = authority.path
-          $0.service.protocol = .auto
-          $0.service.proxyProtocol = .v1
-          $0.all.kind = .websocket
-        })
+      let fixture = try Fixture(to: upstream) {
+        $0.trust(authority)
+        $0.service.protocol = .auto
+        $0.service.proxyProtocol = .v1
+        $0.all.kind = .websocket
+      }
       for turn in 0..<2 {
         let client = try fixture.client()
         let socket = try client.open()

@@ -6,6 +6,24 @@ import Testing
 extension Scenarios {
   /// `reroute`, internal routes, and failures that lead to them.
   @Suite struct RerouteTests {
+    /// The route `page`, of which failures lead to `fallback`, which has nothing of its own. `limit` holds for
+    /// both.
+    private func withPage(
+      _ upstream: ScriptedUpstream, of service: String = "up", limit: String = "1MiB",
+      _ answers: String
+    ) throws -> Fixture {
+      try Fixture.file(
+        """
+        routes:
+          page:
+            match: {prefix: /page}
+            service: \(service)
+            maxBodySize: \(limit)
+            policies: {error-answers: {\(answers)}}
+          fallback: {match: {internal: fallback}, service: up, maxBodySize: \(limit)}
+        """, before: upstream)
+    }
+
     @Test func rulesLeadToOtherRoutes() throws {
       let upstream = try ScriptedUpstream.saying()
       let fixture = try Fixture.file(
@@ -150,18 +168,8 @@ extension Scenarios {
     /// A connection is used again behind a page, and the next request is the next request.
     @Test func theConnectionGoesOn() throws {
       let upstream = try ScriptedUpstream.saying()
-      let fixture = try Fixture.file(
-        """
-        routes:
-          page:
-            match: {prefix: /page}
-            service: up
-            policies:
-              error-answers:
-                intercept: true
-                answers: [{statuses: [404], to: fallback, path: /x}]
-          fallback: {match: {internal: fallback}, service: up}
-        """, before: upstream)
+      let fixture = try withPage(
+        upstream, "intercept: true, answers: [{statuses: [404], to: fallback, path: /x}]")
       let client = try fixture.client()
       for _ in 0..<3 {
         let page = try client.exchange("GET /page/status-404 HTTP/1.1\r\nHost: g\r\n\r\n")
@@ -179,17 +187,8 @@ extension Scenarios {
     /// The rest of an upload is not waited for, nor taken for the next request.
     @Test func whatIsTooLargeGetsThePage() throws {
       let upstream = try ScriptedUpstream.saying()
-      let fixture = try Fixture.file(
-        """
-        routes:
-          page:
-            match: {prefix: /page}
-            service: up
-            maxBodySize: 4B
-            policies:
-              error-answers: {answers: [{statuses: [413], to: fallback, path: /large}]}
-          fallback: {match: {internal: fallback}, service: up, maxBodySize: 4B}
-        """, before: upstream)
+      let fixture = try withPage(
+        upstream, limit: "4B", "answers: [{statuses: [413], to: fallback, path: /large}]")
       for head in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
         let client = try fixture.client()
         let page = try client.exchange(
@@ -202,18 +201,9 @@ extension Scenarios {
 
     @Test func aStatusWithoutABodyStays() throws {
       let upstream = try ScriptedUpstream.saying()
-      let fixture = try Fixture.file(
-        """
-        routes:
-          down:
-            match: {prefix: /down}
-            service: down
-            policies:
-              error-answers:
-                answers: [{statuses: [503], to: fallback, path: /status-304}]
-          fallback: {match: {internal: fallback}, service: up}
-        """, before: upstream)
-      #expect(try fixture.get("/down").status == 304)
+      let fixture = try withPage(
+        upstream, of: "down", "answers: [{statuses: [503], to: fallback, path: /status-304}]")
+      #expect(try fixture.get("/page").status == 304)
     }
 
     @Test func variablesChooseRoutes() throws {

@@ -26,9 +26,7 @@ extension Scenarios {
     ) throws -> Fixture {
       let fixture = try Fixture(
         configuration(targets: [upstream.url]) {
-          $0.hosts["localhost"] = ["127.0.0.1"]
-          $0.service.tls = Configuration.ServiceTLS()
-          $0.service.tls?.ca = authority.path
+          $0.trust(authority)
           edit(&$0)
         }, options: options)
       fixture.upstream = upstream

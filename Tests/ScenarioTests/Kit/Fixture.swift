@@ -110,6 +110,15 @@ extension Message {
   }
 }
 
+extension Configuration {
+  /// The service's target is found as `localhost`, and shows a certificate of this authority.
+  mutating func trust(_ authority: TestAuthority) {
+    hosts["localhost"] = ["127.0.0.1"]
+    service.tls = ServiceTLS()
+    service.tls?.ca = authority.path
+  }
+}
+
 extension Fixture {
   /// In front of a target that speaks HTTP/2.
   static func http2(

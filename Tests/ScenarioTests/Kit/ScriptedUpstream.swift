@@ -131,6 +131,12 @@ final class UpstreamPeer: @unchecked Sendable {
 
   func send(_ text: String) throws { try socket.send(text) }
 
+  /// Shakes hands by TLS, and says what came of that.
+  func agreesOnHTTP2() throws -> Bool {
+    try socket.handshake()
+    return socket.tls?.negotiated == "h2"
+  }
+
   fileprivate func finish(isStuck: Bool) {
     socket.interrupt()
     socket.close()

@@ -1,4 +1,3 @@
-// LONG: whole files, as they are in use.
 extension NginxCases {
   /// Whole files, as they are in use.
   static let files: [NginxCase] = [
@@ -82,39 +81,7 @@ extension NginxCases {
         NginxRequest("/orders/9", "User-Agent: c", "X-Release: next"),
       ]),
     NginxCase(
-      "maintenance",
-      http: #"""
-          upstream shop { server TARGET; }
-          upstream pages { server TARGET; }
-
-          geo $is_office { default 0; 192.0.2.0/24 1; }
-
-          server {
-            listen 127.0.0.1:PORT;
-            server_name .example.com;
-            set $closed 0;
-            error_page 503 @closed;
-            error_page 502 504 =503 /pages/away.html;
-
-            if ($host ~* ^www\.(?<bare>.+)$) { return 301 $scheme://$bare$request_uri; }
-
-            location / {
-              set $shut $closed;
-              if ($is_office) { set $shut 0; }
-              if ($cookie_preview = "yes") { set $shut 0; }
-              if ($shut) { return 503; }
-              proxy_pass http://shop;
-              proxy_set_header Host $host;
-              proxy_redirect ~^http://shop\.internal(:\d+)?/(.*)$ $scheme://$host/$2;
-              proxy_cookie_domain ~\.?internal$ example.com;
-            }
-            location /pages/ { internal; proxy_pass http://pages/; }
-            location @closed {
-              add_header Retry-After 600 always;
-              return 503 "Closed for a while.\n";
-            }
-          }
-        """#,
+      "maintenance", http: shop(),
       [
         NginxRequest("/a?b", host: "www.example.com"), NginxRequest("/a", host: "shop.example.com"),
         NginxRequest("/status-503", host: "example.com"),
@@ -124,78 +91,14 @@ extension NginxCases {
         NginxRequest("/pages/x", host: "example.com"),
       ]),
     NginxCase(
-      "closed",
-      http: #"""
-          upstream shop { server TARGET; }
-          upstream pages { server TARGET; }
-
-          geo $is_office { default 0; 192.0.2.0/24 1; }
-
-          server {
-            listen 127.0.0.1:PORT;
-            server_name .example.com;
-            set $closed 1;
-            error_page 503 @closed;
-            error_page 502 504 =503 /pages/away.html;
-
-            if ($host ~* ^www\.(?<bare>.+)$) { return 301 $scheme://$bare$request_uri; }
-
-            location / {
-              set $shut $closed;
-              if ($is_office) { set $shut 0; }
-              if ($cookie_preview = "yes") { set $shut 0; }
-              if ($shut) { return 503; }
-              proxy_pass http://shop;
-              proxy_set_header Host $host;
-              proxy_redirect ~^http://shop\.internal(:\d+)?/(.*)$ $scheme://$host/$2;
-              proxy_cookie_domain ~\.?internal$ example.com;
-            }
-            location /pages/ { internal; proxy_pass http://pages/; }
-            location @closed {
-              add_header Retry-After 600 always;
-              return 503 "Closed for a while.\n";
-            }
-          }
-        """#,
+      "closed", http: shop(isClosed: true),
       [
         NginxRequest("/a", host: "example.com"),
         NginxRequest("/a", host: "example.com", "Cookie: preview=yes"),
         NginxRequest("/b", host: "www.example.com"),
       ]),
     NginxCase(
-      "away",
-      http: #"""
-          upstream shop { server DEAD; }
-          upstream pages { server TARGET; }
-
-          geo $is_office { default 0; 192.0.2.0/24 1; }
-
-          server {
-            listen 127.0.0.1:PORT;
-            server_name .example.com;
-            set $closed 0;
-            error_page 503 @closed;
-            error_page 502 504 =503 /pages/away.html;
-
-            if ($host ~* ^www\.(?<bare>.+)$) { return 301 $scheme://$bare$request_uri; }
-
-            location / {
-              set $shut $closed;
-              if ($is_office) { set $shut 0; }
-              if ($cookie_preview = "yes") { set $shut 0; }
-              if ($shut) { return 503; }
-              proxy_pass http://shop;
-              proxy_set_header Host $host;
-              proxy_redirect ~^http://shop\.internal(:\d+)?/(.*)$ $scheme://$host/$2;
-              proxy_cookie_domain ~\.?internal$ example.com;
-            }
-            location /pages/ { internal; proxy_pass http://pages/; }
-            location @closed {
-              add_header Retry-After 600 always;
-              return 503 "Closed for a while.\n";
-            }
-          }
-        """#,
+      "away", http: shop(at: "DEAD"),
       [NginxRequest("/a", host: "example.com"), NginxRequest("/pages/x", host: "example.com")]),
     NginxCase(
       "a websocket front and an SPA",
@@ -214,4 +117,40 @@ extension NginxCases {
         """#, ignoring: ["expires"],
       ["/", "/app/x?y", "/app/", "/a.js", "/app/b.png", "/socket.io/?a=b", "/api/x", "/zzz"]),
   ]
+
+  /// A shop that can be closed, with pages for callers meanwhile.
+  private static func shop(at target: String = "TARGET", isClosed: Bool = false) -> String {
+    #"""
+    upstream shop { server \#(target); }
+    upstream pages { server TARGET; }
+
+    geo $is_office { default 0; 192.0.2.0/24 1; }
+
+    server {
+      listen 127.0.0.1:PORT;
+      server_name .example.com;
+      set $closed \#(isClosed ? 1 : 0);
+      error_page 503 @closed;
+      error_page 502 504 =503 /pages/away.html;
+
+      if ($host ~* ^www\.(?<bare>.+)$) { return 301 $scheme://$bare$request_uri; }
+
+      location / {
+        set $shut $closed;
+        if ($is_office) { set $shut 0; }
+        if ($cookie_preview = "yes") { set $shut 0; }
+        if ($shut) { return 503; }
+        proxy_pass http://shop;
+        proxy_set_header Host $host;
+        proxy_redirect ~^http://shop\.internal(:\d+)?/(.*)$ $scheme://$host/$2;
+        proxy_cookie_domain ~\.?internal$ example.com;
+      }
+      location /pages/ { internal; proxy_pass http://pages/; }
+      location @closed {
+        add_header Retry-After 600 always;
+        return 503 "Closed for a while.\n";
+      }
+    }
+    """#
+  }
 }
