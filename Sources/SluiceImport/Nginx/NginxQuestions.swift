@@ -9,7 +9,7 @@ extension NginxBuilder {
     else { return nil }
     guard let asked = askedLocation(path, route) else { return nil }
     checkAsked(asked, route)
-    checkAnswer(asked.scope)
+    checkAnswer(asked.scope, locations(in: route.server.scope))
     guard let pass = asked.scope.own("proxy_pass").first?.arguments.first,
       let text = text(pass, route.variables),
       let url = NginxPass.reading(text, origin: pass.position)
@@ -123,11 +123,12 @@ extension NginxBuilder {
   /// What nginx makes of the answer before it decides by it, wherever that is written. Not `allow`, `deny` and
   /// passwords, which it does not look at for what it asks itself, and nothing that changes fields or bodies,
   /// which nobody sees.
-  private func checkAnswer(_ scope: NginxScope) {
+  private func checkAnswer(_ scope: NginxScope, _ locations: [NginxLocation]) {
     let intercepts = scope.isOn("proxy_intercept_errors")
-    for page in scope.all("error_page") where Self.changesStatus(page, intercepts: intercepts) {
+    for page in scope.all("error_page")
+    where changesDecision(page, intercepts: intercepts, locations) {
       error(
-        "error_page gives the answer to auth_request another status, which can't be carried over",
+        "error_page makes another decision of the answer to auth_request, which can't be carried over",
         at: page.position,
         hint: "write it in the locations for callers, or without '=' and for a path")
     }
@@ -140,16 +141,40 @@ extension NginxBuilder {
 
   /// What nginx itself may make of a request to a target without limits: the body is too large, or there is
   /// no answer.
-  private static let ownFailures: Set<String> = ["413", "500", "502", "504"]
+  private static let ownFailures: Set<Int> = [413, 500, 502, 504]
 
-  /// Whether an `error_page` may make another status of what is asked: by `=`, or as a redirect to a URL. A
-  /// path and a name keep it. Targets' own statuses count with `proxy_intercept_errors` only.
-  private static func changesStatus(_ page: NginxDirective, intercepts: Bool) -> Bool {
+  /// Whether an `error_page` may make another decision of an answer. A path and a name keep its status, but
+  /// for `=`. Targets' own statuses count with `proxy_intercept_errors` only, and what lets nobody pass and is
+  /// no refusal either is 500 in any case.
+  private func changesDecision(
+    _ page: NginxDirective, intercepts: Bool, _ locations: [NginxLocation]
+  ) -> Bool {
     guard let target = page.words.last else { return false }
-    let codes = page.words.dropLast()
-    let isKept = target.hasPrefix("/") || target.hasPrefix("@")
-    if isKept, codes.last?.hasPrefix("=") != true { return false }
-    return intercepts || codes.contains { ownFailures.contains($0) }
+    let codes = page.words.dropLast().compactMap { Int($0) }
+      .filter { intercepts || Self.ownFailures.contains($0) }
+    if codes.isEmpty { return false }
+    func decides(_ status: Int) -> Bool {
+      (200..<300).contains(status) || status == 401 || status == 403
+    }
+    var status: Int?
+    if let option = page.words.dropLast().last, option.hasPrefix("=") {
+      status = Int(option.dropFirst()) ?? constantStatus(target, locations)
+    } else if target.hasPrefix("/") || target.hasPrefix("@") {
+      return false
+    } else {
+      status = 302
+    }
+    // What a target will say is not known.
+    return status.map { decides($0) || codes.contains(where: decides) } ?? true
+  }
+
+  /// The status that a location answers with, where it only returns one.
+  private func constantStatus(_ target: String, _ locations: [NginxLocation]) -> Int? {
+    let location = locations.first { $0.pattern == .exact(target) || $0.pattern == .named(target) }
+    guard let scope = location?.scope, scope.own("if").isEmpty, scope.own("rewrite").isEmpty else {
+      return nil
+    }
+    return scope.own("return").first?.words.first.flatMap { Int($0) }
   }
 
   /// Whether a condition of a server comes out for what is asked as it did for the caller's request, and

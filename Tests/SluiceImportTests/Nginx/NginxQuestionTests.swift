@@ -72,11 +72,11 @@ import Testing
 
   // MARK: The answer
 
-  /// An answer has the status that its target gave it. Without `proxy_intercept_errors` only nginx's own
+  /// An answer decides by the status that its target gave it. Without `proxy_intercept_errors` only nginx's own
   /// failures have pages; each row was tried with nginx, where the first ones let everybody in.
   @Test(arguments: [
     ("", "error_page 502 =200 /empty;", 1), ("error_page 500 502 504 =200 /empty;", "", 1),
-    ("", "error_page 502 = /empty;", 1), ("", "error_page 504 http://x/;", 1),
+    ("", "error_page 502 = /empty;", 1), ("", "error_page 504 http://x/;", 0),
     ("", "error_page 413 =204 @page;", 1), ("", "error_page 401 =200 /empty;", 0),
     ("", "proxy_intercept_errors on; error_page 401 =200 /empty;", 1),
     ("proxy_intercept_errors on; error_page 401 =200 /empty;", "", 1),
@@ -84,16 +84,22 @@ import Testing
     ("proxy_intercept_errors on; error_page 401 = /empty;", "error_page 403 /empty;", 0),
     ("", "proxy_intercept_errors on; error_page 401 403 /empty;", 0),
     ("error_page 500 502 503 504 /empty;", "", 0), ("error_page 404 = @page;", "", 0),
-    ("error_page 503 =200 /empty;", "", 0),
+    ("error_page 503 =200 /empty;", "", 0), ("", "error_page 502 =401 /empty;", 1),
+    ("proxy_intercept_errors on; error_page 429 = @slow;", "", 0),
+    ("proxy_intercept_errors on; error_page 401 = @slow;", "", 1),
+    ("proxy_intercept_errors on; error_page 429 = /proxied;", "", 1),
+    ("proxy_intercept_errors on; error_page 429 404 =503 /empty;", "", 0),
   ])
   func noPageDecides(server: String, location: String, count: Int) {
     let found = errors(
       """
       server { listen 80; \(server) location = /empty { return 204; } location @page { return 204; }
+      location @slow { return 429; } location = /proxied { proxy_pass http://p; }
       location = /auth { internal; \(location) proxy_pass http://d; } \(Self.asking) }
       """)
     #expect(found.count == count, "\(found)")
-    #expect(found.allSatisfy { $0.contains("gives the answer to auth_request another status") })
+    #expect(
+      found.allSatisfy { $0.contains("makes another decision of the answer to auth_request") })
   }
 
   @Test func whereAPageDecidesIsSaidOnce() {
@@ -106,7 +112,7 @@ import Testing
     #expect(
       found == [
         """
-        f:2:1: error: error_page gives the answer to auth_request another status, which can't be carried over
+        f:2:1: error: error_page makes another decision of the answer to auth_request, which can't be carried over
           hint: write it in the locations for callers, or without '=' and for a path
         """
       ])
