@@ -1,4 +1,3 @@
-import CLinux
 import Foundation
 import Glibc
 public import Logging
@@ -96,7 +95,7 @@ public final class GatewayProcess: Sendable {
 
   private static func workers(of configuration: Configuration) -> Int {
     switch configuration.workers {
-    case .automatic: Int(clinux_usable_cpu_count())
+    case .automatic: UsableProcessors.count
     case .count(let count): count
     }
   }
