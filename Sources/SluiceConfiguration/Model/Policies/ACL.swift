@@ -64,8 +64,15 @@ extension Configuration.ACL {
   /// known from the route before.
   private func warnIfNobodyIsKnown(_ check: inout PolicyCheck) {
     let configuration = check.configuration
-    var names = configuration.routes.keys.sorted()
-    if case .route(let name) = check.origin { names = [name] }
+    let names: [String]
+    switch check.origin {
+    case .everything: names = configuration.routes.keys.sorted()
+    case .service(let name):
+      names = configuration.routes.filter { $0.value.service == name }.keys.sorted()
+    case .route(let name): names = [name]
+    // Such a place holds for callers that are known already.
+    default: return
+    }
     let route = names.first { name in
       if configuration.routes[name]?.match.internal != nil { return false }
       let policies = configuration.policies(ofRoute: name)
