@@ -98,6 +98,7 @@ CASES = [
             routes=count,
             series="kong-routes",
             policies="priority",
+            repeats=3,
             peers=("sluice",),
         )
         for count in (10, 10_000)

@@ -25,20 +25,26 @@ for name, value in (os.getenv("BENCH_HEADERS") or ""):gmatch("([^:\n]+): ([^\n]+
   wrk.headers[name] = value
 end
 
--- `request` is defined where it must be: without it wrk sends a fixed request, which is cheaper.
-if routes then
-  local requests = {}
+-- `request` is defined where it must be: without it wrk sends a fixed request, which is cheaper. All are composed
+-- before the first is sent, and as many for few routes or callers as for many: what they cost the generator, which
+-- decides how many of them the proxy finds at once, is the same.
+local function take_turns(requests)
   local position = 0
 
-  function init()
-    for number = 1, routes do
-      requests[number] = wrk.format("GET", string.format("/routes/%d/items", number))
-    end
-  end
-
   function request()
-    position = position % routes + 1
+    position = position % #requests + 1
     return requests[position]
+  end
+end
+
+if routes then
+  function init()
+    local requests = {}
+    for number = 0, 9999 do
+      local path = string.format("/routes/%d/items", number % routes + 1)
+      requests[number + 1] = wrk.format("GET", path)
+    end
+    take_turns(requests)
   end
 end
 
@@ -53,13 +59,12 @@ local function of_caller(number)
 end
 
 if callers then
-  local requests = {}
-  local position = -1
-
-  function request()
-    position = (position + 1) % count
-    requests[position] = requests[position] or of_caller(position)
-    return requests[position]
+  function init()
+    local requests = {}
+    for number = 0, 99999 do
+      requests[number + 1] = of_caller(number % count)
+    end
+    take_turns(requests)
   end
 end
 
