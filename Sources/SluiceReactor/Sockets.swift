@@ -71,10 +71,12 @@ public enum Sockets {
   private static func listenUnix(
     on address: SocketAddress, count: Int, _ backlog: Int32
   ) throws(SystemError) -> [Int32] {
-    if var path = address.pathBytes, path.first != 0, isStaleSocket(address) {
-      path.append(0)
-      // SAFETY: the path ends in the NUL that was just appended, so it is not empty either.
-      path.withUnsafeBytes { _ = unlink($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+    if let bytes = address.pathBytes, bytes.first != 0 {
+      let path = bytes + [0]
+      if isStaleSocket(address, path) {
+        // SAFETY: the path ends in the NUL that was just appended, so it is not empty either.
+        path.withUnsafeBytes { _ = unlink($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+      }
     }
     let first = try bound(to: address, sharesPort: false)
     if Glibc.listen(first, backlog) != 0 {
@@ -95,8 +97,15 @@ public enum Sockets {
     return descriptors
   }
 
-  /// A socket file on which nobody listens any more.
-  private static func isStaleSocket(_ address: SocketAddress) -> Bool {
+  /// A socket file on which nobody listens any more. Connecting to any other file is refused in the same way,
+  /// and such a file is somebody's data.
+  private static func isStaleSocket(_ address: SocketAddress, _ path: [UInt8]) -> Bool {
+    var status = stat()
+    // SAFETY: `path` ends in a NUL.
+    let isFound = path.withUnsafeBytes {
+      lstat($0.assumingMemoryBound(to: CChar.self).baseAddress!, &status) == 0
+    }
+    guard isFound, status.st_mode & S_IFMT == S_IFSOCK else { return false }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     if descriptor < 0 { return false }
     defer { close(descriptor) }

@@ -10,5 +10,8 @@ public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
     self.code = code
   }
 
-  public var description: String { "\(call): \(String(cString: strerror(code)))" }
+  public var description: String { "\(call): \(reason)" }
+
+  /// Without the system call's name, which says nothing to a user.
+  public var reason: String { String(cString: strerror(code)) }
 }

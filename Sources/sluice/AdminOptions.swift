@@ -12,6 +12,11 @@ struct AdminOptions: ParsableArguments {
   )
   var admin: String?
 
+  func validate() throws {
+    guard let admin, let problem = AdminClient.problem(withAddress: admin) else { return }
+    throw ValidationError("--admin: \(problem)")
+  }
+
   var client: AdminClient {
     let environment = ProcessInfo.processInfo.environment
     return AdminClient(

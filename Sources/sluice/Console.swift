@@ -63,8 +63,3 @@ extension ConfigurationFile {
     }
   }
 }
-
-extension SystemError {
-  /// Without the system call's name, which says nothing to a user.
-  var reason: String { String(cString: strerror(code)) }
-}

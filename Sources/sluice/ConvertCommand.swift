@@ -26,10 +26,10 @@ struct Convert: ParsableCommand {
     }
     Console.report(source.diagnostics)
     if source.hasErrors { throw ExitCode(1) }
-    Console.print(source.text)
     // What is written is what would be run.
     let result = source.read()
     Console.report(result.diagnostics.filter { $0.severity == .error })
+    if source.isConverted || result.configuration != nil { Console.print(source.text) }
     if result.configuration == nil { throw ExitCode(1) }
   }
 }

@@ -34,8 +34,9 @@ enum CommandLinePage {
 
       <!-- Made from the code by `make docs`; edits here are lost. -->
 
-      Exit codes: 0 when all went well, 1 when a file is not valid, the gateway can't start or can't be
-      reached, 2 when a plan would close sessions, 64 when the command line itself is wrong.
+      Exit codes: 0 when all went well, 1 when a file is not valid, the gateway can't start, can't be reached
+      or was stopped before its drain was over, 2 when a plan would close sessions, 64 when the command line
+      itself is wrong.
 
       ```
       \(Sluice.helpMessage(columns: 90))

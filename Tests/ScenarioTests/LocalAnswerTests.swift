@@ -6,7 +6,7 @@ import Testing
 
 /// Says what it was asked, or streams what a test sends.
 private final class EchoResponder: LocalResponder {
-  let maxBodyBytes = 1_000
+  func maxBodyBytes(of request: LocalRequest) -> Int { 1_000 }
   let streams = Locked([LocalStream]())
   let ends = Counter()
 

@@ -1,3 +1,4 @@
+import Foundation
 import SluiceConfiguration
 import SluiceGateway
 import SluiceReactor
@@ -34,6 +35,24 @@ extension Scenarios {
       }
       #expect(Self.refused.count > 150)
       #expect(upstream.connectionCount == 0)
+    }
+
+    /// The path alone is wrong: it is said why, and the next request is read.
+    @Test(arguments: [
+      ("/a%2Fb", PathError.encodedSlash), ("/../a", .aboveRoot), ("/a%00", .encodedNul),
+      ("/a%0A", .encodedControl), ("/%zz", .invalidEscape), ("/a/..;x/b", .dotParameters),
+    ])
+    func aPathThatMeansNothingIsRefusedWithItsReason(path: String, error: PathError) throws {
+      let upstream = try ScriptedUpstream.echoing()
+      let fixture = try Fixture(to: upstream)
+      let client = try fixture.client()
+      let refused = try client.get(path)
+      #expect(refused.status == 400)
+      #expect(refused.code == "malformed-request")
+      #expect(refused.text.contains("\"detail\":\"\(error.text)\""))
+      #expect(refused["Connection"] == nil)
+      #expect(upstream.connectionCount == 0)
+      #expect(try client.get("/after").status == 200)
     }
 
     @Test func theSameOneByteAtATime() throws {
@@ -198,6 +217,46 @@ extension Scenarios {
       stall.mayGoOn.open()
       #expect(try first.reader.readResponse().body.count == 73_000)
       #expect(try second.reader.readResponse().text == "mine")
+    }
+
+    /// The log says what was malformed, on either side, and nothing of a target that was tried in vain before.
+    @Test func theLogNamesTheFault() throws {
+      let upstream = try ScriptedUpstream.answering { request in
+        switch request.target {
+        case "/head": "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"
+        case "/length": "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+        case "/chunk": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+        default: ok("fine")
+        }
+      }
+      let log = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "sluice-fault-\(UUID().uuidString).log")
+      defer { try? FileManager.default.removeItem(at: log) }
+      let fixture = try Fixture(to: upstream) {
+        $0.accessLog.format = .json
+        $0.accessLog.output = log.path
+      }
+      let calls: [(head: String, code: String, fault: String?)] = [
+        ("GET /head HTTP/1.1\r\nHost: a\r\n", "upstream-malformed", "bare-line-feed"),
+        ("GET /length HTTP/1.1\r\nHost: a\r\n", "upstream-malformed", "duplicate-content-length"),
+        ("GET /chunk HTTP/1.1\r\nHost: a\r\n", "upstream-reset", "invalid-chunk-size"),
+        ("GET /a%2Fb HTTP/1.1\r\nHost: a\r\n", "malformed-request", "path-encoded-slash"),
+        ("GET / HTTP/1.1\r\n", "malformed-request", "missing-host"),
+        ("GET / HTTP/2.1\r\nHost: a\r\n", "version-not-supported", "unsupported-version"),
+        ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n", "connect-refused", nil),
+      ]
+      for (index, call) in calls.enumerated() {
+        let client = try fixture.client()
+        try client.send(call.head + "Connection: close\r\n\r\n")
+        _ = try client.reader.readToEnd()
+        func lines() -> [Substring] {
+          ((try? String(contentsOf: log, encoding: .utf8)) ?? "").split(separator: "\n")
+        }
+        try waitUntil { lines().count == index + 1 }
+        let line = try #require(lines().last)
+        let fault = call.fault.map { ",\"fault\":\"\($0)\"" } ?? ""
+        #expect(line.contains("\"code\":\"\(call.code)\"\(fault),\"duration\""), "\(line)")
+      }
     }
 
     @Test func switchingProtocolsUnaskedIsABadGateway() throws {

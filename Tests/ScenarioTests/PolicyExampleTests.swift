@@ -121,7 +121,7 @@ extension Scenarios {
         environment: [
           "ALICE_KEY": "alice-secret", "ALICE_PASSWORD": "alice-password",
           "TOKEN_SECRET": Self.tokenSecret, "CLIENT_SECRET": "client-secret", "LOG_TOKEN": "t",
-        ], readFile: { _ in nil }, regexCheck: { _ in nil })
+        ], regexCheck: { _ in nil })
       var configuration = try #require(result.configuration)
       let upstream = try ScriptedUpstream.answering { _ in
         ok("{}", "Content-Type: application/json")

@@ -151,7 +151,7 @@ extension Scenarios {
         _ = try peer.socket.receive()
         try peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
       }
-      try expectRefusal(of: upstream, "wrong version number") {
+      try expectRefusal(of: upstream, "wrong version number; does the peer speak TLS at all?") {
         $0.service.targets = [Configuration.Target(url: "https://localhost:\(upstream.port)")]
       }
     }

@@ -90,15 +90,53 @@ import Testing
 
   @Test func groupsOfNobodyAreWarnedAbout() {
     let text = file(
-      route: "policies: {acl: {allow: [partner]}}",
+      route: "policies: {key-auth: {}, acl: {allow: [partner]}}",
       rest: "consumers: {alice: {groups: [partners]}}")
     #expect(
       diagnostics(text) == [
         """
-        4:53: warning: routes.a.policies.acl.allow[0]: no consumer is in a group 'partner'
+        4:67: warning: routes.a.policies.acl.allow[0]: no consumer is in a group 'partner'
           hint: did you mean 'partners'?
         """
       ])
+  }
+
+  /// Somebody has to find out who calls; who only asks a service without taking a name from it does not.
+  @Test(arguments: [
+    ("policies: {acl: {allow: [a]}}", "", "routes.a.policies.acl", "a"),
+    ("policies: {acl: {allow: [a]}, identify: {require: all}}", "", "routes.a.policies.acl", "a"),
+    (
+      "policies: {acl: {deny: [a]}, forward-auth: {service: api}}", "", "routes.a.policies.acl", "a"
+    ),
+    (
+      "policies: {key-auth: false}", "policies: {key-auth: {}, acl: {allow: [a]}}", "policies.acl",
+      "a"
+    ),
+    ("match: {path: /a}", "policies: {acl: {allow: [a]}}", "policies.acl", "a"),
+  ])
+  func listsOfGroupsNeedSomebodyWhoIsKnown(
+    route: String, rest: String, path: String, name: String
+  ) {
+    let found = diagnostics(
+      file(route: route, rest: "groups: {a: {}}\n\(rest)"))
+    #expect(found.count == 1)
+    #expect(
+      found.first?.contains(
+        "warning: \(path): no policy of route \(name) finds out who calls, so everybody gets 401\n")
+        == true)
+  }
+
+  @Test(arguments: [
+    ("policies: {key-auth: {}, acl: {allow: [a]}}", ""),
+    ("policies: {forward-auth: {service: api, consumerHeader: X}, acl: {allow: [a]}}", ""),
+    ("policies: {acl: {allow: [a]}}", "policies: {mtls-auth: {}}"),
+    ("policies: {acl: false}", "policies: {acl: {allow: [a]}}"),
+    ("match: {internal: a}", "policies: {acl: {allow: [a]}}"),
+    ("groups: {a: {acl: {deny: [a]}}}", ""),
+  ])
+  func whereSomebodyIsKnownNothingIsSaid(route: String, rest: String) {
+    let found = diagnostics(file(route: route, rest: "groups: {a: {}}\n\(rest)"))
+    #expect(!found.contains { $0.contains("finds out who calls") })
   }
 
   @Test func aKeyIsLookedForSomewhere() {

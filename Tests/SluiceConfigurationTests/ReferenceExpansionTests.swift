@@ -22,8 +22,16 @@ import Testing
       configuration.routes["a"]?.match.headers == ["X": "a$b$${c", "Y": "$5", "Z": "a$"])
   }
 
+  /// One end of a line is no part of a value, whatever wrote it.
+  @Test(arguments: [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("\n", "")])
+  func aFileEndsWithoutItsLastLineEnd(content: String, value: String) {
+    let references = References(environment: [:], readFile: { _ in .success(content) })
+    #expect(references.expand("<${file:/x}>") == .success("<\(value)>"))
+  }
+
   @Test func expandedTextIsNotExpandedAgain() {
-    let references = References(environment: ["A": "${env:B}$$", "B": "b"], readFile: { _ in nil })
+    let references = References(
+      environment: ["A": "${env:B}$$", "B": "b"], readFile: ConfigurationReader.noFiles)
     #expect(references.expand("<${env:A}>") == .success("<${env:B}$$>"))
   }
 
@@ -31,7 +39,7 @@ import Testing
     ("${env:W}", "the environment variable 'W' is not set"),
     ("${env:}", "a reference without a name\n  hint: write ${env:NAME}"),
     ("${file:x}", "a file reference needs an absolute path\n  hint: write ${file:/path}"),
-    ("${file:/x}", "the file '/x' cannot be read"),
+    ("${file:/x}", "the file '/x' can't be read: No such file or directory"),
     (
       "${vault:x}",
       "unknown reference '${vault:x}'\n"

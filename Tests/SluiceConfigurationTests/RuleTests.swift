@@ -144,6 +144,13 @@ import Testing
     #expect(diagnostics(text) == ["2:28: error: listeners.web.address: \(message)"])
   }
 
+  /// Other ports, other addresses, and the other family share nothing.
+  @Test(arguments: ["127.0.0.2:8080", "0.0.0.0:8081", "[::]:8080", "[::1]:8080", "0.0.0.0:0"])
+  func listenersBesideEachOther(address: String) {
+    let text = file().replacing("{web:", with: "{other: {address: '\(address)'}, web:")
+    #expect(diagnostics(text) == [])
+  }
+
   @Test(arguments: ["0.0.0.0:0", "[::]:65535", "[::ffff:127.0.0.1]:80", "unix:/run/a.sock"])
   func listenerAddressThatIsRight(address: String) {
     #expect(diagnostics(file().replacing("127.0.0.1:8080", with: address)) == [])
@@ -162,6 +169,23 @@ import Testing
     (
       file(rest: "admin:").replacing("8080", with: "9901"),
       "5:7: error: admin has the address of listeners.web on line 2"
+    ),
+    (
+      file().replacing("{web:", with: "{all: {address: '0.0.0.0:8080'}, web:"),
+      """
+      2:60: error: listeners.web has the port of listeners.all on line 2, and one of them stands \
+      for all addresses
+        hint: give one of them another port, or each an address of its own
+      """
+    ),
+    (
+      file(rest: "admin: {address: '[::]:80', token: 0123456789abcdef}").replacing(
+        "{web:", with: "{v6: {address: '[::1]:80'}, web:"),
+      """
+      5:18: error: admin has the port of listeners.v6 on line 2, and one of them stands for all \
+      addresses
+        hint: give one of them another port, or each an address of its own
+      """
     ),
     (
       file(rest: "admin: {address: 0.0.0.0:1}"),

@@ -14,7 +14,10 @@ func read(
   _ text: String, environment: [String: String] = [:], files: [String: String] = [:]
 ) -> ReadResult {
   ConfigurationReader.read(
-    contentsOf: text, file: "f.yaml", environment: environment, readFile: { files[$0] },
+    contentsOf: text, file: "f.yaml", environment: environment,
+    readFile: { path in
+      files[path].map { .success($0) } ?? .failure(TextProblem("No such file or directory"))
+    },
     regexCheck: { $0.contains("(") && !$0.contains(")") ? "missing )" : nil })
 }
 

@@ -65,17 +65,37 @@ import Testing
 
   @Test(arguments: [
     ["run"], ["check"], ["chekc", "x"], ["run", "--fast", "x"], ["explain", "x"],
+    ["connections", "--admin", "127.0.0.1:9901"], ["plan", "--admin", "https://a.test", "x"],
+    ["top", "--admin", "unix:relative"],
   ])
   func aWrongCommandLineExitsWith64(arguments: [String]) throws {
-    let command =
-      arguments.count == 1
-      ? try Command(arguments[0])
-      : arguments.count == 2
-        ? try Command(arguments[0], arguments[1])
-        : try Command(arguments[0], arguments[1], arguments[2])
-    let (status, errors) = command.finish()
+    let (status, errors) = try Command(arguments).finish()
     #expect(status == 64)
     #expect(errors.contains("sluice"))
+  }
+
+  /// What is not valid is not written either, so that nobody runs it.
+  @Test(arguments: ["Hello: there: you\n", "version: 2\n", ""])
+  func convertWritesNothingOfWhatIsNoConfiguration(text: String) throws {
+    let command = try Command("convert", "-", input: text)
+    let (status, errors) = command.finish()
+    #expect(status == 1)
+    #expect(errors.contains("<standard input>:1:"))
+    #expect(command.output == "")
+  }
+
+  @Test func aReferenceSaysWhyItsFileCannotBeRead() throws {
+    let file = try TemporaryFile("")
+    for (path, content, reason) in [
+      ("/no/such/secret", nil, "No such file or directory"), ("/tmp", nil, "Is a directory"),
+      (file.path, [0xFF, 0xFE] as [UInt8], "it is no UTF-8 text"),
+    ] {
+      if let content { try Data(content).write(to: URL(fileURLWithPath: path)) }
+      let text = Self.valid + "\nconsumers: {a: {credentials: [{key-auth: \"${file:\(path)}\"}]}}"
+      let (status, errors) = try Command("check", "-", input: text).finish()
+      #expect(status == 1)
+      #expect(errors.contains("the file '\(path)' can't be read: \(reason)\n"))
+    }
   }
 
   @Test func theSchemaIsJSON() throws {

@@ -35,6 +35,25 @@ import Testing
     #expect(sessions.union(["time"]) == Set(AccessLogPage.sessionKeys.map(\.key)))
   }
 
+  /// A line that is shown has what its table says is always there.
+  @Test func accessLogSamplesHaveTheirKeys() throws {
+    let page = AccessLogPage.text()
+    let samples = page.matches(of: /```json\n(.+)\n/).map { String($0.output.1) }
+    let tables = [AccessLogPage.keys, AccessLogPage.sessionKeys, AccessLogPage.passthroughKeys]
+    #expect(samples.count == tables.count)
+    for (sample, table) in zip(samples, tables) {
+      let object = try JSONSerialization.jsonObject(with: Data(sample.utf8))
+      let shown = Set(try #require(object as? [String: Any]).keys)
+      #expect(shown.isSubset(of: table.map(\.key)))
+      #expect(shown.isSuperset(of: table.filter { !$0.isOptional }.map(\.key)))
+    }
+  }
+
+  @Test func everyLabelIsOnThePageOfMetrics() {
+    let used = Set(MetricFamily.sections.flatMap { $0.1 }.flatMap(\.labels))
+    #expect(used == Set(MetricsReference.labels.map(\.name)))
+  }
+
   private func keys(in path: String) throws -> Set<String> {
     let source = try TextFile.read(Repository.path(path))
     return Set(source.matches(of: /\\"([A-Za-z]+)\\":/).map { String($0.output.1) })

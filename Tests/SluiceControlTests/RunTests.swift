@@ -110,8 +110,14 @@ import Testing
     defer { close(running.target) }
     try FileManager.default.removeItem(atPath: running.file.path)
     running.command.send(SIGHUP)
-    try running.command.line(containing: "No such file or directory; nothing changes")
+    try running.command.line(
+      containing: "stays in force reason=\"the file can't be read: No such file or directory\"")
     #expect(try running.isForwarded("/"))
+    let metrics = try Peer.get("/metrics", from: running.admin)
+    #expect(metrics.contains("sluice_reloads_total{result=\"refused\"} 1\n"))
+    let answer = try Peer.get("/reload", from: running.admin, method: "POST")
+    #expect(answer.hasPrefix("HTTP/1.1 500 "))
+    #expect(answer.body.contains("\"detail\":\"No such file or directory\""))
   }
 
   @Test(arguments: [SIGTERM, SIGINT])
@@ -164,14 +170,32 @@ import Testing
     #expect(try client.readHead().hasPrefix("HTTP/1.1 "))
   }
 
-  @Test func aSecondSignalEndsAtOnce() throws {
+  @Test func whatCameThroughStandardInputIsNotReadAgain() throws {
+    let command = try Command("run", "-", input: Self.configuration())
+    let admin = try command.address(ofListener: "admin")
+    try command.line(containing: " started ")
+    command.send(SIGHUP)
+    try command.line(containing: "reason=\"the configuration did not come from a file\"")
+    let answer = try Peer.get("/reload", from: admin, method: "POST")
+    #expect(answer.hasPrefix("HTTP/1.1 409 ") && answer.body.contains("no-file"))
+    command.send(SIGTERM)
+    #expect(command.finish().status == 0)
+  }
+
+  /// The former is what `timeout` does.
+  @Test func aSignalThatCameTwiceIsOneAndALaterOneEndsAtOnce() throws {
     let running = try Running()
     defer { close(running.target) }
     let (client, upstream) = try running.pendingRequest()
     running.command.send(SIGTERM)
     try running.command.line(containing: " draining ")
-    running.command.send(SIGTERM)
-    #expect(running.command.finish().status == 1)
+    while running.command.process.isRunning {
+      running.command.send(SIGTERM)
+      usleep(20_000)
+    }
+    let (status, errors) = running.command.finish()
+    #expect(status == 1)
+    #expect(errors.contains("stopped before the drain was over"))
     #expect(client.readToEnd() == "")
     withExtendedLifetime(upstream) {}
   }

@@ -8,6 +8,8 @@ sluice="$(realpath "${1:-$example/../../.build/release/sluice}")"
 folder="$(mktemp -d)"
 processes=()
 finish() {
+  # The shell would tell of each that it was killed.
+  exec 2>/dev/null
   # Whoever started this may hold SIGTERM back, and they inherit that.
   for process in "${processes[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
   wait 2>/dev/null

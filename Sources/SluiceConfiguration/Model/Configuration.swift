@@ -87,7 +87,10 @@ extension Configuration {
     "The whole file.",
     [
       Field("version", .integer(1...1), "The version of this format.", isRequired: true),
-      Field("workers", .text(.workers), "Event-loop threads; `auto` is one per CPU."),
+      Field(
+        "workers", .text(.workers),
+        "Event-loop threads; `auto` is one for each CPU that the process may use, by its affinity and by "
+          + "the quota of its control group (the CPU limit of a container)."),
       Field(
         "hosts", .map(keys: .hostKey, of: .list(of: .text(.hostAddress), atLeast: 1), atLeast: 0),
         "Addresses of host names, looked up before DNS. `name:port` is for targets with this port "

@@ -19,16 +19,25 @@ public struct ReadResult: Sendable {
 /// Pure: files and the environment are parameters. Never stops at the first mistake, unless the
 /// text is no YAML at all.
 public struct ConfigurationReader {
+  /// A larger text is refused.
+  public static let maximumBytes = 32 << 20
+
+  /// For `readFile`, where there are no files.
+  public static func noFiles(_ path: String) -> Result<String, TextProblem> {
+    .failure(TextProblem("there are no files here"))
+  }
+
   /// - Parameters:
   ///   - text: YAML or JSON.
   ///   - file: the name that diagnostics begin with.
-  ///   - readFile: the content for `${file:/path}`; nil when it cannot be read.
+  ///   - readFile: the content for `${file:/path}`, or why it can't be read.
   ///   - policies: those that the file may name.
   ///   - regexCheck: what is wrong with a regular expression; nil when it compiles.
   ///   - tlsCheck: what is wrong with the files that TLS settings name.
   public static func read(
     contentsOf text: String, file: String, policies: PolicyRegistry = .standard,
-    environment: [String: String] = [:], readFile: (String) -> String? = { _ in nil },
+    environment: [String: String] = [:],
+    readFile: (String) -> Result<String, TextProblem> = Self.noFiles,
     regexCheck: (String) -> String? = { _ in nil },
     tlsCheck: @escaping (TLSQuestion) -> [TLSFinding] = { _ in [] }
   ) -> ReadResult {

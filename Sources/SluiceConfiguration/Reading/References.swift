@@ -2,7 +2,7 @@
 /// policy fills in per request (`Template`) stays as it is.
 struct References {
   let environment: [String: String]
-  let readFile: (String) -> String?
+  let readFile: (String) -> Result<String, TextProblem>
 
   /// The expanded text, or what is wrong with the reference. Neither message holds a value.
   func expand(_ text: String) -> Result<String, TextProblem> {
@@ -48,11 +48,16 @@ struct References {
       }
       return .success(value)
     case "file" where name.hasPrefix("/"):
-      guard let value = readFile(name) else {
-        return .failure(TextProblem("the file \(quoted(name)) cannot be read"))
+      switch readFile(name) {
+      case .success(let value):
+        // Editors and `echo` end a file with a newline that is no part of the secret.
+        let endsLine = value.last == "\n" || value.last == "\r\n"
+        return .success(endsLine ? String(value.dropLast()) : value)
+      case .failure(let problem):
+        return .failure(
+          TextProblem(
+            "the file \(quoted(name)) can't be read: \(problem.reason)", hint: problem.hint))
       }
-      // Editors and `echo` end a file with a newline that is no part of the secret.
-      return .success(value.hasSuffix("\n") ? String(value.dropLast()) : value)
     case "env":
       return .failure(TextProblem("a reference without a name", hint: "write ${env:NAME}"))
     case "file":

@@ -4,7 +4,7 @@
 /// over.
 struct SourceTree {
   /// Some 300,000 consumers.
-  static let maximumBytes = 32 << 20
+  static let maximumBytes = ConfigurationReader.maximumBytes
   static let maximumDepth = 64
   /// Aliases count as what they stand for.
   static let maximumNodes = 4_000_000

@@ -63,9 +63,17 @@ extension ConfigurationValidator {
       diagnostics.error(
         "\(owner) has the address of \(first.name) on line \(first.position.line)",
         at: node.position)
-    } else {
-      places[address] = (owner, node.position)
+      return
     }
+    let overlapping = places.filter { $0.key.overlaps(address) }
+      .min { $0.value.position.line < $1.value.position.line }?.value
+    if let overlapping {
+      diagnostics.error(
+        "\(owner) has the port of \(overlapping.name) on line \(overlapping.position.line), and one of"
+          + " them stands for all addresses", at: node.position,
+        hint: "give one of them another port, or each an address of its own")
+    }
+    places[address] = (owner, node.position)
   }
 
   private mutating func checkExposure(_ admin: Configuration.Admin, _ node: SourceNode) {

@@ -39,6 +39,15 @@ enum ListenAddress: Hashable, Sendable {
     self = .ip(address, port: port)
   }
 
+  /// Whether one of the two stands for all addresses, that of the other among them, on the same port. Those of
+  /// IPv4 and of IPv6 have nothing to do with each other: sockets for one take no connections of the other.
+  func overlaps(_ other: ListenAddress) -> Bool {
+    guard case .ip(let address, let port) = self, case .ip(let otherAddress, let otherPort) = other
+    else { return false }
+    return port == otherPort && address.isIPv4 == otherAddress.isIPv4
+      && (address.isUnspecified || otherAddress.isUnspecified)
+  }
+
   /// Whether only this machine can reach it.
   var isLocal: Bool {
     switch self {

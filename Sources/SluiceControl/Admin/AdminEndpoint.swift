@@ -28,9 +28,13 @@ struct AdminEndpoint: Sendable {
   let handler: Handler
 
   struct Body: Sendable {
+    static let usualBytes = 1 << 20
+
     let contentType: String
     let summary: String
     let isRequired: Bool
+    /// A larger one gets 413 `body-too-large`.
+    var maxBytes = usualBytes
   }
 
   struct Answer: Sendable {

@@ -4,9 +4,6 @@ import SluiceGateway
 /// Answers the admin listener: who may ask, which endpoint it is, whether the parameters are right.
 /// Handlers run on a thread of their own; those that are quick, on the worker that was asked.
 final class AdminResponder: LocalResponder {
-  /// A configuration is the largest thing that anybody sends here.
-  let maxBodyBytes = 1 << 20
-
   private let context: AdminContext
   private let access: AdminAccess
   private let router = AdminRouter()
@@ -14,6 +11,18 @@ final class AdminResponder: LocalResponder {
   init(_ context: AdminContext, settings: Configuration.Admin?) {
     self.context = context
     access = AdminAccess(settings)
+  }
+
+  /// As much as the endpoint takes, and no more than `AdminEndpoint.Body.usualBytes` of whoever may not ask it.
+  func maxBodyBytes(of request: LocalRequest) -> Int {
+    let usual = AdminEndpoint.Body.usualBytes
+    do throws(AdminProblem) {
+      let match = try router.match(method: request.method, path: request.path)
+      try access.check(request, match.endpoint)
+      return match.endpoint.body?.maxBytes ?? usual
+    } catch {
+      return usual
+    }
   }
 
   func answer(_ request: LocalRequest) async -> LocalAnswer {

@@ -29,6 +29,11 @@ public struct AdminClient: Sendable {
     }
   }
 
+  /// What is wrong with the form of an address; nil when nothing is. Asks nobody.
+  public static func problem(withAddress text: String) -> String? {
+    AdminAddress(text) == nil ? Failure.address(text).description : nil
+  }
+
   private let address: String
   private let token: String?
 

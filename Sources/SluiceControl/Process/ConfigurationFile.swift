@@ -45,7 +45,7 @@ public struct ConfigurationFile: Sendable {
     }
     var result = ConfigurationReader.read(
       contentsOf: source.text, file: source.file, environment: environment(),
-      readFile: { try? TextFile.read($0) }, regexCheck: RegexSyntax.problem(in:),
+      readFile: TextFile.value, regexCheck: RegexSyntax.problem(in:),
       tlsCheck: TLSFiles.findings(about:))
     result.diagnostics = source.diagnostics + result.diagnostics.map(source.placed)
     return overrides.applied(to: result)
@@ -94,6 +94,9 @@ public struct ConfigurationSource: Sendable {
   public func read() -> ReadResult {
     ConfigurationFile.read(self, overrides: ConfigurationOverrides())
   }
+
+  /// Whether `text` is another gateway's file in Sluice's words.
+  public var isConverted: Bool { format != .sluice }
 
   public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 

@@ -1,17 +1,16 @@
-import CLinux
 import Foundation
 import Glibc
 public import Logging
 public import SluiceConfiguration
 public import SluiceGateway
-import SluiceReactor
+public import SluiceReactor
 
 /// A gateway with its admin listener, and the life of the process around it: start, reload, drain.
 public final class GatewayProcess: Sendable {
   public let gateway: Gateway
   private let logger: Logger
   private let admin: AdminContext
-  private let reread: (@Sendable () -> ReadResult?)?
+  private let reread: Reread?
   private let overrides: ConfigurationOverrides
   /// Of the configuration in force, from before its files were read, so that no change in between is missed.
   private let watch: Locked<TLSFileWatch>
@@ -20,17 +19,19 @@ public final class GatewayProcess: Sendable {
   /// Free while nobody reloads through this object.
   private let reloads = Semaphore()
 
+  /// Reads the configuration's file again, on any thread; throws when the file itself can't be read.
+  public typealias Reread = @Sendable () throws(SystemError) -> ReadResult
+
   /// Starts the gateway; throws when a listener can't be bound, and then nothing runs.
   ///
   /// - Parameters:
   ///   - result: with a configuration.
-  ///   - reread: reads the file again, for SIGHUP and `POST /reload`; nil when it can't be read.
-  ///     Called on any thread.
+  ///   - reread: for SIGHUP and `POST /reload`; nil when there is no file that could be read again.
   ///   - overrides: what holds for configurations that come through the admin API, too.
   public init(
     _ result: ReadResult, logger: Logger,
     overrides: ConfigurationOverrides = ConfigurationOverrides(),
-    reread: (@Sendable () -> ReadResult?)? = nil
+    reread: Reread? = nil
   ) throws(Gateway.StartError) {
     let configuration = result.configuration ?? Configuration()
     self.logger = logger
@@ -72,7 +73,10 @@ public final class GatewayProcess: Sendable {
     let needed = DescriptorLimit.needed(by: configuration, workers: workers)
     if needed > limit {
       logger.warning(
-        "descriptor limit is below the connection limits",
+        """
+        descriptor limit is below the connection limits: raise it (ulimit -n, LimitNOFILE), or lower \
+        limits.connections of the listeners
+        """,
         metadata: ["limit": "\(limit)", "needed": "\(needed)"])
     }
     for name in configuration.listeners.keys.sorted()
@@ -91,7 +95,7 @@ public final class GatewayProcess: Sendable {
 
   private static func workers(of configuration: Configuration) -> Int {
     switch configuration.workers {
-    case .automatic: Int(clinux_usable_cpu_count())
+    case .automatic: UsableProcessors.count
     case .count(let count): count
     }
   }
@@ -104,18 +108,21 @@ public final class GatewayProcess: Sendable {
 
   // MARK: Signals
 
-  /// Serves until SIGTERM or SIGINT, drains, and returns; a second one ends the process at once.
+  /// Serves until SIGTERM or SIGINT, drains, and returns; another one ends the process at once with 1, but
+  /// for those that are the same one once more (`StopRequests`).
   /// SIGHUP reads the file again; files of certificates are read when they have changed. A drain that is
   /// aborted through the admin API goes back to serving.
   public func run(_ signals: Signals) {
     var stopping: Stopping?
+    var requests = StopRequests()
     while true {
       guard let signal = signals.next(within: TLSFileWatch.interval) else {
         if stopping == nil { lookAtFiles() }
         continue
       }
       switch signal {
-      case SIGHUP: reloadFromFile()
+      // A refusal has been logged and counted.
+      case SIGHUP: _ = try? rereadAndReload()
       case Self.stopped:
         guard let outcome = stopping?.outcome else { continue }
         stopping = nil
@@ -125,11 +132,16 @@ public final class GatewayProcess: Sendable {
         }
       default:
         // Nothing drains any more when the drain was aborted, even if its thread has not said so yet.
-        if stopping != nil && !gateway.isReady {
+        let isStopping = stopping != nil && !gateway.isReady
+        switch requests.meaning(at: MonotonicTime.now(), isStopping: isStopping) {
+        case .begin:
+          stopping = Stopping(gateway)
+          requests.hasBegun(at: MonotonicTime.now())
+        case .repetition: continue
+        case .endAtOnce:
           logger.warning("stopped before the drain was over")
           _exit(1)
         }
-        stopping = Stopping(gateway)
       }
     }
   }
@@ -139,12 +151,6 @@ public final class GatewayProcess: Sendable {
 
   /// How `Stopping` wakes the main thread.
   fileprivate static var stopped: Int32 { SIGUSR1 }
-
-  private func reloadFromFile() {
-    guard let reread, let result = reread() else { return }
-    // A refusal has been logged and counted.
-    _ = try? reload(result)
-  }
 
   private func lookAtFiles() {
     reloads.wait()
@@ -169,7 +175,7 @@ public final class GatewayProcess: Sendable {
     case invalid([Diagnostic])
     case refused(Gateway.StartError)
     case noFile
-    case unreadable
+    case unreadable(SystemError)
   }
 
   /// Puts what was read in force, if it is valid; returns what differs from before.
@@ -205,8 +211,14 @@ public final class GatewayProcess: Sendable {
 
   /// Reads the file again and puts it in force.
   func rereadAndReload() throws(ReloadRefusal) -> ConfigurationDifference {
-    guard let reread else { throw .noFile }
-    guard let result = reread() else { throw .unreadable }
+    let result: ReadResult
+    do throws(ReloadRefusal) {
+      guard let reread else { throw .noFile }
+      do throws(SystemError) { result = try reread() } catch { throw .unreadable(error) }
+    } catch {
+      failed(error)
+      throw error
+    }
     return try reload(result)
   }
 
@@ -228,7 +240,8 @@ public final class GatewayProcess: Sendable {
       case .invalid(let diagnostics):
         ["errors": "\(diagnostics.count { $0.severity == .error })"]
       case .refused(let error): ["reason": "\(error.text)"]
-      case .noFile, .unreadable: [:]
+      case .noFile: ["reason": "the configuration did not come from a file"]
+      case .unreadable(let error): ["reason": "the file can't be read: \(error.reason)"]
       }
     logger.error("reload refused, the former configuration stays in force", metadata: metadata)
   }
@@ -302,6 +315,9 @@ extension Gateway.StartError {
   /// One line for a person.
   public var text: String {
     switch self {
+    case .listen(let name, let address, let error)
+    where error.code == EADDRINUSE && address.hasPrefix("unix:"):
+      "listener \(name) can't listen on \(address): another process does, or a file of this name is no socket"
     case .listen(let name, let address, let error) where error.code == EADDRINUSE:
       "listener \(name) can't listen on \(address): the address is in use by another process"
     case .listen(let name, let address, let error) where error.code == EACCES:

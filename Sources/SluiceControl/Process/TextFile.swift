@@ -1,4 +1,5 @@
 import Glibc
+import SluiceConfiguration
 public import SluiceReactor
 
 /// Whole files of text, for configuration and what it refers to.
@@ -6,8 +7,25 @@ public enum TextFile {
   /// Beyond this nothing is a configuration.
   private static let limit = 64 << 20
 
+  /// A value of the configuration, as `ConfigurationReader` wants it. Bytes that are no UTF-8 are refused: a
+  /// secret with others in their place would be one that nobody has.
+  static func value(_ path: String) -> Result<String, TextProblem> {
+    do throws(SystemError) {
+      guard let text = String(validating: try bytes(path), as: UTF8.self) else {
+        return .failure(TextProblem("it is no UTF-8 text"))
+      }
+      return .success(text)
+    } catch {
+      return .failure(TextProblem(error.reason))
+    }
+  }
+
   /// Reads a file, or standard input for `-`. Bytes that are no UTF-8 become U+FFFD.
   public static func read(_ path: String) throws(SystemError) -> String {
+    String(decoding: try bytes(path), as: UTF8.self)
+  }
+
+  private static func bytes(_ path: String) throws(SystemError) -> [UInt8] {
     let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemError(call: "open", code: errno) }
     defer { close(descriptor) }
@@ -17,7 +35,7 @@ public enum TextFile {
       let count = Glibc.read(descriptor, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw SystemError(call: "read", code: errno) }
-      if count == 0 { return String(decoding: content, as: UTF8.self) }
+      if count == 0 { return content }
       content += chunk[..<count]
     }
     throw SystemError(call: "read", code: EFBIG)

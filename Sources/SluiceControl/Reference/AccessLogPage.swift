@@ -29,6 +29,10 @@ enum AccessLogPage {
       "code", true,
       "Why the gateway answered itself, cut the response short or let another route answer; see errors.md."
     ),
+    (
+      "fault", true,
+      "What was malformed, for codes about the form of the request or of the target's response; see errors.md."
+    ),
     ("duration", false, "Milliseconds from the request head to the end of the response."),
     ("connectDuration", true, "Milliseconds until a connection to the target was had."),
     ("responseDuration", true, "Milliseconds from there to the response head."),
@@ -106,7 +110,7 @@ enum AccessLogPage {
     of a route, a service or a caller to other files, or send them to a server, also with the keys of Kong's logs.
 
     ```json
-    {"time":1795396887.472513,"id":"20995a5cb3569f25e958220787595a8c","client":"127.0.0.1","listener":"web","method":"GET","host":"127.0.0.1:8080","path":"/time","route":"time","service":"time-service","target":"http://time-service.internal:8081","status":200,"duration":0.480,"connectDuration":0.271,"responseDuration":0.209,"bytesReceived":0,"bytesSent":26,"connection":"new"}
+    {"time":1795396887.472513,"id":"20995a5cb3569f25e958220787595a8c","client":"127.0.0.1","listener":"web","protocol":"HTTP/1.1","method":"GET","host":"127.0.0.1:8080","path":"/time","route":"time","service":"time-service","target":"http://time-service.internal:8081","status":200,"duration":0.480,"connectDuration":0.271,"responseDuration":0.209,"bytesReceived":0,"bytesSent":26,"connection":"new"}
     ```
 
     \(MarkdownTable.text(

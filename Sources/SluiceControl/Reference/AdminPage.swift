@@ -21,8 +21,9 @@ enum AdminPage {
     have its own name resolved to this machine. Changing `admin` needs a restart.
 
     Answers are JSON unless said otherwise, mistakes problem JSON with a stable `code`. `GET
-    /openapi.json` has all of this as an OpenAPI 3.1 document. Request bodies have at most 1 MiB. HEAD
-    works where GET does, but for streams.
+    /openapi.json` has all of this as an OpenAPI 3.1 document. Request bodies have at most 1 MiB
+    unless said otherwise; a larger one gets 413 `body-too-large`. HEAD works where GET does, but for
+    streams.
 
     \(operations())
     ## Events

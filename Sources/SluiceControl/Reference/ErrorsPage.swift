@@ -33,10 +33,25 @@ enum ErrorsPage {
 
     ## What makes a request malformed
 
-    Malformed and ambiguous requests are refused and the connection is closed; they are never
-    repaired. The `detail` of the answer is one of these.
+    Malformed and ambiguous requests are refused and never repaired. The `detail` of the answer is one
+    of these, and the access log has its name as `fault`. The connection is closed, unless it is only the
+    path that is wrong: then the next request is read. By HTTP/2 all but the path has details in other words, and
+    no `fault`.
 
     \(faults())
+    A body's framing has these; its `detail` is "The request body's framing is invalid.", with 400.
+
+    \(MarkdownTable.text(
+      ["Fault", "Meaning"], BodyError.allCases.map { ["`\($0.code)`", "\($0.text)"] }))
+    ## What makes a response malformed
+
+    A target's response that is malformed by HTTP/1.1 is not passed on: 502 `upstream-malformed`, or, when it is its
+    body, a response that is cut short (`upstream-reset`). The access log says by `fault` why. Of heads these are possible beside the faults above that are about fields, line
+    ends and lengths, and of bodies those above.
+
+    \(MarkdownTable.text(
+      ["Fault", "Meaning"],
+      HeadError.allCases.filter(\.isOfResponse).map { ["`\($0.code)`", "\($0.text)"] }))
     """
   }
 
@@ -56,10 +71,10 @@ enum ErrorsPage {
   }
 
   private static func faults() -> String {
-    let heads = HeadError.allCases.filter { !$0.isOfResponse }.map { ("\($0.text)", $0.status) }
-    let paths = PathError.allCases.map { ("\($0.text)", 400) }
-    return MarkdownTable.text(
-      ["Detail", "Status"], (heads + paths).map { [$0.0, "\($0.1)"] })
+    let heads = HeadError.allCases.filter { !$0.isOfResponse }
+      .map { ["`\($0.code)`", "\($0.text)", "\($0.status)"] }
+    let paths = PathError.allCases.map { ["`\($0.code)`", "\($0.text)", "400"] }
+    return MarkdownTable.text(["Fault", "Detail", "Status"], heads + paths)
   }
 }
 

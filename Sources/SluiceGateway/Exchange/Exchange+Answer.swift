@@ -17,6 +17,27 @@ extension Exchange {
     self.answer(answer)
   }
 
+  /// Answers a request that found no route, and says what is wrong with its path if that is why.
+  func refuse(_ error: GatewayError) {
+    guard error == .malformedRequest else { return fail(error) }
+    worker.counters.malformedRequests &+= 1
+    let fault = pathFault(request)
+    record.fault = fault?.code
+    fail(error, detail: fault?.text)
+  }
+
+  /// Why the path has no normal form. Looked for anew: who meets no such path carries no reason along.
+  private func pathFault(_ head: borrowing RequestHead) -> PathError? {
+    var scratch = ByteBuffer()
+    do throws(PathError) {
+      try PathNormalizer.normalize(
+        head.span(head.path), slashes: listener.slashes, into: &scratch)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   func answer(_ answer: LocalAnswer) {
     leaveUpstream()
     var answer = answer

@@ -199,6 +199,7 @@ extension Exchange {
     internalRedirect.error = record.error
     internalRedirect.status = way.status
     record.error = nil
+    record.fault = nil
     if let path = way.path {
       setInternalPath(path)
       internalRedirect.query = way.query

@@ -10,6 +10,7 @@ import SluiceWire
 final class LocalWork {
   let responder: any LocalResponder
   var body: [UInt8] = []
+  var maxBodyBytes = 0
   /// The responder has the request.
   var isAsked = false
   var stream: LocalStream?
@@ -24,8 +25,9 @@ extension Exchange {
     let local = LocalWork(responder)
     self.local = local
     if request.framing.isEmpty { return askResponder(local) }
+    local.maxBodyBytes = responder.maxBodyBytes(of: localRequest(request, body: []))
     switch request.framing {
-    case .length(let count) where count > UInt64(responder.maxBodyBytes): fail(.bodyTooLarge)
+    case .length(let count) where count > UInt64(local.maxBodyBytes): fail(.bodyTooLarge)
     default: if request.expectsContinue { sendContinue() }
     }
   }
@@ -43,7 +45,7 @@ extension Exchange {
   private static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
   func localBody(_ bytes: Span<UInt8>, _ local: LocalWork) {
-    if local.body.count + bytes.count > local.responder.maxBodyBytes { return fail(.bodyTooLarge) }
+    if local.body.count + bytes.count > local.maxBodyBytes { return fail(.bodyTooLarge) }
     bytes.withUnsafeBufferPointer { local.body.append(contentsOf: $0) }
   }
 

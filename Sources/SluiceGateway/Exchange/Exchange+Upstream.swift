@@ -75,6 +75,8 @@ extension Exchange {
     state = .forwarding
     record.isReusedConnection = isReused
     record.connected = loop.now
+    // Of an attempt before.
+    if record.fault != nil { record.fault = nil }
     if route?.service.mayRepeatBodies == true || policies?.repeatsBodies == true {
       beginKeepingBody()
     }

@@ -147,11 +147,11 @@ public final class Exchange: EventHandler {
     isTrusted = listener.believes(peer)
     worker.counters.requests &+= 1
     if let redirect = listener.redirect {
-      if let error = normalisePath(request) { fail(error) } else { redirect.answer(self) }
+      if let error = normalisePath(request) { refuse(error) } else { redirect.answer(self) }
     } else if listener.servesRoutes {
-      if let error = matchRoute(request) { fail(error) } else { meetPolicies() }
+      if let error = matchRoute(request) { refuse(error) } else { meetPolicies() }
     } else {
-      if let error = normalisePath(request) { fail(error) } else { respondLocally() }
+      if let error = normalisePath(request) { refuse(error) } else { respondLocally() }
     }
   }
 
@@ -160,6 +160,7 @@ public final class Exchange: EventHandler {
     _ error: HeadError, _ downstream: any DownstreamStream, listener: CompiledListener,
     peer: SocketAddress
   ) {
+    record.fault = error.code
     refuse(GatewayError(error), detail: error.text, downstream, listener: listener, peer: peer)
   }
 

@@ -13,6 +13,8 @@ struct ExchangeRecord {
   var sent: UInt64 = 0
   /// Why the gateway answered, or why the response was cut short.
   var error: GatewayError?
+  /// What was malformed when something was, by its stable name.
+  var fault: StaticString?
   var routed = false
   /// How the caller's request came.
   var isHTTP2 = false

@@ -200,6 +200,16 @@ public enum GatewayError: UInt8, CaseIterable, Sendable, Error {
   public var code: StaticString { row.code }
   public var status: Int { row.status }
 
+  /// Whether it may be about what a decoder found malformed (`ExchangeRecord.fault`).
+  var isAboutForm: Bool {
+    switch self {
+    case .malformedRequest, .headTooLarge, .uriTooLong, .versionNotSupported,
+      .transferCodingNotSupported, .expectationFailed, .upstreamMalformed, .upstreamReset:
+      true
+    default: false
+    }
+  }
+
   /// What a head that could not be parsed is answered with.
   init(_ error: HeadError) {
     switch error {

@@ -1,15 +1,16 @@
 /// Answers exchanges inside the process: the admin API, samples. Called on a worker's thread; what
 /// takes long belongs elsewhere.
 public protocol LocalResponder: Sendable {
-  /// The largest request body that is taken; a larger one is answered with 413.
-  var maxBodyBytes: Int { get }
+  /// The largest body that is taken of this request; a larger one is answered with 413. Asked before
+  /// anything of the body is kept, so that who calls can decide: the request has no body yet.
+  func maxBodyBytes(of request: LocalRequest) -> Int
 
   func answer(_ request: LocalRequest) async -> LocalAnswer
 }
 
 extension LocalResponder {
   /// No body at all.
-  public var maxBodyBytes: Int { 0 }
+  public func maxBodyBytes(of request: LocalRequest) -> Int { 0 }
 }
 
 /// What a local responder sees of a request.

@@ -269,6 +269,7 @@ final class HTTP1DownstreamConnection: DownstreamConnection {
       }
     } catch {
       machine.stopKeepingAlive()
+      exchange.record.fault = error.code
       malformedBody(exchange)
       return input.count
     }

@@ -82,6 +82,11 @@ enum AccessLogLine {
       output.append(",\"code\":\"")
       output.append(error.code)
       output.append("\"")
+      if let fault = record.fault, error.isAboutForm {
+        output.append(",\"fault\":\"")
+        output.append(fault)
+        output.append("\"")
+      }
     } else if record.isCallerGone {
       output.append(",\"code\":\"client-gone\"")
     }

@@ -1,4 +1,3 @@
-import CLinux
 public import SluiceConfiguration
 public import SluiceReactor
 
@@ -104,7 +103,7 @@ public final class Gateway: Sendable {
 
   private static func count(of workers: Configuration.WorkerCount) -> Int {
     switch workers {
-    case .automatic: Int(clinux_usable_cpu_count())
+    case .automatic: UsableProcessors.count
     case .count(let number): number
     }
   }

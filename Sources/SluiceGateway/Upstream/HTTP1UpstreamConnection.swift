@@ -221,6 +221,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
       headArrived(exchange, worker.response, following: rest.count &- count)
       return offset &+ count
     } catch {
+      exchange.record.fault = error.code
       failed(isMalformed: true)
       return input.count
     }
@@ -263,6 +264,7 @@ final class HTTP1UpstreamConnection: UpstreamConnection {
         }
       }
     } catch {
+      exchange.record.fault = error.code
       failed(isMalformed: true)
     }
     return input.count

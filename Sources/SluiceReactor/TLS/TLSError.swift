@@ -32,6 +32,7 @@ public enum TLSFailure: Error, Equatable, Sendable {
     case .peerLeft(0): "the peer closed the connection within the handshake"
     case .peerLeft: "the connection broke within the handshake"
     case .noProtocol: "the peer does not speak HTTP/2"
+    case .handshake("wrong version number"): "wrong version number; does the peer speak TLS at all?"
     case .certificate(let reason), .handshake(let reason): reason
     }
   }

@@ -112,7 +112,7 @@ import Testing
   @Test func whatIsNoAddressIsSaid() throws {
     let command = try Command("connections", "--admin", "localhost:9901")
     let (status, errors) = command.finish()
-    #expect(status == 1 && errors.contains("write http://127.0.0.1:9901 or unix:/path"))
+    #expect(status == 64 && errors.contains("write http://127.0.0.1:9901 or unix:/path"))
   }
 
   @Test func topPrintsOnceWithoutATerminal() throws {

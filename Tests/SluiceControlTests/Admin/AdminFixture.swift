@@ -23,7 +23,7 @@ final class AdminFixture {
   init(
     rest: String = "", routes: String = "", adminRest: String = "", token: String? = nil,
     workers: Int = 2,
-    reread: (@Sendable (String) -> ReadResult?)? = nil
+    reread: (@Sendable (String) throws(SystemError) -> ReadResult)? = nil
   ) throws {
     let any = SocketAddress("127.0.0.1:0")!
     samples = try SampleServices(time: any, stocks: any)
@@ -36,7 +36,8 @@ final class AdminFixture {
     try #require(result.configuration != nil, "\(result.diagnostics)")
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     if let reread {
-      process = try GatewayProcess(result, logger: logger) { reread(text) }
+      process = try GatewayProcess(
+        result, logger: logger, reread: { () throws(SystemError) in try reread(text) })
     } else {
       process = try GatewayProcess(result, logger: logger)
     }

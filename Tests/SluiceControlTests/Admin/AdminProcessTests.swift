@@ -1,6 +1,7 @@
 import Foundation
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 import Testing
 
 @testable import SluiceControl
@@ -95,8 +96,39 @@ import Testing
     #expect(String(decoding: routes, as: UTF8.self).contains("\"/now\""))
     let without = try AdminFixture()
     #expect(refusal(without, "POST", "/reload")?.code == "no-file")
-    let unreadable = try AdminFixture(reread: { _ in nil })
-    #expect(refusal(unreadable, "POST", "/reload")?.code == "file-unreadable")
+    let unreadable = try AdminFixture(reread: { (_) throws(SystemError) in
+      throw SystemError(call: "open", code: EACCES)
+    })
+    let refused = try #require(refusal(unreadable, "POST", "/reload"))
+    #expect(refused.code == "file-unreadable")
+    #expect(refused.detail == "Permission denied")
+    let metrics = try unreadable.client().request("GET", "/metrics")
+    #expect(
+      String(decoding: metrics, as: UTF8.self).contains(
+        "sluice_reloads_total{result=\"refused\"} 1\n"))
+  }
+
+  /// As much as a file may have; of those who may ask.
+  @Test func aConfigurationMayBeLarge() throws {
+    let fixture = try AdminFixture(token: "0123456789abcdef")
+    let client = fixture.client(token: "0123456789abcdef")
+    let large = fixture.text + "\n#" + String(repeating: "-", count: 3 << 20)
+    #expect(try client.plan(large).entities.isEmpty)
+    let body = Array(large.utf8)
+    _ = try client.request("POST", "/reload", body: body)
+    for (client, path, status) in [
+      (client, "/cache/purge", 413), (fixture.client(token: "0123456789abcdeX"), "/plan", 413),
+    ] {
+      let refused = try #require(
+        throws: AdminClient.Failure.self,
+        performing: { try client.request("POST", path, body: body) })
+      guard case .refused(let refusal) = refused else {
+        Issue.record("\(refused)")
+        continue
+      }
+      #expect(refusal.status == status)
+      #expect(refusal.code == "body-too-large")
+    }
   }
 
   @Test func aPlanChangesNothing() throws {

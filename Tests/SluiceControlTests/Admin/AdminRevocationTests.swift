@@ -38,6 +38,17 @@ import Testing
     #expect(try ask(fixture, "GET", "/revocations").body == "[\n\n]\n")
   }
 
+  /// A name that is written wrong takes trust from nobody, and whoever revokes should see it.
+  @Test func whetherThereIsSuchAConsumerIsSaid() throws {
+    let fixture = try AdminFixture(rest: "consumers: {bob: {groups: [a]}}")
+    #expect(try content(try ask(fixture, "POST", "/revocations?consumer=bob").body).isKnown == true)
+    #expect(
+      try content(try ask(fixture, "POST", "/revocations?consumer=bbo").body).isKnown == false)
+    #expect(try content(try ask(fixture, "POST", "/revocations?jti=bob").body).isKnown == nil)
+    let listed = try ask(fixture, "GET", "/revocations").body
+    #expect(!listed.contains("isKnown"))
+  }
+
   @Test func aSessionIsRevokedByItsId() throws {
     let fixture = try AdminFixture()
     let client = try fixture.open()

@@ -46,6 +46,7 @@ extension Configuration.ACL {
         allow.isEmpty ? "needs 'allow' or 'deny'" : "has both 'allow' and 'deny'",
         hint: "groups that may pass, or groups that may not")
     }
+    warnIfNobodyIsKnown(&check)
     let configuration = check.configuration
     if configuration.everyPolicy.contains(where: { $0.settings.grantsGroups }) { return }
     let known = configuration.consumers.values.reduce(into: Set(configuration.groups.keys)) {
@@ -57,6 +58,39 @@ extension Configuration.ACL {
           "no consumer is in a group '\(name)'", at: key, "\(index)",
           hint: check.suggestion(for: name, among: known.sorted()))
       }
+    }
+  }
+  /// Where no policy finds out who calls, everybody gets 401. Internal routes are left out: who calls may be
+  /// known from the route before.
+  private func warnIfNobodyIsKnown(_ check: inout PolicyCheck) {
+    let configuration = check.configuration
+    let names: [String]
+    switch check.origin {
+    case .everything: names = configuration.routes.keys.sorted()
+    case .service(let name):
+      names = configuration.routes.filter { $0.value.service == name }.keys.sorted()
+    case .route(let name): names = [name]
+    // Such a place holds for callers that are known already.
+    default: return
+    }
+    let route = names.first { name in
+      if configuration.routes[name]?.match.internal != nil { return false }
+      let policies = configuration.policies(ofRoute: name)
+      return policies.contains { $0.name == Self.policyName && $0.origin == check.origin }
+        && !policies.contains { Self.findsCallers($0.settings) }
+    }
+    guard let route else { return }
+    check.warning(
+      "no policy of route \(route) finds out who calls, so everybody gets 401",
+      hint: "add key-auth or another policy of the stage identify, or set acl: false there")
+  }
+
+  private static func findsCallers(_ settings: any PolicySettings) -> Bool {
+    switch settings {
+    case is Configuration.Identify: false
+    case let service as Configuration.ForwardAuth:
+      !service.consumerHeader.isEmpty || !service.groupsHeader.isEmpty
+    default: type(of: settings).stage == .identify
     }
   }
 }

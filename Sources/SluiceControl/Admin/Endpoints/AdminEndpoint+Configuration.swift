@@ -1,9 +1,11 @@
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 
 extension AdminEndpoint {
   private static let configurationBody = Body(
-    contentType: "application/yaml", summary: "A configuration, YAML or JSON.", isRequired: true)
+    contentType: "application/yaml", summary: "A configuration, YAML or JSON, at most 32 MiB.",
+    isRequired: true, maxBytes: ConfigurationReader.maximumBytes)
 
   static let configuration = [
     AdminEndpoint(
@@ -37,7 +39,8 @@ extension AdminEndpoint {
       summary: "Puts a configuration in force, whole or not at all; without a body the file again.",
       body: Body(
         contentType: "application/yaml",
-        summary: "A configuration, YAML or JSON; none to read the file again.", isRequired: false),
+        summary: "A configuration, YAML or JSON, at most 32 MiB; none to read the file again.",
+        isRequired: false, maxBytes: ConfigurationReader.maximumBytes),
       answers: [
         .json(200, "It is in force.", example: ReloadContent.example),
         .problem(.invalidConfiguration), .problem(.reloadRefused), .problem(.noFile),
@@ -106,7 +109,7 @@ extension AdminProblem {
     case .invalid(let diagnostics): self.init(diagnostics: diagnostics)
     case .refused(let error): self.init(.reloadRefused, error.text)
     case .noFile: self.init(Code.noFile)
-    case .unreadable: self.init(.fileUnreadable)
+    case .unreadable(let error): self.init(.fileUnreadable, error.reason)
     }
   }
 }

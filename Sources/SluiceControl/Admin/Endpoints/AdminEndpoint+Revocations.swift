@@ -67,6 +67,9 @@ extension AdminEndpoint {
     if !done.isKept { throw AdminProblem(.revocationNotKept) }
     var content = RevocationContent(done.revocation, RevocationClock())
     content.closing = done.closing
+    if case .consumer = what {
+      content.isKnown = gateway.configuration.consumers[content.value] != nil
+    }
     var answer = LocalAnswer.json(content, status: 201)
     answer.fields.append(FieldLine("Location", "/revocations/\(content.id)"))
     return answer
@@ -134,10 +137,13 @@ struct RevocationContent: Codable, Sendable {
   var expiresAt: String
   /// Sessions that are being closed; in the answer to `POST` only.
   var closing: Int?
+  /// Of a consumer, in the answer to `POST` only: whether the configuration has one of this name. One that it
+  /// has not is revoked all the same.
+  var isKnown: Bool?
 
   static let example = RevocationContent(
     id: "7", by: "consumer", value: "alice", reason: "lost laptop",
-    expiresAt: "2026-01-31T12:00:00.000Z", closing: 3)
+    expiresAt: "2026-01-31T12:00:00.000Z", closing: 3, isKnown: true)
 }
 
 extension RevocationContent {

@@ -1,5 +1,6 @@
 import SluiceConfiguration
 import SluiceGateway
+import SluiceReactor
 
 /// The answer to `POST /reload`.
 struct ReloadContent: Encodable, Sendable {
@@ -26,7 +27,8 @@ struct ReloadEventContent: Encodable {
     case .invalid(let diagnostics):
       reason = "the configuration has \(diagnostics.count { $0.severity == .error }) mistakes"
     case .refused(let error): reason = error.text
-    case .noFile, .unreadable: reason = nil
+    case .noFile: reason = "the configuration did not come from a file"
+    case .unreadable(let error): reason = "the file can't be read: \(error.reason)"
     }
   }
 }

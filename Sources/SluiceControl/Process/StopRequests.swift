@@ -1,0 +1,26 @@
+import SluiceReactor
+
+/// What a signal to stop means: the first one begins a drain, another one wants the end at once.
+///
+/// `timeout` of coreutils sends its signal twice within microseconds, to the process and to its group, and a
+/// supervisor beside a terminal does the like with Ctrl-C. Such a pair is one request: taken for two, it would
+/// cut off what a drain is for.
+struct StopRequests {
+  enum Meaning: Equatable {
+    case begin, repetition, endAtOnce
+  }
+
+  /// Far more than between two deliveries of one request, and less than a person needs for a second one.
+  static let repetitionNanoseconds: Int64 = 100_000_000
+
+  /// When the drain had been begun: a repetition may have had to wait until then.
+  private var began: MonotonicTime?
+
+  /// Of a signal that is taken now. `isStopping`: an earlier one has begun a drain that was not taken back.
+  func meaning(at now: MonotonicTime, isStopping: Bool) -> Meaning {
+    guard isStopping, let began else { return .begin }
+    return now.nanoseconds(since: began) < Self.repetitionNanoseconds ? .repetition : .endAtOnce
+  }
+
+  mutating func hasBegun(at now: MonotonicTime) { began = now }
+}
