@@ -182,7 +182,7 @@ extension Scenarios {
           asked += 1
           let answer =
             asked <= 3
-            ? "200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 1s" : "403 Forbidden"
+            ? "200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 3s" : "403 Forbidden"
           try peer.send("HTTP/1.1 \(answer)\r\nContent-Length: 0\r\n\r\n")
         }
       }
@@ -195,7 +195,7 @@ extension Scenarios {
         settings.service = "login"
         settings.consumerHeader = "X-User"
         settings.grants = [.expiry]
-        settings.renewBefore = .milliseconds(900)
+        settings.renewBefore = .milliseconds(2_900)
         $0.all.policies[Configuration.ForwardAuth.self] = settings
         $0.all.kind = .websocket
       }
@@ -243,21 +243,24 @@ extension Scenarios {
     /// It is asked about the path that was let in, and what it grants the second time takes the place of
     /// the first.
     @Test func aRenewalIsAboutThePathOfTheHandshake() throws {
+      let gate = Gate()
       let service = try ScriptedUpstream { peer in
         var actions = "look"
         while try peer.readRequest() != nil {
+          if actions == "sell" { gate.wait() }
           try peer.send(
-            "HTTP/1.1 200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 2s\r\n"
+            "HTTP/1.1 200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 60s\r\n"
               + "Sluice-Grant-Actions: \(actions)\r\nContent-Length: 0\r\n\r\n")
           actions = "sell"
         }
       }
       let fixture = try asking(service) {
-        $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(1_900)
+        $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(59_900)
       }
       let socket = try fixture.client().open(path: "/public/%2e%2e/private?a=%2e")
       #expect(try mayDo("look", socket))
       #expect(try !mayDo("sell", socket))
+      gate.open()
       try waitUntil { service.requests.count >= 2 }
       try waitUntil { (try? mayDo("sell", socket)) == true }
       #expect(try !mayDo("look", socket))

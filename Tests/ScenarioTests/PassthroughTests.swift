@@ -71,6 +71,35 @@ extension Scenarios {
       #expect(upstream.requests.allSatisfy { $0["X-Forwarded-For"] == nil })
     }
 
+    /// The first caller comes while the name is looked up for the first time; and nobody is at one of its two
+    /// addresses.
+    @Test func aTargetsAddressesAreWaitedForAndTriedInTurn() async throws {
+      let upstream = try ScriptedUpstream.answering(tls: server("inner.test")) { _ in ok("inner") }
+      for _ in 0..<5 {
+        let fixture = try fixture(to: upstream) {
+          $0.hosts["pair.test"] = ["127.0.0.1", "127.0.0.77"]
+          $0.services["inner"]?.targets = [
+            Configuration.Target(url: "https://pair.test:\(upstream.port)")
+          ]
+        }
+        for _ in 0..<4 {
+          let client = try fixture.client(caller("inner.test"))
+          #expect(try client.get("/").text == "inner")
+          client.socket.reset()
+        }
+        try await ends(fixture, [:])
+      }
+    }
+
+    @Test func aTargetWithoutAnAddressEndsItAtOnce() async throws {
+      let fixture = try fixture(to: .echoing()) {
+        $0.services["inner"]?.targets = [Configuration.Target(url: "https://name.invalid:1")]
+        $0.services["inner"]?.timeouts.connect = .seconds(600)
+      }
+      #expect(throws: ScenarioError.self) { try fixture.client(caller("inner.test")).get("/") }
+      try await ends(fixture, ["no-target": 1])
+    }
+
     @Test func withoutTLSHereOthersAreRefused() async throws {
       let upstream = try ScriptedUpstream.answering(tls: server("inner.test")) { _ in ok("inner") }
       let fixture = try fixture(to: upstream, own: false)

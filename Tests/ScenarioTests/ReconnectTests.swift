@@ -211,8 +211,10 @@ extension Scenarios {
       let scene = try ReconnectScene(isInspected: isInspected) { peer in
         let socket = try peer.accept()
         if peer.index > 0 { return try ReconnectScene.answer(socket, peer.index) }
-        try socket.send(text: "last")
-        try socket.sendClose(code, "restarting")
+        // At once: what the caller says to "last" would still go to this target before its close frame.
+        try socket.socket.send(
+          socket.bytes(.init(opcode: 1, payload: Array("last".utf8)))
+            + socket.bytes(.close(code, "restarting")))
         while let frame = try socket.read() { log.add("\(frame.closeCode ?? 0)") }
       }
       let client = try scene.open()

@@ -5,11 +5,11 @@ import SluiceWire
 /// A caller's encrypted connection on its way to a target that speaks TLS itself: bytes pass as they came.
 ///
 /// ```
-///  connecting ──▶ passing ──FIN of both, break, idle──▶ over
-///      └─ no address of three targets answers ─────────▲
+///  waiting for an address ──▶ connecting ──▶ passing ──FIN of both, break, idle──▶ over
+///      └── none of three targets has one or answers ──┴───────────────────────────▲
 /// ```
 ///
-/// Its one deadline is the connect timeout, then the idle timeout. Where much passes, the kernel moves it
+/// Its one deadline is the next look at a target without an address, the connect timeout, then the idle timeout. Where much passes, the kernel moves it
 /// by itself (docs/decisions/0009).
 final class Passthrough: EventHandler {
   let acceptor: HTTPListener
@@ -24,12 +24,18 @@ final class Passthrough: EventHandler {
   private(set) var target: UpstreamTarget?
   private var tried = TargetSet()
   private var attemptsLeft = Passthrough.maxAttempts
+  /// The chosen target, whose name is looked up for the first time, and until when that may take.
+  private var lookup: (index: Int, until: MonotonicTime)?
+  /// Of the chosen target, that were not tried.
+  private var addressesLeft = 0
   private var isConnected = false
   private var end: PassthroughEnd?
   let opened: MonotonicTime
   private(set) var bytes: (received: UInt64, sent: UInt64) = (0, 0)
 
   private static let maxAttempts = 3
+  /// Between two looks at a target that has no address yet.
+  private static let lookupNanoseconds: Int64 = 20_000_000
   /// Full reads in a row before others get a turn.
   private static let readsPerTurn = 4
   private static let bulkBytes = 48 * 1_024
@@ -74,11 +80,29 @@ final class Passthrough: EventHandler {
     else { return finish(.noTarget) }
     attemptsLeft -= 1
     tried.insert(index)
+    connect(
+      index, until: now.advanced(byNanoseconds: service.settings.timeouts.connect.nanoseconds))
+  }
+
+  /// Waits for the target's first addresses, which a start or a reload has just asked for.
+  private func connect(_ index: Int, until: MonotonicTime) {
+    let now = loop.now
     let target = service.targets[index]
     self.target = target
-    // A name that has no address yet will not have one in time for this caller.
-    guard let address = target.takeAddress() else { return connectNext() }
+    lookup = nil
+    guard target.addressCount > 0 else {
+      if target.isUnresolvable || now >= until { return connectNext() }
+      lookup = (index, until)
+      return setDeadline(min(until, now.advanced(byNanoseconds: Self.lookupNanoseconds)))
+    }
+    addressesLeft = target.addressCount
     attempt = service.state.started(index, now: now)
+    tryAddress(of: target)
+  }
+
+  private func tryAddress(of target: UpstreamTarget) {
+    guard addressesLeft > 0, let address = target.takeAddress() else { return targetFailed() }
+    addressesLeft -= 1
     let socket = PassthroughSocket(loop: loop, side: .upstream, owner: self)
     upstream = socket
     let local = downstream?.localAddress
@@ -93,10 +117,16 @@ final class Passthrough: EventHandler {
     setDeadline(afterNanoseconds: service.settings.timeouts.connect.nanoseconds)
   }
 
-  private func connectFailed() {
+  /// Another of its addresses may answer at once; where this one took all the time there is, nobody tries.
+  private func connectFailed(isLate: Bool = false) {
     dropUpstream()
-    endAttempt(.failed)
     if let name = target?.lookupName { worker.connectFailed(name: name) }
+    guard let target, !isLate else { return targetFailed() }
+    tryAddress(of: target)
+  }
+
+  private func targetFailed() {
+    endAttempt(.failed)
     connectNext()
   }
 
@@ -206,7 +236,8 @@ final class Passthrough: EventHandler {
   }
 
   override func deadlineReached() {
-    if !isConnected { return connectFailed() }
+    if let lookup { return connect(lookup.index, until: lookup.until) }
+    if !isConnected { return connectFailed(isLate: true) }
     downstream?.abort()
     upstream?.abort()
     finish(.idleTimeout)

@@ -11,6 +11,10 @@ final class WebSocketPeer: @unchecked Sendable {
     var isMasked = false
 
     var text: String { String(decoding: payload, as: UTF8.self) }
+    static func close(_ code: Int, _ reason: String = "") -> Frame {
+      Frame(opcode: 8, payload: [UInt8(code >> 8), UInt8(code & 255)] + Array(reason.utf8))
+    }
+
     /// Of a close frame; nil without.
     var closeCode: Int? {
       payload.count < 2 ? nil : Int(payload[0]) << 8 | Int(payload[1])
@@ -67,8 +71,7 @@ final class WebSocketPeer: @unchecked Sendable {
   func send(text: String) throws { try send(Frame(opcode: 1, payload: Array(text.utf8))) }
   func send(binary: [UInt8]) throws { try send(Frame(opcode: 2, payload: binary)) }
   func sendClose(_ code: Int, _ reason: String = "") throws {
-    try send(
-      Frame(opcode: 8, payload: [UInt8(code >> 8), UInt8(code & 255)] + Array(reason.utf8)))
+    try send(.close(code, reason))
   }
 
   /// Nil when the connection ends first.
