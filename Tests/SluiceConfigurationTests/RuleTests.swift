@@ -160,21 +160,21 @@ import Testing
     (
       file().replacing(
         "{web:", with: "{v6: {address: '[::1]:80'}, other: {address: '[0:0::1]:80'}, web:"),
-      "2:57: error: listeners.other has the address of listeners.v6 on line 2"
+      "2:57: error: listeners.other has the address of listeners.v6"
     ),
     (
       file(rest: "admin: {address: 127.0.0.1:8080}"),
-      "5:18: error: admin has the address of listeners.web on line 2"
+      "5:18: error: admin has the address of listeners.web"
     ),
     (
       file(rest: "admin:").replacing("8080", with: "9901"),
-      "5:7: error: admin has the address of listeners.web on line 2"
+      "5:7: error: admin has the address of listeners.web"
     ),
     (
       file().replacing("{web:", with: "{all: {address: '0.0.0.0:8080'}, web:"),
       """
-      2:60: error: listeners.web has the port of listeners.all on line 2, and one of them stands \
-      for all addresses
+      2:60: warning: listeners.web has the port of listeners.all, and one of them stands for all \
+      addresses: they can't be started together
         hint: give one of them another port, or each an address of its own
       """
     ),
@@ -182,8 +182,8 @@ import Testing
       file(rest: "admin: {address: '[::]:80', token: 0123456789abcdef}").replacing(
         "{web:", with: "{v6: {address: '[::1]:80'}, web:"),
       """
-      5:18: error: admin has the port of listeners.v6 on line 2, and one of them stands for all \
-      addresses
+      5:18: warning: admin has the port of listeners.v6, and one of them stands for all \
+      addresses: they can't be started together
         hint: give one of them another port, or each an address of its own
       """
     ),

@@ -33,7 +33,7 @@ struct ConfigurationValidator {
 
 extension ConfigurationValidator {
   private mutating func checkListeners() {
-    var places: [ListenAddress: (name: String, position: Position)] = [:]
+    var places: [(address: ListenAddress, name: String)] = []
     for entry in root["listeners"]?.entries ?? [] {
       guard let listener = configuration.listeners[entry.key] else { continue }
       checkClientAddress(listener, entry.value["clientAddress"], name: entry.key)
@@ -52,28 +52,26 @@ extension ConfigurationValidator {
     }
   }
 
+  /// By name and not by line: of a converted file the lines here are not those of the file.
   private mutating func checkAddress(
     _ text: String, _ node: SourceNode, owner: String,
-    _ places: inout [ListenAddress: (name: String, position: Position)]
+    _ places: inout [(address: ListenAddress, name: String)]
   ) {
     guard diagnostics.isSound(node), let address = ListenAddress(text) else { return }
     // Every port 0 is a different port in the end.
     if case .ip(_, port: 0) = address { return }
-    if let first = places[address] {
-      diagnostics.error(
-        "\(owner) has the address of \(first.name) on line \(first.position.line)",
-        at: node.position)
+    if let first = places.first(where: { $0.address == address }) {
+      diagnostics.error("\(owner) has the address of \(first.name)", at: node.position)
       return
     }
-    let overlapping = places.filter { $0.key.overlaps(address) }
-      .min { $0.value.position.line < $1.value.position.line }?.value
-    if let overlapping {
-      diagnostics.error(
-        "\(owner) has the port of \(overlapping.name) on line \(overlapping.position.line), and one of"
-          + " them stands for all addresses", at: node.position,
+    // The command line may still move one of them, so that whether it fails is not known here.
+    if let overlapping = places.first(where: { $0.address.overlaps(address) }) {
+      diagnostics.warning(
+        "\(owner) has the port of \(overlapping.name), and one of them stands for all addresses:"
+          + " they can't be started together", at: node.position,
         hint: "give one of them another port, or each an address of its own")
     }
-    places[address] = (owner, node.position)
+    places.append((address, owner))
   }
 
   private mutating func checkExposure(_ admin: Configuration.Admin, _ node: SourceNode) {
