@@ -22,6 +22,24 @@ import Testing
       overrides: try ConfigurationOverrides(resolve: resolve, listen: listen))
   }
 
+  /// nginx starts such a file, and with one of the two elsewhere the gateway does.
+  @Test func listenersOfOnePortAreMovedApart() throws {
+    let text = """
+      server { listen 18495; listen 127.0.0.1:18495; location / { proxy_pass http://127.0.0.1:9000; } }
+      """
+    let result = ConfigurationFile.read(
+      text: text, file: "a.conf",
+      overrides: try ConfigurationOverrides(
+        resolve: [], listen: ["127.0.0.1:18495=127.0.0.1:18496"]))
+    let configuration = try #require(result.configuration, "\(result.diagnostics)")
+    #expect(
+      configuration.listeners.values.map(\.address).sorted() == [
+        "0.0.0.0:18495", "127.0.0.1:18496",
+      ])
+    let found = result.diagnostics.filter { $0.message.contains("stands for all addresses") }
+    #expect(found.map(\.severity) == [.warning])
+  }
+
   @Test func namesLeadElsewhere() throws {
     let result = try read(resolve: [
       "TIME.internal:8080=127.0.0.1:9000", "10.0.0.7:80=[::1]:9001",
