@@ -157,12 +157,13 @@ extension NginxBuilder {
       (200..<300).contains(status) || status == 401 || status == 403
     }
     var status: Int?
-    if let option = page.words.dropLast().last, option.hasPrefix("=") {
-      status = Int(option.dropFirst()) ?? constantStatus(target, locations)
-    } else if target.hasPrefix("/") || target.hasPrefix("@") {
-      return false
-    } else {
+    if !target.hasPrefix("/") && !target.hasPrefix("@") {
+      // A redirect, whatever stands behind '='.
       status = 302
+    } else if let option = page.words.dropLast().last, option.hasPrefix("=") {
+      status = Int(option.dropFirst()) ?? constantStatus(target, locations)
+    } else {
+      return false
     }
     // What a target will say is not known.
     return status.map { decides($0) || codes.contains(where: decides) } ?? true
