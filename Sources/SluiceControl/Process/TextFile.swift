@@ -8,13 +8,15 @@ public enum TextFile {
   private static let limit = 64 << 20
 
   /// A value of the configuration, as `ConfigurationReader` wants it. Bytes that are no UTF-8 are refused: a
-  /// secret with others in their place would be one that nobody has.
+  /// secret with others in their place would be one that nobody has. In PEM they may stand between the blocks,
+  /// where nobody reads them, and become U+FFFD; in a block they are an error of whoever decodes it.
   static func value(_ path: String) -> Result<String, TextProblem> {
     do throws(SystemError) {
-      guard let text = String(validating: try bytes(path), as: UTF8.self) else {
-        return .failure(TextProblem("it is no UTF-8 text"))
-      }
-      return .success(text)
+      let bytes = try bytes(path)
+      if let text = String(validating: bytes, as: UTF8.self) { return .success(text) }
+      let text = String(decoding: bytes, as: UTF8.self)
+      return text.utf8.contains("-----BEGIN ".utf8)
+        ? .success(text) : .failure(TextProblem("it is no UTF-8 text"))
     } catch {
       return .failure(TextProblem(error.reason))
     }
