@@ -259,6 +259,34 @@ extension Scenarios {
       }
     }
 
+    /// By HTTP/2 rules of HTTP/1.1 and paths have names, its own rules do not.
+    @Test func byHTTP2TheLogNamesWhatHTTP1HasANameFor() throws {
+      let log = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "sluice-fault-\(UUID().uuidString).log")
+      defer { try? FileManager.default.removeItem(at: log) }
+      let fixture = try Fixture(to: .echoing()) {
+        $0.web.limits.uri = ByteCount(512)
+        $0.accessLog.format = .json
+        $0.accessLog.output = log.path
+      }
+      let client = try fixture.http2()
+      #expect(try client.get("/" + String(repeating: "a", count: 600)).status == 414)
+      #expect(try client.get("/a%2Fb").status == 400)
+      _ = try client.get("/", [("host", "other.test")])
+      func lines() -> [Substring] {
+        ((try? String(contentsOf: log, encoding: .utf8)) ?? "").split(separator: "\n")
+      }
+      try waitUntil { lines().count == 3 }
+      for (line, expected) in zip(
+        lines(),
+        [
+          "\"code\":\"uri-too-long\",\"fault\":\"target-too-long\",",
+          "\"code\":\"malformed-request\",\"fault\":\"path-encoded-slash\",",
+          "\"code\":\"malformed-request\",\"duration\"",
+        ])
+      { #expect(line.contains(expected), "\(line)") }
+    }
+
     @Test func switchingProtocolsUnaskedIsABadGateway() throws {
       let upstream = try ScriptedUpstream.answering { _ in
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"

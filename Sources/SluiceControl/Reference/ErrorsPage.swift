@@ -35,8 +35,8 @@ enum ErrorsPage {
 
     Malformed and ambiguous requests are refused and never repaired. The `detail` of the answer is one
     of these, and the access log has its name as `fault`. The connection is closed, unless it is only the
-    path that is wrong: then the next request is read. By HTTP/2 all but the path has details in other words, and
-    no `fault`.
+    path that is wrong: then the next request is read. What HTTP/2 itself refuses has details of its own and no
+    `fault`.
 
     \(faults())
     A body's framing has these; its `detail` is "The request body's framing is invalid.", with 400.

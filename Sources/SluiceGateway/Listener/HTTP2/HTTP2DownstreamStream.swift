@@ -53,6 +53,7 @@ final class HTTP2DownstreamStream: HTTP2ServerStream {
     if fault.isMalformed { codeAfterResponse = .protocolError }
     connection.requestBegan()
     exchange.record.isHTTP2 = true
+    if case .head(let error) = fault { exchange.record.fault = error.code }
     exchange.refuse(
       fault.error, detail: fault.text, self, listener: connection.listener, peer: connection.peer)
   }
