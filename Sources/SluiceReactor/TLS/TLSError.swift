@@ -22,7 +22,8 @@ public enum TLSFailure: Error, Equatable, Sendable {
   case certificate(String)
   /// What the peer sent, or its alert, as OpenSSL puts it.
   case handshake(String)
-  /// ALPN, or the peer's first bytes, did not agree to HTTP/2.
+  /// ALPN, or the peer's first bytes, agreed to nothing that was offered: no HTTP/2 where it has to be, or HTTP/2
+  /// where it was not offered.
   case noProtocol
 
   /// One line for a log.
@@ -31,7 +32,7 @@ public enum TLSFailure: Error, Equatable, Sendable {
     case .plainText: "the peer does not speak TLS"
     case .peerLeft(0): "the peer closed the connection within the handshake"
     case .peerLeft: "the connection broke within the handshake"
-    case .noProtocol: "the peer does not speak HTTP/2"
+    case .noProtocol: "the peer agreed to no protocol that it was offered"
     case .handshake("wrong version number"): "wrong version number; does the peer speak TLS at all?"
     case .certificate(let reason), .handshake(let reason): reason
     }
