@@ -14,7 +14,8 @@ public import SluiceWire
 /// passes those policies, in reverse, that the request had passed.
 public protocol Policy: PolicySettings {
   /// Makes what runs on one worker. Called when a configuration is put in force, once for each place
-  /// that sets the policy; the result serves every route for which that place decides.
+  /// that sets the policy; the result serves every route for which that place decides. In the stage `identify`
+  /// it is an `IdentifyPolicy`: anything else ends the process, since nobody would be asked.
   func compile(_ context: PolicyContext) -> CompiledPolicy
 
   /// What only the gateway can tell is wrong with the settings, such as a key that is none. Nil when

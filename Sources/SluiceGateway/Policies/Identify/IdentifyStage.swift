@@ -27,8 +27,13 @@ final class IdentifyStage: CompiledPolicy {
   private let different = PolicyRefusal(
     .unauthorized, detail: "The credentials are those of different consumers.")
 
-  /// What else is in the stage says how the members work together.
+  /// What else is in the stage says how the members work together. Of what is neither nobody would ever be
+  /// asked, and callers would pass: a mistake in a policy's code, which ends the process.
   init(_ policies: [CompiledPolicy]) {
+    for policy in policies
+    where !(policy is IdentifyPolicy || policy is CompiledIdentify || policy is CompiledAnonymous) {
+      fatalError("\(type(of: policy)) is of the stage 'identify' and no IdentifyPolicy")
+    }
     members = policies.compactMap { $0 as? IdentifyPolicy }
     // SAFETY: see `references`.
     references = members.map { .passUnretained($0) }
