@@ -131,6 +131,9 @@ extension Connections {
       if !ids.isEmpty && (all || !filter.parameters.isEmpty || rate != nil) {
         throw ValidationError("Either ids, or filters with --rate.")
       }
+      if all && !filter.parameters.isEmpty {
+        throw ValidationError("Either --all, or filters.")
+      }
       if ids.isEmpty && !all && filter.parameters.isEmpty {
         throw ValidationError("Which sessions? Give ids, filters, or --all.")
       }

@@ -2,6 +2,8 @@ import Foundation
 import SluiceReactor
 import Testing
 
+@testable import SluiceControl
+
 /// The commands that read a file and end.
 @Suite struct CommandTests {
   static let valid = """
@@ -66,7 +68,7 @@ import Testing
   @Test(arguments: [
     ["run"], ["check"], ["chekc", "x"], ["run", "--fast", "x"], ["explain", "x"],
     ["connections", "--admin", "127.0.0.1:9901"], ["plan", "--admin", "https://a.test", "x"],
-    ["top", "--admin", "unix:relative"],
+    ["top", "--admin", "unix:relative"], ["connections", "close", "--all", "--route", "a"],
   ])
   func aWrongCommandLineExitsWith64(arguments: [String]) throws {
     let (status, errors) = try Command(arguments).finish()
@@ -96,6 +98,16 @@ import Testing
       #expect(status == 1)
       #expect(errors.contains("the file '\(path)' can't be read: \(reason)\n"))
     }
+  }
+
+  /// Tools write names into the comments of PEM, in whatever encoding they have.
+  @Test func aCommentBetweenCertificatesMayBeAnything() throws {
+    let file = try TemporaryFile("")
+    let block = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    let bytes = Array(block.utf8) + Array("# Autorit".utf8) + [0xE9, 0x0A] + Array(block.utf8)
+    try Data(bytes).write(to: URL(fileURLWithPath: file.path))
+    #expect(
+      TextFile.value(file.path) == .success("\(block)# Autorit\u{FFFD}\n\(block)"))
   }
 
   @Test func theSchemaIsJSON() throws {
