@@ -134,6 +134,28 @@ extension Scenarios {
 
     // MARK: Connecting
 
+    /// Where there is no other target there is no further attempt, whatever `retries` allows.
+    @Test(arguments: [false, true]) func theLogCountsAttemptsThatThereWere(hasOther: Bool) throws {
+      let upstream = try ScriptedUpstream.answering { ok($0.text) }
+      let log = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "sluice-retries-\(UUID().uuidString).log")
+      defer { try? FileManager.default.removeItem(at: log) }
+      let refusing = "http://127.0.0.1:\(try unusedPort())"
+      let fixture = try Fixture(
+        configuration(targets: hasOther ? [refusing, upstream.url] : [refusing]) {
+          $0.service.health.failures = 0
+          $0.accessLog.format = .json
+          $0.accessLog.output = log.path
+        })
+      for _ in 0..<2 { #expect(try fixture.get("/").status == (hasOther ? 200 : 503)) }
+      func lines() -> [Substring] {
+        ((try? String(contentsOf: log, encoding: .utf8)) ?? "").split(separator: "\n")
+      }
+      try waitUntil { lines().count == 2 }
+      // Of two in turn the first or the second request comes to the one that refuses.
+      #expect(lines().count { $0.contains("\"retries\":1") } == (hasOther ? 1 : 0))
+    }
+
     @Test func refusalsGoToTheNextTargetOrSayWhy() throws {
       let refusing = "http://127.0.0.1:\(try unusedPort())"
       let alone = try Fixture(configuration(targets: [refusing]))

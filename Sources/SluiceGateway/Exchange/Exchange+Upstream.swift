@@ -110,6 +110,7 @@ extension Exchange {
     if let attempt { tried.insert(attempt.target) }
     let retries = route?.service.settings.retries ?? Configuration.Retries()
     let mayRepeat = isIdempotent || retries.nonIdempotent
+    let attemptsBefore = attempts
     var decision = RetryDecision.decide(
       failure, isIdempotent: isIdempotent, mayRepeat: mayRepeat,
       isReplayable: !hasPassedBody || keepsBody,
@@ -132,7 +133,7 @@ extension Exchange {
       route?.counters.retries &+= 1
     }
     downstream?.pauseRequestBody()
-    retry(after: failure)
+    retry(after: failure, attemptsBefore)
   }
 
   /// The target was ejected while the exchange waited in its queue. Not a failure of the exchange,
@@ -146,9 +147,13 @@ extension Exchange {
     }
   }
 
-  private func retry(after failure: UpstreamFailure) {
+  /// Where no target is left there is no further attempt, and none is counted.
+  private func retry(after failure: UpstreamFailure, _ attemptsBefore: RetryDecision.Attempts) {
     guard let service = route?.service else { return fail(.internalError) }
-    if !chooseTarget(of: service, now: loop.now) { giveUp(failure) }
+    if chooseTarget(of: service, now: loop.now) { return }
+    if attempts.idempotent != attemptsBefore.idempotent { route?.counters.retries &-= 1 }
+    attempts = attemptsBefore
+    giveUp(failure)
   }
 
   private func giveUp(_ failure: UpstreamFailure) {
