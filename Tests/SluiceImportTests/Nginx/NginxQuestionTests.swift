@@ -92,7 +92,8 @@ import Testing
     ("error_page 500 502 504 =503 /empty;", "", 0), ("", "error_page 502 504 https://x/;", 0),
     ("", "error_page 502 =200 http://x/;", 0), ("", "error_page 502 =401 http://x/;", 0),
     ("", "error_page 502 =302 /empty;", 0), ("", "error_page 502 =403 /empty;", 1),
-    ("", "error_page 502 = @slow;", 0), ("", "proxy_intercept_errors on; error_page 404 http://x/;", 0),
+    ("", "error_page 502 = @slow;", 0),
+    ("", "proxy_intercept_errors on; error_page 404 http://x/;", 0),
   ])
   func noPageDecides(server: String, location: String, count: Int) {
     let found = errors(
