@@ -67,6 +67,25 @@ import Testing
     #expect(try Peer.get("/time", from: fixture.web).hasPrefix("HTTP/1.1 404 "))
   }
 
+  /// What `fetch(…, {method: "POST", mode: "no-cors"})` of any page sends.
+  @Test func aWebPageReconfiguresNothing() throws {
+    let fixture = try AdminFixture()
+    let body = String(
+      decoding: text(fixture, "path: /time", "path: /now"), as: UTF8.self)
+    for (target, body) in [("/reload", body), ("/drain", ""), ("/revocations?consumer=x", "")] {
+      let page = try Peer.connect(to: fixture.admin)
+      page.send(
+        "POST \(target) HTTP/1.1\r\nHost: \(fixture.admin)\r\nOrigin: https://evil.test\r\n"
+          + "Content-Type: text/plain;charset=UTF-8\r\nConnection: close\r\n"
+          + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+      let answer = page.readToEnd()
+      #expect(answer.hasPrefix("HTTP/1.1 403 "), "\(target): \(answer)")
+      #expect(answer.contains(#""code":"from-web-page""#))
+    }
+    #expect(try Peer.get("/time", from: fixture.web).hasPrefix("HTTP/1.1 200 "))
+    #expect(try drain(fixture).state == "serving")
+  }
+
   @Test func mistakesAreToldAndChangeNothing() throws {
     let fixture = try AdminFixture()
     let wrong = text(fixture, "{match: {path: /time}", "{match: {path: time}")
