@@ -24,8 +24,9 @@ enum AdminPage {
 
     Answers are JSON unless said otherwise, mistakes problem JSON with a stable `code`. `GET
     /openapi.json` has all of this as an OpenAPI 3.1 document. Request bodies have at most 1 MiB
-    unless said otherwise; a larger one gets 413 `body-too-large`. HEAD works where GET does, but for
-    streams.
+    unless said otherwise; a larger one gets 413 `body-too-large`. Those above 1 MiB have
+    \(AdminResponder.bodyBytes >> 20) MiB together; when there is no room, the answer is 503 `overloaded`
+    with `Retry-After`. HEAD works where GET does, but for streams.
 
     \(operations())
     ## Events
