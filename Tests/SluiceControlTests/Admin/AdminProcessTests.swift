@@ -127,6 +127,38 @@ import Testing
         "sluice_reloads_total{result=\"refused\"} 1\n"))
   }
 
+  /// Who read the file before somebody else did must not put it in force after.
+  @Test func whatWasReadLastIsInForce() throws {
+    let calls = Locked(0)
+    let other = Locked<GatewayProcess?>(nil)
+    let isOtherDone = Locked(false)
+    let fixture = try AdminFixture(reread: { text in
+      let call = calls.withLock { calls in
+        calls += 1
+        return calls
+      }
+      if call > 1 {
+        return ConfigurationFile.read(text: text.replacing("/time", with: "/second"), file: "")
+      }
+      let process = other.withLock { $0 }
+      Thread {
+        _ = try? process?.rereadAndReload()
+        isOtherDone.withLock { $0 = true }
+      }.start()
+      // Time enough for the other one to come here, which it must not.
+      for _ in 0..<200 where calls.withLock({ $0 }) == 1 { usleep(1_000) }
+      #expect(calls.withLock { $0 } == 1)
+      return ConfigurationFile.read(text: text.replacing("/time", with: "/first"), file: "")
+    })
+    let process = fixture.process
+    other.withLock { $0 = process }
+    _ = try fixture.client().request("POST", "/reload")
+    try fixture.waitUntil("the other one") { isOtherDone.withLock { $0 } }
+    #expect(calls.withLock { $0 } == 2)
+    let routes = try fixture.client().request("GET", "/config")
+    #expect(String(decoding: routes, as: UTF8.self).contains("\"/second\""))
+  }
+
   /// As much as a file may have; of those who may ask.
   @Test func aConfigurationMayBeLarge() throws {
     let fixture = try AdminFixture(token: "0123456789abcdef")
