@@ -249,13 +249,13 @@ extension Scenarios {
         while try peer.readRequest() != nil {
           if actions == "sell" { gate.wait() }
           try peer.send(
-            "HTTP/1.1 200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 60s\r\n"
+            "HTTP/1.1 200 OK\r\nX-User: alice\r\nSluice-Grant-Expiry: 4s\r\n"
               + "Sluice-Grant-Actions: \(actions)\r\nContent-Length: 0\r\n\r\n")
           actions = "sell"
         }
       }
       let fixture = try asking(service) {
-        $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(59_900)
+        $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = .milliseconds(3_900)
       }
       let socket = try fixture.client().open(path: "/public/%2e%2e/private?a=%2e")
       #expect(try mayDo("look", socket))
@@ -334,9 +334,9 @@ extension Scenarios {
     @Test(arguments: [false, true])
     func aLargeHandshakeIsNotKeptForTheServiceToBeAskedAgain(reconnects: Bool) throws {
       for isLarge in [false, true] {
-        // The large one has to end; the other has to be asked about while it lives, however late.
-        let fixture = try fixture("Sluice-Grant-Expiry: \(isLarge ? 1 : 60)s") {
-          let before: Timespan = .milliseconds(isLarge ? 900 : 59_900)
+        // The large one has to end; the other is asked about after half of its time.
+        let fixture = try fixture("Sluice-Grant-Expiry: \(isLarge ? 1 : 4)s") {
+          let before: Timespan = .milliseconds(isLarge ? 900 : 3_900)
           $0.all.policies[Configuration.ForwardAuth.self]?.renewBefore = before
           $0.all.connection?.onUpstreamLoss = reconnects ? .reconnect : .close
         }
