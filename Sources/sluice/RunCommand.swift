@@ -9,7 +9,7 @@ struct Run: ParsableCommand {
     abstract: "Run the gateway in the foreground.",
     discussion: """
       SIGTERM and SIGINT let the requests under way finish and exit with 0; another one ends at once, \
-      with 1. SIGHUP reads the file again: a file with mistakes changes nothing.
+      with 1, but within a second, whichever of the two, it is the same request once more. SIGHUP reads the file again: a file with mistakes changes nothing.
       """)
 
   @Argument(

@@ -182,8 +182,23 @@ import Testing
     #expect(command.finish().status == 0)
   }
 
-  /// The former is what `timeout` does.
-  @Test func aSignalThatCameTwiceIsOneAndALaterOneEndsAtOnce() throws {
+  /// What `timeout` and other wrappers do: both wait for the process, however late it gets to them.
+  @Test func twoSignalsAtATimeAreOneRequest() throws {
+    let running = try Running()
+    defer { close(running.target) }
+    let (client, upstream) = try running.pendingRequest()
+    for signal in [SIGSTOP, SIGTERM, SIGINT, SIGCONT] { running.command.send(signal) }
+    try running.command.line(containing: " draining ")
+    var isOpen = true
+    while isOpen { isOpen = (try? Peer.connect(to: running.web)) != nil }
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+    #expect(client.readToEnd().body == "done")
+    let (status, errors) = running.command.finish()
+    #expect(status == 0)
+    #expect(!errors.contains("stopped before the drain was over"))
+  }
+
+  @Test func aLaterSignalEndsAtOnce() throws {
     let running = try Running()
     defer { close(running.target) }
     let (client, upstream) = try running.pendingRequest()

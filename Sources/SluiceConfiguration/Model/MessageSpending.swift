@@ -30,32 +30,35 @@ extension Configuration {
     }
   }
 
-  public func messageUses(ofRoute name: String) -> MessageUses {
-    var uses = MessageUses()
-    guard let route = routes[name], route.kind == .websocket else { return uses }
+  /// Who comes is known only later, and a session can't change its extensions then: what a policy of any caller
+  /// asks for counts for every route that such a caller may have.
+  ///
+  /// - Parameter ofAnyCaller: `messageUsesOfAnyCaller`, for whoever asks about many routes; nil finds it anew.
+  public func messageUses(
+    ofRoute name: String, ofAnyCaller: MessageUses? = nil
+  ) -> MessageUses {
+    guard let route = routes[name], route.kind == .websocket else { return MessageUses() }
+    var uses = ofAnyCaller ?? messageUsesOfAnyCaller
     uses.isAskedFor = route.isInspected
     let policies = policies(ofRoute: name)
-    // Who comes is known only later, and a session can't change its extensions then.
-    let possible = policies + everyPolicy.filter { $0.origin.concerns(callersOf: route, name) }
-    uses.spends = possible.contains(where: \.countsMessages)
-    for case let limit as BandwidthLimit in possible.map(\.settings) where limit.messages {
-      uses.countsBytes = true
-    }
-    for policy in possible {
-      switch policy.settings {
-      case let schema as JSONSchema:
-        if schema.messages != nil { uses.readsCallers = true }
-        if schema.messagesFromUpstream != nil { uses.readsTargets = true }
-      case let transform as RequestTransform:
-        if transform.messages != nil { uses.readsCallers = true }
-      case let transform as ResponseTransform:
-        if transform.messages != nil { uses.readsTargets = true }
-      default: break
-      }
+    for policy in policies { uses.add(policy.settings) }
+    let service = services[route.service] ?? Service()
+    for places in [route.consumers, route.groups, service.consumers, service.groups] {
+      for settings in places.values.lazy.flatMap(\.all) { uses.add(settings) }
     }
     uses.hasGrantedLimits = policies.contains {
       ($0.settings as? ForwardAuth)?.grants.contains(where: \.limitsMessages) ?? false
     }
+    return uses
+  }
+
+  /// What the policies of consumers and groups make of every route; costs a walk over all of them.
+  public var messageUsesOfAnyCaller: MessageUses {
+    var uses = MessageUses()
+    for consumer in consumers.values {
+      for settings in consumer.policies.all { uses.add(settings) }
+    }
+    for group in groups.values { for settings in group.policies.all { uses.add(settings) } }
     return uses
   }
 
@@ -65,22 +68,21 @@ extension Configuration {
   }
 }
 
-extension EffectivePolicy {
-  /// Whether messages are counted for it.
-  fileprivate var countsMessages: Bool {
-    if let limit = settings as? Configuration.RateLimit { return limit.messages != nil }
-    return (settings as? Configuration.Quota)?.messages != nil
-  }
-}
-
-extension PolicyOrigin {
-  /// Whether it may be about some callers of a route.
-  fileprivate func concerns(callersOf route: Configuration.Route, _ name: String) -> Bool {
-    switch self {
-    case .routeConsumer(let owner, _), .routeGroup(let owner, _): owner == name
-    case .serviceConsumer(let owner, _), .serviceGroup(let owner, _): owner == route.service
-    case .consumer, .group: true
-    case .route, .service, .everything: false
+extension Configuration.MessageUses {
+  /// What a policy makes of messages, if it is in force.
+  fileprivate mutating func add(_ settings: any PolicySettings) {
+    switch settings {
+    case let limit as Configuration.RateLimit: if limit.messages != nil { spends = true }
+    case let quota as Configuration.Quota: if quota.messages != nil { spends = true }
+    case let limit as Configuration.BandwidthLimit: if limit.messages { countsBytes = true }
+    case let schema as Configuration.JSONSchema:
+      if schema.messages != nil { readsCallers = true }
+      if schema.messagesFromUpstream != nil { readsTargets = true }
+    case let transform as Configuration.RequestTransform:
+      if transform.messages != nil { readsCallers = true }
+    case let transform as Configuration.ResponseTransform:
+      if transform.messages != nil { readsTargets = true }
+    default: break
     }
   }
 }

@@ -116,6 +116,8 @@ public struct PolicyCheck {
   /// `routes.time.policies.acl`, for messages.
   public let path: String
   public let origin: PolicyOrigin
+  /// Of the whole configuration; whoever looks at all policies for each makes large files slow.
+  let survey: PolicySurvey
   let entry: SourceNode.Entry
   var diagnostics: DiagnosticCollector
 
@@ -146,23 +148,23 @@ public struct PolicyCheck {
     if configuration.services[name] != nil { return }
     error(
       "no service is named '\(name)'", at: key,
-      hint: suggestion(for: name, among: configuration.services.keys.sorted()))
+      hint: suggestion(for: name, among: survey.services))
   }
 
   /// Reports a name that no internal route has.
   mutating func requireInternal(_ name: String, at keys: String...) {
-    let names = Set(configuration.routes.values.compactMap(\.match.internal))
-    if names.contains(name) { return }
+    if survey.hasInternalRoutes(name) { return }
     let message = text("no route is internal to '\(name)'", keys)
     diagnostics.error(
       message, at: position(keys),
-      hint: suggestion(for: name, among: names.sorted())
+      hint: suggestion(for: name, among: survey.internalNames)
         ?? "give routes 'match: {internal: \(name)}'")
   }
 
   /// "did you mean …", for a name that is not among those known.
   public func suggestion(for name: String, among known: some Sequence<String>) -> String? {
-    Suggestion.hint(for: name, among: known)
+    // Of more mistakes than are shown no one is worth a search.
+    diagnostics.isFull ? nil : Suggestion.hint(for: name, among: known)
   }
 
   private func text(_ message: String, _ keys: [String]) -> String {

@@ -10,6 +10,9 @@ struct DiagnosticCollector {
   /// More than anybody reads; keeps a hostile file from filling the memory.
   static let limit = 1_000
 
+  /// Whether further findings are only counted.
+  var isFull: Bool { diagnostics.count >= Self.limit }
+
   init(file: String) {
     self.file = file
   }

@@ -22,7 +22,7 @@ extension ConfigurationValidator {
           + "room for 16", at: entry.keyPosition)
     }
     if let entry = node["messages"]?.entry("maxFragments"),
-      !configuration.inspectsMessages(ofRoute: name),
+      !configuration.messageUses(ofRoute: name, ofAnyCaller: usesOfAnyCaller).isInspected,
       route.messages?.maxFragments != Configuration.MessageSettings().maxFragments
     {
       diagnostics.warning(

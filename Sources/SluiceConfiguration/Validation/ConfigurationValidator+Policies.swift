@@ -72,6 +72,7 @@ extension ConfigurationValidator {
     checkCallers("services", configuration.services.mapValues(\.consumers))
     checkCallers("routes", configuration.routes.mapValues(\.consumers))
     let stageRule = PolicyStageRule(configuration)
+    let survey = PolicySurvey(configuration)
     for place in configuration.policyPlaces {
       guard let map = node(at: place.path) else { continue }
       for settings in place.policies.all {
@@ -81,7 +82,7 @@ extension ConfigurationValidator {
         var check = PolicyCheck(
           configuration: configuration,
           path: (place.path + [entry.key]).joined(separator: "."), origin: place.origin,
-          entry: entry, diagnostics: diagnostics)
+          survey: survey, entry: entry, diagnostics: diagnostics)
         settings.check(&check)
         check.requireStage(settings, by: stageRule)
         diagnostics = check.diagnostics

@@ -9,6 +9,7 @@ struct ConfigurationValidator {
   let regexCheck: (String) -> String?
   let tlsCheck: (TLSQuestion) -> [TLSFinding]
   var diagnostics: DiagnosticCollector
+  lazy var usesOfAnyCaller = configuration.messageUsesOfAnyCaller
 
   static func validate(
     _ configuration: Configuration, root: SourceNode, regexCheck: (String) -> String?,

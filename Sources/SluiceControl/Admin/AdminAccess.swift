@@ -14,6 +14,7 @@ struct AdminAccess: Sendable {
     if endpoint.isOpen { return }
     guard let token else {
       if let host = request.host, !Self.isLocal(host) { throw AdminProblem(.hostNotLocal) }
+      if Self.isFromPage(request) { throw AdminProblem(.fromWebPage) }
       return
     }
     guard let shown = Self.bearer(request.field("authorization")), Self.isSame(shown, token) else {
@@ -43,5 +44,19 @@ struct AdminAccess: Sendable {
       name = host.prefix { $0 != ":" }
     }
     return name.lowercased() == "localhost" || IPAddress(String(name))?.isLoopback == true
+  }
+
+  /// Whether a web page made the browser ask. Any page may send simple requests to `127.0.0.1`, of any method but
+  /// GET and HEAD with its `Origin` (Fetch standard, 3.2); it can't read the answer, but what was asked is done.
+  /// `Sec-Fetch-Site` tells of the others; what a person typed has `none`. The API serves no page, so that no
+  /// `Origin` is its own.
+  static func isFromPage(_ request: LocalRequest) -> Bool {
+    request.fields.contains { name, value in
+      switch name.lowercased() {
+      case "origin": true
+      case "sec-fetch-site": value != "none" && value != "same-origin"
+      default: false
+      }
+    }
   }
 }

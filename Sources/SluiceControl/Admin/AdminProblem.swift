@@ -6,6 +6,7 @@ struct AdminProblem: Error {
   /// The one table: statuses, texts and the reference page come from here. Codes are stable.
   enum Code: String, CaseIterable, Sendable {
     case hostNotLocal = "host-not-local"
+    case fromWebPage = "from-web-page"
     case unauthorized
     case noSuchResource = "no-such-resource"
     case methodNotAllowed = "method-not-allowed"
@@ -39,7 +40,7 @@ struct AdminProblem: Error {
     var status: Int {
       switch self {
       case .unauthorized: 401
-      case .hostNotLocal, .payloadsNotAllowed: 403
+      case .hostNotLocal, .fromWebPage, .payloadsNotAllowed: 403
       case .noSuchResource, .noSuchSession, .noSuchRevocation, .noSuchJob: 404
       case .methodNotAllowed: 405
       case .sessionClosing, .recorderOff, .reloadRefused, .noFile, .notDraining: 409
@@ -56,6 +57,8 @@ struct AdminProblem: Error {
     var title: String {
       switch self {
       case .hostNotLocal: "Without a token the admin API answers to loopback names only."
+      case .fromWebPage:
+        "Without a token the admin API does not answer web pages; set admin.token if one has to ask."
       case .unauthorized: "This needs the token of the admin API."
       case .noSuchResource: "The admin API has no such path; /openapi.json lists them."
       case .methodNotAllowed: "This path is there for other methods."

@@ -6,7 +6,8 @@ import SluiceWire
 /// A request that was matched with an endpoint: every parameter is known and has the right form.
 struct AdminRequest: Sendable {
   let contentType: String?
-  let body: [UInt8]
+  /// Kept whole, because the body's memory is counted for as long as it is there.
+  private let request: LocalRequest
   private let values: [String: [String]]
 
   /// Checks the query against the endpoint's table. `pathValues`: what the segments in braces are.
@@ -34,7 +35,8 @@ struct AdminRequest: Sendable {
     }
     self.values = values
     contentType = request.field("content-type")
-    body = request.body
+    self.request = request
+    let body = request.body
     if endpoint.body?.isRequired == true, body.isEmpty { throw AdminProblem(.bodyMissing) }
     if endpoint.body == nil, !body.isEmpty {
       throw AdminProblem(.invalidParameter, "\(endpoint.path) takes no body.")
@@ -56,6 +58,7 @@ struct AdminRequest: Sendable {
 
   // MARK: Values
 
+  var body: [UInt8] { request.body }
   func text(_ name: String) -> String? { values[name]?.first }
   func texts(_ name: String) -> [String] { values[name] ?? [] }
   func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }

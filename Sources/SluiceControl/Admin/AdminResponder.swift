@@ -8,6 +8,13 @@ final class AdminResponder: LocalResponder {
   private let access: AdminAccess
   private let router = AdminRouter()
 
+  /// Three of the largest configurations at a time; with none left the answer is 503 `overloaded`.
+  static let bodyBytes = 3 * ConfigurationReader.maximumBytes
+
+  /// Of the whole process, as there is one admin listener.
+  let bodyBudget: LocalBodyBudget? = LocalBodyBudget(
+    bytes: AdminResponder.bodyBytes, freeBytesPerBody: AdminEndpoint.Body.usualBytes)
+
   init(_ context: AdminContext, settings: Configuration.Admin?) {
     self.context = context
     access = AdminAccess(settings)

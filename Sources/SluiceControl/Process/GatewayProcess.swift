@@ -109,7 +109,7 @@ public final class GatewayProcess: Sendable {
   // MARK: Signals
 
   /// Serves until SIGTERM or SIGINT, drains, and returns; another one ends the process at once with 1, but
-  /// for those that are the same one once more (`StopRequests`).
+  /// not within a second, whichever of the two it is (`StopRequests`).
   /// SIGHUP reads the file again; files of certificates are read when they have changed. A drain that is
   /// aborted through the admin API goes back to serving.
   public func run(_ signals: Signals) {
@@ -183,6 +183,11 @@ public final class GatewayProcess: Sendable {
   func reload(_ result: ReadResult) throws(ReloadRefusal) -> ConfigurationDifference {
     reloads.wait()
     defer { reloads.post() }
+    return try putInForce(result)
+  }
+
+  /// Whoever calls holds `reloads`.
+  private func putInForce(_ result: ReadResult) throws(ReloadRefusal) -> ConfigurationDifference {
     do throws(ReloadRefusal) {
       guard let configuration = result.configuration else { throw .invalid(result.diagnostics) }
       let former = gateway.configuration
@@ -209,8 +214,11 @@ public final class GatewayProcess: Sendable {
     ConfigurationFile.read(text: text, file: "<request>", overrides: overrides)
   }
 
-  /// Reads the file again and puts it in force.
+  /// Reads the file again and puts it in force. Nobody else reloads in between, so that what was read last
+  /// is in force in the end.
   func rereadAndReload() throws(ReloadRefusal) -> ConfigurationDifference {
+    reloads.wait()
+    defer { reloads.post() }
     let result: ReadResult
     do throws(ReloadRefusal) {
       guard let reread else { throw .noFile }
@@ -219,7 +227,7 @@ public final class GatewayProcess: Sendable {
       failed(error)
       throw error
     }
-    return try reload(result)
+    return try putInForce(result)
   }
 
   private func succeeded(_ configuration: Configuration, _ difference: ConfigurationDifference) {

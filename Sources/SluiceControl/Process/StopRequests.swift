@@ -4,14 +4,15 @@ import SluiceReactor
 ///
 /// `timeout` of coreutils sends its signal twice within microseconds, to the process and to its group, and a
 /// supervisor beside a terminal does the like with Ctrl-C. Such a pair is one request: taken for two, it would
-/// cut off what a drain is for.
+/// cut off what a drain is for. Which signals they are does not matter: wrappers mix the two.
 struct StopRequests {
   enum Meaning: Equatable {
     case begin, repetition, endAtOnce
   }
 
-  /// Far more than between two deliveries of one request, and less than a person needs for a second one.
-  static let repetitionNanoseconds: Int64 = 100_000_000
+  /// Far more than between two deliveries of one request, even for a process that its CPU quota has stopped in
+  /// between (100 ms at a time), and no more than a person waits before a second one.
+  static let repetitionNanoseconds: Int64 = 1_000_000_000
 
   /// When the drain had been begun: a repetition may have had to wait until then.
   private var began: MonotonicTime?

@@ -18,12 +18,15 @@ enum AdminPage {
     With a token every request has to say `Authorization: Bearer TOKEN`, `/livez` and `/readyz` aside.
     Without one only loopback addresses and Unix sockets are allowed, whoever reaches them is let in,
     and a `Host` that is neither `localhost` nor a loopback address is refused, because a web page could
-    have its own name resolved to this machine. Changing `admin` needs a restart.
+    have its own name resolved to this machine. So is what a web page makes a browser ask (`Origin`, or
+    `Sec-Fetch-Site` other than `none` and `same-origin`), because any page may send requests to this
+    machine. Changing `admin` needs a restart.
 
     Answers are JSON unless said otherwise, mistakes problem JSON with a stable `code`. `GET
     /openapi.json` has all of this as an OpenAPI 3.1 document. Request bodies have at most 1 MiB
-    unless said otherwise; a larger one gets 413 `body-too-large`. HEAD works where GET does, but for
-    streams.
+    unless said otherwise; a larger one gets 413 `body-too-large`. Those above 1 MiB have
+    \(AdminResponder.bodyBytes >> 20) MiB together; when there is no room, the answer is 503 `overloaded`
+    with `Retry-After`. HEAD works where GET does, but for streams.
 
     \(operations())
     ## Events

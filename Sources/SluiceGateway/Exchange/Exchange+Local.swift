@@ -5,17 +5,42 @@ import SluiceWire
 ///
 /// ```
 ///  respondLocally ─▶ collecting the body ─▶ the responder's task ─┬─▶ answered whole
-///                         └─ too large: 413                       └─▶ streaming ─▶ end, or caller gone
+///                         ├─ too large: 413                       └─▶ streaming ─▶ end, or caller gone
+///                         └─ no room for it now: 503
 /// ```
 final class LocalWork {
   let responder: any LocalResponder
   var body: [UInt8] = []
   var maxBodyBytes = 0
+  /// How much of `body` has memory; grows only by what `share` got.
+  private(set) var roomBytes = 0
+  private(set) var share: LocalBodyShare?
   /// The responder has the request.
   var isAsked = false
   var stream: LocalStream?
 
-  init(_ responder: any LocalResponder) { self.responder = responder }
+  init(_ responder: any LocalResponder) {
+    self.responder = responder
+    share = responder.bodyBudget.map(LocalBodyShare.init)
+  }
+
+  /// Makes room for so many bytes more, which `maxBodyBytes` allows; false when the budget has none. By doubling,
+  /// but no further than to the largest body, so that what is counted is what is taken.
+  func makeRoom(for count: Int) -> Bool {
+    let needed = body.count + count
+    if needed <= roomBytes { return true }
+    let wanted = min(max(needed, 2 * roomBytes), maxBodyBytes)
+    if share?.grow(to: wanted) == false { return false }
+    roomBytes = wanted
+    body.reserveCapacity(wanted)
+    return true
+  }
+
+  /// Nothing of the body remains here.
+  func handOver() -> (body: [UInt8], share: LocalBodyShare?) {
+    defer { (body, share, roomBytes) = ([], nil, 0) }
+    return (body, share)
+  }
 }
 
 extension Exchange {
@@ -26,10 +51,11 @@ extension Exchange {
     self.local = local
     if request.framing.isEmpty { return askResponder(local) }
     local.maxBodyBytes = responder.maxBodyBytes(of: localRequest(request, body: []))
-    switch request.framing {
-    case .length(let count) where count > UInt64(local.maxBodyBytes): fail(.bodyTooLarge)
-    default: if request.expectsContinue { sendContinue() }
+    if case .length(let count) = request.framing {
+      if count > UInt64(local.maxBodyBytes) { return fail(.bodyTooLarge) }
+      local.maxBodyBytes = Int(count)
     }
+    if request.expectsContinue { sendContinue() }
   }
 
   /// A responder takes its body whole, so the caller may send it at once.
@@ -46,19 +72,21 @@ extension Exchange {
 
   func localBody(_ bytes: Span<UInt8>, _ local: LocalWork) {
     if local.body.count + bytes.count > local.maxBodyBytes { return fail(.bodyTooLarge) }
+    if !local.makeRoom(for: bytes.count) { return fail(.overloaded) }
     bytes.withUnsafeBufferPointer { local.body.append(contentsOf: $0) }
   }
 
   func askResponder(_ local: LocalWork) {
     local.isAsked = true
-    let request = localRequest(self.request, body: local.body)
-    local.body = []
+    let (body, share) = local.handOver()
+    var request = localRequest(self.request, body: body)
+    request.bodyShare = share
     let token = self.token
     let use = self.use
     let mailbox = loop.mailbox
     let responder = local.responder
     // Swift's task resumes on this worker; token and use tell whether the request is still there.
-    Task(executorPreference: loop.executor) {
+    Task(executorPreference: loop.executor) { [request] in
       let answer = await responder.answer(request)
       let isPosted = mailbox.post { loop in
         if let exchange = loop.handler(token) as? Exchange {

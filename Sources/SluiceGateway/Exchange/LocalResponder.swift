@@ -5,12 +5,17 @@ public protocol LocalResponder: Sendable {
   /// anything of the body is kept, so that who calls can decide: the request has no body yet.
   func maxBodyBytes(of request: LocalRequest) -> Int
 
+  /// What the large ones among its bodies have room in, all of them together; nil when `maxBodyBytes` of each is
+  /// bound enough.
+  var bodyBudget: LocalBodyBudget? { get }
+
   func answer(_ request: LocalRequest) async -> LocalAnswer
 }
 
 extension LocalResponder {
   /// No body at all.
   public func maxBodyBytes(of request: LocalRequest) -> Int { 0 }
+  public var bodyBudget: LocalBodyBudget? { nil }
 }
 
 /// What a local responder sees of a request.
@@ -23,6 +28,8 @@ public struct LocalRequest: Sendable {
   public let query: String?
   public let fields: [(name: String, value: String)]
   public let body: [UInt8]
+  /// Of the budget, for as long as anybody has this request: keep the request, not its body alone.
+  var bodyShare: LocalBodyShare?
 
   public init(
     method: String, host: String? = nil, path: String, query: String? = nil,

@@ -57,13 +57,15 @@ final class Snapshot {
       configuration, worker: worker, services: services, former: former?.policies)
     self.policies = policies
     let counters = former?.countersByRoute() ?? [:]
+    let usesOfAnyCaller = configuration.messageUsesOfAnyCaller
     func compile(_ name: String, _ settings: Configuration.Route) -> CompiledRoute {
       guard let service = services[settings.service] else {
         preconditionFailure("the configuration was not validated")
       }
       return CompiledRoute(
         name: name, settings: settings,
-        messages: configuration.messageUses(ofRoute: name), sessions: configuration.sessions,
+        messages: configuration.messageUses(ofRoute: name, ofAnyCaller: usesOfAnyCaller),
+        sessions: configuration.sessions,
         policies: policies, service: service, counters: counters[name] ?? RouteCounters())
     }
     let tokenRoutes = configuration.tokenRoutes

@@ -67,6 +67,25 @@ import Testing
     #expect(try Peer.get("/time", from: fixture.web).hasPrefix("HTTP/1.1 404 "))
   }
 
+  /// What `fetch(…, {method: "POST", mode: "no-cors"})` of any page sends.
+  @Test func aWebPageReconfiguresNothing() throws {
+    let fixture = try AdminFixture()
+    let body = String(
+      decoding: text(fixture, "path: /time", "path: /now"), as: UTF8.self)
+    for (target, body) in [("/reload", body), ("/drain", ""), ("/revocations?consumer=x", "")] {
+      let page = try Peer.connect(to: fixture.admin)
+      page.send(
+        "POST \(target) HTTP/1.1\r\nHost: \(fixture.admin)\r\nOrigin: https://evil.test\r\n"
+          + "Content-Type: text/plain;charset=UTF-8\r\nConnection: close\r\n"
+          + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+      let answer = page.readToEnd()
+      #expect(answer.hasPrefix("HTTP/1.1 403 "), "\(target): \(answer)")
+      #expect(answer.contains(#""code":"from-web-page""#))
+    }
+    #expect(try Peer.get("/time", from: fixture.web).hasPrefix("HTTP/1.1 200 "))
+    #expect(try drain(fixture).state == "serving")
+  }
+
   @Test func mistakesAreToldAndChangeNothing() throws {
     let fixture = try AdminFixture()
     let wrong = text(fixture, "{match: {path: /time}", "{match: {path: time}")
@@ -106,6 +125,38 @@ import Testing
     #expect(
       String(decoding: metrics, as: UTF8.self).contains(
         "sluice_reloads_total{result=\"refused\"} 1\n"))
+  }
+
+  /// Who read the file before somebody else did must not put it in force after.
+  @Test func whatWasReadLastIsInForce() throws {
+    let calls = Locked(0)
+    let other = Locked<GatewayProcess?>(nil)
+    let isOtherDone = Locked(false)
+    let fixture = try AdminFixture(reread: { text in
+      let call = calls.withLock { calls in
+        calls += 1
+        return calls
+      }
+      if call > 1 {
+        return ConfigurationFile.read(text: text.replacing("/time", with: "/second"), file: "")
+      }
+      let process = other.withLock { $0 }
+      Thread {
+        _ = try? process?.rereadAndReload()
+        isOtherDone.withLock { $0 = true }
+      }.start()
+      // Time enough for the other one to come here, which it must not.
+      for _ in 0..<200 where calls.withLock({ $0 }) == 1 { usleep(1_000) }
+      #expect(calls.withLock { $0 } == 1)
+      return ConfigurationFile.read(text: text.replacing("/time", with: "/first"), file: "")
+    })
+    let process = fixture.process
+    other.withLock { $0 = process }
+    _ = try fixture.client().request("POST", "/reload")
+    try fixture.waitUntil("the other one") { isOtherDone.withLock { $0 } }
+    #expect(calls.withLock { $0 } == 2)
+    let routes = try fixture.client().request("GET", "/config")
+    #expect(String(decoding: routes, as: UTF8.self).contains("\"/second\""))
   }
 
   /// As much as a file may have; of those who may ask.

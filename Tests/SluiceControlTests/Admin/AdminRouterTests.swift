@@ -167,9 +167,9 @@ import Testing
 
   private func mayAsk(
     _ access: AdminAccess, host: String? = nil, authorization: String? = nil,
-    _ path: String = "/config"
+    _ path: String = "/config", more: [(name: String, value: String)] = []
   ) -> AdminProblem.Code? {
-    let fields = authorization.map { [(name: "Authorization", value: $0)] } ?? []
+    let fields = more + (authorization.map { [(name: "Authorization", value: $0)] } ?? [])
     do throws(AdminProblem) {
       let endpoint = try router.match(method: "GET", path: path).endpoint
       try access.check(
@@ -185,6 +185,30 @@ import Testing
     #expect(mayAsk(access, host: "localhost") == nil)
     #expect(mayAsk(access) == nil)
     #expect(mayAsk(access, host: "evil.test") == .hostNotLocal)
+  }
+
+  @Test(arguments: [
+    ("Origin", "https://evil.test", false), ("origin", "null", false), ("ORIGIN", "", false),
+    ("Origin", "http://127.0.0.1:9901", false), ("Sec-Fetch-Site", "cross-site", false),
+    ("Sec-Fetch-Site", "same-site", false), ("sec-fetch-site", "", false),
+    ("Sec-Fetch-Site", "none", true), ("Sec-Fetch-Site", "same-origin", true),
+    ("X-Origin", "https://evil.test", true), ("Referer", "https://evil.test/", true),
+  ])
+  func withoutATokenWebPagesAreNotAnswered(name: String, value: String, isAnswered: Bool) {
+    let field = [(name: name, value: value)]
+    let open = AdminAccess(.init())
+    let expected: AdminProblem.Code? = isAnswered ? nil : .fromWebPage
+    #expect(mayAsk(open, host: "127.0.0.1:9901", more: field) == expected)
+    #expect(mayAsk(open, "/livez", more: field) == nil)
+    // One that says none does not hide another.
+    let both = [(name: "Sec-Fetch-Site", value: "none")] + field
+    #expect(mayAsk(open, host: "localhost", more: both) == expected)
+    // A page has no token; whoever has one may ask from a page.
+    var settings = AdminSettings()
+    settings.token = "0123456789abcdef"
+    let closed = AdminAccess(settings)
+    #expect(mayAsk(closed, more: field) == .unauthorized)
+    #expect(mayAsk(closed, authorization: "Bearer 0123456789abcdef", more: field) == nil)
   }
 
   @Test func aTokenIsAskedForAndNamesDoNotMatter() {

@@ -47,19 +47,17 @@ extension Configuration.ACL {
         hint: "groups that may pass, or groups that may not")
     }
     warnIfNobodyIsKnown(&check)
-    let configuration = check.configuration
-    if configuration.everyPolicy.contains(where: { $0.settings.grantsGroups }) { return }
-    let known = configuration.consumers.values.reduce(into: Set(configuration.groups.keys)) {
-      $0.formUnion($1.groups)
-    }
+    let survey = check.survey
+    if survey.grantsGroups { return }
     for (key, names) in [("allow", allow), ("deny", deny)] {
-      for (index, name) in names.enumerated() where !known.contains(name) {
+      for (index, name) in names.enumerated() where !survey.hasGroup(name) {
         check.warning(
           "no consumer is in a group '\(name)'", at: key, "\(index)",
-          hint: check.suggestion(for: name, among: known.sorted()))
+          hint: check.suggestion(for: name, among: survey.groups))
       }
     }
   }
+
   /// Where no policy finds out who calls, everybody gets 401. Internal routes are left out: who calls may be
   /// known from the route before.
   private func warnIfNobodyIsKnown(_ check: inout PolicyCheck) {
@@ -67,8 +65,7 @@ extension Configuration.ACL {
     let names: [String]
     switch check.origin {
     case .everything: names = configuration.routes.keys.sorted()
-    case .service(let name):
-      names = configuration.routes.filter { $0.value.service == name }.keys.sorted()
+    case .service(let name): names = check.survey.routes(ofService: name)
     case .route(let name): names = [name]
     // Such a place holds for callers that are known already.
     default: return

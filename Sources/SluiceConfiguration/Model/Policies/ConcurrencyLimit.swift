@@ -95,16 +95,11 @@ extension Configuration.ConcurrencyLimit {
 
   /// What counts together has to count by the same key.
   private func checkBudget(_ check: inout PolicyCheck) {
-    for part in parts {
-      guard let budget = part.budget else { continue }
-      for other in check.configuration.everyPolicy {
-        guard let settings = other.settings as? Self,
-          let different = settings.parts.first(where: { $0.budget == budget && $0.by != part.by })
-        else { continue }
-        return check.error(
-          "counts by \(part.by.text), and the budget '\(budget)' of \(other.origin.text) by \(different.by.text)",
-          at: "budget", hint: "give both the same 'by', or budgets of their own")
-      }
+    for use in budgetUses {
+      guard let other = check.survey.otherCount(than: use, of: Self.policyName) else { continue }
+      return check.error(
+        "counts by \(use.by), and the budget '\(use.budget)' of \(other.origin.text) by \(other.by)",
+        at: "budget", hint: "give both the same 'by', or budgets of their own")
     }
   }
 }

@@ -75,12 +75,10 @@ extension Configuration.Quota {
     if let least = limits.min(), let cost = messages?.cost, cost > least {
       check.error("no message could pass: one costs \(cost) of \(least)", at: "messages", "cost")
     }
-    guard let budget else { return }
-    for other in check.configuration.everyPolicy {
-      guard let settings = other.settings as? Self, settings.budget == budget, settings.by != by
-      else { continue }
+    for use in budgetUses {
+      guard let other = check.survey.otherCount(than: use, of: Self.policyName) else { continue }
       return check.error(
-        "counts otherwise than the budget '\(budget)' of \(other.origin.text)", at: "budget",
+        "counts otherwise than the budget '\(use.budget)' of \(other.origin.text)", at: "budget",
         hint: "give both the same 'by'")
     }
   }

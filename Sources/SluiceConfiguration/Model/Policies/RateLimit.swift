@@ -319,21 +319,11 @@ extension Configuration.RateLimit {
 
   /// What counts together has to count the same way.
   private func checkBudget(_ check: inout PolicyCheck) {
-    for part in parts {
-      guard let budget = part.budget else { continue }
-      for other in check.configuration.everyPolicy {
-        guard let settings = other.settings as? Self else { continue }
-        for theirs in settings.parts where theirs.budget == budget {
-          if settings.algorithm == algorithm && theirs.by == part.by
-            && theirs.windows.map(\.window) == part.windows.map(\.window)
-          {
-            continue
-          }
-          return check.error(
-            "counts otherwise than the budget '\(budget)' of \(other.origin.text)", at: "budget",
-            hint: "give both the same algorithm, by and windows")
-        }
-      }
+    for use in budgetUses {
+      guard let other = check.survey.otherCount(than: use, of: Self.policyName) else { continue }
+      return check.error(
+        "counts otherwise than the budget '\(use.budget)' of \(other.origin.text)", at: "budget",
+        hint: "give both the same algorithm, by and windows")
     }
   }
 }
