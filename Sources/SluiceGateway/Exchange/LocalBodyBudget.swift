@@ -1,4 +1,4 @@
-public import SluiceReactor
+import SluiceReactor
 
 /// The memory that bodies of requests may have which the process answers itself (`LocalResponder`), all of them
 /// together: those that arrive, those that wait for their handler, and those that it works on. On any thread.
